@@ -1,0 +1,171 @@
+"""One DAG per service of ``services.yaml``: plan -> stop -> resync -> break -> start -> finish.
+
+The DAG of a service is named after it. Nothing here talks to a host, and while a task runs only its own
+service's DAG is built.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, get_parsing_context
+from airflow.sdk.bases.operator import chain
+
+from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
+from clones.config import Service
+from clones.config_file import load
+from clones.run_result import RESTART
+from operators.base import CONFIG
+from operators.run import RunEndOperator, RunPlanOperator
+from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
+from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
+from sensors.symclone import SymcloneStateSensor
+
+# A skipped phase before a task must not skip it; a failed one must keep it from running.
+AFTER_SKIPPED = "none_failed"
+SINCE = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('clock') or '' }}"
+MEND = "{{ params.action in ('refresh', 'update') }}"
+
+
+def build(name: str, service: Service) -> DAG:
+    """The DAG of one service."""
+    step: dict[str, Any] = {
+        "service": name,
+        "config": CONFIG,
+        "hold_lock": True,
+        "trigger_rule": AFTER_SKIPPED,
+    }
+    # No start date, and no time for a run that was due before: unpausing a DAG must not stop a service.
+    schedule = (
+        CronTriggerTimetable(service.schedule, timezone=service.timezone, run_immediately=timedelta(0))
+        if service.schedule
+        else None
+    )
+    with DAG(
+        dag_id=name,
+        description=service.description or f"Refresh of the copies of {name}",
+        doc_md=_doc(name, service),
+        schedule=schedule,
+        catchup=False,
+        max_active_runs=1,
+        tags=["symclone"],
+        params=_params(service),
+        default_args={
+            "retries": service.retries,
+            "retry_delay": timedelta(seconds=service.retry_delay),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(hours=1),
+        },
+    ) as dag:
+        stops: list[BaseOperator] = []
+        starts: list[BaseOperator] = []
+        resyncs: list[BaseOperator] = []
+        breaks: list[BaseOperator] = []
+        ends: list[BaseOperator] = []  # what must be over before the service is started
+
+        if service.resources:
+            with TaskGroup(STOP, tooltip="Stop the service"):
+                stops.append(ServiceStopOperator(task_id="service", **step))
+        with TaskGroup(RESYNC, tooltip="Re-establish the copies, in order"):
+            for sync in service.syncs:
+                with TaskGroup(sync.name):
+                    resyncs.append(
+                        SymcloneRecreateOperator(task_id="recreate", sync=sync.name, since=SINCE, **step)
+                    )
+        with TaskGroup(BREAK, tooltip="Split the copies, in order"):
+            before: BaseOperator | None = None
+            for sync in service.syncs:
+                with TaskGroup(sync.name):
+                    last: BaseOperator = SymcloneActivateOperator(
+                        task_id="activate", sync=sync.name, mend_torn=MEND, **step
+                    )
+                    breaks.append(last)
+                    if before is not None:
+                        before >> last
+                    before = last
+                    if sync.wait_for == "copied":
+                        copied = SymcloneStateSensor(
+                            task_id="wait_copied",
+                            service=name,
+                            config=CONFIG,
+                            sync=sync.name,
+                            wanted="copied",
+                            timeout=sync.copy_timeout,
+                            poke_interval=service.poll_interval,
+                            trigger_rule=AFTER_SKIPPED,
+                        )
+                        last >> copied
+                        breaks.append(copied)
+                        last = copied
+                        before = before if service.overlap else copied
+                    ends.append(last)
+        if service.resources:
+            with TaskGroup(START, tooltip="Start the service on the fresh copies"):
+                starts.append(ServiceStartOperator(task_id="service", **step))
+                restart = ServiceRestartUnchangedOperator(
+                    task_id=RESTART.split(".")[1], **{**step, "trigger_rule": "one_failed"}
+                )
+                starts.append(restart)
+        phases = {
+            phase: [task.task_id for task in tasks]
+            for phase, tasks in ((STOP, stops), (RESYNC, resyncs), (BREAK, breaks), (START, starts))
+        }
+        plan = RunPlanOperator(
+            task_id="plan",
+            service=name,
+            config=CONFIG,
+            action="{{ params.action }}",
+            reason="{{ params.reason or '' }}",
+            phases=phases,
+        )
+        # It runs whatever happened, and as the only leaf it decides the run's state.
+        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
+        chain(plan, *stops, *resyncs, breaks[0])
+        if service.resources:
+            # A failure anywhere before arrives at the ends as `upstream_failed`, which `one_failed` counts.
+            ends >> starts[0] >> finish
+            ends >> restart >> finish
+        else:
+            ends >> finish
+    return dag
+
+
+def _params(service: Service) -> dict[str, Param]:
+    actions = actions_of(service)
+    return {
+        "action": Param(
+            DEFAULT,
+            type="string",
+            enum=list(actions),
+            values_display={action: f"{action}: {HELP[action]}" for action in actions},
+            title="Action",
+            description_md="\n".join(f"* **{action}**: {HELP[action]}" for action in actions),
+        ),
+        "reason": Param(
+            "",
+            type=["string", "null"],
+            maxLength=500,
+            title="Reason",
+            description_md="Why you run it. Required for a run by hand; it stands in the run's log.",
+        ),
+    }
+
+
+def _doc(name: str, service: Service) -> str:
+    syncs = "\n".join(
+        f"1. **{sync.name}**: {sync.symdg or sync.symid}: "
+        + ", ".join(f"`{pair.label}`" for pair in sync.pairs)
+        for sync in service.syncs
+    )
+    runs_on = ", ".join(host.connection for host in service.hosts) or "no host: it only drives copies"
+    return (
+        f"### {name}\n{service.description}\n\nRuns on: {runs_on}. Control host: {service.control_host}. "
+        f"A copy is too old after {service.sync_max_delay} minutes.\n\nSyncs, in order:\n\n{syncs}\n"
+    )
+
+
+# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
+_only = get_parsing_context().dag_id
+for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
+    globals()[_name] = build(_name, _service)

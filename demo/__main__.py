@@ -1,0 +1,154 @@
+"""`scripts/demo`: a lab, an Airflow of its own, one refresh, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from clones.config_file import load
+from clones.errors import ConfigError
+from demo.local_airflow import LocalAirflow, StartError
+from demo.local_lab import ROOT, LabError, LocalLab
+from demo.outcome import copies_of
+from demo.processes import ProcessError
+from demo.refresh import DemoError, Refresh
+from demo.rest import RestError
+from lab.config import load as load_lab
+
+FOLDER = ROOT / ".demo"
+SERVICES = ROOT / "config" / "services.yaml"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Somebody wants us to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument("--service", default="aastmphpux", help="one of config/services.yaml (%(default)s)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, metavar="N", help="the lab's time runs N times as fast"
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="of Airflow's UI (default: a free one)")
+    parser.add_argument("--keep", action="store_true", help="leave lab and Airflow running until Ctrl-C")
+    return parser.parse_args(words)
+
+
+def _interrupt(number: int, _frame: object) -> NoReturn:
+    for ending in ENDING:
+        signal.signal(ending, signal.SIG_IGN)  # what has to be ended is ended in peace
+    raise Interrupted(number)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """:raises DemoError: when another demo runs in this checkout."""
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError("Another demo runs in this checkout. End it with Ctrl-C first.") from None
+        yield
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
+    name: str = arguments.service
+    service = load(SERVICES, only=name).services[name]
+    copies = copies_of(service, load_lab(None))
+    print(
+        f"This starts simulated arrays and hosts and an Airflow of its own in {_shown(FOLDER)}, "
+        f"and refreshes {name}. It takes about a minute.",
+        flush=True,
+    )
+    stack.enter_context(_alone())
+    began = time.monotonic()
+    lab = stack.enter_context(LocalLab(FOLDER / "lab", speed=arguments.speed))
+    print(f"The lab is up after {time.monotonic() - began:.1f} s.", flush=True)
+    began = time.monotonic()
+    airflow = LocalAirflow(
+        FOLDER / "airflow",
+        dags=ROOT / "dags",
+        plugins=ROOT / "plugins",
+        connections=lab.connections,
+        env={"SYMCLONE_CONFIG": str(SERVICES)},
+        port=arguments.port,
+        template=FOLDER / "airflow-template.db",
+        fresh=True,
+    )
+    stack.callback(airflow.stop, grace=1.0)  # nothing in there is kept
+    airflow.start()
+    print(f"Airflow is up after {time.monotonic() - began:.1f} s: {airflow.url}", flush=True)
+    print(f"\nRefresh of {name}, seconds from the trigger:", flush=True)
+    problems = Refresh(airflow, lab, name, service, copies, sys.stdout).run()
+    print("\nWhere to look")
+    print(f"  task logs       {_shown(airflow.task_logs)}")
+    print(f"  Airflow's own   {_shown(airflow.log('x').parent)}")
+    print(f"  lab's journal   {_shown(lab.journal_path)}: every command, with the states before and after")
+    print(f"  UI              {airflow.url}  user {next(iter(airflow.users))}  password {airflow.password}")
+    if not arguments.keep:
+        print("                  it ends with this demonstration: --keep leaves it running")
+    if problems:
+        print("\nThe demonstration FAILED:", *(f"  {problem}" for problem in problems), sep="\n")
+    else:
+        print(
+            f"\n{name} runs on fresh copies." if service.resources else f"\nThe copies of {name} are fresh."
+        )
+    if arguments.keep:
+        print("The lab and Airflow keep running. Ctrl-C ends them.", flush=True)
+        _wait_for_the_end()
+    return 1 if problems else 0
+
+
+def _wait_for_the_end() -> None:
+    try:
+        while True:
+            signal.pause()
+    except Interrupted:
+        print("\nEnding the lab and Airflow.", flush=True)
+
+
+def main(words: list[str] | None = None) -> int:
+    """:return: 0 when the refresh succeeded and the lab shows fresh copies and the service up, else 1."""
+    arguments = _arguments(words)
+    for number in ENDING:
+        signal.signal(number, _interrupt)
+    try:
+        with ExitStack() as stack:
+            return _run(arguments, stack)
+    except Interrupted as interrupted:
+        print("\nInterrupted; everything that was started has ended.", file=sys.stderr)
+        return 128 + interrupted.number
+    except (
+        ConfigError,
+        DemoError,
+        LabError,
+        LookupError,
+        OSError,
+        ProcessError,
+        RestError,
+        StartError,
+    ) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The journal as the invariants read it: entries in order, with what is known of the copies at each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lab import states
+from lab.check.services import Pair, Service, pair_of, read_services
+
+Entry = dict[str, Any]
+CONTROLS = frozenset({"create", "recreate", "activate", "establish", "restore", "split", "terminate"})
+TAKES_VALUE = frozenset({"-g", "-f", "-file", "-sid", "-i", "-c"})
+PREPARED = frozenset({*states.PREPARED, states.CREATE_IN_PROG})
+# A target with its own data: what a service may be started on.
+USABLE = frozenset({*states.ACTIVE, states.SPLIT, states.RESTORED, states.NONE})
+
+
+class History:
+    """`pairs` are the configured ones: those of the services, else those that the start event names."""
+
+    def __init__(self, entries: list[Entry], services: Any = None) -> None:
+        self.entries = entries
+        groups: dict[str, dict[str, str]] = {}
+        started: set[Pair] = set()
+        for entry in entries:
+            if entry.get("event") == "start":
+                groups |= entry.get("groups", {})
+                started |= {pair_of(k) for k in entry.get("pairs", {})}
+                services = entry.get("services") if services is None else services
+        self.services: list[Service] = read_services(services, groups)
+        self.pairs: set[Pair] = {p for s in self.services for p in s.pairs} if self.services else started
+
+    def walk(self) -> Iterator[tuple[Entry, dict[Pair, str]]]:
+        """Every entry with the states just before it; those after it are taken in when it goes on."""
+        known: dict[Pair, str] = {}
+        for entry in self.entries:
+            known |= _states(entry.get("before"))
+            yield entry, known
+            for part in ("pairs", "states", "after"):
+                if isinstance(entry.get(part), dict):
+                    known |= _states(entry[part])
+
+    def commands(self) -> Iterator[tuple[Entry, dict[Pair, str]]]:
+        """The commands, but for those of somebody else."""
+        for entry, known in self.walk():
+            if entry.get("event") == "command" and not entry.get("actor"):
+                yield entry, known
+
+    def syncs(self, pair: Pair) -> Iterator[tuple[Service, int]]:
+        """Where a pair is configured: the service, and which of its syncs."""
+        for service in self.services:
+            for index, sync in enumerate(service.syncs):
+                if pair in sync.pairs:
+                    yield service, index
+
+
+def _states(given: dict[str, str] | None) -> dict[Pair, str]:
+    return {pair_of(k): str(v) for k, v in (given or {}).items()}
+
+
+def controls(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
+    """(action, call) of every symclone control of a command."""
+    found = []
+    for call in entry.get("calls", []):
+        words = call["words"]
+        if not re.search(r"(^|/)symclone$", words[0]):
+            continue
+        plain, skip = [], False
+        for word in words[1:]:
+            if not skip and not word.startswith("-"):
+                plain.append(word.lower())
+            skip = word.lower() in TAKES_VALUE
+        action = next((w for w in plain if w in CONTROLS), None)
+        if action:
+            found.append((action, call))
+    return found
+
+
+def about(entry: Entry) -> dict[Pair, str]:
+    """The pairs of a control command, each with the journal's own name for it."""
+    keys = [*entry.get("pairs", []), *entry.get("before", {}), *entry.get("after", {})]
+    return {pair_of(k): k for k in keys}
+
+
+def changed(entry: Entry) -> dict[Pair, tuple[str, str]]:
+    """(before, after) of the pairs that a command brought into another state."""
+    before, after = _states(entry.get("before")), _states(entry.get("after"))
+    return {p: (before[p], s) for p, s in after.items() if p in before and before[p] != s}
+
+
+def accepted(entry: Entry, action: str) -> dict[Pair, tuple[str, str]]:
+    """What a command changed by that action; nothing when it holds no such action."""
+    return changed(entry) if action in [a for a, _ in controls(entry)] else {}

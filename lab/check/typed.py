@@ -1,0 +1,62 @@
+"""8. Nothing that a user can type reaches a shell as anything but one quoted word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lab.check.finding import Finding
+from lab.check.history import History
+from lab.shell.parser import Script, SyntaxFault, Word, parse
+
+# Text of these only can do no harm wherever it stands.
+HARMLESS = re.compile(r"[A-Za-z0-9_.:/@%+=,\-]*")
+
+
+def one_quoted_word(history: History) -> Iterator[Finding]:
+    """With services every command must be one list of literal words; and what a note says that somebody
+    typed must, wherever a command holds it, lie within one literal word."""
+    typed: list[str] = []
+    for entry in history.entries:
+        if entry.get("event") == "note" and entry.get("note") == "typed":
+            typed += [str(entry["text"])] if not HARMLESS.fullmatch(str(entry["text"])) else []
+        if entry.get("event") != "command" or entry.get("actor"):
+            continue
+        command = str(entry["command"])
+        try:
+            words = literal_words(parse(command))
+        except SyntaxFault as fault:
+            words = None
+            if typed or history.services:
+                yield Finding(8, entry["seq"], f"{fault}: {command}", host=entry["host"])
+                continue
+        if history.services and words is None:
+            text = f"not one command of literal words: {command}"
+            yield Finding(8, entry["seq"], text, host=entry["host"])
+        for text in typed:
+            if _reached(text, command) and not any(text in word for word in words or []):
+                said = f"{text!r} is no part of one quoted word: {command}"
+                yield Finding(8, entry["seq"], said, host=entry["host"])
+
+
+def literal_words(script: Script) -> list[str] | None:
+    """The words of a single command without assignments, redirections and expansions; else None."""
+    if len(script.lists) != 1 or len(script.lists[0].commands) != 1:
+        return None
+    command = script.lists[0].commands[0]
+    if command.assignments or command.redirects:
+        return None
+    words = [_literal(word) for word in command.words]
+    return None if any(w is None for w in words) else [w for w in words if w is not None]
+
+
+def _literal(word: Word) -> str | None:
+    for part in word:
+        if part.kind != "text" or (not part.quoted and re.search(r"[*?\[~]", part.value)):
+            return None
+    return "".join(part.value for part in word)
+
+
+def _reached(text: str, command: str) -> bool:
+    """Whether the command holds the text, with or without what quoting does to it."""
+    return text in command or text.replace("'", "'\"'\"'") in command

@@ -1,0 +1,27 @@
+"""The control host: Solutions Enabler is installed in the two usual folders, and not in PATH over SSH."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.config import HostConfig
+from lab.hosts.host import Host
+from lab.symcli import COMMANDS
+
+if TYPE_CHECKING:
+    from lab.array import Array
+    from lab.world import World
+
+FOLDERS = ("/usr/symcli/bin", "/opt/emc/SYMCLI/bin")
+
+
+class ControlHost(Host):
+    interactive_path = "/usr/bin:/bin:/usr/symcli/bin"
+
+    def __init__(self, config: HostConfig, world: World) -> None:
+        super().__init__(config, world)
+        self.install(COMMANDS, FOLDERS)
+
+    @property
+    def arrays(self) -> list[Array]:
+        return [self.world.arrays[s] for s in self.config.arrays]

@@ -1,0 +1,295 @@
+"""A lab that runs: its servers, and the operations that tests and the control port have on it.
+
+Every operation is a method named `op_...` that takes and gives plain data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import yaml
+
+from lab import keys
+from lab.array import Array, Pair
+from lab.clock import Clock
+from lab.config import ConfigError, LabConfig
+from lab.control import ControlPort
+from lab.hosts.host import Host
+from lab.hosts.service import ServiceHost
+from lab.journal import Journal
+from lab.server import LOOPBACK, HostServer
+from lab.sshd import SshdError, SshdServer
+from lab.sshd_socket import CommandSocket
+from lab.world import World
+
+
+class Running:
+    def __init__(
+        self, config: LabConfig, directory: Path, clock: Clock, rate_factor: float = 1.0,
+        host: str = LOOPBACK, services: str | Path | dict[str, Any] | None = None, sshd: bool = False,
+    ) -> None:  # fmt: skip
+        """:param host: name or address of this machine to listen on, written into the connections.
+        :param services: whom the disks are for (`lab.check`), for whoever checks the journal; a file of it,
+            else the one that `LAB_SERVICES` names.
+        :param sshd: let real OpenSSH servers answer instead of the lab's own.
+        """
+        self.services = _services(services or os.environ.get("LAB_SERVICES"))
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.clock = clock
+        self.journal = Journal(clock, directory / "journal.jsonl")
+        self.world = World(config, clock, self.journal, rate_factor)
+        self.numbers = itertools.count(1)
+        self.servers: dict[str, HostServer | SshdServer] = {}
+        self.socket = self._socket() if sshd else None
+        self.connections: dict[str, dict[str, Any]] = {}
+        self.host = host
+        self.control = ControlPort(self, host)
+
+    def _socket(self) -> CommandSocket:
+        path = self.directory / "lab.sock"
+        if len(str(path.resolve())) > 100:
+            raise SshdError(f"{path} is too long a name for a socket: choose a shorter directory")
+        return CommandSocket(self.world, path, self.numbers)
+
+    def _server(self, host: Host, key: asyncssh.SSHKey, public: asyncssh.SSHKey) -> HostServer | SshdServer:
+        if self.socket is None:
+            return HostServer(self.world, host, key, public, self.numbers, self.host)
+        path = self.directory / "keys" / f"host_{host.name}"
+        line = keys.public_line(public)
+        return SshdServer(host, self.directory / "sshd", path, line, self.socket.path, self.host)
+
+    async def start(self) -> None:
+        """Open every port and write connections.json, connections.env and lab.json."""
+        client_path = self.directory / "keys" / "id_ed25519"
+        client = keys.load_or_make(client_path, "lab client")
+        public = client.convert_to_public()
+        if self.socket:
+            await self.socket.start()
+        for host in self.world.hosts.values():
+            key = keys.load_or_make(self.directory / "keys" / f"host_{host.name}", f"lab host {host.name}")
+            server = self._server(host, key, public)
+            self.servers[host.name] = server
+            try:
+                await server.start()
+            except BaseException:
+                await self.stop()
+                raise
+            self.connections[host.connection_id] = {
+                "conn_type": "ssh",
+                "host": self.host,
+                "port": server.port,
+                "login": server.login if isinstance(server, SshdServer) else host.login,
+                "extra": {"key_file": str(client_path.resolve()), "host_key": keys.public_line(key)},
+            }
+        await self.control.start()
+        self._write()
+        about = {"services": self.services} if self.services else {}
+        self.journal.event(
+            "start", speed=self.clock.speed, manual=self.clock.manual, pairs=self._pairs(),
+            groups=self._groups(), **about,
+        )  # fmt: skip
+
+    def _pairs(self) -> dict[str, str]:
+        """Every pair that the configuration names, and its state: what a checker may allow."""
+        found: dict[str, str] = {}
+        for array in self.world.arrays.values():
+            found |= array.snapshot(array.sessions)
+        return found
+
+    def _groups(self) -> dict[str, dict[str, str]]:
+        """Device group -> logical name -> device."""
+        return {
+            g: {n: a.name(m.device) for n, m in members.items()}
+            for a in self.world.arrays.values()
+            for g, members in a.groups.items()
+        }
+
+    def _set(self, array: Array, *pairs: Pair) -> None:
+        """On record: a test put sessions into other states, as no command did."""
+        self.journal.event("set", pairs=array.snapshot(pairs))
+
+    def _write(self) -> None:
+        (self.directory / "connections.json").write_text(json.dumps(self.connections, indent=2) + "\n")
+        (self.directory / "connections.env").write_text(self.exports())
+        about = {
+            "control": {"host": self.host, "port": self.control.port},
+            "journal": str(self.journal.path.resolve()) if self.journal.path else None,
+            "pid": os.getpid(),
+        }
+        (self.directory / "lab.json").write_text(json.dumps(about, indent=2) + "\n")
+
+    def exports(self) -> str:
+        """Shell lines that define the Airflow connections."""
+        return "".join(
+            f"export AIRFLOW_CONN_{name.upper()}='{json.dumps(c)}'\n" for name, c in self.connections.items()
+        )
+
+    async def stop(self) -> None:
+        for server in self.servers.values():
+            await server.stop()
+        if self.socket:
+            await self.socket.stop()
+        await self.control.stop()
+        self.journal.event("stop")
+        self.journal.close()
+
+    async def operate(self, op: str, words: dict[str, Any]) -> Any:
+        """Do an operation by name. KeyError, ValueError and TypeError say what is wrong with it."""
+        method = getattr(self, f"op_{op}", None)
+        if method is None:
+            known = sorted(n[3:] for n in dir(self) if n.startswith("op_"))
+            raise ValueError(f"unknown op {op!r}; one of {', '.join(known)}")
+        return await method(**words)
+
+    # operations
+
+    async def op_ping(self) -> dict[str, Any]:
+        return {"now": self.clock.now(), "at": self.clock.iso(), "manual": self.clock.manual}
+
+    async def op_advance(self, seconds: float) -> dict[str, Any]:
+        now = await self.clock.advance(seconds)
+        return {"now": now, "at": self.clock.iso(now)}
+
+    async def op_jump(self, on: bool = True) -> bool:
+        self.clock.jumping = on
+        return on
+
+    async def op_connections(self) -> dict[str, Any]:
+        return self.connections
+
+    async def op_journal(self, since: int = 0) -> list[dict[str, Any]]:
+        """Entries with a `seq` above `since`."""
+        return self.journal.entries[since:]
+
+    async def op_session(self, symid: str, source: str, target: str) -> dict[str, Any]:
+        return self.world.describe(symid, source, target)
+
+    async def op_sessions(self) -> list[dict[str, Any]]:
+        return [
+            self.world.describe(a.symid, a.name(s), a.name(t))
+            for a in self.world.arrays.values()
+            for s, t in a.sessions
+        ]
+
+    async def op_set_state(
+        self, symid: str, source: str, target: str, state: str, protected: float | None = None
+    ) -> dict[str, Any]:
+        array = self.world.array(symid)
+        pair = self.world.pair(array, source, target)
+        array.put(pair, state, protected)
+        self._set(array, pair)
+        return self.world.describe(symid, source, target)
+
+    async def op_set_source(self, symid: str, source: str, target: str, new_source: str) -> dict[str, Any]:
+        array = self.world.array(symid)
+        pair = self.world.pair(array, source, target)
+        other = array.device(new_source).number
+        array.resource(pair, other)
+        self._set(array, pair, (other, pair[1]))
+        return self.world.describe(symid, new_source, target)
+
+    async def op_set_last_action(
+        self, symid: str, source: str, target: str, age_seconds: float
+    ) -> dict[str, Any]:
+        array = self.world.array(symid)
+        session = array.session(self.world.pair(array, source, target))
+        if session is None:
+            raise KeyError("no such session")
+        session.last_action = self.clock.now() - age_seconds
+        return self.world.describe(symid, source, target)
+
+    async def op_set_ready(self, symid: str, device: str, ready: bool) -> dict[str, Any]:
+        self.world.array(symid).device(device).ready = ready
+        return {"device": device, "ready": ready}
+
+    async def op_set_switch(self, symid: str, name: str, value: Any) -> dict[str, Any]:
+        array = self.world.array(symid)
+        merged = {**array.switches.model_dump(), name: value}
+        array.switches = type(array.switches).model_validate(merged)
+        array.config.switches = array.switches
+        return array.switches.model_dump()
+
+    async def op_set_rate(self, symid: str, tracks_per_second: float) -> dict[str, Any]:
+        array = self.world.array(symid)
+        array.settle()
+        array.rate = tracks_per_second
+        return {"symid": array.symid, "rate": array.rate}
+
+    async def op_remove_session(self, symid: str, source: str, target: str) -> dict[str, Any]:
+        array = self.world.array(symid)
+        pair = self.world.pair(array, source, target)
+        array.remove(pair)
+        self._set(array, pair)
+        return self.world.describe(symid, source, target)
+
+    async def op_fault(self, **words: Any) -> int:
+        for name in ("host", "on"):
+            if words.get(name) is not None:
+                self.world.host(words[name])
+        return self.world.faults.add(**words)
+
+    async def op_draw(self, seed: int) -> list[int]:
+        """Set what the seed picks of the configuration's `random_faults`; gives the faults' numbers."""
+        return self.world.draw(seed)
+
+    async def op_faults(self) -> list[dict[str, Any]]:
+        return self.world.faults.describe()
+
+    async def op_clear_faults(self, id: int | None = None) -> bool:
+        self.world.faults.clear(id)
+        return True
+
+    async def op_note(self, note: str, **words: Any) -> int:
+        """Write a note into the journal (`lab.check` says which it reads); gives its line."""
+        if {"event", "seq", "at", "wall", "actor"} & set(words):
+            raise ValueError("a note has no event, seq, at, wall or actor of its own")
+        return int(self.journal.event("note", note=note, **words)["seq"])
+
+    async def op_refuse_connections(self, host: str, refuse: bool = True) -> bool:
+        await self.servers[self.world.host(host).name].refuse(refuse)
+        return refuse
+
+    async def op_host(self, host: str) -> dict[str, Any]:
+        return self.world.host(host).describe()
+
+    async def op_occupy(self, host: str, directory: str, name: str = "sleep") -> int:
+        """Let a process use a directory of a service host; gives its pid."""
+        found = self.world.host(host)
+        if not isinstance(found, ServiceHost):
+            raise ValueError(f"{host} is no service host")
+        return found.occupy(directory, name)
+
+    async def op_release(self, host: str, pid: int) -> bool:
+        found = self.world.host(host)
+        if isinstance(found, ServiceHost):
+            found.kill([p for p in found.processes if p.pid == pid])
+        return True
+
+    async def op_write_file(self, host: str, path: str, text: str) -> bool:
+        found = self.world.host(host)
+        found.files.put(path, text, found.login)
+        return True
+
+    async def op_remove_file(self, host: str, path: str) -> bool:
+        """Remove a file or a directory with what is in it."""
+        self.world.host(host).files.remove_tree(path, "root")
+        return True
+
+
+def _services(given: str | Path | dict[str, Any] | None) -> dict[str, Any] | None:
+    if given is None or given == "":
+        return None
+    if isinstance(given, str | Path):
+        try:
+            given = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"services: {error}") from None
+    if not isinstance(given, dict):
+        raise ConfigError("services: expected a mapping of names to services")
+    return dict(given.get("services", given))

@@ -1,0 +1,271 @@
+"""Text to commands. Unknown grammar is a `SyntaxFault`, never skipped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+RESERVED = frozenset(
+    {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function",
+     "{", "}", "!", "[[", "]]", "select"}
+)  # fmt: skip
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+
+
+class SyntaxFault(Exception):
+    """`token` is what was not expected, `line` counts from 1."""
+
+    def __init__(self, token: str, line: int) -> None:
+        super().__init__(f"line {line}: unexpected {token}")
+        self.token = token
+        self.line = line
+
+
+@dataclass
+class Part:
+    """A piece of a word. kind: `text`, `var` (value is its name) or `command` (script is what to run)."""
+
+    kind: str
+    value: str = ""
+    quoted: bool = False
+    script: Script | None = None
+
+
+Word = list[Part]
+
+
+@dataclass
+class Redirect:
+    """fd, operator (`>`, `>|`, `>>`, `<`, `>&`) and where to."""
+
+    fd: int
+    operator: str
+    target: Word
+
+
+@dataclass
+class Command:
+    assignments: list[tuple[str, Word]] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
+    redirects: list[Redirect] = field(default_factory=list)
+
+
+@dataclass
+class AndOr:
+    """`links` are the operators between the commands: `&&` or `||`."""
+
+    commands: list[Command]
+    links: list[str]
+
+
+@dataclass
+class Script:
+    lists: list[AndOr]
+
+
+def parse(text: str) -> Script:
+    parser = _Parser(text)
+    script = parser.script()
+    if parser.at < len(text):
+        raise parser.fault(parser.text[parser.at])
+    return script
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def fault(self, token: str) -> SyntaxFault:
+        shown = "newline" if token in ("", "\n") else token
+        return SyntaxFault(shown, self.text.count("\n", 0, self.at) + 1)
+
+    def peek(self, length: int = 1) -> str:
+        return self.text[self.at : self.at + length]
+
+    def blanks(self, newlines: bool = False) -> None:
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char in " \t" or (newlines and char == "\n"):
+                self.at += 1
+            elif self.peek(2) == "\\\n":
+                self.at += 2
+            elif char == "#":
+                while self.at < len(self.text) and self.text[self.at] != "\n":
+                    self.at += 1
+            else:
+                return
+
+    def script(self, closing: str = "") -> Script:
+        """Commands up to the end of the text, or to `closing`, which is left in place."""
+        lists: list[AndOr] = []
+        while True:
+            self.blanks(newlines=True)
+            if self.at >= len(self.text) or (closing and self.peek() == closing):
+                return Script(lists)
+            lists.append(self.and_or())
+            self.blanks()
+            if self.at >= len(self.text) or (closing and self.peek() == closing):
+                return Script(lists)
+            if self.peek() not in (";", "\n"):
+                raise self.fault(self.operator())
+            if self.peek(2) == ";;":
+                raise self.fault(";;")
+            self.at += 1
+
+    def operator(self) -> str:
+        for length in (2, 1):
+            if self.peek(length) in ("&&", "||", "|", "&", "(", ")", ";;", "`"):
+                return self.peek(length)
+        return self.peek()
+
+    def and_or(self) -> AndOr:
+        found = AndOr([self.command()], [])
+        while True:
+            self.blanks()
+            link = self.peek(2)
+            if link not in ("&&", "||"):
+                return found
+            self.at += 2
+            self.blanks(newlines=True)
+            found.links.append(link)
+            found.commands.append(self.command())
+
+    def command(self) -> Command:
+        command = Command()
+        while True:
+            self.blanks()
+            char = self.peek()
+            if char == "" or char in ";\n)&|":
+                break
+            if char in "(`":
+                raise self.fault(char)
+            redirect = self.redirect()
+            if redirect:
+                command.redirects.append(redirect)
+                continue
+            assigned = None if command.words else ASSIGNMENT.match(self.text, self.at)
+            if assigned:
+                self.at = assigned.end()
+                command.assignments.append((assigned.group()[:-1], self.word(empty=True)))
+                continue
+            start = self.at
+            word = self.word()
+            if not command.words and not command.assignments and self.text[start : self.at] in RESERVED:
+                raise self.fault(self.text[start : self.at])
+            command.words.append(word)
+        if not (command.words or command.assignments or command.redirects):
+            raise self.fault(self.operator())
+        return command
+
+    def redirect(self) -> Redirect | None:
+        match = re.compile(r"(\d*)(>>|>&|>\||<<|<&|<>|>|<)").match(self.text, self.at)
+        if not match:
+            return None
+        number, operator = match.groups()
+        if operator in ("<<", "<&", "<>"):
+            raise self.fault(operator)
+        self.at = match.end()
+        self.blanks()
+        target = self.word()
+        fd = int(number) if number else (0 if operator == "<" else 1)
+        if fd > 9 or (operator == "<") != (fd == 0):
+            raise self.fault(match.group())
+        return Redirect(fd, operator, target)
+
+    def word(self, empty: bool = False) -> Word:
+        parts: Word = []
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char in " \t\n;&|<>)":
+                break
+            if char == "'":
+                end = self.text.find("'", self.at + 1)
+                if end < 0:
+                    raise self.fault("unexpected EOF while looking for matching `''")
+                parts.append(Part("text", self.text[self.at + 1 : end], quoted=True))
+                self.at = end + 1
+            elif char == '"':
+                self.at += 1
+                self.quoted(parts)
+            elif char == "\\":
+                if self.peek(2) == "\\\n":
+                    self.at += 2
+                    continue
+                if self.at + 1 >= len(self.text):
+                    parts.append(Part("text", "\\", quoted=True))
+                    self.at += 1
+                    continue
+                parts.append(Part("text", self.text[self.at + 1], quoted=True))
+                self.at += 2
+            elif char == "$":
+                parts.append(self.dollar(quoted=False))
+            elif char in "`(":
+                raise self.fault(char)
+            elif char == "~" and not parts:
+                following = self.text[self.at + 1 : self.at + 2]
+                if following and following not in "/ \t\n;&|<>)":
+                    raise self.fault("~" + following)
+                parts.append(Part("var", "HOME", quoted=True))
+                self.at += 1
+            else:
+                parts.append(Part("text", char))
+                self.at += 1
+        if not parts and not empty:
+            raise self.fault(self.peek())
+        return parts
+
+    def quoted(self, parts: Word) -> None:
+        parts.append(Part("text", "", quoted=True))
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char == '"':
+                self.at += 1
+                return
+            if char == "\\":
+                following = self.text[self.at + 1 : self.at + 2]
+                if following == "\n":
+                    pass
+                elif following and following in '$`"\\':
+                    parts.append(Part("text", following, quoted=True))
+                else:
+                    parts.append(Part("text", "\\" + following, quoted=True))
+                self.at += 2
+            elif char == "$":
+                parts.append(self.dollar(quoted=True))
+            elif char == "`":
+                raise self.fault("`")
+            else:
+                parts.append(Part("text", char, quoted=True))
+                self.at += 1
+        raise self.fault("unexpected EOF while looking for matching `\"'")
+
+    def dollar(self, quoted: bool) -> Part:
+        rest = self.text[self.at + 1 :]
+        if rest.startswith("(("):
+            raise self.fault("$((")
+        if rest.startswith("("):
+            self.at += 2
+            inner = self.script(closing=")")
+            if self.peek() != ")":
+                raise self.fault("unexpected EOF while looking for matching `)'")
+            self.at += 1
+            return Part("command", quoted=quoted, script=inner)
+        if rest.startswith("{"):
+            braced = re.match(r"\{([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!])\}", rest)
+            if not braced or braced.group(1) == "!":
+                raise self.fault("${")
+            self.at += 1 + braced.end()
+            return Part("var", braced.group(1), quoted)
+        plain = NAME.match(rest)
+        if plain:
+            self.at += 1 + plain.end()
+            return Part("var", plain.group(), quoted)
+        if rest[:1] and rest[0] in "0123456789@*#?$":
+            self.at += 2
+            return Part("var", rest[0], quoted)
+        if rest[:1] in ("'", "!", "-"):
+            raise self.fault("$" + rest[0])
+        self.at += 1
+        return Part("text", "$", quoted)

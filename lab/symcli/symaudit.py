@@ -1,0 +1,44 @@
+"""`symaudit -sid SID list`: the control actions that were done. Recalled; its layout is assumed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from lab.array import Array, Refused
+from lab.shell.call import Call
+from lab.symcli import lock, scope
+from lab.symcli.action import Action
+from lab.symcli.layout import layout
+from lab.symcli.options import Options
+
+
+async def _list(call: Call, options: Options) -> int:
+    if "-sid" not in options.values:
+        raise Refused("symid_needed", command=call.name)
+    array = scope.array_of(call.host, options.values["-sid"])
+    await lock.acquire(call, control=False)
+    _table(call, array)
+    return 0
+
+
+@layout("symaudit list: text")
+def _table(call: Call, array: Array) -> None:
+    call.out(
+        "\n                  A U D I T   L O G   D A T A\n\n"
+        f"Symmetrix ID            : {array.symid}\n\n"
+        "Record\n"
+        "Number   Date     Time     Host         User     Application  Action\n"
+        "-------- -------- -------- ------------ -------- ------------ ----------------------------\n"
+    )
+    zone = ZoneInfo(call.host.timezone)
+    for number, (at, host, user, action) in enumerate(array.audit, start=1):
+        moment = datetime.fromtimestamp(at, zone)
+        call.line(
+            f"{number:>8} {moment:%m/%d/%y} {moment:%H:%M:%S} {host[:12]:<12} {user[:8]:<8}"
+            f" {'SYMCLI':<12} {action}"
+        )
+    call.line()
+
+
+ACTIONS = {"list": Action(frozenset(), frozenset({"-sid"}), _list)}

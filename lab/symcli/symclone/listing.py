@@ -1,0 +1,84 @@
+"""`symclone [-sid SID] list`: every session of the arrays.
+
+That it exists is relied on; its text is assumed, and like that of `symmir list`. Of the XML the names of
+Source, Target and dev_name are relied on.
+"""
+
+from __future__ import annotations
+
+from lab.array import Array, Refused
+from lab.shell.call import Call
+from lab.symcli import lock, scope, xml
+from lab.symcli.action import Action
+from lab.symcli.layout import layout
+from lab.symcli.options import Options
+from lab.symcli.pages import action_time, changed
+
+
+async def run(call: Call, options: Options) -> int:
+    as_xml = options.xml
+    arrays = call.host.arrays
+    if "-sid" in options.values:
+        arrays = [scope.array_of(call.host, options.values["-sid"])]
+    await lock.acquire(call, control=False)
+    for array in arrays:
+        array.settle()
+    if not any(a.sessions for a in arrays):
+        raise Refused("no_devices")
+    if as_xml:
+        _xml(call, arrays)
+        return 0
+    for array in arrays:
+        if array.sessions:
+            _table(call, array)
+    return 0
+
+
+@layout("symclone list: text")
+def _table(call: Call, array: Array) -> None:
+    pad, dash = " " * (array.width - 4), "-" * (array.width - 4)
+    rule = f"{dash}----------------------- {dash}-------------- ---- ------------ ----\n"
+    call.out(
+        f"\nSymmetrix ID: {array.symid}\n\n"
+        f"     Source Device      {pad} {pad}Target Device  Flgs State        Copy\n"
+        f"{rule}"
+        f"Sym{pad}  Protected Modified Sym{pad}   Modified CDP  SRC <=> TGT   (%)\n"
+        f"{rule}"
+    )
+    for (source, target), session in sorted(array.sessions.items()):
+        flags = "".join(
+            "X" if f else "." for f in (session.background_copy, session.differential, session.cycled)
+        )
+        call.line(
+            f"{array.name(source)} {session.protected_tracks:>9} {changed(array, session.changed):>8}"
+            f" {array.name(target)} {changed(array, session.changed_target):>9} {flags}  {session.state:<12}"
+            f" {session.percent:>3}"
+        )
+    call.line()
+
+
+@layout("symclone list: XML")
+def _xml(call: Call, arrays: list[Array]) -> None:
+    found: list[xml.Element] = []
+    for array in arrays:
+        inner: list[xml.Element] = [
+            ("CLONE_Device", [
+                ("Source", [
+                    ("dev_name", array.name(source)), ("protected_tracks", session.protected_tracks),
+                    ("modified_tracks", changed(array, session.changed)),
+                ]),
+                ("Target", [
+                    ("dev_name", array.name(target)),
+                    ("modified_tracks", changed(array, session.changed_target)),
+                ]),
+                ("state", session.state),
+                ("percent_copied", f"{session.percent}{'%' if array.switches.percent_sign else ''}"),
+                ("last_action", action_time(call, array, session.last_action)),
+            ])
+            for (source, target), session in sorted(array.sessions.items())
+        ]  # fmt: skip
+        found.append(("Symmetrix", [("Symm_Info", [("symid", array.symid)]), *inner]))
+    call.out(xml.render(("SymCLI_ML", found)))
+
+
+ACTION = Action(frozenset(), frozenset({"-sid", "-output"}), run)

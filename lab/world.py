@@ -1,0 +1,88 @@
+"""Everything that is simulated, in one place: arrays, hosts, clock, journal and faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab import states
+from lab.array import Array, Pair, Refused
+from lab.clock import Clock
+from lab.config import LabConfig
+from lab.faults import Faults
+from lab.hosts.host import Host
+from lab.journal import Journal
+
+
+class World:
+    def __init__(self, config: LabConfig, clock: Clock, journal: Journal, rate_factor: float = 1.0) -> None:
+        from lab.hosts import build
+
+        self.config = config
+        self.clock = clock
+        self.journal = journal
+        self.faults = Faults(clock, journal)
+        self.arrays = {a.symid: Array(a, clock, rate_factor) for a in config.arrays}
+        self.hosts: dict[str, Host] = {h.name: build(h, self) for h in config.hosts}
+        for fault in config.faults:
+            self.faults.add(fault)
+
+    def draw(self, seed: int) -> list[int]:
+        """Faults by seed; the numbers of those that were set."""
+        return self.faults.draw(seed, self.config.random_faults)
+
+    def host(self, name: str) -> Host:
+        for host in self.hosts.values():
+            if name in (host.name, host.connection_id):
+                return host
+        raise KeyError(f"no host {name!r}; one of {', '.join(self.hosts)}")
+
+    def array(self, symid: str) -> Array:
+        found = [a for s, a in self.arrays.items() if s.endswith(symid)]
+        if len(found) != 1:
+            raise KeyError(f"no single array {symid!r}; one of {', '.join(self.arrays)}")
+        return found[0]
+
+    def uses(self, symid: str, number: int) -> list[tuple[str, str]]:
+        """(host, what it does with the device) for every host that uses it now."""
+        return [(h.name, use) for h in self.hosts.values() for use in h.uses_of(symid, number)]
+
+    def spoil(self, array: Array, numbers: list[int], action: str) -> None:
+        """`action` takes these devices away or changes their data: whoever uses one is corrupted."""
+        for number in numbers:
+            for host, use in self.uses(array.symid, number):
+                self.journal.event(
+                    "corruption",
+                    host=host,
+                    symid=array.symid,
+                    device=array.name(number),
+                    use=use,
+                    action=action,
+                )
+
+    def pair(self, array: Array, source: str, target: str) -> Pair:
+        try:
+            return array.device(source).number, array.device(target).number
+        except Refused:
+            raise KeyError(f"no device {source} or {target} in array {array.symid}") from None
+
+    def describe(self, symid: str, source: str, target: str) -> dict[str, Any]:
+        """A session as plain data: tracks are integers, times lab seconds since the epoch."""
+        array = self.array(symid)
+        pair = self.pair(array, source, target)
+        session = array.session(pair)
+        target_device = array.devices[pair[1]]
+        head = {"symid": array.symid, "source": array.name(pair[0]), "target": array.name(pair[1])}
+        if session is None:
+            return {**head, "state": states.NONE, "target_ready": target_device.ready}
+        return {
+            **head,
+            "state": session.state,
+            "percent": session.percent,
+            "total_tracks": session.total,
+            "protected_tracks": session.protected_tracks,
+            "changed_tracks": session.changed_tracks,
+            "last_action": session.last_action,
+            "point_in_time": session.point_in_time,
+            "cycled": session.cycled,
+            "target_ready": target_device.ready,
+        }

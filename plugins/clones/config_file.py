@@ -1,0 +1,196 @@
+"""Reading ``services.yaml``: every error names the file, the line, the service, the field and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from clones.config import App, Config, Fs, Host, Ip, ResourceEntry, Service, Symcli, Sync, Vg
+from clones.config_checks import check_pairs_across, check_resources
+from clones.errors import ConfigError
+from clones.scope import Scope
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "symcli": Symcli,
+    "syncs": Sync,
+    "hosts": Host,
+    "resources": ResourceEntry,
+    "ip": Ip,
+    "vg": Vg,
+    "fs": Fs,
+    "app": App,
+}
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML in which only `true`, `false` and an empty value are not text.
+
+    Plain YAML reads the device pair 1234:43 as a base-60 number and 0025 as octal; here they stay what
+    was written, and the models decide what is a number.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {
+    "t": [("tag:yaml.org,2002:bool", re.compile(r"^true$"))],
+    "f": [("tag:yaml.org,2002:bool", re.compile(r"^false$"))],
+    "n": [("tag:yaml.org,2002:null", re.compile(r"^null$"))],
+    "~": [("tag:yaml.org,2002:null", re.compile(r"^~$"))],
+    "": [("tag:yaml.org,2002:null", re.compile(r"^$"))],
+    "<": [("tag:yaml.org,2002:merge", re.compile(r"^<<$"))],
+}
+
+
+def load(path: str | Path, only: str | None = None) -> Config:
+    """Read the configuration.
+
+    :param only: validate this service alone and leave the others out (for a task, which runs one service;
+        whoever parses the whole file has checked it as a whole).
+    :raises ConfigError: listing everything that is wrong, one line each.
+    """
+    stat = _stat(Path(path))
+    return _load(str(path), stat, only)
+
+
+def _stat(path: Path) -> tuple[float, int]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}.",
+            "create it from config/services.yaml, or set SYMCLONE_CONFIG to where it is",
+        ) from None
+    return stat.st_mtime, stat.st_size
+
+
+@functools.lru_cache(maxsize=8)
+def _load(path: str, stat: tuple[float, int], only: str | None) -> Config:
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {error}", "mend the line that is named") from None
+    if root is not None:
+        _refuse_repeated_keys(path, root)
+        if only is not None:
+            _keep_only(path, root, only)
+    data = _Loader("").construct_document(root) if root is not None else {}
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_report(path, root, error), "mend these lines; nothing was run") from None
+    if only is None:
+        problems = check_resources(config) or check_pairs_across(config)
+        if problems:
+            raise ConfigError(
+                "\n".join(f"{path}:{_line(root, loc)}: {message}" for loc, message in problems),
+                "mend these lines; nothing was run",
+            )
+    return config
+
+
+def _keep_only(path: str, root: yaml.Node, name: str) -> None:
+    """Drop the other services from the document, before anything is made of them."""
+    for key, services in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "services" and isinstance(services, yaml.MappingNode):
+            found = [(key, value) for key, value in services.value if key.value == name]
+            if not found:
+                names = {key.value: None for key, _ in services.value}
+                raise ConfigError(f"{path}: there is no service {name!r}.", _known(name, names))
+            services.value = found
+
+
+def scope_from(value: Mapping[str, Any]) -> Scope:
+    """A service that a DAG gives as a mapping: the keys of services.yaml, ``name`` and perhaps ``symcli``.
+
+    :raises ConfigError: listing everything that is wrong.
+    """
+    given = dict(value)
+    name, symcli = str(given.pop("name")), given.pop("symcli", {})
+    try:
+        return Scope(name, Service.model_validate(given), Symcli.model_validate(symcli))
+    except ValidationError as error:
+        raise ConfigError(_report("the service given to the operator", None, error), "mend the DAG") from None
+
+
+def _known(name: str, names: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names))}"
+
+
+def _refuse_repeated_keys(path: str, node: yaml.Node) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            if key.value in seen and key.value != "<<":
+                raise ConfigError(
+                    f"{path}:{key.start_mark.line + 1}: {key.value!r} was given on line {seen[key.value]} "
+                    "already.",
+                    "remove one of the two; YAML would silently take the last",
+                )
+            seen[key.value] = key.start_mark.line + 1
+            _refuse_repeated_keys(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(path, item)
+
+
+def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
+    """The line that a location is written on, or of the nearest thing around it."""
+    line = 1
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(step):
+                    line, node = key.start_mark.line + 1, value
+                    break
+            else:
+                return line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _report(path: str, root: yaml.Node | None, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        location = tuple(problem["loc"]) + tuple(problem.get("ctx", {}).get("at", ()))
+        where = f"{path}:{_line(root, location)}" if root is not None else path
+        lines.append(f"{where}: {_spoken(location)}: {_message(problem, location)}")
+    return "\n".join(lines)
+
+
+def _spoken(location: tuple[Any, ...]) -> str:
+    """``('services', 'x', 'syncs', 0, 'name')`` as ``service x, syncs[0].name``."""
+    steps = [step for step in location if step != "[key]"]
+    spoken = ""
+    if len(steps) >= 2 and steps[0] == "services":
+        spoken, steps = f"service {steps[1]}", steps[2:]
+    field = ""
+    for step in steps:
+        field += f"[{step}]" if isinstance(step, int) else f".{step}" if field else str(step)
+    return ", ".join(part for part in (spoken, field) if part) or "the file"
+
+
+def _message(problem: Any, location: tuple[Any, ...]) -> str:
+    if problem["type"] == "extra_forbidden":
+        names = [step for step in location[:-1] if isinstance(step, str)]
+        model: type[BaseModel] = next((_MODELS[name] for name in reversed(names) if name in _MODELS), Service)
+        if len(location) == 1:
+            model = Config
+        return f"unknown key; {_known(str(location[-1]), model.model_fields)}"
+    if problem["type"] == "missing":
+        return "is missing; add it"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] in ("value_error", "pair") or not isinstance(problem["input"], str):
+        return message
+    return f"{message} (given: {problem['input']!r})"

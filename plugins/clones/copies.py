@@ -1,0 +1,184 @@
+"""What is done to a sync: observe, decide, act only if needed, observe again (D1).
+
+Nothing here remembers what an earlier try did. A retry, a cleared task or a killed worker is the same case:
+look at the array, and go on from what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from clones.config import Sync
+from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, Unknown
+from clones.leftovers import nothing_still_runs
+from clones.observing import observe
+from clones.proof import prove_down
+from clones.right_pairs import refuse_wrong_pairs
+from clones.rules import Decision, Verdict, decide_break, decide_create, decide_resync, is_torn
+from clones.scope import Scope
+from clones.states import ACTIVE, PREPARED, PairSeen, State, SyncSeen
+from clones.steps import Command, Steps, note, run
+from clones.symcli import commands
+from clones.symcli.exit_codes import Outcome, classify, failure
+
+
+def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """Give every pair a session that has none. The targets are not ready from then on.
+
+    :raises CloneError: see :mod:`clones.errors`.
+    """
+    seen = yield from _look(scope, sync)
+    decision = decide_create(seen)
+    yield from _decided(scope, sync, "create", decision, wait_seconds=sync.recreate_timeout)
+    if decision.verdict is Verdict.NOTHING:
+        return seen
+    sized = [pair.label for pair in decision.pairs if not pair.sizes_known]
+    if sized:
+        raise Refused(
+            f"{scope.subject(sync)}: the array does not show the sizes of {', '.join(sized)}. Nothing was "
+            "sent to the array.",
+            "see with `symdev show` that each target is at least as large as its source",
+        )
+    yield from nothing_still_runs(scope, [sync], "create")
+    yield from prove_down(scope)
+    command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
+    return (yield from _act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))
+
+
+def resync(scope: Scope, sync: Sync, since: datetime | None = None) -> Steps[SyncSeen]:
+    """Re-establish the copy. Right before the command the service is proven down (D3).
+
+    :param since: control host's local time at which the run began; what was activated after it was refreshed
+        by this run and is left alone.
+    :raises CloneError: see :mod:`clones.errors`.
+    """
+    seen = yield from _look(scope, sync)
+    decision = decide_resync(sync, seen, since)
+    yield from _decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
+    if decision.verdict is Verdict.NOTHING:
+        return seen
+    return (yield from _recreate(scope, sync, seen, decision.pairs))
+
+
+def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSeen]:
+    """Activate all pairs of a sync together (D5), after the syncs before it are seen active (D6).
+
+    :param mend_torn: recreate the active pairs of a torn sync, and activate all together.
+    :raises CloneError: see :mod:`clones.errors`.
+    """
+    seen = yield from _look(scope, sync)
+    decision = decide_break(seen, mend=mend_torn)
+    yield from _decided(
+        scope, sync, "break", decision, wait_seconds=sync.precopy_timeout or sync.recreate_timeout
+    )
+    if decision.verdict is Verdict.NOTHING:
+        return seen
+    for before in scope.service.syncs:
+        if before.name == sync.name:
+            break
+        earlier = yield from _look(scope, before)
+        if not earlier.all_in(ACTIVE):
+            raise Refused(
+                f"{scope.subject(sync)}: sync {before.name} comes before it and is not wholly active. "
+                "Nothing was sent to the array.",
+                f"activate {before.name} first: run the action `break`, or clear its task",
+            )
+    if decision.torn:
+        seen = yield from _recreate(scope, sync, seen, decision.pairs)
+    yield from nothing_still_runs(scope, [sync], "activate")
+    command = commands.activate(scope.symcli, scope.service, sync, seen.pairs)
+    return (yield from _act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
+
+
+def _look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    seen = yield from observe(scope, sync)
+    refuse_wrong_pairs(scope.name, sync, seen)
+    return seen
+
+
+def _decided(
+    scope: Scope, sync: Sync, action: str, decision: Decision, *, wait_seconds: float
+) -> Steps[None]:
+    """Log a decision; leave when it is not to act."""
+    yield from note(f"Decided for {action} of {sync.name}: {decision.verdict.name.lower()}", decision.why)
+    if decision.verdict is Verdict.REFUSE:
+        kind = Torn if decision.torn else Refused
+        raise kind(
+            f"{scope.subject(sync)}: {action} is refused: {decision.why}. Nothing was sent to the array.",
+            decision.remedy,
+        )
+    if decision.verdict is Verdict.WAIT:
+        raise MustWait(
+            f"{scope.subject(sync)}: {decision.why}",
+            sync=sync.name,
+            wanted=decision.wanted,
+            seconds=wait_seconds,
+        )
+
+
+def _recreate(scope: Scope, sync: Sync, seen: SyncSeen, pairs: Sequence[PairSeen]) -> Steps[SyncSeen]:
+    yield from nothing_still_runs(scope, [sync], "recreate")
+    yield from prove_down(scope)
+    command = commands.recreate(scope.symcli, scope.service, sync, pairs)
+    return (yield from _act(scope, sync, "recreate", command, seen, lambda state: state in PREPARED))
+
+
+def _act(
+    scope: Scope,
+    sync: Sync,
+    action: str,
+    command: Command,
+    before: SyncSeen,
+    reached: Callable[[State], bool],
+) -> Steps[SyncSeen]:
+    """Send one control command and see what came of it.
+
+    The exit code says whether it was accepted; only the observed state says that it worked.
+    """
+    result = yield from run(command)
+    try:
+        after = yield from _look(scope, sync)
+    except CloneError as error:
+        raise Unknown(
+            f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}\n"
+            f"What it did could not be seen: {error.what}",
+            "it is tried again, beginning with a look at the array",
+        ) from error
+    if all(reached(pair.state) for pair in after.pairs):
+        if classify(result.exit_code) is not Outcome.DONE:
+            yield from note(
+                f"{action} ended with {result.ending()}, and yet every pair is where it should be: done",
+                warning=True,
+            )
+        return after
+    consequence = _what_changed(before, after)
+    if classify(result.exit_code) is not Outcome.DONE:
+        raise failure(result, f"{scope.subject(sync)}: {action}", consequence=consequence)
+    moving = [pair for pair in after.pairs if not reached(pair.state)]
+    if all(pair.state in (State.CREATE_IN_PROG,) for pair in moving):
+        raise MustWait(
+            f"{scope.subject(sync)}: {action} was accepted and is in progress",
+            sync=sync.name,
+            wanted="settled",
+            seconds=sync.recreate_timeout,
+        )
+    raise NotDone(
+        f"{scope.subject(sync)}: {action} was accepted ({result.ending()}), but not every pair is where it "
+        "should be.\n"
+        f"{consequence}",
+        "it is tried again, beginning with a look at the array"
+        + ("; a torn sync is then recreated and activated as a whole" if is_torn(after) else ""),
+    )
+
+
+def _what_changed(before: SyncSeen, after: SyncSeen) -> str:
+    changed = [
+        f"{old.label}: {old.state} -> {new.state}"
+        for old, new in zip(before.pairs, after.pairs, strict=True)
+        if old.state != new.state
+    ]
+    if not changed:
+        still = ", ".join(f"{pair.label} is still {pair.state}" for pair in after.pairs)
+        return f"Nothing was changed on the array: {still}."
+    return f"Changed on the array: {'; '.join(changed)}."

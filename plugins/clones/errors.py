@@ -1,0 +1,70 @@
+"""Everything that can go wrong, as one tree.
+
+CloneError
+├── ConfigError      services.yaml or a form says something that cannot be meant
+├── Refused          it must not be done; trying again cannot help
+│   └── Torn         only some pairs of a sync were activated
+└── TryAgain         it may pass by itself
+    ├── Locked       another command holds the array, the database, a gatekeeper or the service
+    ├── NotDone      a command ended, and what it was to bring about is not so
+    ├── MustWait     the copy is moving: the same step goes on once it has settled
+    └── Unknown      it could not be told what is so, or what was done
+"""
+
+from __future__ import annotations
+
+
+class CloneError(Exception):
+    """What happened, to what, and what to do next.
+
+    :param what: one or more sentences: what happened, to which service, sync and pair.
+    :param remedy: what the operator on call does next.
+    """
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}\nWhat to do: {remedy}" if remedy else what)
+
+
+class ConfigError(CloneError):
+    """The configuration cannot be used. Nothing was run."""
+
+
+class Refused(CloneError):
+    """It must not be done, and trying again cannot help."""
+
+
+class Torn(Refused):
+    """Only some pairs of a sync are active: the copy has no single point in time."""
+
+
+class TryAgain(CloneError):
+    """It may pass by itself."""
+
+
+class Locked(TryAgain):
+    """Another command or run holds what is needed."""
+
+
+class NotDone(TryAgain):
+    """A command ended, but what it was to bring about is not seen."""
+
+
+class MustWait(TryAgain):
+    """The step cannot go on before the copy is in another state, which comes by itself.
+
+    :param sync: name of the sync that is moving.
+    :param wanted: the state or group of states to wait for, as :func:`clones.states.wanted_states` reads it.
+    :param seconds: how long it may take.
+    """
+
+    def __init__(self, what: str, *, sync: str, wanted: str, seconds: float) -> None:
+        super().__init__(what, "nothing: it goes on by itself")
+        self.sync = sync
+        self.wanted = wanted
+        self.seconds = seconds
+
+
+class Unknown(TryAgain):
+    """It could not be told what is so, or whether a command took effect."""

@@ -1,0 +1,158 @@
+"""The service's lock: a directory on the control host that names the run which holds it (D7).
+
+``mkdir`` is atomic, and so is ``rmdir``, which fails on a directory that is not empty. The lock of service S
+is ``<work_dir>/locks/S`` with one directory in it, whose name is the owner. From that follows:
+
+* taken:      ``mkdir S && mkdir S/OWNER`` - of two runs only one makes S; first it looks whether it holds it;
+* given back: ``rmdir S/OWNER && rmdir S``;
+* taken over: ``rmdir S/ENDED && mkdir S/OWNER`` - of two runs only one removes the ended owner;
+* left empty by a run that died in between: ``rmdir S``, and taken anew. It cannot hit a run that is just
+  taking it: that one's second mkdir then fails and it tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clones.errors import Locked, Refused, Unknown
+from clones.scope import Scope
+from clones.steps import Command, Result, Steps, note, run
+
+HELD = "held by this run already"
+TAKE = (
+    f'test -d "$2/$3" && echo "{HELD}" && exit 0; '
+    'LC_ALL=C; export LC_ALL; mkdir -p "$1" && mkdir "$2" && mkdir "$2/$3"'
+)
+TAKE_OVER = 'rmdir "$1/$2" && mkdir "$1/$3"'
+GIVE_BACK = 'rmdir "$1/$2" && rmdir "$1"'
+OWNERS = 'test -d "$1" && ls -1 "$1"'
+CLEAR = 'rmdir "$1"'
+_TITLES = {TAKE: "take", TAKE_OVER: "take over", GIVE_BACK: "give back", OWNERS: "who holds", CLEAR: "clear"}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A run, as the lock names it. No part may hold an ``@`` or a ``/``.
+
+    :param instance: which Airflow; another Airflow's runs cannot be asked whether they have ended.
+    """
+
+    dag_id: str
+    run_id: str
+    instance: str
+
+    def __str__(self) -> str:
+        return f"{self.dag_id}@{self.run_id}@{self.instance}"
+
+    @classmethod
+    def read(cls, text: str) -> Owner | None:
+        """The owner of that name, or None when it is not one of ours."""
+        parts = text.strip().split("@")
+        return cls(*parts) if len(parts) == 3 and all(parts) else None
+
+
+def take(scope: Scope, owner: Owner, has_ended: Callable[[Owner], bool | None]) -> Steps[None]:
+    """Hold the service's lock; nothing to do when this run holds it already.
+
+    :param has_ended: whether another run of this Airflow has ended; None when that is not known.
+    :raises Locked: another run holds it.
+    :raises Refused: its owner cannot be judged from here.
+    """
+    folder = _folder(scope)
+
+    def sh(script: str, *arguments: str) -> Command:
+        return _sh(scope.control_host, script, *arguments)
+
+    for _ in range(3):
+        result = yield from run(sh(TAKE, f"{scope.symcli.work_dir}/locks", folder, str(owner)))
+        if result.exit_code == 0 and HELD in result.stdout:
+            yield from note(f"This run holds the lock of service {scope.name}")
+            return
+        if result.exit_code == 0:
+            yield from note(
+                f"Took the lock of service {scope.name}", f"{scope.control_host}:{folder}/{owner}"
+            )
+            return
+        if result.exit_code is None:
+            raise _unknown(scope, result)
+        listed = yield from run(sh(OWNERS, folder))
+        if listed.exit_code != 0:
+            if not _gone(listed):
+                raise _unknown(scope, listed)
+            # Neither could it be made nor is it there: given back just now, or the folder cannot be written.
+            if "exist" not in result.stderr.lower():
+                raise Refused(
+                    f"Service {scope.name}: the lock {folder} could not be made on {scope.control_host}: "
+                    f"{result.said()}",
+                    f"let the SSH account write to {scope.symcli.work_dir} there, or set `symcli.work_dir` "
+                    "in services.yaml",
+                )
+            continue
+        names = listed.stdout.split()
+        if not names:
+            yield from note(f"The lock of service {scope.name} names no owner: cleared", warning=True)
+            yield from run(sh(CLEAR, folder))
+            continue
+        held_by = Owner.read(names[0])
+        if held_by is None or held_by.instance != owner.instance:
+            raise Refused(
+                f"Service {scope.name}: its lock is held by {names[0]}, which is not a run of this Airflow. "
+                "Nothing was changed.",
+                f"ask who that is; when it is over: `rmdir {folder}/{names[0]} {folder}` on "
+                f"{scope.control_host}",
+            )
+        if not has_ended(held_by):
+            raise Locked(
+                f"Service {scope.name}: run {held_by.run_id} of {held_by.dag_id} works on it and holds its "
+                "lock. Nothing was changed by this run.",
+                "this run tries again while that one goes on; see that run in the UI",
+            )
+        result = yield from run(sh(TAKE_OVER, folder, str(held_by), str(owner)))
+        if result.exit_code == 0:
+            yield from note(
+                f"Took over the lock of service {scope.name}",
+                f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without giving it back",
+                warning=True,
+            )
+            return
+    raise Locked(f"Service {scope.name}: its lock changed hands while it was looked at.", "it is tried again")
+
+
+def give_back(scope: Scope, owner: Owner) -> Steps[bool]:
+    """Give the lock back, if this run holds it. Returns whether it did.
+
+    :raises Unknown: it could not be told; the lock is then taken over by the next run.
+    """
+    folder = _folder(scope)
+    result = yield from run(_sh(scope.control_host, GIVE_BACK, folder, str(owner)))
+    if result.exit_code is None:
+        raise _unknown(scope, result)
+    given = result.exit_code == 0
+    yield from note(
+        f"Gave back the lock of service {scope.name}"
+        if given
+        else f"This run does not hold the lock of {scope.name}"
+    )
+    return given
+
+
+def _folder(scope: Scope) -> str:
+    return f"{scope.symcli.work_dir}/locks/{scope.name}"
+
+
+def _sh(host: str, script: str, *arguments: str) -> Command:
+    title = f"lock: {_TITLES[script]} {' '.join(arguments[-2:])}"
+    return Command(host, ("/bin/sh", "-c", script, "lock", *arguments), 60, script != OWNERS, title)
+
+
+def _gone(listed: Result) -> bool:
+    return listed.exit_code == 1 and not listed.stdout.strip()
+
+
+def _unknown(scope: Scope, result: Result) -> Unknown:
+    return Unknown(
+        f"Service {scope.name}: whether its lock is held could not be told: {result.ending()}: "
+        f"{result.said()}",
+        f"see that {result.command.host} can be reached; it is tried again",
+    )

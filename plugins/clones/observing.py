@@ -1,0 +1,117 @@
+"""Looking at the copies: which commands, and what they show (D1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clones.config import Sync
+from clones.errors import Refused, Unknown
+from clones.right_pairs import see_pair
+from clones.scope import Scope
+from clones.states import State, SyncSeen, device_text
+from clones.steps import Steps, note, run
+from clones.symcli import commands, output
+from clones.symcli.exit_codes import Outcome, classify, failure, verified
+
+NOTHING_CHANGED = "This was only a look: nothing was changed."
+
+
+def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """Ask the array for the state of every pair of a sync.
+
+    :raises Refused: the device group or the array is not known there.
+    :raises TryAgain: locked, lost, or not readable.
+    """
+    subject = scope.subject(sync)
+    ends: dict[str, int | None] = {}
+    symid = sync.symid
+    if sync.symdg is not None:
+        listed = yield from run(commands.list_group(scope.symcli, scope.control_host, sync.symdg))
+        if classify(listed.exit_code) is not Outcome.DONE:
+            error = failure(listed, f"{subject}: device group {sync.symdg}", consequence=NOTHING_CHANGED)
+            if type(error) is Refused and listed.exit_code not in (126, 127):
+                error = Refused(
+                    error.what, f"check `symdg` in services.yaml against `symdg list` on {scope.control_host}"
+                )
+            raise error
+        group = output.read_group(listed.stdout)
+        if symid is not None and group.symid != symid:
+            raise Refused(
+                f"{subject}: device group {sync.symdg} is on array {group.symid}, not on the configured "
+                f"{symid}.",
+                "mend `symid` or `symdg` in services.yaml",
+            )
+        symid = group.symid
+        ends = {name: group.devices.get(name) for pair in sync.pairs for name in (pair.source, pair.target)}
+        numbers = [device_text(number) for number in ends.values() if number is not None]
+    else:
+        for pair in sync.pairs:
+            ends |= {pair.source: pair.source_device, pair.target: pair.target_device}
+        numbers = list(ends)
+    assert symid is not None
+    if not numbers:
+        raise Refused(
+            f"{subject}: device group {sync.symdg} holds none of the configured logical names.",
+            f"compare `pairs` in services.yaml with `symdg show {sync.symdg}`",
+        )
+    listed = yield from run(commands.list_devices(scope.symcli, scope.control_host, symid, numbers))
+    if classify(listed.exit_code) is not Outcome.DONE:
+        raise failure(
+            listed, f"{subject}: devices {', '.join(numbers)} of {symid}", consequence=NOTHING_CHANGED
+        )
+    shown = output.read_devices(listed.stdout)
+    if shown.symid != symid:
+        raise Unknown(
+            f"{subject}: the device list is of array {shown.symid!r}, not {symid}.",
+            "look at its output in the log",
+        )
+    seen = SyncSeen(
+        sync.name,
+        symid,
+        shown.clock,
+        tuple(see_pair(pair, ends[pair.source], ends[pair.target], shown.devices) for pair in sync.pairs),
+    )
+    if sync.precopy_timeout is not None and seen.all_in(frozenset({State.PRE_COPY})):
+        asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
+        answer = verified(asked.exit_code)
+        if answer is None:
+            raise failure(asked, f"{subject}: whether it is precopied", consequence=NOTHING_CHANGED)
+        seen = replace(seen, precopied=answer)
+    yield from note(
+        f"Sync {sync.name} on {symid}, {seen.clock:%Y-%m-%d %H:%M:%S} on {scope.control_host}", *seen.lines()
+    )
+    return seen
+
+
+def to_plain(seen: SyncSeen) -> dict[str, object]:
+    """As JSON: what a run keeps of an observation."""
+    return {
+        "sync": seen.name,
+        "symid": seen.symid,
+        "clock": seen.clock.isoformat(),
+        "pairs": [
+            {
+                "pair": pair.label,
+                "source": pair.source,
+                "target": pair.target,
+                "state": pair.session.written if pair.session else str(pair.state),
+                "percent": pair.session.percent if pair.session else None,
+                "last_action": pair.session.last_action.isoformat()
+                if pair.session and pair.session.last_action
+                else None,
+                "wrong": pair.wrong,
+            }
+            for pair in seen.pairs
+        ],
+    }
+
+
+def is_same(plain: dict[str, object], now: SyncSeen) -> bool:
+    """Whether an observation is, but for the clock and the progress, the one that was kept."""
+
+    def essence(observation: dict[str, object]) -> object:
+        pairs = observation["pairs"]
+        assert isinstance(pairs, list)
+        return [(p["source"], p["target"], p["last_action"], p["wrong"]) for p in pairs]
+
+    return essence(plain) == essence(to_plain(now))

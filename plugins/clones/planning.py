@@ -1,0 +1,130 @@
+"""The plan of a run: everything is looked at, and refused if it must be, before anything is stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
+from clones.errors import MustWait, Refused
+from clones.freshness import freshness
+from clones.observing import is_same, observe, to_plain
+from clones.proof import look_at_all, require_known
+from clones.resources.base import Use
+from clones.right_pairs import refuse_wrong_pairs
+from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
+from clones.scope import Scope
+from clones.states import SyncSeen, device_text
+from clones.steps import Steps, note
+
+
+def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
+    """Look at everything and judge it for an action.
+
+    :returns: ``action``, ``phases`` that run, ``clock`` of the control host as the run's beginning,
+        ``syncs`` as observed, and ``up``: whether any part of the service is up. Plain JSON.
+    :raises Refused: what the action must not do, before it did anything.
+    :raises MustWait: a copy is moving; while it does, the service is left as it is.
+    :raises Unknown: a resource could not tell whether it is up.
+    """
+    phases = phases_run(action, scope.service)
+    skipped = [phase for phase in phases_of(scope.service) if phase not in phases]
+    yield from note(
+        f"Plan: {action} of service {scope.name}: {' -> '.join(phases)}",
+        *([f"left out by this action: {', '.join(skipped)}"] if skipped else []),
+    )
+    seen = []
+    for sync in scope.service.syncs:
+        seen.append((yield from observe(scope, sync)))
+        refuse_wrong_pairs(scope.name, sync, seen[-1])
+        fresh = freshness(seen[-1], scope.service.sync_max_delay)
+        yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
+    _refuse_shared_devices(scope, seen)
+    for sync, shown in zip(scope.service.syncs, seen, strict=True):
+        if RESYNC in phases:
+            decision = decide_resync(sync, shown)
+        elif BREAK in phases:
+            decision = decide_break(shown, mend=False)
+        else:
+            continue
+        yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
+        if decision.verdict is Verdict.REFUSE:
+            raise _refusal(scope.subject(sync), action, decision)
+        if decision.verdict is Verdict.WAIT and decision.wanted == "settled":  # a precopy goes on by itself
+            raise MustWait(
+                f"{scope.subject(sync)}: {decision.why}",
+                sync=sync.name,
+                wanted="settled",
+                seconds=sync.copy_timeout,
+            )
+    if (
+        START in phases
+        and RESYNC not in phases
+        and all(decide_break(s, mend=False).verdict is Verdict.NOTHING for s in seen)
+    ):
+        decision = decide_start(seen)
+        if decision.verdict is Verdict.REFUSE:
+            raise _refusal(f"Service {scope.name}", action, decision)
+    rows = yield from look_at_all(scope)
+    require_known(scope, rows)
+    up = [row.line() for row in rows if row.probe.use is Use.UP]
+    if up and RESYNC in phases and STOP not in phases:
+        raise Refused(
+            f"Service {scope.name}: {action} is refused: it is not down:\n  "
+            + "\n  ".join(up)
+            + "\nNothing was changed.",
+            "run the action `refresh`, which stops it, or `stop` first",
+        )
+    return {
+        "action": action,
+        "phases": list(phases),
+        "clock": seen[0].clock.isoformat(),
+        "syncs": [to_plain(shown) for shown in seen],
+        "up": bool(up),
+    }
+
+
+def left_out(plan: dict[str, Any]) -> list[str]:
+    """The phases that a plan's action leaves out."""
+    return [phase for phase in PHASES if phase not in plan["phases"]]
+
+
+def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
+    """Whether every sync is still what the plan saw, wholly active: no control command was accepted since.
+
+    Whether one is still under way is asked by the start that follows.
+    """
+    now = []
+    for sync in scope.service.syncs:
+        now.append((yield from observe(scope, sync)))
+    return decide_start(now).verdict is Verdict.ACT and all(
+        is_same(before, shown) for before, shown in zip(plan["syncs"], now, strict=True)
+    )
+
+
+def _refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
+    """Across the service's syncs, by device number: no target twice, no target that is a source (D4)."""
+    targets: dict[tuple[str, int | None], str] = {}
+    for shown in seen:
+        for pair in shown.pairs:
+            key = (shown.symid, pair.target)
+            here = f"sync {shown.name}, {pair.label}"
+            if key in targets:
+                raise Refused(
+                    f"Service {scope.name}: device {device_text(pair.target)} is the target of "
+                    f"{targets[key]} and of {here}.",
+                    "give each pair a target of its own in services.yaml",
+                )
+            targets[key] = here
+    for shown in seen:
+        for pair in shown.pairs:
+            if (shown.symid, pair.source) in targets:
+                raise Refused(
+                    f"Service {scope.name}: device {device_text(pair.source)} is the source of sync "
+                    f"{shown.name}, {pair.label}, "
+                    f"and the target of {targets[shown.symid, pair.source]}.",
+                    "mend the direction of the pair in services.yaml",
+                )
+
+
+def _refusal(subject: str, action: str, decision: Decision) -> Refused:
+    return Refused(f"{subject}: {action} is refused: {decision.why}. Nothing was changed.", decision.remedy)

@@ -1,0 +1,61 @@
+"""The one shape of every resource driver."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+from clones.steps import Command, Result
+
+
+class Use(enum.StrEnum):
+    """What a probe says of a resource."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The reading of one probe.
+
+    :param use: unknown whenever the output is not one that is known to mean up or down (D2).
+    :param at: where between stopped and started the resource is, in the driver's own words (a volume group
+        can be `exported`, `imported` or `active`); start and stop go on from there.
+    :param evidence: the line of output that shows it.
+    """
+
+    use: Use
+    at: str
+    evidence: str
+
+
+class Driver(Protocol):
+    """One resource on one host. Drivers build commands and read results; they run nothing."""
+
+    @property
+    def label(self) -> str:
+        """How logs and errors name it, e.g. ``fs /aaststcvi``."""
+        ...
+
+    def probe(self) -> Command:
+        """A command that only looks."""
+        ...
+
+    def read(self, result: Result) -> Probe:
+        """The reading of the probe's result; never raises: what cannot be read is `unknown`."""
+        ...
+
+    def start(self, at: str) -> list[Command]:
+        """What brings it up from where it is; empty when it is up."""
+        ...
+
+    def stop(self, at: str) -> list[Command]:
+        """What takes it down from where it is; empty when there is nothing left to take down."""
+        ...
+
+    def accepts(self, command: Command, exit_code: int) -> bool:
+        """Whether that exit code of one of its own commands means success (0; for some checks also 1)."""
+        ...

@@ -1,0 +1,203 @@
+"""HP-UX: addresses, volume groups of LVM, file systems.
+
+Sent, all below ``/usr/sbin``: ``ifconfig``, ``vgimport``, ``vgexport``, ``vgchange``, ``fsck``, ``mount`` and
+``umount`` with the words of the documented transcripts of the predecessor. Probes:
+
+``/usr/bin/netstat -in``
+
+====================================================  ==================================  ==========
+Output                                                Reading                             How sure
+====================================================  ==================================  ==========
+header ``Name Mtu Network Address ...``               the table is readable               documented
+row ``lan900:1 1500 192.168.32.0 192.168.32.41 ...``  up, at `configured` or `elsewhere`  documented
+row with ``lan900:1*``: that interface is down        not in use                          documented
+row of the configured alias with another address      down, at `occupied` (no start)      assumed
+header ``... Address/Prefix ...`` and rows of IPv6    passed over                         assumed
+alias set to 0.0.0.0: no row, 0.0.0.0 or `none`       down, at `absent`                   assumed
+====================================================  ==================================  ==========
+
+``/usr/sbin/vgdisplay VG``
+
+====================================================  ===================  ============
+Output                                                Reading              How sure
+====================================================  ===================  ============
+``VG Name /dev/VG``, ``VG Status available``, exit 0  up, at `active`      documented
+``VG Status available, exclusive`` (or shared ...)    up, at `active`      assumed
+``Volume group not activated.`` and ``Cannot          down, at `imported`  documented;
+display volume group "VG".``, exit 1 to 125                                code assumed
+``Volume group "/dev/VG" does not exist in the        down, at `exported`  documented;
+"/etc/lvmtab" file.``, exit 1 to 125                                       code assumed
+====================================================  ===================  ============
+
+``/usr/sbin/mount -p``
+
+========================================================  ===============================  ==========
+Output                                                    Reading                          How sure
+========================================================  ===============================  ==========
+row ``DEV DIR TYPE OPTIONS FREQ PASS``, as in fstab       up, at `mounted` or `elsewhere`  documented
+the table (/etc/mnttab) is in step with the kernel        a missing row means unmounted    assumed
+a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as text       assumed
+========================================================  ===============================  ==========
+
+Anything else is unknown, other languages' messages included.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clones.config import Fs, Ip, Vg
+from clones.errors import ConfigError
+from clones.resources.addresses import configured, printed
+from clones.resources.base import Probe
+from clones.resources.mounts import MOUNTED, UNMOUNTED, Mount, judge
+from clones.resources.reading import ELSEWHERE, OnHost, down, how_it_ended, lines, unknown, up
+from clones.steps import Command, Result
+
+CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
+ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
+
+
+class IpDriver(OnHost):
+    """One IPv4 address on an interface or one of its aliases.
+
+    :raises ConfigError: for IPv6, whose commands and tables on HP-UX nobody has shown us.
+    """
+
+    def __init__(self, host: str, ip: Ip) -> None:
+        super().__init__(f"ip {ip.ipname}", host, ip.timeout)
+        interface = configured(ip)
+        if interface.version != 4:
+            raise ConfigError(
+                f"{self.label} on {host}: IPv6 addresses of HP-UX hosts are not supported.",
+                "take the address out of `resources` and list an `app` that handles it",
+            )
+        self.address = interface.ip
+        self.netmask = str(interface.netmask)
+        self.device = ip.ipdev
+
+    def probe(self) -> Command:
+        return self.look("/usr/bin/netstat", "-in")
+
+    def read(self, result: Result) -> Probe:
+        if result.exit_code != 0:
+            return unknown(how_it_ended(result))
+        header, rows, foreign = False, list[tuple[list[str], str]](), list[str]()
+        for line in lines(result.stdout):
+            words = line.split()
+            if words[:2] == ["Name", "Mtu"]:
+                header = header or words[2:4] == ["Network", "Address"]
+            elif len(words) >= 4 and words[1].isdigit():
+                rows.append((words, line))
+            else:
+                foreign.append(line)
+        mine = [row for row in rows if self.address in map(printed, row[0][2:4])]
+        live = [row for row in mine if not row[0][0].endswith("*")]
+        for words, line in live:
+            if words[0] == self.device:
+                return up(CONFIGURED, line)
+        if live:
+            return up(ELSEWHERE, f"not on {self.device}: {live[0][1]}")
+        if not header or not rows:
+            return unknown(f"no table of interfaces ({len(rows)} rows): {result.said()}")
+        if foreign:
+            return unknown(f"not a row of the table: {foreign[0]}")
+        for words, line in rows:
+            other = printed(words[3])
+            if words[0] == self.device and other and not other.is_unspecified:
+                # ifconfig would replace that address, and nobody said it may go.
+                return down(OCCUPIED, f"{self.device} carries another address: {line}")
+        if mine:
+            return down(ABSENT, f"the interface is down: {mine[0][1]}")
+        return down(ABSENT, f"{self.address} in none of {len(rows)} rows of netstat -in")
+
+    def start(self, at: str) -> list[Command]:
+        if at != ABSENT:
+            return []
+        words = (self.device, str(self.address), "netmask", self.netmask, "up")
+        return [self.change("/usr/sbin/ifconfig", *words)]
+
+    def stop(self, at: str) -> list[Command]:
+        return [self.change("/usr/sbin/ifconfig", self.device, "0.0.0.0")] if at == CONFIGURED else []
+
+
+class VgDriver(OnHost):
+    """One volume group. Between runs it is exported, so that the next import reads the fresh copy's disks."""
+
+    def __init__(self, host: str, vg: Vg) -> None:
+        super().__init__(f"vg {vg.name}", host, vg.timeout)
+        if vg.map_file is None:
+            raise ConfigError(f"{self.label} on {host} has no `map_file`.", "give the map file of vgexport")
+        self.name = vg.name
+        self.map_file = vg.map_file
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/vgdisplay", self.name)
+
+    def read(self, result: Result) -> Probe:
+        text = lines(result.stdout) + lines(result.stderr)
+        quoted = r'[Vv]olume group "(?:/dev/)?([^"]*)"'
+        named = [m[1] for line in text if (m := re.search(quoted, line))]
+        named += [m[1] for line in text if (m := re.match(r"\s*VG Name\s+(?:/dev/)?(\S+)\s*$", line))]
+        status = [line for line in text if re.match(r"\s*VG Status\b", line)]
+        inactive = [line for line in text if "Volume group not activated" in line]
+        missing = [line for line in text if re.search(quoted + r" does not exist", line)]
+
+        if set(named) != {self.name}:
+            return unknown(f"it does not speak of {self.name} alone, {how_it_ended(result)}")
+        if status and not inactive and not missing and result.exit_code == 0:
+            available = re.fullmatch(r"VG Status available(?:,.*)?", " ".join(status[0].split()))
+            return up(ACTIVE, status[0]) if available and len(status) == 1 else unknown(status[0])
+        # Only vgdisplay's own failure counts: from 126 on it is the shell or SSH that failed.
+        if not status and result.exit_code is not None and 0 < result.exit_code < 126:
+            if inactive:
+                return down(IMPORTED, inactive[0])
+            if missing:
+                return down(EXPORTED, missing[0])
+        return unknown(how_it_ended(result))
+
+    def start(self, at: str) -> list[Command]:
+        load = self.change("/usr/sbin/vgimport", "-m", self.map_file, "-s", "-N", self.name)
+        activate = self.change("/usr/sbin/vgchange", "-a", "y", self.name)
+        return {EXPORTED: [load, activate], IMPORTED: [activate]}.get(at, [])
+
+    def stop(self, at: str) -> list[Command]:
+        deactivate = self.change("/usr/sbin/vgchange", "-a", "n", self.name)
+        unload = self.change("/usr/sbin/vgexport", "-m", self.map_file, "-s", self.name)
+        return {ACTIVE: [deactivate, unload], IMPORTED: [unload]}.get(at, [])
+
+
+class FsDriver(OnHost):
+    """One file system."""
+
+    def __init__(self, host: str, fs: Fs) -> None:
+        super().__init__(f"fs {fs.mnt}", host, fs.timeout)
+        self.fs = fs
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/mount", "-p")
+
+    def read(self, result: Result) -> Probe:
+        if result.exit_code != 0:
+            return unknown(how_it_ended(result))
+        mounts, foreign = list[Mount](), list[str]()
+        for line in lines(result.stdout):
+            words = line.split()
+            if len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit():
+                mounts.append(Mount(words[0], words[1], line))
+            else:
+                foreign.append(line)
+        found = judge(mounts, self.fs.dev, self.fs.mnt)
+        # A line that cannot be read may be the one that shows it in use.
+        return unknown(f"not a row of mount -p: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+
+    def start(self, at: str) -> list[Command]:
+        if at != UNMOUNTED:
+            return []
+        fs = self.fs
+        check = [self.change("/usr/sbin/fsck", "-F", "vxfs", "-y", fs.dev)] if fs.type == "vxfs" else []
+        options = ("-o", fs.mnt_opt) if fs.mnt_opt else ()
+        return [*check, self.change("/usr/sbin/mount", "-F", fs.type, *options, fs.dev, fs.mnt)]
+
+    def stop(self, at: str) -> list[Command]:
+        return [self.change("/usr/sbin/umount", self.fs.mnt)] if at == MOUNTED else []

@@ -1,0 +1,69 @@
+"""What every driver needs to turn a result into a probe, and a configuration into commands."""
+
+from __future__ import annotations
+
+from clones.resources.base import Probe, Use
+from clones.steps import Command, Result
+
+PROBE_SECONDS = 30.0
+EVIDENCE_LENGTH = 200
+
+ELSEWHERE = "elsewhere"
+"""`Probe.at` of what is in use, but not the way it is configured. `start` and `stop` have nothing to send
+then: whatever is there was not put there by them, so the caller fails with the evidence instead."""
+
+
+def one_line(text: str) -> str:
+    """The text as one printable line of at most :data:`EVIDENCE_LENGTH` characters."""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(printable.split())
+    return line if len(line) <= EVIDENCE_LENGTH else line[: EVIDENCE_LENGTH - 3] + "..."
+
+
+def up(at: str, evidence: str) -> Probe:
+    """The resource is in use."""
+    return Probe(Use.UP, at, one_line(evidence))
+
+
+def down(at: str, evidence: str) -> Probe:
+    """The resource is proven not to be in use."""
+    return Probe(Use.DOWN, at, one_line(evidence))
+
+
+def unknown(evidence: str) -> Probe:
+    """It cannot be told (D2)."""
+    return Probe(Use.UNKNOWN, "unknown", one_line(evidence))
+
+
+def how_it_ended(result: Result) -> str:
+    """The ending and the last words of a command, for evidence."""
+    return f"{result.ending()}: {result.said()}"
+
+
+def lines(text: str) -> list[str]:
+    """The lines that hold text."""
+    return [line for line in text.split("\n") if line.strip()]
+
+
+class OnHost:
+    """A resource on one host: builds its commands, and takes 0 alone for success.
+
+    :param timeout: seconds that each command which changes the resource may take.
+    """
+
+    def __init__(self, label: str, host: str, timeout: float) -> None:
+        self.label = label
+        self.host = host
+        self.timeout = timeout
+
+    def look(self, *words: str) -> Command:
+        """A command that only looks, in the one language whose messages are known here."""
+        return Command(self.host, ("env", "LC_ALL=C", *words), PROBE_SECONDS, title=" ".join(words))
+
+    def change(self, *words: str) -> Command:
+        """A command that changes the resource."""
+        return Command(self.host, words, timeout=self.timeout, changes=True)
+
+    def accepts(self, command: Command, exit_code: int) -> bool:
+        """Whether that exit code means success."""
+        return exit_code == 0

@@ -1,0 +1,271 @@
+"""What to do about what was observed: the decision tables.
+
+Each action has one table from a pair's state to what that pair calls for. A sync's decision is the gravest
+of its pairs': refuse before wait before act before nothing; acting concerns only the pairs that call for it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clones.config import Sync
+from clones.states import ACTIVE, COMES_BY_ITSELF, PREPARED, PairSeen, State, SyncSeen, wanted_states
+
+ONE_POINT_IN_TIME = timedelta(minutes=10)
+"""Pairs of a sync whose last actions lie further apart were not activated together. Assumed: the longest
+single split of a group seen in the field took about six minutes."""
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""A last action may lie so far after the control host's clock and still be taken for just now."""
+
+
+class Verdict(enum.IntEnum):
+    """In order of gravity."""
+
+    NOTHING = 0
+    ACT = 1
+    WAIT = 2
+    REFUSE = 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do about one sync.
+
+    :param why: the sentence for the log.
+    :param pairs: the pairs that it concerns.
+    :param remedy: what the operator does about a refusal.
+    :param torn: only some of the sync's pairs are active.
+    :param wanted: what a wait is for.
+    """
+
+    verdict: Verdict
+    why: str
+    pairs: tuple[PairSeen, ...] = ()
+    remedy: str = ""
+    torn: bool = False
+    wanted: str = "settled"
+
+
+_NOTHING, _ACT, _WAIT, _REFUSE = Verdict.NOTHING, Verdict.ACT, Verdict.WAIT, Verdict.REFUSE
+
+CREATE: Mapping[State, Verdict] = {
+    **dict.fromkeys(State, _NOTHING),
+    State.NONE: _ACT,
+    State.TERMINATE_IN_PROG: _WAIT,
+    State.CREATE_IN_PROG: _WAIT,
+    State.FAILED: _REFUSE,
+    State.INVALID: _REFUSE,
+    State.UNKNOWN: _REFUSE,
+}
+RESYNC: Mapping[State, Verdict] = {
+    State.CREATED: _NOTHING,
+    State.PRE_COPY: _NOTHING,
+    State.RECREATED: _NOTHING,
+    State.COPIED: _ACT,
+    State.SPLIT: _ACT,
+    State.COPY_ON_WRITE: _ACT,
+    State.COPY_ON_ACCESS: _ACT,
+    State.COPY_IN_PROG: _WAIT,
+    State.CREATE_IN_PROG: _WAIT,
+    State.TERMINATE_IN_PROG: _WAIT,
+    State.NONE: _REFUSE,
+    State.REST_IN_PROG: _REFUSE,
+    State.RESTORED: _REFUSE,
+    State.FAILED: _REFUSE,
+    State.INVALID: _REFUSE,
+    State.UNKNOWN: _REFUSE,
+}
+BREAK: Mapping[State, Verdict] = {
+    State.CREATED: _ACT,
+    State.PRE_COPY: _ACT,
+    State.RECREATED: _ACT,
+    State.COPIED: _NOTHING,
+    State.COPY_IN_PROG: _NOTHING,
+    State.COPY_ON_ACCESS: _NOTHING,
+    State.COPY_ON_WRITE: _NOTHING,
+    State.CREATE_IN_PROG: _WAIT,
+    State.TERMINATE_IN_PROG: _WAIT,
+    State.SPLIT: _REFUSE,
+    State.NONE: _REFUSE,
+    State.REST_IN_PROG: _REFUSE,
+    State.RESTORED: _REFUSE,
+    State.FAILED: _REFUSE,
+    State.INVALID: _REFUSE,
+    State.UNKNOWN: _REFUSE,
+}
+
+REMEDIES: Mapping[State, str] = {
+    State.NONE: "there is no session: create it first (`SymcloneCreateOperator` does)",
+    State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
+    State.RESTORED: "a merge-back was done: remove its restore flag first (`symclone terminate -restored`)",
+    State.FAILED: "ask the storage team why the session failed; it must be terminated and created again",
+    State.INVALID: "ask the storage team why the session is invalid; it must be terminated and created again",
+    State.UNKNOWN: "look at the pair with `symclone query`: nothing is done in a state that is not known",
+    State.SPLIT: "run the action `update` or `refresh`: a split session must be recreated first",
+}
+
+
+def decide_create(seen: SyncSeen) -> Decision:
+    """Which pairs get a session that have none."""
+    return _gravest(CREATE, seen, "every pair has a session", "create a session for")
+
+
+def decide_resync(sync: Sync, seen: SyncSeen, since: datetime | None = None) -> Decision:
+    """What resync (`recreate`) is to do.
+
+    :param since: control host's local time at which the run began; a sync that was wholly activated after
+        it was refreshed by this very run, and is left alone.
+    """
+    times = _times(seen)
+    if since is not None and seen.all_in(ACTIVE) and times and min(times) >= since:
+        if max(times) > seen.clock + CLOCK_TOLERANCE:
+            return Decision(
+                _REFUSE,
+                f"its last action ({max(times)}) lies after the control host's clock ({seen.clock}): whether "
+                "this run has activated it already cannot be told",
+                seen.pairs,
+                "after a change to winter time, wait until the clock has passed it, then clear this task; "
+                "otherwise mend the clock or the time zone of the control host",
+            )
+        return Decision(
+            _NOTHING,
+            f"all pairs were activated since this run began ({since:%Y-%m-%d %H:%M:%S}): already refreshed",
+        )
+    table = {**RESYNC, State.COPY_IN_PROG: _ACT} if sync.recreate_while_copying else RESYNC
+    return _gravest(table, seen, "every pair is prepared already", "recreate")
+
+
+def decide_break(seen: SyncSeen, *, mend: bool) -> Decision:
+    """What break (`activate`) is to do.
+
+    :param mend: whether a torn sync is to be recreated and activated again as a whole (refresh and update),
+        rather than refused. The decision's pairs are then the active ones, to be recreated first.
+    """
+    decision = _gravest(BREAK, seen, "every pair is active already", "activate")
+    if decision.verdict is not _ACT:
+        return decision
+    active = tuple(pair for pair in seen.pairs if pair.state in ACTIVE)
+    if not active and seen.precopied is False:
+        return Decision(
+            _WAIT, "wait until the precopy has gone through all tracks once", seen.pairs, wanted="precopied"
+        )
+    if not active:
+        return Decision(_ACT, f"activate all {len(seen.pairs)} pairs together", seen.pairs)
+    names = _labels(active)
+    if mend:
+        return Decision(
+            _ACT, f"torn: only {names} active; recreate these, then activate all together", active, torn=True
+        )
+    return Decision(
+        _REFUSE,
+        f"torn: {names} active and {_labels(decision.pairs)} not; activating the rest now would mix two "
+        "points in time",
+        active,
+        "run the action `update` (or `refresh`): it recreates the active pairs and activates all together",
+        torn=True,
+    )
+
+
+def is_torn(seen: SyncSeen) -> bool:
+    """Whether the break table would act on some pairs only."""
+    return any(p.state in ACTIVE for p in seen.pairs) and any(p.state in PREPARED for p in seen.pairs)
+
+
+def decide_start(syncs: Sequence[SyncSeen]) -> Decision:
+    """Whether the service may be started: all syncs wholly active, each at one point in time, in order."""
+    newest: datetime | None = None
+    for seen in syncs:
+        idle = tuple(pair for pair in seen.pairs if pair.wrong or pair.state not in ACTIVE)
+        if idle:
+            shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in idle)
+            return Decision(
+                _REFUSE,
+                f"sync {seen.name} is not wholly active: {shown}",
+                idle,
+                "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
+            )
+        times = _times(seen)
+        if times and max(times) - min(times) > ONE_POINT_IN_TIME:
+            return Decision(
+                _REFUSE,
+                f"sync {seen.name} is torn: its pairs were activated between {min(times)} and {max(times)}",
+                seen.pairs,
+                "run the action `refresh`: it makes all pairs anew at one point in time",
+            )
+        if times and newest is not None and max(times) < newest:
+            return Decision(
+                _REFUSE,
+                f"sync {seen.name} ({max(times)}) is older than the sync before it ({newest})",
+                seen.pairs,
+                "run the action `refresh`: it activates the syncs in their order",
+            )
+        newest = max(times) if times else newest
+    return Decision(_ACT, "every sync is wholly active, in order")
+
+
+def decide_wait(seen: SyncSeen, wanted: str) -> Decision:
+    """Whether a wait for a state or group of states is over, goes on, or cannot end well.
+
+    NOTHING: it is there. WAIT: it can come by itself. REFUSE: it cannot.
+    """
+    states = wanted_states(wanted)
+    if seen.all_in(states):
+        if wanted == "precopied" and seen.precopied is False:
+            return Decision(_WAIT, "the precopy has not gone through all tracks yet", seen.pairs)
+        return Decision(_NOTHING, f"every pair is {wanted}")
+    lost = tuple(
+        pair
+        for pair in seen.pairs
+        if pair.wrong or (pair.state not in states and not (_can_become(pair.state) & states))
+    )
+    if lost:
+        shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in lost)
+        remedies = {REMEDIES.get(pair.state, "") for pair in lost} - {""}
+        return Decision(
+            _REFUSE,
+            f"{wanted} cannot come by itself: {shown}",
+            lost,
+            "; ".join(sorted(remedies))
+            or "look at what was done to these pairs (`symclone query`), then run the action again",
+        )
+    return Decision(_WAIT, f"not every pair is {wanted} yet", seen.pairs)
+
+
+def _can_become(state: State) -> frozenset[State]:
+    return COMES_BY_ITSELF.get(state, frozenset())
+
+
+def _times(seen: SyncSeen) -> list[datetime]:
+    return [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
+
+
+def _labels(pairs: Sequence[PairSeen]) -> str:
+    return ", ".join(pair.label for pair in pairs)
+
+
+def _gravest(table: Mapping[State, Verdict], seen: SyncSeen, nothing: str, act: str) -> Decision:
+    wrong = tuple(pair for pair in seen.pairs if pair.wrong)
+    if wrong:
+        return Decision(
+            _REFUSE,
+            "; ".join(f"{pair.label}: {pair.wrong}" for pair in wrong),
+            wrong,
+            "compare `pairs` in services.yaml with the array, and mend the one that is wrong",
+        )
+    verdict = max(table[pair.state] for pair in seen.pairs)
+    pairs = tuple(pair for pair in seen.pairs if table[pair.state] is verdict)
+    shown = ", ".join(
+        f"{pair.label} is {pair.session.written if pair.session else pair.state}" for pair in pairs
+    )
+    if verdict is _NOTHING:
+        return Decision(verdict, nothing)
+    if verdict is _ACT:
+        return Decision(verdict, f"{act} {_labels(pairs)}", pairs)
+    if verdict is _WAIT:
+        return Decision(verdict, f"wait: {shown}", pairs)
+    remedies = sorted({REMEDIES[pair.state] for pair in pairs})
+    return Decision(verdict, shown, pairs, "; ".join(remedies))

@@ -1,0 +1,42 @@
+"""What a procedure works on: one service, and how SYMCLI is called for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clones.config import Service, Symcli, Sync
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One service of the configuration, by its name."""
+
+    name: str
+    service: Service
+    symcli: Symcli
+
+    @property
+    def control_host(self) -> str:
+        """Airflow connection id of the host with SYMCLI."""
+        return self.service.control_host
+
+    def subject(self, sync: Sync) -> str:
+        """How every error names it."""
+        return f"Service {self.name}, sync {sync.name}"
+
+    def to_plain(self) -> dict[str, object]:
+        """As JSON, to hand it to a trigger; :meth:`from_plain` reads it back."""
+        return {
+            "name": self.name,
+            "service": self.service.model_dump(mode="json", exclude_unset=True),
+            "symcli": self.symcli.model_dump(mode="json", exclude_unset=True),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Scope:
+        """The scope that :meth:`to_plain` wrote."""
+        return cls(
+            plain["name"], Service.model_validate(plain["service"]), Symcli.model_validate(plain["symcli"])
+        )

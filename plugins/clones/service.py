@@ -1,0 +1,101 @@
+"""Stopping and starting what runs on the copies, resource by resource; what is already so is left alone."""
+
+from __future__ import annotations
+
+from clones.errors import CloneError, NotDone, Refused, Unknown
+from clones.leftovers import nothing_still_runs
+from clones.observing import observe
+from clones.proof import Row, look
+from clones.resources import ELSEWHERE, drivers
+from clones.resources.base import Driver, Use
+from clones.right_pairs import refuse_wrong_pairs
+from clones.rules import Verdict, decide_start
+from clones.scope import Scope
+from clones.steps import Steps, note, run
+
+
+def stop(scope: Scope) -> Steps[None]:
+    """Take every resource down, in reverse order, on every host.
+
+    :raises NotDone: a resource is not down after its commands.
+    :raises Unknown: a resource could not tell.
+    """
+    for host in scope.service.hosts:
+        for driver in reversed(drivers(scope.service, host)):
+            yield from _bring(scope, driver, host.connection, Use.DOWN)
+
+
+def start(scope: Scope) -> Steps[None]:
+    """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
+
+    :raises Refused: a sync is not wholly active, torn or out of order, or another host runs the service.
+    :raises NotDone: a resource is not up after its commands.
+    :raises Unknown: something could not be told.
+    """
+    yield from nothing_still_runs(scope, scope.service.syncs, "start")
+    seen = []
+    for sync in scope.service.syncs:
+        seen.append((yield from observe(scope, sync)))
+        refuse_wrong_pairs(scope.name, sync, seen[-1])
+    decision = decide_start(seen)
+    yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
+    if decision.verdict is Verdict.REFUSE:
+        raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+    first, *others = scope.service.hosts
+    for host in others:
+        for driver in drivers(scope.service, host):
+            row = yield from look(driver, host.connection)
+            if row.probe.use is not Use.DOWN:
+                raise _not_down_elsewhere(scope, row)
+    for driver in drivers(scope.service, first):
+        yield from _bring(scope, driver, first.connection, Use.UP)
+
+
+def _bring(scope: Scope, driver: Driver, host: str, wanted: Use) -> Steps[None]:
+    """Bring one resource up or down, from wherever it is."""
+    before = yield from look(driver, host)
+    subject = f"Service {scope.name}: {driver.label} on {host}"
+    if before.probe.use is Use.UNKNOWN:
+        raise Unknown(
+            f"{subject} could not tell whether it is up or down: {before.probe.evidence}",
+            "run its probe by hand (its command line is in the log) and mend what keeps it from telling",
+        )
+    commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
+    if not commands:
+        if before.probe.use is not wanted or before.probe.at == ELSEWHERE:
+            raise _not_done(subject, wanted, before)
+        yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
+        return
+    for command in commands:
+        result = yield from run(command)
+        if result.exit_code is None:
+            raise Unknown(
+                f"{subject}: `{command.line()}` gave {result.ending()}; whether it took effect is not known.",
+                "it is tried again, beginning with a look at the resource",
+            )
+        if not driver.accepts(command, result.exit_code):
+            raise NotDone(
+                f"{subject}: `{command.line()}` ended with {result.ending()}: {result.said()}",
+                "it is tried again; if it keeps failing, mend what the command says and clear this task",
+            )
+    after = yield from look(driver, host)
+    if after.probe.use is not wanted or after.probe.at == ELSEWHERE:
+        raise _not_done(subject, wanted, after)
+    yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
+
+
+def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
+    return NotDone(
+        f"{subject} should be {wanted.value} and is {row.probe.use.value} [{row.probe.at}]: "
+        f"{row.probe.evidence}",
+        "it is tried again; if it stays so, bring it there by hand and clear this task",
+    )
+
+
+def _not_down_elsewhere(scope: Scope, row: Row) -> CloneError:
+    kind = Unknown if row.probe.use is Use.UNKNOWN else Refused
+    return kind(
+        f"Service {scope.name} is not started: on {row.host} {row.driver.label} is {row.probe.use.value}: "
+        f"{row.probe.evidence}",
+        f"stop it on {row.host} first, or mend what keeps its probe from telling",
+    )

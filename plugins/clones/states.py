@@ -1,0 +1,192 @@
+"""States of a copy session, grouped once, and what was observed of a sync.
+
+The names are SYMCLI's. Which of them a given microcode shows, and when, is not all proven; see
+``docs/reference/symcli.md``.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from clones.config import Pair
+
+
+class State(enum.StrEnum):
+    """State of one pair's session, as SYMCLI writes it; ``none`` when there is no session."""
+
+    NONE = "none"
+    CREATE_IN_PROG = "CreateInProg"
+    CREATED = "Created"
+    PRE_COPY = "PreCopy"
+    RECREATED = "Recreated"
+    COPY_IN_PROG = "CopyInProg"
+    COPY_ON_ACCESS = "CopyOnAccess"
+    COPY_ON_WRITE = "CopyOnWrite"
+    COPIED = "Copied"
+    REST_IN_PROG = "RestInProg"
+    RESTORED = "Restored"
+    SPLIT = "Split"
+    TERMINATE_IN_PROG = "TerminateInProg"
+    FAILED = "Failed"
+    INVALID = "Invalid"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def read(cls, text: str) -> State:
+        """A state as printed; anything that is not known is ``unknown``, which no rule accepts."""
+        folded = text.strip().lower()
+        return next((state for state in cls if state.value.lower() == folded), cls.UNKNOWN)
+
+
+PREPARED = frozenset({State.CREATED, State.PRE_COPY, State.RECREATED})
+"""Can be activated; the target is not ready."""
+ACTIVE = frozenset({State.COPY_IN_PROG, State.COPY_ON_ACCESS, State.COPY_ON_WRITE, State.COPIED})
+"""The target is usable."""
+
+COMES_BY_ITSELF: dict[State, frozenset[State]] = {
+    State.CREATE_IN_PROG: frozenset({State.CREATED, State.PRE_COPY}),
+    State.COPY_IN_PROG: frozenset({State.COPIED}),
+    State.REST_IN_PROG: frozenset({State.RESTORED}),
+    State.TERMINATE_IN_PROG: frozenset({State.NONE}),
+}
+"""The states that each moving state ends in without any command."""
+
+GROUPS: dict[str, frozenset[State]] = {
+    "prepared": PREPARED,
+    "active": ACTIVE,
+    "copied": frozenset({State.COPIED}),
+    "precopied": PREPARED | ACTIVE,
+    "restored": frozenset({State.RESTORED}),
+    "none": frozenset({State.NONE}),
+    "settled": frozenset(State) - frozenset(COMES_BY_ITSELF) - {State.UNKNOWN},
+}
+"""What a wait can ask for by one word; any single state can be asked for by its name."""
+
+
+def wanted_states(wanted: str) -> frozenset[State]:
+    """The states that a wait for ``wanted`` accepts: a word of :data:`GROUPS` or a state's name.
+
+    :raises ValueError: when it is neither.
+    """
+    if wanted in GROUPS:
+        return GROUPS[wanted]
+    state = State.read(wanted)
+    if state is State.UNKNOWN:
+        known = ", ".join([*GROUPS, *(s.value for s in State if s is not State.UNKNOWN)])
+        raise ValueError(f"{wanted!r} is not a state of a copy session; known: {known}")
+    return frozenset({state})
+
+
+def device_text(number: int | None) -> str:
+    """A device number in hexadecimal, 4 digits or as many as it needs; ``?`` for none."""
+    return "?" if number is None else f"{number:04X}"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One copy session of the array.
+
+    :param source: device number.
+    :param target: device number.
+    :param written: the state as printed.
+    :param percent: copied, 0 to 100, or None when not shown.
+    :param last_action: time of the last control command on it, in the control host's local time. Right
+        after an activation that is the copy's point in time.
+    """
+
+    source: int
+    target: int
+    state: State
+    written: str
+    percent: int | None = None
+    last_action: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device of the array.
+
+    :param size: megabytes, or None when not shown.
+    :param pd_name: the control host's name for it, or ``Not Visible``.
+    """
+
+    number: int
+    status: str = ""
+    size: int | None = None
+    pd_name: str = ""
+    sessions: tuple[Session, ...] = ()
+
+
+@dataclass(frozen=True)
+class PairSeen:
+    """What was observed of one configured pair.
+
+    :param source: device number, None when its logical name is not in the group.
+    :param target: likewise.
+    :param session: the session between exactly these two, or None.
+    :param wrong: why this is not the configured pair (another source, a missing device), or empty.
+    :param sizes_known: whether the array showed both sizes, so that they were compared.
+    """
+
+    pair: Pair
+    source: int | None
+    target: int | None
+    session: Session | None
+    wrong: str = ""
+    sizes_known: bool = False
+
+    @property
+    def state(self) -> State:
+        return self.session.state if self.session else State.NONE
+
+    @property
+    def label(self) -> str:
+        """``DEV001 -> CLONE001 (1234 -> 4321)``; only the numbers when the pair is configured by numbers."""
+        numbers = f"{device_text(self.source)} -> {device_text(self.target)}"
+        by_number = self.pair.label.upper().replace(" 0", " ").lstrip("0") == numbers.replace(
+            " 0", " "
+        ).lstrip("0")
+        return self.pair.label if by_number else f"{self.pair.label} ({numbers})"
+
+
+@dataclass(frozen=True)
+class SyncSeen:
+    """What was observed of one sync, at one time.
+
+    :param clock: the control host's local time, read by the same command as the states.
+    :param symid: the array's id.
+    :param precopied: whether the precopy has gone through all tracks once; None when that was not asked.
+    """
+
+    name: str
+    symid: str
+    clock: datetime
+    pairs: tuple[PairSeen, ...]
+    precopied: bool | None = None
+
+    def all_in(self, states: frozenset[State]) -> bool:
+        """Whether every pair is the configured one and in one of these states."""
+        return all(not seen.wrong and seen.state in states for seen in self.pairs)
+
+    @property
+    def percent(self) -> int | None:
+        """Percent copied of the pair that is furthest behind."""
+        shown = [s.session.percent for s in self.pairs if s.session and s.session.percent is not None]
+        return min(shown) if shown else None
+
+    def lines(self) -> tuple[str, ...]:
+        """One line a pair, for the log."""
+        return tuple(_line(seen) for seen in self.pairs)
+
+
+def _line(seen: PairSeen) -> str:
+    parts = [seen.label, seen.session.written if seen.session else "no session"]
+    if seen.session and seen.session.percent is not None:
+        parts.append(f"{seen.session.percent}% copied")
+    if seen.session and seen.session.last_action:
+        parts.append(f"last action {seen.session.last_action:%Y-%m-%d %H:%M:%S}")
+    if seen.wrong:
+        parts.append(f"WRONG: {seen.wrong}")
+    return "  ".join(parts)

@@ -1,0 +1,116 @@
+"""How the domain asks for things to be run, without running them.
+
+Every procedure of the domain is a generator of *steps*: it yields a :class:`Command` and is sent the
+:class:`Result`, it yields a :class:`Note` for the log and is sent nothing. The hooks drive such a
+generator over SSH, blocking or not; tests drive it with written results.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One remote command, as words. Only :func:`shlex.join` ever makes a shell line of them (D10).
+
+    :param host: Airflow connection id of the host that runs it.
+    :param words: the program's absolute path and its arguments.
+    :param timeout: seconds it may take in all, from sending it to its exit status.
+    :param changes: whether it changes anything; such a command is never sent twice unobserved.
+    :param title: what the log shows of it before one opens the line; the whole line when empty.
+    """
+
+    host: str
+    words: tuple[str, ...]
+    timeout: float = 60.0
+    changes: bool = False
+    title: str = ""
+
+    def line(self) -> str:
+        """The command as one shell line."""
+        return shlex.join(self.words)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came back.
+
+    :param exit_code: None when no exit status arrived: the session was lost, the process was killed, or
+        the time limit ran out. It is then unknown whether the command took effect (D2).
+    :param seconds: wall time.
+    :param lost: why there is no exit status, in words.
+    """
+
+    command: Command
+    exit_code: int | None
+    stdout: str = ""
+    stderr: str = ""
+    seconds: float = 0.0
+    lost: str = ""
+
+    def ending(self) -> str:
+        """How it ended, for a message."""
+        return (
+            f"exit code {self.exit_code}" if self.exit_code is not None else f"no exit status ({self.lost})"
+        )
+
+    def said(self) -> str:
+        """The last line with text that it printed, stderr first, for a message."""
+        for stream in (self.stderr, self.stdout):
+            lines = [line.strip() for line in stream.splitlines() if line.strip()]
+            if lines:
+                return lines[-1]
+        return "(it printed nothing)"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something for the log: a title, and lines that belong to it.
+
+    :param warning: the operator should look at it.
+    """
+
+    title: str
+    lines: tuple[str, ...] = field(default=())
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Finished(Generic[T]):
+    """A procedure's end, with what it returned."""
+
+    value: T
+
+
+Steps = Generator[Command | Note, Result | None, T]
+
+
+def answer(
+    steps: Steps[T], result: Result | None = None, error: BaseException | None = None
+) -> Command | Note | Finished[T]:
+    """Send a procedure what it waits for and get what it asks for next, or its end.
+
+    :param error: raised inside the procedure instead of answering it.
+    """
+    try:
+        return steps.throw(error) if error is not None else steps.send(result)
+    except StopIteration as end:
+        return Finished(end.value)
+
+
+def run(command: Command) -> Steps[Result]:
+    """Run one command: ``result = yield from run(command)``."""
+    result = yield command
+    assert result is not None, "a Command must be answered with its Result"
+    return result
+
+
+def note(title: str, *lines: str, warning: bool = False) -> Steps[None]:
+    """Write a note to the log: ``yield from note(...)``."""
+    yield Note(title, tuple(lines), warning)

@@ -1,0 +1,1 @@
+"""SYMCLI as text: the commands that are sent, and the reading of what comes back."""

@@ -1,0 +1,116 @@
+"""The SYMCLI commands that are sent, as words.
+
+Control commands look as documented, for instance::
+
+    env ... /usr/symcli/bin/symclone -g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001
+
+`-noprompt` always; `-i/-c` on control commands only, where they retry while the array is locked; never
+`-force` or `-symforce` (D10). Environment is set by `env` because neither sshd nor sudo hand it on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+from clones.config import Service, Symcli, Sync
+from clones.states import PairSeen
+from clones.steps import Command
+
+ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
+
+CLOCK_MARK = "control-host-clock"
+WITH_CLOCK = f'LC_ALL=C date "+{CLOCK_MARK} %Y-%m-%dT%H:%M:%S" && exec "$@"'
+"""Prints the host's local time, then runs its arguments: the array's times have no zone, so the clock that
+they are compared with must be the same host's."""
+
+WITH_PAIR_FILE = (
+    'umask 077; mkdir -p "$1" && rm -f "$2" && set -C && printf "%s\\n" "$3" > "$2" '
+    '&& test "$(cat "$2")" = "$3" || exit 120; shift 3; exec "$@"'
+)
+"""Writes the pair file (folder, file, content), reads it back, and only then runs its further arguments.
+`set -C` refuses to follow a file that someone else has put there meanwhile; 120 says nothing was sent."""
+
+
+def list_processes(host: str) -> Command:
+    """Every process of the host with its words, in the one form that every system knows."""
+    return Command(host, ("/usr/bin/ps", "-ef"), timeout=60)
+
+
+def list_group(symcli: Symcli, host: str, group: str) -> Command:
+    """The logical devices of a device group, as XML."""
+    words = (f"{symcli.bin}/symdg", "-g", group, "list", "ld", "-output", "xml_e")
+    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+
+
+def list_devices(symcli: Symcli, host: str, symid: str, devices: Sequence[str]) -> Command:
+    """Devices with their sessions, as XML, after a line with the control host's clock.
+
+    :param devices: device numbers, written as they were configured or listed.
+    """
+    numbers = ",".join(dict.fromkeys(devices))
+    words = (f"{symcli.bin}/symdev", "-sid", symid, "list", "-v", "-devs", numbers, "-output", "xml_e")
+    script = ("/bin/sh", "-c", WITH_CLOCK, "clock")
+    return Command(
+        host, (*script, "env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words)
+    )
+
+
+def create(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """Make the sessions, differential, so that later only changed tracks move."""
+    options = ("-diff", "-precopy") if sync.precopy else ("-diff",)
+    return _control(symcli, service, sync, "create", options, pairs)
+
+
+def recreate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """Re-establish the copy; the targets are not ready from here on."""
+    return _control(symcli, service, sync, "recreate", ("-precopy",) if sync.precopy else (), pairs)
+
+
+def activate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """Split the copy; the targets are read-write."""
+    return _control(symcli, service, sync, "activate", (), pairs, ("-consistent",) if sync.consistent else ())
+
+
+def verify_precopied(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """Ask whether the precopy has gone through all tracks once. Its exit code is the answer."""
+    return _on_pairs(symcli, service, sync, ("verify", "-precopy", "-cycled"), pairs, symcli.query_timeout)
+
+
+def _control(
+    symcli: Symcli,
+    service: Service,
+    sync: Sync,
+    action: str,
+    options: tuple[str, ...],
+    pairs: Sequence[PairSeen],
+    late_options: tuple[str, ...] = (),
+) -> Command:
+    retry = ("-i", str(symcli.retry_interval), "-c", str(symcli.retry_count))
+    words = ("-noprompt", action, *options, *retry, *late_options)
+    return replace(_on_pairs(symcli, service, sync, words, pairs, symcli.command_timeout), changes=True)
+
+
+def _on_pairs(
+    symcli: Symcli,
+    service: Service,
+    sync: Sync,
+    action: tuple[str, ...],
+    pairs: Sequence[PairSeen],
+    timeout: float,
+) -> Command:
+    """`symclone` for these pairs, named the way the sync is configured."""
+    host, program = service.control_host, f"{symcli.bin}/symclone"
+    if sync.symdg is not None:
+        named = tuple(word for seen in pairs for word in (seen.pair.source, "sym", "ld", seen.pair.target))
+        words: tuple[str, ...] = (program, "-g", sync.symdg, *action, *named)
+        return Command(host, ("env", *ENVIRONMENT, *words), timeout, title=shlex.join(words))
+    assert sync.symid is not None
+    content = "\n".join(f"{seen.pair.source} {seen.pair.target}" for seen in pairs)
+    digest = hashlib.sha256(f"{sync.symid} {action}\n{content}".encode()).hexdigest()[:16]
+    path = f"{symcli.work_dir}/{sync.name}-{digest}.pairs"
+    words = (program, "-sid", sync.symid, "-f", path, *action)
+    script = ("/bin/sh", "-c", WITH_PAIR_FILE, "pairs", symcli.work_dir, path, content)
+    return Command(host, (*script, "env", *ENVIRONMENT, *words), timeout, title=shlex.join(words))

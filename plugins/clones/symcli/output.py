@@ -1,0 +1,172 @@
+"""The reading of SYMCLI's output. What cannot be read raises :class:`~clones.errors.Unknown`, never less.
+
+Layouts: the device list with its ``CLONE_Device`` elements is relied on by two field programs; the group
+list was seen captured. Device numbers have 4 or 5 digits even for one device, and are compared as integers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from clones.config import Sync
+from clones.errors import Unknown
+from clones.states import Device, Session, State
+from clones.symcli.commands import CLOCK_MARK
+
+
+@dataclass(frozen=True)
+class Group:
+    """A device group: its array and the device number of each logical name."""
+
+    symid: str
+    devices: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class DeviceList:
+    """The devices of one array, and the control host's local time when they were listed."""
+
+    symid: str
+    clock: datetime
+    devices: Mapping[int, Device]
+
+
+def read_group(text: str) -> Group:
+    """Read ``symdg -g DG list ld -output xml_e``.
+
+    :raises Unknown: when it is not such a list.
+    """
+    root = _root(text, "the list of the device group")
+    symid = root.findtext("DG/DG_Info/symid") or ""
+    devices: dict[str, int] = {}
+    for info in root.iterfind("DG/Device/Dev_Info"):
+        name = (info.findtext("ld_name") or "").strip()
+        if name:
+            devices[name] = _number(info.findtext("dev_name"), "device group")
+    if not re.fullmatch(r"\d{12}", symid.strip()):
+        raise Unknown(
+            f"The list of the device group names no array (symid is {symid!r}).",
+            "look at its output in the log",
+        )
+    return Group(symid.strip(), devices)
+
+
+def still_running(text: str, sync: Sync) -> list[str]:
+    """The `symclone` control commands in the output of ``ps -ef`` that may concern a sync.
+
+    Some systems cut the words of a process (HP-UX after about 60 characters): one whose file of pairs is cut
+    off counts when the array is the same.
+
+    :raises Unknown: when it is no list of processes.
+    """
+    lines = text.splitlines()
+    if not lines or "PID" not in lines[0].split():
+        raise Unknown(
+            "The control host did not list its processes.", "look at the output of `ps -ef` in the log"
+        )
+    found = []
+    for line in lines[1:]:
+        words = line.split()
+        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] == "symclone"), None)
+        if at is None or {"query", "verify", "list"} & set(words[at:]):
+            continue
+        options = dict(zip(words[at:], words[at + 1 :], strict=False))
+        if sync.symdg is not None:
+            concerns = options.get("-g") == sync.symdg
+        else:
+            ours = options.get("-f", "").rsplit("/", 1)[-1].startswith(f"{sync.name}-")
+            concerns = options.get("-sid") == sync.symid and ("-f" not in options or ours)
+        if concerns:
+            found.append(" ".join(words[at:]))
+    return found
+
+
+def read_devices(text: str) -> DeviceList:
+    """Read ``symdev list -v -devs ... -output xml_e`` behind a line with the clock.
+
+    Every session stands with its source and with its target; it is read from both and kept once.
+
+    :raises Unknown: when it is not such a list.
+    """
+    mark = re.search(rf"^{CLOCK_MARK} (\S+)\s*$", text, re.MULTILINE)
+    if not mark:
+        raise Unknown(
+            "The control host did not print its clock before the device list.",
+            "look at its output in the log",
+        )
+    try:
+        clock = datetime.fromisoformat(mark[1])
+    except ValueError:
+        raise Unknown(
+            f"The control host printed {mark[1]!r} as its clock.", "look at its output in the log"
+        ) from None
+    root = _root(text[mark.end() :], "the device list")
+    symid = (root.findtext("Symmetrix/Symm_Info/symid") or "").strip()
+    devices = [_device(element) for element in root.iterfind("Symmetrix/Device")]
+    return DeviceList(symid, clock, {device.number: device for device in devices})
+
+
+def _device(element: Element) -> Device:
+    size = (element.findtext("Capacity/megabytes") or "").strip()
+    return Device(
+        number=_number(element.findtext("Dev_Info/dev_name"), "device"),
+        status=(element.findtext("Dev_Info/status") or "").strip(),
+        size=int(size) if size.isdigit() else None,
+        pd_name=(element.findtext("Dev_Info/pd_name") or "").strip(),
+        sessions=tuple(_session(child) for child in element.iterfind("CLONE_Device")),
+    )
+
+
+def _session(element: Element) -> Session:
+    written = (element.findtext("state") or "").strip()
+    percent = (element.findtext("percent_copied") or "").strip().rstrip("%").strip()
+    return Session(
+        source=_number(element.findtext("SRC/dev_name"), "session's source"),
+        target=_number(element.findtext("TGT/dev_name"), "session's target"),
+        state=State.read(written),
+        written=written or "(no state)",
+        percent=int(percent) if percent.isdigit() else None,
+        last_action=_time(element.findtext("last_action")),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    """``Fri Dec  1 10:12:08 2023``, local time of the control host; None when it is not shown."""
+    try:
+        return datetime.strptime(" ".join((text or "").split()), "%a %b %d %H:%M:%S %Y")
+    except ValueError:
+        return None
+
+
+def _number(text: str | None, what: str) -> int:
+    cleaned = (text or "").strip()
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,6}", cleaned):
+        raise Unknown(
+            f"A {what} has no readable number ({cleaned!r}).", "look at the command's output in the log"
+        )
+    return int(cleaned, 16)
+
+
+def _root(text: str, what: str) -> Element:
+    """The XML document in a text that may have other lines before it."""
+    start = text.find("<")
+    try:
+        if start < 0:
+            raise ParseError("there is no XML in it")
+        root = fromstring(text[start:])
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise Unknown(
+            f"{what[0].upper()}{what[1:]} cannot be read: {error}.", "look at its output in the log"
+        ) from None
+    if root.tag != "SymCLI_ML":
+        raise Unknown(
+            f"{what[0].upper()}{what[1:]} is a <{root.tag}>, not SYMCLI's.", "look at its output in the log"
+        )
+    return root

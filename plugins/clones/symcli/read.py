@@ -1,0 +1,81 @@
+"""``python -m clones.symcli.read CASE``: let the readers loose on one recorded answer.
+
+A case is a YAML file with ``command`` (words), ``exit``, ``stdout`` and ``stderr``, as a recording of a real
+control host writes it. Prints one line of JSON and ends with 0; or what could not be read, and 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clones.errors import CloneError
+from clones.states import Session
+from clones.symcli import output
+from clones.symcli.commands import CLOCK_MARK
+from clones.symcli.exit_codes import Outcome, classify, verified
+
+NO_CLOCK = f"{CLOCK_MARK} 2000-01-01T00:00:00\n"
+"""The recorder sends the device list without the clock that the operators ask for in the same command."""
+
+
+def read(case: dict[str, Any]) -> dict[str, Any]:
+    """What this project understands of a recorded answer.
+
+    :returns: ``outcome`` of the exit code, and what was read from the text where there is a reader for it.
+    :raises CloneError: the text could not be read.
+    """
+    words, exit_code = [str(word) for word in case["command"]], case["exit"]
+    program, xml = words[0].rsplit("/", 1)[-1], "-output" in words
+    if program == "symclone" and "verify" in words:
+        return {"verified": verified(exit_code)}
+    outcome = classify(exit_code)
+    found: dict[str, Any] = {"outcome": outcome.value}
+    if outcome is not Outcome.DONE or not xml:
+        return found
+    if program == "symdev" and "-v" in words:
+        devices = output.read_devices(NO_CLOCK + case["stdout"]).devices
+        return found | {
+            "devices": {
+                f"{device.number:05X}": {
+                    "status": device.status,
+                    "megabytes": device.size,
+                    "sessions": [_plain(session) for session in device.sessions],
+                }
+                for device in devices.values()
+            }
+        }
+    if program == "symdg" and "ld" in words:
+        group = output.read_group(case["stdout"])
+        return found | {"symid": group.symid, "devices": {n: f"{d:05X}" for n, d in group.devices.items()}}
+    return found
+
+
+def _plain(session: Session) -> dict[str, Any]:
+    return {
+        "source": f"{session.source:05X}",
+        "target": f"{session.target:05X}",
+        "state": session.state.value,
+        "percent": session.percent,
+        "last_action": session.last_action.isoformat() if session.last_action else None,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -m clones.symcli.read CASE", file=sys.stderr)
+        return 2
+    try:
+        print(json.dumps(read(yaml.safe_load(Path(arguments[0]).read_text(encoding="utf-8")))))
+    except (CloneError, OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

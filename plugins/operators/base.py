@@ -1,0 +1,168 @@
+"""What all operators share: whose service it is, the connection, the lock, and what a failure means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from airflow.sdk import BaseOperator, Context, Variable
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from clones import lock
+from clones.config_file import load, scope_from
+from clones.errors import ConfigError, MustWait, NotDone, Refused
+from clones.scope import Scope
+from hooks.symcli import SymcliHook
+from triggers.symclone import SymcloneStateTrigger
+
+CONFIG = os.environ.get("SYMCLONE_CONFIG") or str(Path(__file__).parents[2] / "config" / "services.yaml")
+"""Where ``services.yaml`` is, unless an operator says otherwise."""
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    [
+        RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: trying again cannot help"),
+        RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be mended"),
+        RetryRule("clones.errors.TryAgain", RetryAction.RETRY, reason="it may pass by itself"),
+    ]
+)
+"""Refusals fail at once; locks, lost sessions and the like are tried again, as often as `retries` allows."""
+
+_INSTANCE = "symclone_airflow_instance"
+_ENDED = ("success", "failed")
+
+
+class CloneOperator(BaseOperator):
+    """One step for one service.
+
+    :param service: name of a service in the configuration file, or a whole service as a mapping with the
+        same keys as there, ``name`` and, if need be, ``symcli``.
+    :param config: path of the configuration file.
+    :param hold_lock: take the service's lock for this run first; every step of a service DAG does, so that a
+        single cleared task is safe too. The run's last task gives it back.
+    :param deferrable: while a copy is moving, wait in the triggerer; else fail, to be tried again.
+    """
+
+    template_fields: Sequence[str] = ("service", "config")
+    ui_color: ClassVar[str] = "#dce9f5"
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        config: str = CONFIG,
+        hold_lock: bool = False,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("retry_policy", RETRY_POLICY)
+        super().__init__(**kwargs)
+        self.service = service
+        self.config = config
+        self.hold_lock = hold_lock
+        self.deferrable = deferrable
+
+    def scope(self) -> Scope:
+        """The service that this task works on.
+
+        :raises ConfigError: naming the file, line and field.
+        """
+        if isinstance(self.service, str):
+            config = load(self.config, only=self.service)
+            return Scope(self.service, config.services[self.service], config.symcli)
+        return scope_from({"name": self.task_id, **self.service})
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
+        """What the task does; what it returns becomes its XCom."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        scope = self.scope()
+        try:
+            with SymcliHook() as hosts:
+                if self.hold_lock:
+                    hosts.run(lock.take(scope, owner(context), lambda other: _has_ended(context, other)))
+                return self.work(context, scope, hosts)
+        except MustWait as wait:
+            if not self.deferrable:
+                raise
+            self.log.info("%s. Waiting in the triggerer.", wait.what)
+            self.wait(scope, wait.sync, wanted=wait.wanted, seconds=wait.seconds)
+
+    def wait(self, scope: Scope, sync: str, *, wanted: str, seconds: float, ends_task: bool = False) -> None:
+        """Leave the worker until the copy is in another state; then :meth:`resume`."""
+        self.defer(
+            trigger=SymcloneStateTrigger(
+                scope=scope.to_plain(),
+                sync=sync,
+                wanted=wanted,
+                deadline=(datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),
+                poll_interval=scope.service.poll_interval,
+                ends_task=ends_task,
+            ),
+            method_name="resume",
+        )
+
+    def resume(self, context: Context, event: dict[str, str]) -> Any:
+        """Go on after a wait: from a new look, as after any other pause."""
+        raise_unless_reached(event)
+        return self.execute(context)
+
+
+def raise_unless_reached(event: Mapping[str, str]) -> None:
+    """:raises Refused, NotDone: when a wait did not end well."""
+    if event["status"] == "refused":
+        raise Refused(event["message"])
+    if event["status"] == "late":
+        raise NotDone(
+            event["message"],
+            "see with `symclone query` whether it still moves; clear this task to wait on, or raise its "
+            "time-out",
+        )
+
+
+def owner(context: Context) -> lock.Owner:
+    """This run, as the lock names it. The instance stands for this Airflow's metadata database."""
+    instance = Variable.get(_INSTANCE, default=None)
+    if instance is None:
+        Variable.set(
+            _INSTANCE, uuid4().hex[:12], description="Names this Airflow in the locks on control hosts"
+        )
+        instance = Variable.get(_INSTANCE)
+    run = context["dag_run"]
+    return lock.Owner(run.dag_id, run.run_id, instance)
+
+
+def _has_ended(context: Context, other: lock.Owner) -> bool | None:
+    """Whether another run of this Airflow has ended; a run that is not there any more has."""
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    try:
+        return context["ti"].get_dagrun_state(other.dag_id, other.run_id) in _ENDED
+    except AirflowRuntimeError as error:
+        if "not found" in str(error).lower():
+            return True
+        return None
+
+
+def parse_since(value: str | None) -> datetime | None:
+    """A run's beginning on the control host's clock, as the plan wrote it.
+
+    :raises ConfigError: not an ISO time without zone.
+    """
+    if value in (None, "", "None"):
+        return None
+    try:
+        since = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(
+            f"`since` is {value!r}, which is no ISO time.", "give the `clock` of the run's plan"
+        ) from None
+    if since.tzinfo is not None:
+        raise ConfigError(
+            f"`since` is {value!r}, with a zone.", "give the control host's local time, without zone"
+        )
+    return since

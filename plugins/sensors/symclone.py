@@ -1,0 +1,89 @@
+"""Waiting for a copy's state, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator, Context
+from airflow.sdk.exceptions import AirflowSensorTimeout
+
+from clones.errors import CloneError, Refused, TryAgain
+from clones.observing import observe, to_plain
+from clones.rules import Verdict, decide_wait
+from clones.states import wanted_states
+from hooks.symcli import SymcliHook
+from operators.base import CloneOperator, raise_unless_reached
+
+
+class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
+    """Wait until every pair of a sync is in a state or group of states.
+
+    It looks once in its worker; if it must wait, it defers and ends in the triggerer. With
+    ``deferrable=False`` it pokes, best in ``mode="reschedule"``. It fails at once on a state from which the
+    wanted one cannot come by itself. A lock or an unreadable answer is no end of the wait.
+
+    :param sync: name of the sync.
+    :param wanted: ``copied``, ``active``, ``prepared``, ``restored``, ``none`` or the name of one state.
+    :param timeout: seconds to wait.
+
+    Other parameters: :class:`operators.base.CloneOperator` and Airflow's ``BaseSensorOperator``.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync", "wanted")
+    ui_color = "#e6f1f2"
+
+    def __init__(self, *, sync: str, wanted: str = "copied", mode: str = "reschedule", **kwargs: Any) -> None:
+        super().__init__(mode=mode, **kwargs)
+        self.sync = sync
+        self.wanted = wanted
+
+    def execute(self, context: Context) -> Any:
+        if not self.deferrable:
+            return BaseSensorOperator.execute(self, context)
+        if not self.poke(context):
+            self.wait(
+                self.scope(),
+                self.sync,
+                wanted=self.wanted,
+                seconds=float(self.timeout),
+                ends_task=True,
+            )
+        return None
+
+    def poke(self, context: Context) -> bool:
+        """One look.
+
+        :raises Refused: the wanted state cannot come by itself, or the host does not let us look.
+        """
+        try:
+            wanted_states(self.wanted)
+        except ValueError as error:
+            raise Refused(str(error), "mend `wanted` of this sensor") from None
+        scope = self.scope()
+        sync = scope.service.sync(self.sync)
+        with SymcliHook() as hosts:
+            try:
+                seen = hosts.run(observe(scope, sync))
+            except TryAgain as error:
+                self.log.warning("Not known yet: %s", error)
+                return False
+        decision = decide_wait(seen, self.wanted)
+        self.log.info("%s: %s", scope.subject(sync), decision.why)
+        if decision.verdict is Verdict.REFUSE:
+            raise Refused(f"{scope.subject(sync)}: {decision.why}", decision.remedy)
+        if decision.verdict is Verdict.NOTHING:
+            context["ti"].xcom_push(key="seen", value=to_plain(seen))
+        return decision.verdict is Verdict.NOTHING
+
+    def resume(self, context: Context, event: Mapping[str, str] | str) -> Any:
+        """Reached when the wait did not end well, or where no triggerer can end a task (`dag.test()`)."""
+        if not isinstance(event, Mapping):
+            return None
+        try:
+            raise_unless_reached(event)
+        except Refused:
+            raise
+        except CloneError as error:
+            raise AirflowSensorTimeout(str(error)) from None
+        return None

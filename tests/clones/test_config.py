@@ -1,0 +1,98 @@
+"""Reading services.yaml: what is refused, and that each error names file, line, field and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clones.config import Config
+from clones.config_file import load
+from clones.errors import ConfigError
+from clones.schema import KEPT, schema_text
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
+CASES = yaml.safe_load((Path(__file__).parent / "cases" / "config" / "errors.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_error(case: dict[str, str], tmp_path: Path) -> None:
+    """Each case replaces one text of the example configuration; the line it stands on must be named."""
+    text = EXAMPLE.read_text()
+    assert case["replace"] in text, "the case no longer fits the example"
+    mended = text.replace(case["replace"], case["by"], 1)
+    path = tmp_path / "services.yaml"
+    path.write_text(mended)
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    message = str(raised.value)
+    line = next(n for n, line in enumerate(mended.splitlines(), 1) if case["line"] in line)
+    assert f"{path}:{line}:" in message, message
+    for fragment in case["says"]:
+        assert fragment in message, message
+    assert "What to do:" in message
+
+
+def test_example_is_read_whole() -> None:
+    services = load(EXAMPLE).services
+    assert list(services) == ["aastmphpux", "lnxpp", "reporting_copies"]
+    data = services["aastmphpux"].sync("data")
+    assert (data.pairs[0].source, data.pairs[0].source_device, data.pairs[0].target_device) == (
+        "DEV001",
+        0x1234,
+        0x4321,
+    )
+    assert services["lnxpp"].sync("data").pairs[1].target_device == 0x01AB5
+
+
+def test_only_one_service_is_validated(tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    path.write_text(EXAMPLE.read_text().replace("sync_max_delay: 480", "sync_max_delay: soon"))
+    assert list(load(path, only="lnxpp").services) == ["lnxpp"]
+    with pytest.raises(ConfigError, match="did you mean 'lnxpp'"):
+        load(path, only="lnxp")
+
+
+def test_numbers_that_yaml_would_misread_stay_text(tmp_path: Path) -> None:
+    """Plain YAML reads 1234:0043 as 74083 (base 60) and 000190101234 as octal."""
+    path = tmp_path / "services.yaml"
+    path.write_text(
+        "services:\n  s:\n    control_host: c\n    sync_max_delay: 60\n    resources: []\n    unattended: "
+        "true\n"
+        "    syncs:\n      - name: data\n        symid: 000190101234\n        pairs: [1234:0043]\n"
+    )
+    pair = load(path).services["s"].syncs[0].pairs[0]
+    assert (pair.source, pair.target) == ("1234", "0043")
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
+
+
+def test_schema_is_current() -> None:
+    assert KEPT.read_text() == schema_text(), "run `PYTHONPATH=plugins python -m clones.schema`"
+
+
+def test_every_key_of_the_predecessor_is_kept() -> None:
+    keys = set(schema_text().replace('"', " ").split())
+    assert {
+        "symdg",
+        "symid",
+        "pairs",
+        "precopy",
+        "consistent",
+        "recreate_timeout",
+        "restore_timeout",
+        "sync_max_delay",
+    } <= keys
+
+
+def test_scope_survives_the_trip_to_a_trigger() -> None:
+    from clones.scope import Scope
+
+    config: Config = load(EXAMPLE)
+    for name, service in config.services.items():
+        scope = Scope(name, service, config.symcli)
+        assert Scope.from_plain(scope.to_plain()) == scope

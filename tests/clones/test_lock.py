@@ -1,0 +1,118 @@
+"""The lock's protocol, against a directory tree in which only mkdir and rmdir exist."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clones import lock
+from clones.config import Symcli
+from clones.config_file import load
+from clones.errors import Locked, Refused, Unknown
+from clones.lock import Owner
+from clones.scope import Scope
+from clones.steps import Command, Finished, Note, Result, Steps, answer
+
+CONFIG = load(Path(__file__).parents[2] / "config" / "services.yaml")
+A, B = Owner("svc", "scheduled__2026-11-23T02:30:00+00:00", "airflow1"), Owner("svc", "manual__2", "airflow1")
+STRANGER = Owner("svc", "manual__2", "airflow2")
+
+
+@pytest.fixture
+def scope(tmp_path: Path) -> Scope:
+    return Scope("aastmphpux", CONFIG.services["aastmphpux"], Symcli(work_dir=str(tmp_path)))
+
+
+def drive(steps: Steps[object], before_command: dict[int, str] | None = None) -> tuple[object, list[str]]:
+    """Run the real shell commands here; optionally do something else right before the n-th of them."""
+    notes, asked, count = [], answer(steps), 0
+    while not isinstance(asked, Finished):
+        if isinstance(asked, Note):
+            notes.append(asked.title)
+            asked = answer(steps)
+            continue
+        assert isinstance(asked, Command)
+        if before_command and count in before_command:
+            subprocess.run(before_command[count], shell=True, check=True)
+        count += 1
+        done = subprocess.run(asked.line(), shell=True, capture_output=True, text=True)
+        asked = answer(steps, Result(asked, done.returncode, done.stdout, done.stderr))
+    return asked.value, notes
+
+
+def take(scope: Scope, owner: Owner, ended: bool | None = False, **kwargs: object) -> list[str]:
+    return drive(lock.take(scope, owner, lambda other: ended), **kwargs)[1]  # type: ignore[arg-type]
+
+
+def holder(scope: Scope) -> list[str]:
+    folder = Path(scope.symcli.work_dir) / "locks" / scope.name
+    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+
+
+def test_taken_kept_and_given_back(scope: Scope) -> None:
+    assert "Took the lock" in take(scope, A)[0]
+    assert holder(scope) == [str(A)]
+    assert "holds the lock" in take(scope, A)[0]
+    assert drive(lock.give_back(scope, A))[0] is True
+    assert holder(scope) == []
+    assert drive(lock.give_back(scope, A))[0] is False
+
+
+def test_a_running_owner_keeps_it(scope: Scope) -> None:
+    take(scope, A)
+    for ended in (False, None):
+        with pytest.raises(Locked, match=r"run scheduled__2026.* works on it"):
+            take(scope, B, ended)
+    assert drive(lock.give_back(scope, B))[0] is False
+    assert holder(scope) == [str(A)]
+
+
+def test_an_ended_owner_loses_it_and_that_is_said(scope: Scope) -> None:
+    take(scope, A)
+    assert "Took over" in take(scope, B, True)[0]
+    assert holder(scope) == [str(B)]
+
+
+def test_another_airflows_lock_is_never_taken_over(scope: Scope) -> None:
+    take(scope, STRANGER)
+    with pytest.raises(Refused, match="not a run of this Airflow") as raised:
+        take(scope, A, True)
+    assert "rmdir" in str(raised.value)
+    assert holder(scope) == [str(STRANGER)]
+
+
+def test_a_lock_without_owner_is_cleared_and_taken(scope: Scope) -> None:
+    (Path(scope.symcli.work_dir) / "locks" / scope.name).mkdir(parents=True)
+    assert "names no owner" in take(scope, A)[0]
+    assert holder(scope) == [str(A)]
+
+
+def test_of_two_that_take_over_only_one_gets_it(scope: Scope) -> None:
+    take(scope, A)
+    folder = f"{scope.symcli.work_dir}/locks/{scope.name}"
+    # The other one takes over between our look at the owner and our own take-over.
+    third = replace(B, run_id="manual__3")
+    with pytest.raises(Locked, match=r"changed hands|works on it"):
+        drive(
+            lock.take(scope, B, lambda other: other == A),
+            before_command={2: f"rmdir '{folder}/{A}' && mkdir '{folder}/{third}'"},
+        )
+    assert holder(scope) == [str(third)]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(scope: Scope, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    bad = replace(scope, symcli=Symcli(work_dir=str(tmp_path / "file" / "below")))
+    with pytest.raises(Refused, match="could not be made"):
+        take(bad, A)
+
+
+def test_lost_session_is_not_a_lock(scope: Scope) -> None:
+    steps = lock.take(scope, A, lambda other: True)
+    asked = answer(steps)
+    assert isinstance(asked, Command)
+    with pytest.raises(Unknown):
+        answer(steps, Result(asked, None, lost="cut"))

@@ -1,0 +1,67 @@
+"""Whether the array shows the configured pairs (D4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from clones.config import Pair
+from clones.errors import Refused
+from clones.right_pairs import refuse_wrong_pairs, see_pair
+from clones.states import Device, Session, State
+from tests.clones.seeing import seen, sync
+
+SOURCE, TARGET, OTHER = 0x1234, 0x4321, 0x1111
+PAIR = Pair(source="DEV001", target="CLONE001", source_device=SOURCE, target_device=TARGET)
+
+
+def devices(
+    *sessions: tuple[int, int], sizes: tuple[int | None, int | None] = (100, 100)
+) -> dict[int, Device]:
+    made = [Session(source, target, State.COPIED, "Copied") for source, target in sessions]
+    return {
+        number: Device(number, size=size, sessions=tuple(s for s in made if number in (s.source, s.target)))
+        for number, size in ((SOURCE, sizes[0]), (TARGET, sizes[1]))
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "shown", "wrong"),
+    [
+        (SOURCE, TARGET, devices((SOURCE, TARGET)), ""),
+        (SOURCE, TARGET, devices(), ""),
+        (SOURCE, TARGET, devices((SOURCE, TARGET), (SOURCE, OTHER)), ""),
+        (None, TARGET, devices((SOURCE, TARGET)), "DEV001 is not in the device group"),
+        (SOURCE, None, devices((SOURCE, TARGET)), "CLONE001 is not in the device group"),
+        (OTHER, TARGET, devices((SOURCE, TARGET)), "stands for device 1111"),
+        (SOURCE, TARGET, {SOURCE: Device(SOURCE)}, "shows no device 4321"),
+        (SOURCE, TARGET, devices((OTHER, TARGET)), "target of source 1111, not of 1234"),
+        (SOURCE, TARGET, devices((TARGET, SOURCE)), "the wrong way round"),
+        (
+            SOURCE,
+            TARGET,
+            devices((SOURCE, TARGET), (TARGET, OTHER)),
+            "itself the source of a copy on to 1111",
+        ),
+        (SOURCE, TARGET, devices((SOURCE, TARGET), sizes=(101, 100)), "less than the source's 101 MB"),
+        (SOURCE, TARGET, devices((SOURCE, TARGET), sizes=(100, 101)), ""),
+        (SOURCE, TARGET, devices((SOURCE, TARGET), sizes=(None, 100)), ""),
+    ],
+)
+def test_pair(source: int | None, target: int | None, shown: dict[int, Device], wrong: str) -> None:
+    pair = see_pair(PAIR, source, target, shown)
+    assert bool(pair.wrong) == bool(wrong)
+    assert wrong in pair.wrong
+    if not wrong and shown[TARGET].sessions:
+        assert pair.session is not None and (pair.session.source, pair.session.target) == (SOURCE, TARGET)
+
+
+def test_a_session_of_the_source_with_another_target_is_not_the_pair() -> None:
+    assert see_pair(PAIR, SOURCE, TARGET, devices((SOURCE, OTHER))).state is State.NONE
+
+
+def test_refusal_names_service_sync_and_pair() -> None:
+    with pytest.raises(Refused) as raised:
+        refuse_wrong_pairs("billing", sync(2), seen("Copied", "wrong source"))
+    assert "Service billing, sync data" in str(raised.value)
+    assert "1001:2001" not in str(raised.value) and "1001 -> 2001: wrong source" in str(raised.value)
+    assert "Nothing was sent" in str(raised.value)

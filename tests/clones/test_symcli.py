@@ -1,0 +1,200 @@
+"""SYMCLI as text: commands out, answers in."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clones.config_file import load
+from clones.errors import Locked, Refused, TryAgain, Unknown
+from clones.states import PairSeen
+from clones.steps import Command, Result
+from clones.symcli import commands, output
+from clones.symcli.exit_codes import Outcome, classify, failure, verified
+
+HERE = Path(__file__).parent
+DEVICES = yaml.safe_load((HERE / "cases" / "symcli" / "devices.yaml").read_text())
+CONFIG = load(HERE.parents[1] / "config" / "services.yaml")
+GROUP = """<SymCLI_ML>
+  <DG>
+    <DG_Info><name>DGCVI</name><type>REGULAR</type><symid>000190101234</symid></DG_Info>
+    <Device><Dev_Info><dev_name>01234</dev_name><ld_name>DEV001</ld_name></Dev_Info></Device>
+    <Device><Dev_Info><dev_name>4321</dev_name><ld_name>CLONE001</ld_name></Dev_Info></Device>
+  </DG>
+</SymCLI_ML>
+"""
+
+
+@pytest.mark.parametrize("case", DEVICES, ids=[case["name"] for case in DEVICES])
+def test_devices(case: dict[str, Any]) -> None:
+    if "unknown" in case:
+        with pytest.raises(Unknown, match=case["unknown"]):
+            output.read_devices(case["text"])
+        return
+    shown = output.read_devices(case["text"])
+    assert (shown.symid, shown.clock.isoformat()) == (case["symid"], case["clock"])
+    sessions = [
+        f"{s.source:04X}>{s.target:04X} {s.state} {s.percent}% {s.last_action and s.last_action.isoformat()}"
+        for device in shown.devices.values()
+        for s in device.sessions
+    ]
+    assert sessions == case["sessions"]
+
+
+def test_group() -> None:
+    group = output.read_group(GROUP)
+    assert group.symid == "000190101234"
+    assert group.devices == {"DEV001": 0x1234, "CLONE001": 0x4321}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<SymCLI_ML/>", "<SymCLI_ML><DG><DG_Info><symid>12</symid></DG_Info></DG></SymCLI_ML>"]
+)
+def test_group_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(Unknown):
+        output.read_group(text)
+
+
+def pairs(service: str, sync: str) -> tuple[Any, Any, list[PairSeen]]:
+    found = CONFIG.services[service].sync(sync)
+    return (
+        CONFIG.services[service],
+        found,
+        [PairSeen(p, p.source_device, p.target_device, None) for p in found.pairs],
+    )
+
+
+def test_control_commands_look_as_documented() -> None:
+    service, sync, seen = pairs("aastmphpux", "data")
+    prefix = (
+        "env SYMCLI_WAIT_ON_DB=1 SYMCLI_WAIT_ON_GK=1 SYMCLI_CTL_ACCESS=PARALLEL "
+        "/usr/symcli/bin/symclone -g DGCVI -noprompt "
+    )
+    assert commands.recreate(CONFIG.symcli, service, sync, seen).line() == (
+        prefix + "recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001"
+    )
+    assert commands.activate(CONFIG.symcli, service, sync, seen).line() == (
+        prefix + "activate -i 20 -c 30 -consistent DEV001 sym ld CLONE001"
+    )
+
+
+def test_all_pairs_go_in_one_command() -> None:
+    service, sync, seen = pairs("reporting_copies", "warehouse")
+    line = commands.activate(CONFIG.symcli, service, sync, seen).title
+    assert line.endswith("DEV001 sym ld CLONE001 DEV002 sym ld CLONE002")
+
+
+def test_pair_file_is_written_read_back_and_only_then_used() -> None:
+    service, sync, seen = pairs("lnxpp", "data")
+    command = commands.recreate(CONFIG.symcli, service, sync, seen)
+    assert command.title.startswith(
+        "/usr/symcli/bin/symclone -sid 000297600001 -f /var/tmp/symclone-airflow/data-"
+    )
+    assert "01A10 01AB4\n01A11 01AB5" in command.words
+    assert command.words[:3] == ("/bin/sh", "-c", commands.WITH_PAIR_FILE)
+    assert shlex.split(command.line()) == list(command.words)
+
+
+def test_no_command_forces_and_queries_do_not_repeat() -> None:
+    for name, service in CONFIG.services.items():
+        for sync in service.syncs:
+            seen = pairs(name, sync.name)[2]
+            for build in (commands.create, commands.recreate, commands.activate):
+                command = build(CONFIG.symcli, service, sync, seen)
+                assert not {"-force", "-symforce"} & set(command.words)
+                assert "-noprompt" in command.words and command.changes
+            for look in (
+                commands.list_group(CONFIG.symcli, "c", sync.symdg or "DG"),
+                commands.list_devices(CONFIG.symcli, "c", "000190101234", ["1234"]),
+            ):
+                assert not {"-i", "-c"} & set(look.words[look.words.index("env") :]) and not look.changes
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        *[(code, Outcome.DONE) for code in (0, 18)],
+        *[(code, Outcome.LOCKED) for code in (2, 3, 19)],
+        *[(code, Outcome.UNKNOWN) for code in (None, -1, 48, 49, 126, 127, 128, 137, 143, 255)],
+        *[(code, Outcome.REFUSED) for code in (1, 4, 5, 10, 22, 23, 120)],
+    ],
+)
+def test_exit_codes(code: int | None, outcome: Outcome) -> None:
+    assert classify(code) is outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [(0, True), *[(code, None) for code in (None, 1, 2, 3, 19, 49, 127, 255)]]
+    + [(code, False) for code in (10, 11, 25, 27, 60, 61, 67)],
+)
+def test_verify_codes(code: int | None, answer: bool | None) -> None:
+    assert verified(code) is answer
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        (1, Refused, "clear this task"),
+        (3, Locked, "symcfg list -lock"),
+        (None, Unknown, "beginning with a look"),
+        (127, Refused, "symcli.bin"),
+        (120, Refused, "/var/tmp/symclone-airflow"),
+        (49, TryAgain, "devices are locked"),
+    ],
+)
+def test_failures_say_what_to_do(code: int | None, kind: type[Exception], says: str) -> None:
+    service, sync, seen = pairs("lnxpp", "data")
+    command = commands.recreate(CONFIG.symcli, service, sync, seen)
+    error = failure(
+        Result(command, code, stderr="It did not work", lost="cut"),
+        "Service s",
+        consequence="Nothing was changed.",
+    )
+    assert isinstance(error, kind)
+    assert says in str(error) and "It did not work" in str(error) and "Nothing was changed." in str(error)
+
+
+def test_any_word_reaches_the_shell_as_one_word() -> None:
+    words = ("/bin/x", "a b", "$(reboot)", "`id`", "'", '"', ";", "\n", "*", "-rf", "é")
+    assert tuple(shlex.split(Command("h", words).line())) == words
+
+
+PS = """UID          PID    PPID  C STIME    TTY          TIME CMD
+root           1       0  0 Nov22    ?        00:00:02 /sbin/init
+symcli      4711       1  0 02:30    ?        00:00:00 {words}
+symcli      4712       1  0 02:31    ?        00:00:00 /usr/bin/ps -ef
+"""
+CONTROL = "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001"
+BY_FILE = "/usr/symcli/bin/symclone -sid 000297600001 -f /var/tmp/x/{name}-0a1b.pairs -noprompt activate"
+
+
+@pytest.mark.parametrize(
+    ("service", "sync", "words", "concerns"),
+    [
+        ("aastmphpux", "data", CONTROL, True),
+        ("aastmphpux", "data", f"env SYMCLI_WAIT_ON_DB=1 {CONTROL}", True),
+        ("aastmphpux", "data", CONTROL[:45], True),
+        ("aastmphpux", "archivelogs", CONTROL, False),
+        ("aastmphpux", "data", CONTROL.replace("DGCVI", "DGCVI2"), False),
+        ("aastmphpux", "data", "/usr/symcli/bin/symclone -g DGCVI query", False),
+        ("aastmphpux", "data", "vi symclone.txt", False),
+        ("lnxpp", "data", BY_FILE.format(name="data"), True),
+        ("lnxpp", "archivelogs", BY_FILE.format(name="data"), False),
+        ("lnxpp", "data", BY_FILE.format(name="data").replace("0001 ", "0002 "), False),
+        ("lnxpp", "archivelogs", "/usr/symcli/bin/symclone -sid 000297600001", True),
+    ],
+)
+def test_commands_that_still_run(service: str, sync: str, words: str, concerns: bool) -> None:
+    found = output.still_running(PS.format(words=words), CONFIG.services[service].sync(sync))
+    assert bool(found) == concerns
+
+
+@pytest.mark.parametrize("text", ["", "ps: not allowed\n"])
+def test_no_list_of_processes(text: str) -> None:
+    with pytest.raises(Unknown, match="did not list its processes"):
+        output.still_running(text, CONFIG.services["lnxpp"].sync("data"))

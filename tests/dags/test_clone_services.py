@@ -1,0 +1,148 @@
+"""The service DAGs: their shape, what they cost, and one whole refresh by `dag.test()`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.check import findings
+from tests.conftest import ROOT, SERVICES, connect, sent
+
+FILE = ROOT / "dags" / "clone_services.py"
+
+
+def dags() -> Any:
+    spec = importlib.util.spec_from_file_location("clone_services", FILE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["clone_services"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_one_dag_a_service() -> None:
+    module = dags()
+    for name in ("aastmphpux", "lnxpp", "reporting_copies"):
+        dag = getattr(module, name)
+        assert (dag.dag_id, dag.max_active_runs, dag.catchup) == (name, 1, False)
+        assert [task.task_id for task in dag.leaves] == ["finish"] and [
+            task.task_id for task in dag.roots
+        ] == ["plan"]
+
+
+def test_the_chain() -> None:
+    dag = dags().aastmphpux
+    upstream = {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}
+    assert upstream["stop.service"] == ["plan"]
+    assert upstream["resync.data.recreate"] == ["stop.service"]
+    assert upstream["resync.archivelogs.recreate"] == ["resync.data.recreate"]
+    assert upstream["break.data.activate"] == ["resync.archivelogs.recreate"]
+    assert upstream["break.archivelogs.activate"] == ["break.data.activate"]
+    assert upstream["start.service"] == ["break.archivelogs.wait_copied", "break.data.wait_copied"]
+    assert upstream["start.on_old_copies"] == ["break.archivelogs.wait_copied", "break.data.wait_copied"]
+    assert upstream["finish"] == ["start.on_old_copies", "start.service"]
+
+
+def test_without_overlap_each_sync_waits_for_the_copy_before() -> None:
+    module = dags()
+    from clones.config_file import load
+
+    service = load(SERVICES).services["aastmphpux"].model_copy(update={"overlap": False})
+    task = module.build("serial", service).get_task("break.archivelogs.activate")
+    assert sorted(task.upstream_task_ids) == ["break.data.wait_copied"]
+
+
+def test_a_service_of_syncs_only_has_no_stop_and_start() -> None:
+    ids = {task.task_id for task in dags().reporting_copies.tasks}
+    assert ids == {
+        "plan",
+        "resync.warehouse.recreate",
+        "break.warehouse.activate",
+        "break.warehouse.wait_copied",
+        "finish",
+    }
+
+
+def test_the_form() -> None:
+    params = dags().aastmphpux.params
+    action = params.get_param("action")
+    assert action.value == "refresh"
+    assert action.schema["enum"] == ["refresh", "update", "resync", "break", "start", "stop"]
+    assert all(len(action.schema["values_display"][name].split()) > 4 for name in action.schema["enum"])
+    with pytest.raises(ValueError, match="refersh"):
+        params.get_param("action").resolve("refersh")
+
+
+def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "lnxpp")
+    module = dags()
+    assert hasattr(module, "lnxpp") and not hasattr(module, "aastmphpux")
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.utils.db import initdb
+
+    initdb()
+    DagBundlesManager().sync_bundles_to_db()
+
+
+def run(dag: Any, action: str) -> Any:
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    bag = DagBag(dag_folder="/dev/null")
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+    return dag.test(run_conf={"action": action, "reason": "test"})
+
+
+def test_a_whole_refresh(database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab import Lab
+
+    with Lab(directory=tmp_path / "lab", speed=50) as lab:
+        connect(monkeypatch, lab.connections)
+        result = run(dags().aastmphpux, "refresh")
+        states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
+        assert str(result.state) == "success", states
+        assert states.pop("start.on_old_copies") == "skipped"
+        assert set(states.values()) == {"success"}
+        assert lab.host("aastmphpux").mounts()
+        order = [
+            entry["command"].split("symclone -g ")[1]
+            for entry in lab.journal
+            if "symclone -g" in entry.get("command", "")
+        ]
+        assert [line.split()[0] + " " + line.split()[2] for line in order] == [
+            "DGCVI recreate",
+            "DGCVIARCH recreate",
+            "DGCVI activate",
+            "DGCVIARCH activate",
+        ]
+        assert findings(lab.journal, SERVICES) == []
+
+
+def test_stop_skips_what_it_leaves_out(
+    database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab import Lab
+
+    with Lab(directory=tmp_path / "lab", speed=50) as lab:
+        connect(monkeypatch, lab.connections)
+        result = run(dags().aastmphpux, "stop")
+        states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
+        assert str(result.state) == "success"
+        assert {task for task, state in states.items() if state == "success"} == {
+            "plan",
+            "stop.service",
+            "finish",
+        }
+        assert {
+            state for task, state in states.items() if task not in ("plan", "stop.service", "finish")
+        } == {"skipped"}
+        assert not sent(lab, "recreate") and not sent(lab, "activate")
+        assert not lab.host("aastmphpux").mounts()

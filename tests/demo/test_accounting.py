@@ -1,0 +1,58 @@
+"""Where the time goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from demo.accounting import Sampler, account, program, union
+
+
+@pytest.mark.parametrize(
+    ("intervals", "seconds"),
+    [([], 0), ([(0, 2)], 2), ([(0, 2), (1, 3)], 3), ([(5, 6), (0, 1)], 2), ([(0, 9), (2, 3)], 9)],
+)
+def test_union(intervals: list[tuple[float, float]], seconds: float) -> None:
+    assert union(intervals) == seconds
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("env A=1 B=2 /usr/symcli/bin/symclone -sid 34 -file /tmp/x query -output xml_e", "symclone query"),
+        ("/usr/symcli/bin/symdg -g DGCVI list ld", "symdg list"),
+        ("timeout -k 10 60 /usr/sbin/umount /data", "umount"),
+        ("/bin/sh -c 'date && exec \"$@\"' clock env A=1 /usr/symcli/bin/symdev -sid 34 list", "symdev list"),
+        ("/bin/sh -c 'mkdir \"$1\"' lock /var/tmp/x", "lock"),
+        ("echo 'unclosed", "echo 'unclosed"),
+    ],
+)
+def test_program(command: str, name: str) -> None:
+    assert program(command) == name
+
+
+def test_a_sampler_keeps_what_held_between_two_looks() -> None:
+    sampler = Sampler()
+    for now, holds in ((0, False), (1, True), (2, True), (3, False), (4, False)):
+        sampler.look(now, holds)
+    assert union(sampler.intervals) == 2
+
+
+def test_account() -> None:
+    def command(wall: float, seconds: float, text: str = "mount -p") -> dict[str, Any]:
+        return {"event": "command", "wall": wall, "seconds": seconds, "command": text}
+
+    journal = [
+        {"event": "start", "wall": 90.0},
+        command(99, 0.5),  # before the trigger
+        {"event": "connect", "wall": 101.0},
+        command(101, 1),
+        command(104, 2, "symclone activate"),
+        {"event": "disconnect", "wall": 107.0},
+    ]
+    spent = account(journal, [(105, 108)], 100, 110)
+    assert (spent.total, spent.copying, spent.commands, spent.overhead) == (10, 3, 3, 5)
+    assert spent.connections == 1
+    assert dict(spent.by_program) == {"mount": [1], "symclone activate": [2]}
+    assert any("2 commands, 1 connections" in line for line in spent.lines())

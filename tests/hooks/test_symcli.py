@@ -1,0 +1,141 @@
+"""Commands over SSH: time limits, lost sessions, connections kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+
+from clones.errors import Refused, Unknown
+from clones.steps import Command, Result, Steps, run
+from hooks import symcli
+from hooks.symcli import SymcliHook, SymcliHookAsync
+from tests.conftest import Log
+
+HOST = "symcli_demo"
+
+
+def command(*words: str, timeout: float = 20) -> Command:
+    return Command(HOST, words, timeout)
+
+
+async def both(asked: Command) -> list[Result]:
+    """The same command by the blocking and by the asynchronous hook."""
+    with SymcliHook() as hosts:
+        results = [hosts.execute(asked)]
+    waiting = SymcliHookAsync()
+    results.append(await waiting.execute(asked))
+    await waiting.close()
+    return results
+
+
+async def test_streams_and_exit_code(lab: Any) -> None:
+    for result in await both(command("/bin/sh", "-c", "echo out; echo err >&2; exit 7")):
+        assert (result.exit_code, result.stdout, result.stderr) == (7, "out\n", "err\n")
+
+
+async def test_words_arrive_as_they_were(lab: Any) -> None:
+    words = ["a b", "$(reboot)", "`id`", "'", '"', ";", "*", "-rf", "x\ny"]
+    for result in await both(command("printf", "%s|", *words)):
+        assert result.stdout.split("|")[:-1] == words
+
+
+async def test_a_cut_session_is_not_success(lab: Any) -> None:
+    lab.fault(host=HOST, match="uname", kind="cut_after", count=2)
+    for result in await both(command("uname")):
+        assert result.exit_code is None and result.lost
+
+
+async def test_the_time_limit_is_for_the_whole_command(lab: Any) -> None:
+    lab.fault(host=HOST, match="uname", kind="hang")
+    for result in await both(command("uname", timeout=0.3)):
+        assert result.exit_code is None and "longer than 0.3 s" in result.lost
+        assert result.seconds < 5
+
+
+async def test_one_connection_a_host(lab: Any) -> None:
+    with SymcliHook() as hosts:
+        for _ in range(5):
+            hosts.execute(command("uname"))
+        assert (hosts.connections, hosts.commands) == (1, 5)
+    assert len([entry for entry in lab.journal if entry.get("event") == "connect"]) == 1
+
+
+async def test_a_connection_that_broke_is_opened_again(lab: Any) -> None:
+    lab.fault(host=HOST, match="uname", kind="cut_before", count=1)
+    with SymcliHook() as hosts:
+        assert hosts.execute(command("uname")).exit_code is None
+        assert hosts.execute(command("uname")).exit_code == 0
+        assert hosts.connections == 2
+
+
+async def test_a_procedure_learns_that_a_host_cannot_be_reached(lab: Any) -> None:
+    def steps() -> Steps[str]:
+        try:
+            yield from run(Command("nowhere", ("uname",)))
+        except Refused as error:
+            return error.what
+        return "reached"
+
+    with SymcliHook() as hosts:
+        assert "connection nowhere cannot be used" in hosts.run(steps())
+    waiting = SymcliHookAsync()
+    assert "connection nowhere cannot be used" in await waiting.run(steps())
+
+
+async def test_async_host_key_and_login_are_refused(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = json.loads(json.dumps(lab.connections[HOST]))
+    connection["extra"]["host_key"] = lab.connections["aastmphpux"]["extra"]["host_key"]
+    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(connection))
+    with pytest.raises(Refused, match="does not show the host key"):
+        await SymcliHookAsync().execute(command("uname"))
+    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps({**lab.connections[HOST], "port": 1}))
+    with pytest.raises(Unknown, match="cannot be reached"):
+        await SymcliHookAsync().execute(command("uname"))
+
+
+async def test_the_log_shows_command_exit_code_and_streams(lab: Any, log: Log) -> None:
+    def steps() -> Steps[None]:
+        yield from run(command("/bin/sh", "-c", "echo out; echo err >&2; exit 7"))
+
+    with SymcliHook() as hosts:
+        hosts.run(steps())
+    for text in ("::group::symcli_demo$", "exit code 7", "stdout | out", "stderr | err", "::endgroup::"):
+        assert text in log.text
+
+
+class ChannelOfADaemon:
+    """A channel whose program has ended, while something that it left behind holds the output open."""
+
+    closed, eof_received = False, False
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def fileno(self) -> int:
+        return self._read
+
+    def recv_ready(self) -> bool:
+        return False
+
+    def recv_stderr_ready(self) -> bool:
+        return False
+
+    def exit_status_ready(self) -> bool:
+        return True
+
+
+def test_a_daemon_that_holds_the_output_does_not_hold_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symcli, "LINGER_SECONDS", 0.05)
+    assert symcli._drain(ChannelOfADaemon(), bytearray(), bytearray(), time.monotonic() + 60)  # type: ignore[arg-type]
+
+
+async def test_a_key_file_that_is_not_there(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = json.loads(json.dumps(lab.connections[HOST]))
+    connection["extra"]["key_file"] = "/nowhere/key"
+    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(connection))
+    with SymcliHook() as hosts, pytest.raises(Refused, match=r"cannot be used.*/nowhere/key"):
+        hosts.execute(command("uname"))

@@ -1,0 +1,174 @@
+"""Stopping and starting, against the lab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+
+from clones.errors import Locked, NotDone, Refused, Unknown
+from clones.steps import Command
+from hooks.symcli import SymcliHook
+from operators.run import RunPlanOperator
+from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
+from operators.symclone import SymcloneRecreateOperator
+from tests.conftest import take_down
+
+
+def start(context: dict[str, Any], service: str = "aastmphpux") -> None:
+    ServiceStartOperator(task_id="start", service=service).execute(context)  # type: ignore[arg-type]
+
+
+def changes(lab: Any, host: str) -> list[str]:
+    """The programs that changed something on a host, with their first words."""
+    probes = ("netstat", "vgdisplay", "mount -p", "ip -o", "dmsetup", "cat /proc", "status")
+    return [
+        entry["command"]
+        for entry in lab.journal
+        if entry.get("host") == host
+        and entry.get("command")
+        and not any(p in entry["command"] for p in probes)
+    ]
+
+
+def test_hpux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    host = "aastmphpux"
+    assert changes(lab, host) == [
+        "/usr/sbin/umount /aaststcvi",
+        "/usr/sbin/vgchange -a n vgCVI",
+        "/usr/sbin/vgexport -m /var/lib/opensvc/vg_aastmphpux_vgCVI.map -s vgCVI",
+        "/usr/sbin/ifconfig lan900:1 0.0.0.0",
+    ]
+    start(context)
+    assert changes(lab, host)[4:] == [
+        "/usr/sbin/ifconfig lan900:1 192.168.32.41 netmask 255.255.252.0 up",
+        "/usr/sbin/vgimport -m /var/lib/opensvc/vg_aastmphpux_vgCVI.map -s -N vgCVI",
+        "/usr/sbin/vgchange -a y vgCVI",
+        "/usr/sbin/fsck -F vxfs -y /dev/vgCVI/lv_CVI",
+        "/usr/sbin/mount -F vxfs /dev/vgCVI/lv_CVI /aaststcvi",
+    ]
+
+
+def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
+    ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
+    start(context, "lnxpp")
+    assert [
+        command.rsplit("/", 1)[-1] if "ppctl" in command else command for command in changes(lab, "lnxpp01")
+    ] == [
+        "ppctl stop",
+        "/usr/bin/umount /pp/arch",
+        "/usr/bin/umount /pp/data",
+        "/usr/sbin/vgchange -a n vg_pparch",
+        "/usr/sbin/vgchange -a n vg_ppdata",
+        "/usr/sbin/ip addr del 192.168.40.17/24 dev eth0",
+        "/usr/sbin/ip addr add 192.168.40.17/24 dev eth0",
+        "/usr/sbin/pvscan --cache",
+        "/usr/sbin/vgchange -a y vg_ppdata",
+        "/usr/sbin/pvscan --cache",
+        "/usr/sbin/vgchange -a y vg_pparch",
+        "/usr/sbin/e2fsck -p /dev/vg_ppdata/lv_data",
+        "/usr/bin/mount -t ext4 /dev/vg_ppdata/lv_data /pp/data",
+        "/usr/bin/mount -t xfs /dev/vg_pparch/lv_arch /pp/arch",
+        "ppctl start",
+    ]
+
+
+def test_what_is_already_so_is_left_alone(lab: Any, context: dict[str, Any]) -> None:
+    start(context)
+    assert changes(lab, "aastmphpux") == []
+    take_down(lab)
+    done = len(changes(lab, "aastmphpux"))
+    take_down(lab)
+    assert len(changes(lab, "aastmphpux")) == done
+
+
+def test_start_goes_on_from_the_middle(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    lab.fault(
+        host="aastmphpux", command="mount -F", kind="exit", exit=1, stderr="vxfs mount: cannot open", count=1
+    )
+    with pytest.raises(NotDone, match=r"fs /aaststcvi.*exit code 1: vxfs mount: cannot open"):
+        start(context)
+    before = len(changes(lab, "aastmphpux"))
+    start(context)
+    assert [command.split()[0] for command in changes(lab, "aastmphpux")[before:]] == [
+        "/usr/sbin/fsck",
+        "/usr/sbin/mount",
+    ]
+
+
+def test_a_stop_that_takes_no_effect_is_seen(lab: Any, context: dict[str, Any]) -> None:
+    lab.fault(host="aastmphpux", match="umount", kind="exit", exit=0)
+    with pytest.raises(NotDone, match="fs /aaststcvi on aastmphpux should be down and is up"):
+        take_down(lab)
+
+
+def test_a_probe_that_cannot_tell_stops_nothing(lab: Any, context: dict[str, Any]) -> None:
+    lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
+    with pytest.raises(Unknown, match="could not tell whether it is up or down"):
+        take_down(lab)
+    assert changes(lab, "aastmphpux") == []
+
+
+def test_no_start_on_a_copy_that_is_not_usable(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    before = len(changes(lab, "aastmphpux"))
+    SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="archivelogs").execute(context)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="sync archivelogs is not wholly active"):
+        start(context)
+    assert len(changes(lab, "aastmphpux")) == before
+
+
+class TestRestartOnOldCopies:
+    """After a failure: only what was up, and only on copies that nobody touched."""
+
+    def plan(self, context: dict[str, Any]) -> None:
+        try:
+            RunPlanOperator(
+                task_id="plan", service="aastmphpux", action="refresh", reason="test", phases={}
+            ).execute(context)  # type: ignore[arg-type]
+        except DownstreamTasksSkipped:
+            raise AssertionError("refresh leaves nothing out") from None
+
+    def restart(self, context: dict[str, Any]) -> None:
+        ServiceRestartUnchangedOperator(task_id="x", service="aastmphpux").execute(context)  # type: ignore[arg-type]
+
+    def test_restarts(self, lab: Any, context: dict[str, Any]) -> None:
+        self.plan(context)
+        take_down(lab)
+        lab.advance(5)
+        self.restart(context)
+        assert lab.host("aastmphpux").mounts()
+
+    def test_not_after_a_recreate(self, lab: Any, context: dict[str, Any]) -> None:
+        self.plan(context)
+        take_down(lab)
+        SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="data").execute(context)  # type: ignore[arg-type]
+        with pytest.raises(AirflowSkipException, match="not what they were"):
+            self.restart(context)
+
+    def test_not_while_a_command_may_still_come_through(self, lab: Any, context: dict[str, Any]) -> None:
+        """A recreate that still retries on a locked array would overwrite the service once it runs."""
+        self.plan(context)
+        take_down(lab)
+        lab.fault("lock", host="symcli_demo", match="recreate", exit=3, count=5)
+        words = ("/usr/symcli/bin/symclone", "-g", "DGCVI", "-noprompt", "recreate", "-i", "20", "-c", "30")
+        with SymcliHook() as hosts:
+            command = Command("symcli_demo", (*words, "DEV001", "sym", "ld", "CLONE001"), timeout=0.3)
+            assert hosts.execute(command).exit_code is None
+        for start_it in (self.restart, start):
+            with pytest.raises(Locked, match="there still runs `/usr/symcli/bin/symclone -g DGCVI"):
+                start_it(context)
+        assert not lab.host("aastmphpux").mounts()
+
+    def test_not_when_it_was_down_before(self, lab: Any, context: dict[str, Any]) -> None:
+        take_down(lab)
+        self.plan(context)
+        with pytest.raises(AirflowSkipException, match="down before this run"):
+            self.restart(context)
+
+    def test_not_when_nothing_was_planned(self, lab: Any, context: dict[str, Any]) -> None:
+        with pytest.raises(AirflowSkipException, match="before it stopped anything"):
+            self.restart(context)

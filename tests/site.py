@@ -1,0 +1,139 @@
+"""A whole site for end-to-end tests: one Airflow of its own with one lab."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from demo.local_airflow import LocalAirflow
+from demo.rest import AirflowRest
+from lab import Lab
+from lab.check import findings
+from tests.conftest import ROOT, SERVICES, SYMID
+
+SERVICE = "aastmphpux"
+
+
+@dataclass
+class Site:
+    """One Airflow with one lab, for all tests of this file; each begins with everything up."""
+
+    airflow: LocalAirflow
+    rest: AirflowRest
+    lab: Lab
+
+    def trigger(self, action: str = "refresh") -> str:
+        return self.rest.trigger(SERVICE, {"action": action, "reason": "end-to-end test"})
+
+    def wait(self, run_id: str, seconds: float = 120) -> str:
+        """The run's final state."""
+        until(
+            lambda: self.rest.dag_run(SERVICE, run_id)["state"] in ("success", "failed"),
+            seconds,
+            self.shown(run_id),
+        )
+        return str(self.rest.dag_run(SERVICE, run_id)["state"])
+
+    def states(self, run_id: str) -> dict[str, str]:
+        return {str(ti["task_id"]): str(ti["state"]) for ti in self.rest.task_instances(SERVICE, run_id)}
+
+    def tries(self, run_id: str) -> dict[str, int]:
+        return {str(ti["task_id"]): int(ti["try_number"]) for ti in self.rest.task_instances(SERVICE, run_id)}
+
+    def shown(self, run_id: str) -> Callable[[], str]:
+        return lambda: f"{self.states(run_id)}"
+
+    def log(self, run_id: str, task: str, try_number: int = 1) -> str:
+        return self.rest.task_log(SERVICE, run_id, task, try_number)
+
+    def controls(self, since: int) -> list[str]:
+        """The control commands sent since, as `recreate DGCVI`."""
+        sent = [entry["command"].split() for entry in self.lab.commands(since)]
+        return [f"{w[w.index('-noprompt') + 1]} {w[w.index('-g') + 1]}" for w in sent if "-noprompt" in w]
+
+    def seq(self) -> int:
+        return int(self.lab.journal[-1]["seq"])
+
+    def kill_task(self) -> None:
+        """SIGKILL to the task's own process: the one with a connection to the lab."""
+        ports = {connection["port"] for connection in self.lab.connections.values()}
+        below = psutil.Process(self.airflow.supervisor_pid).children(recursive=True)
+        talking = [
+            process
+            for process in below
+            if any(c.raddr and c.raddr.port in ports for c in process.net_connections("tcp"))
+            and "triggerer" not in " ".join(process.cmdline())
+        ]
+        assert talking, "no task talks to the lab"
+        for process in talking:
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str) -> None:
+    """Wait for something that happens in other processes."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}"
+        time.sleep(0.1)
+
+
+@contextmanager
+def running_site(home: Path, *, sshd: bool = False) -> Iterator[Site]:
+    """Start the lab and Airflow, and unpause the service's DAG.
+
+    :param sshd: the lab behind real OpenSSH servers, instead of its own.
+    """
+    config = home / "services.yaml"
+    config.write_text(SERVICES.read_text().replace("retry_delay: 10", "retry_delay: 1"))
+    with Lab(directory=home / "lab", speed=15, sshd=sshd) as lab:
+        airflow = LocalAirflow(
+            home / "airflow",
+            dags=ROOT / "dags",
+            plugins=ROOT / "plugins",
+            connections=lab.connections,
+            env={"SYMCLONE_CONFIG": str(config)},
+        )
+        with airflow, airflow.client() as rest:
+            until(lambda: has_dag(rest), 60, "the DAG was not parsed")
+            rest.unpause(SERVICE)
+            yield Site(airflow, rest, lab)
+
+
+def has_dag(rest: AirflowRest) -> bool:
+    try:
+        return rest.dag(SERVICE)["dag_id"] == SERVICE
+    except Exception:
+        return False
+
+
+def active_runs(site: Site) -> list[dict[str, Any]]:
+    runs = site.rest.request("GET", f"/dags/{SERVICE}/dagRuns", params={"state": ["running", "queued"]})
+    return list(runs["dag_runs"])
+
+
+def check_refresh(site: Site) -> None:
+    """One refresh from the trigger to the service up on fresh copies."""
+    began, since = site.lab.now(), site.seq()
+    run_id = site.trigger()
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert site.controls(since) == [
+        "recreate DGCVI",
+        "recreate DGCVIARCH",
+        "activate DGCVI",
+        "activate DGCVIARCH",
+    ]
+    for source, target in (("1234", "4321"), ("1235", "4322")):
+        session = site.lab.session(SYMID, source, target)
+        assert session["state"] == "Copied" and session["point_in_time"] is not None
+        assert session["point_in_time"] >= began
+    assert site.lab.host(SERVICE).mounts() and site.lab.host(SERVICE).addresses()
+    assert "Done." in site.log(run_id, "finish")
+    assert findings(site.lab.journal, SERVICES) == []

@@ -1,0 +1,142 @@
+"""What docker-compose.yaml promises, read from the file itself; Docker is not needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+AIRFLOW = {
+    "airflow-init",
+    "airflow-apiserver",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+    "airflow-worker",
+}
+SECRETS = {"POSTGRES_PASSWORD", "FERNET_KEY", "JWT_SECRET", "API_SECRET_KEY", "ADMIN_PASSWORD"}
+# Keys whose value is, or contains, a secret.
+SECRET_KEYS = re.compile(r"PASSWORD|SECRET(_KEY)?$|FERNET_KEY|SQL_ALCHEMY_CONN|RESULT_BACKEND")
+REFERENCE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    return loaded
+
+
+def strings(node: Any) -> Iterator[str]:
+    """Every text in a YAML document, keys left out."""
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def test_services(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == AIRFLOW | {"postgres", "redis", "lab"}
+
+
+def test_every_secret_comes_from_the_environment_and_has_no_default(compose: dict[str, Any]) -> None:
+    seen = set()
+    for text in strings(compose):
+        for reference in REFERENCE.finditer(text):
+            if reference["name"] in SECRETS:
+                seen.add(reference["name"])
+                assert re.fullmatch(r":\?set .+", reference["rest"]), f"{reference[0]} has a default"
+    assert seen == SECRETS
+
+
+def test_no_secret_is_written_out(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        for key, value in service.get("environment", {}).items():
+            if SECRET_KEYS.search(key):
+                used = {reference["name"] for reference in REFERENCE.finditer(value)}
+                assert used & SECRETS, f"{name}: {key} is not from the environment"
+                assert not re.search(r"://\w+:(?!\$\{)", value), f"{name}: {key} has a password in it"
+
+
+def test_the_example_lists_what_is_needed_without_values() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    pairs = [line.lstrip("#").split("=", 1) for line in lines if re.match(r"#?[A-Z_]+=", line)]
+    required = {line.split("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)}
+    assert required == SECRETS
+    assert all(value == "" for _, value in pairs)
+
+
+def test_every_variable_used_is_in_the_example(compose: dict[str, Any]) -> None:
+    example = (ROOT / ".env.example").read_text()
+    used = {reference["name"] for text in strings(compose) for reference in REFERENCE.finditer(text)}
+    assert {name for name in used if not re.search(rf"^#?{name}=", example, re.MULTILINE)} == set()
+
+
+def test_only_the_ui_is_published_and_on_loopback_by_default(compose: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    assert list(ports) == ["airflow-apiserver"]
+    assert len(ports["airflow-apiserver"]) == 1
+    assert ports["airflow-apiserver"][0].startswith("${UI_ADDRESS:-127.0.0.1}:")
+
+
+def test_the_code_is_mounted_read_only(compose: dict[str, Any]) -> None:
+    for name in AIRFLOW:
+        mounts = compose["services"][name]["volumes"]
+        for folder in ("dags", "plugins", "config"):
+            assert f"./{folder}:/opt/airflow/{folder}:ro" in mounts, name
+    for name, service in compose["services"].items():
+        for mount in service.get("volumes", []):
+            assert not mount.startswith(".") or mount.endswith(":ro"), f"{name}: {mount}"
+
+
+def test_restart_policies(compose: dict[str, Any]) -> None:
+    policies = {name: service["restart"] for name, service in compose["services"].items()}
+    assert policies.pop("airflow-init") == "no"
+    assert set(policies.values()) == {"unless-stopped"}
+
+
+def test_long_running_services_have_a_health_check(compose: dict[str, Any]) -> None:
+    without = {name for name, service in compose["services"].items() if "healthcheck" not in service}
+    assert without == {"airflow-init"}
+
+
+def test_airflow_waits_for_its_database(compose: dict[str, Any]) -> None:
+    for name in AIRFLOW - {"airflow-init"}:
+        needs = compose["services"][name]["depends_on"]
+        assert needs["airflow-init"] == {"condition": "service_completed_successfully"}, name
+        assert needs["postgres"] == needs["redis"] == {"condition": "service_healthy"}, name
+
+
+def test_drivers_are_named(compose: dict[str, Any]) -> None:
+    environment = compose["services"]["airflow-worker"]["environment"]
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql+psycopg2://")
+    assert environment["AIRFLOW__CELERY__RESULT_BACKEND"].startswith("db+postgresql+psycopg2://")
+
+
+def test_the_triggerer_may_open_many_files(compose: dict[str, Any]) -> None:
+    assert compose["services"]["airflow-triggerer"]["ulimits"]["nofile"] >= 65536
+
+
+def test_one_image_of_the_locked_airflow(compose: dict[str, Any]) -> None:
+    locked = re.search(r"^apache-airflow==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    base = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile, re.MULTILINE)
+    assert locked and base
+    assert base[1].startswith(f"apache/airflow:{locked[1]}-python3.")
+    services = [compose["services"][name] for name in [*AIRFLOW, "lab"]]
+    assert {service["image"] for service in services} == {f"symclone-airflow:{locked[1]}"}
+    for service in services:
+        assert service["build"]["args"]["BASE_IMAGE"] == f"${{BASE_IMAGE:-{base[1]}}}"
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    users = re.findall(r"^USER (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert users[-1] == "airflow"

@@ -1,0 +1,179 @@
+"""Whole runs through the real scheduler, workers and triggerer, against the lab over real SSH."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from clones.lock import Owner
+from clones.steps import Command
+from hooks.symcli import SymcliHook
+from lab.check import findings
+from tests.conftest import SERVICES, SYMID, connect
+from tests.site import SERVICE, Site, active_runs, check_refresh, running_site, until
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests of this file; each begins with no run going on."""
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def site(running: Site) -> Iterator[Site]:
+    until(lambda: not active_runs(running), 150, "a run of an earlier test goes on")
+    running.lab.clear_faults()
+    yield running
+    running.lab.clear_faults()
+    assert findings(running.lab.journal, SERVICES) == []
+
+
+def test_refresh(site: Site) -> None:
+    check_refresh(site)
+
+
+def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site) -> None:
+    run_id = site.trigger("stop")
+    assert site.wait(run_id) == "success"
+    plan = site.log(run_id, "plan")
+    for text in (
+        "Reason: end-to-end test",
+        "Plan: stop",
+        "DEV001 -> CLONE001 (1234 -> 4321)",
+        "last action",
+        "lan900:1",
+    ):
+        assert text in plan
+    stop = site.log(run_id, "stop.service")
+    for text in (
+        "::group::aastmphpux$ /usr/sbin/umount /aaststcvi",
+        "exit code 0",
+        "vg vgCVI on aastmphpux is down",
+    ):
+        assert text in stop
+    assert {
+        s for task, s in site.states(run_id).items() if task.startswith(("resync", "break", "start"))
+    } == {"skipped"}
+
+
+def test_killed_three_times_it_goes_on_by_itself(site: Site) -> None:
+    """SIGKILL right after the recreate of data, after the activation of data, and half through the start."""
+    since = site.seq()
+    moments = [
+        r"symclone -g DGCVI -noprompt recreate",
+        r"symclone -g DGCVI -noprompt activate",
+        r"vgchange -a y",
+    ]
+    run_id = site.trigger()
+    for moment in moments:
+        fault = site.lab.fault("delay", match=moment, seconds=300, count=1)
+        begun = site.seq()
+        until(lambda: moment_seen(site, begun, moment), 90, site.shown(run_id))  # noqa: B023
+        site.kill_task()
+        site.lab.clear_faults(fault)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert site.controls(since) == [
+        "recreate DGCVI",
+        "recreate DGCVIARCH",
+        "activate DGCVI",
+        "activate DGCVIARCH",
+    ]
+    tries = site.tries(run_id)
+    assert [tries[t] for t in ("resync.data.recreate", "break.data.activate", "start.service")] == [2, 2, 2]
+    assert "every pair is prepared already" in site.log(run_id, "resync.data.recreate", 2)
+    assert "every pair is active already" in site.log(run_id, "break.data.activate", 2)
+    assert site.lab.host(SERVICE).mounts()
+
+
+def moment_seen(site: Site, since: int, moment: str) -> bool:
+    words = moment.replace(r"\b", "")
+    return any(words in entry["command"] for entry in site.lab.commands(since))
+
+
+def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was deleted in the UI, and one that ended without giving it back."""
+    done = site.trigger("stop")
+    assert site.wait(done) == "success"
+    instance = site.rest.request("GET", "/variables/symclone_airflow_instance")["value"]
+    connect(monkeypatch, site.lab.connections)
+    for ended in ("manual__deleted", done):
+        until(lambda: not active_runs(site), 60, "a run goes on")
+        folder = f"/var/tmp/symclone-airflow/locks/{SERVICE}"
+        words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, instance)}")
+        with SymcliHook() as hosts:
+            assert hosts.execute(Command("symcli_demo", words)).exit_code == 0
+        run_id = site.trigger("stop")
+        assert site.wait(run_id) == "success", site.states(run_id)
+        assert f"its owner, run {ended} of {SERVICE}, has ended" in site.log(run_id, "plan")
+
+
+def test_stopped_then_only_the_failed_tasks_are_cleared(site: Site) -> None:
+    since = site.seq()
+    fault = site.lab.fault("exit", match="vgimport", exit=1, stderr="vgimport: Couldn't open map file")
+    run_id = site.trigger()
+    assert site.wait(run_id) == "failed"
+    finish = site.log(run_id, "finish")
+    assert "Stopped at start.service." in finish and "Only failed tasks" in finish
+    assert "Couldn't open map file" in site.log(run_id, "start.service", site.tries(run_id)["start.service"])
+    assert site.states(run_id)["start.on_old_copies"] in ("skipped", "upstream_failed")
+    site.lab.clear_faults(fault)
+    site.rest.clear(SERVICE, run_id=run_id, only_failed=True)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert len(site.controls(since)) == 4, "the rerun sent no control command again"
+    assert site.lab.host(SERVICE).mounts()
+
+
+def test_refused_before_any_change_the_service_runs_on_its_old_copies(site: Site) -> None:
+    since = site.seq()
+    before = site.lab.session(SYMID, "1234", "4321")
+    site.lab.fault(
+        "exit", match="symclone -g DGCVI -noprompt recreate", exit=1, stderr="The operation was not permitted"
+    )
+    run_id = site.trigger()
+    assert site.wait(run_id) == "failed"
+    assert site.states(run_id)["start.on_old_copies"] == "success"
+    assert "no copy was changed, the service runs on its old copies" in site.log(run_id, "finish")
+    assert site.tries(run_id)["resync.data.recreate"] == 1, "a refusal is not tried again"
+    assert site.lab.host(SERVICE).mounts()
+    assert site.lab.session(SYMID, "1234", "4321")["last_action"] == before["last_action"]
+    assert site.controls(since) == ["recreate DGCVI"]
+    site.rest.clear(SERVICE, run_id=run_id, only_failed=True)  # not what its log says; it must do no harm
+    assert site.wait(run_id) == "failed"
+    assert "is not down" in site.log(run_id, "resync.data.recreate", 2)
+    assert site.lab.host(SERVICE).mounts() and site.controls(since) == ["recreate DGCVI"]
+
+
+def test_a_backfill_beside_a_running_refresh_is_kept_out_by_its_lock(site: Site) -> None:
+    """Airflow's backfill does not honour `max_active_runs`."""
+    since = site.seq()
+    site.lab.fault("delay", match="/usr/sbin/umount", seconds=10, count=1)
+    first = site.trigger()
+    until(lambda: site.states(first).get("stop.service") == "running", 60, site.shown(first))
+    backfill = {
+        "dag_id": SERVICE,
+        "from_date": "2026-01-05T00:00:00Z",
+        "to_date": "2026-01-05T23:00:00Z",
+        "max_active_runs": 2,
+        "reprocess_behavior": "none",
+    }
+    site.rest.request("POST", "/backfills", json=backfill)
+    until(lambda: len(active_runs(site)) == 2, 60, lambda: str(active_runs(site)))
+    second = next(str(run["dag_run_id"]) for run in active_runs(site) if run["dag_run_id"] != first)
+    until(lambda: site.states(second).get("plan") == "up_for_retry", 60, site.shown(second))
+    assert not site.controls(since), "the first run had not come to its recreate yet"
+    refused = site.log(second, "plan", 1)
+    assert f"run {first} of {SERVICE} works on it and holds its lock" in refused
+    assert "Nothing was changed by this run" in refused
+    assert site.wait(first) == "success"
+    if site.wait(second) == "failed":  # its further tries were over first
+        site.rest.clear(SERVICE, run_id=second, only_failed=True)
+        assert site.wait(second) == "success", site.states(second)
+    until(
+        lambda: not active_runs(site), 150, lambda: str(active_runs(site))
+    )  # Airflow may add a scheduled run
+    controls = site.controls(since)
+    assert len(controls) >= 8 and controls == controls[:4] * (len(controls) // 4), "never one in between"
