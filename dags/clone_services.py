@@ -124,10 +124,11 @@ def build(name: str, service: Service) -> DAG:
         chain(plan, *stops, *resyncs, breaks[0])
         if service.resources:
             # A failure anywhere before arrives at the ends as `upstream_failed`, which `one_failed` counts.
-            ends >> starts[0] >> finish
-            ends >> restart >> finish
-        else:
-            ends >> finish
+            ends >> starts[0]
+            ends >> restart
+        # After the last task of each phase: an action's later phases are skipped at once, and a skipped task
+        # counts as done.
+        [*stops[-1:], *resyncs[-1:], *ends, *starts] >> finish
     return dag
 
 

@@ -98,6 +98,8 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: p
     """One that was deleted in the UI, and one that ended without giving it back."""
     done = site.trigger("stop")
     assert site.wait(done) == "success"
+    times = {ti["task_id"]: ti for ti in site.rest.task_instances(SERVICE, done)}
+    assert times["finish"]["start_date"] >= times["stop.service"]["end_date"], "the lock was given back early"
     instance = site.rest.request("GET", "/variables/symclone_airflow_instance")["value"]
     connect(monkeypatch, site.lab.connections)
     for ended in ("manual__deleted", done):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clones.actions import ACTIONS
 from lab.check import findings
 from tests.conftest import ROOT, SERVICES, connect, sent
 
@@ -44,7 +45,20 @@ def test_the_chain() -> None:
     assert upstream["break.archivelogs.activate"] == ["break.data.activate"]
     assert upstream["start.service"] == ["break.archivelogs.wait_copied", "break.data.wait_copied"]
     assert upstream["start.on_old_copies"] == ["break.archivelogs.wait_copied", "break.data.wait_copied"]
-    assert upstream["finish"] == ["start.on_old_copies", "start.service"]
+
+
+@pytest.mark.parametrize("name", ["aastmphpux", "lnxpp", "reporting_copies"])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_end_waits_for_every_task_of_the_action(name: str, action: str) -> None:
+    """A skipped task counts as done, so each task that runs needs a way to the end over tasks that run."""
+    dag = getattr(dags(), name)
+    phases = (*ACTIONS[action], "finish")
+    runs = {task.task_id for task in dag.tasks if task.task_id.split(".")[0] in phases}
+    waited_for, new = set(), {"finish"}
+    while new:
+        waited_for |= new
+        new = {up for task in new for up in dag.get_task(task).upstream_task_ids} & runs - waited_for
+    assert waited_for == runs
 
 
 def test_without_overlap_each_sync_waits_for_the_copy_before() -> None:
