@@ -113,6 +113,23 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: p
         assert f"its owner, run {ended} of {SERVICE}, has ended" in site.log(run_id, "plan")
 
 
+def test_a_run_waits_for_its_turn(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is a run of a paused DAG: it is not over before somebody ends it."""
+    connect(monkeypatch, site.lab.connections)
+    other = site.rest.trigger("reporting_copies", {"action": "refresh", "reason": "end-to-end test"})
+    instance = site.rest.request("GET", "/variables/symclone_airflow_instance")["value"]
+    lock = f"/var/tmp/symclone-airflow/locks/{SERVICE}/{Owner('reporting_copies', other, instance)}"
+    with SymcliHook() as hosts:
+        assert hosts.execute(Command("symcli_demo", ("mkdir", "-p", lock))).exit_code == 0
+    run_id = site.trigger("stop")
+    until(lambda: site.states(run_id).get("plan") == "deferred", 30, site.shown(run_id))
+    site.rest.request("PATCH", f"/dags/reporting_copies/dagRuns/{other}", json={"state": "failed"})
+    assert site.wait(run_id) == "success", site.states(run_id)
+    plan = site.log(run_id, "plan")
+    assert f"run {other} of reporting_copies works on it" in plan and "Took over the lock" in plan
+    assert site.tries(run_id)["plan"] == 1
+
+
 def test_stopped_then_only_the_failed_tasks_are_cleared(site: Site) -> None:
     since = site.seq()
     fault = site.lab.fault("exit", match="vgimport", exit=1, stderr="vgimport: Couldn't open map file")

@@ -303,6 +303,10 @@ class Service(Model):
         description="Activate each sync as soon as the one before is active; false: only once it is copied.",
     )
     poll_interval: Seconds = Field(15, description="Seconds between two looks at a copy in progress.")
+    turn_timeout: Seconds = Field(
+        12 * 3600,
+        description="Seconds that a run waits for its turn while another run of the service goes on.",
+    )
     retries: int = Field(
         4, ge=0, le=20, description="Further tries of what may pass (locks, SSH): by default over 15 minutes."
     )

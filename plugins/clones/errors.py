@@ -6,6 +6,7 @@ CloneError
 │   └── Torn         only some pairs of a sync were activated
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
+    │   └── NotMyTurn  another run works on the service: this one goes on once that one has ended
     ├── NotDone      a command ended, and what it was to bring about is not so
     ├── MustWait     the copy is moving: the same step goes on once it has settled
     └── Unknown      it could not be told what is so, or what was done
@@ -45,6 +46,19 @@ class TryAgain(CloneError):
 
 class Locked(TryAgain):
     """Another command or run holds what is needed."""
+
+
+class NotMyTurn(Locked):
+    """Another run of this Airflow works on the service, and holds its lock.
+
+    :param dag_id: the DAG of that run.
+    :param run_id: that run.
+    """
+
+    def __init__(self, what: str, remedy: str, *, dag_id: str, run_id: str) -> None:
+        super().__init__(what, remedy)
+        self.dag_id = dag_id
+        self.run_id = run_id
 
 
 class NotDone(TryAgain):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clones.errors import Locked, Refused, Unknown
+from clones.errors import Locked, NotMyTurn, Refused, Unknown
 from clones.scope import Scope
 from clones.steps import Command, Result, Steps, note, run
 
@@ -56,7 +56,8 @@ def take(scope: Scope, owner: Owner, has_ended: Callable[[Owner], bool | None]) 
     """Hold the service's lock; nothing to do when this run holds it already.
 
     :param has_ended: whether another run of this Airflow has ended; None when that is not known.
-    :raises Locked: another run holds it.
+    :raises NotMyTurn: another run holds it, and has not ended.
+    :raises Locked: others are taking it at this moment.
     :raises Refused: its owner cannot be judged from here.
     """
     folder = _folder(scope)
@@ -103,10 +104,12 @@ def take(scope: Scope, owner: Owner, has_ended: Callable[[Owner], bool | None]) 
                 f"{scope.control_host}",
             )
         if not has_ended(held_by):
-            raise Locked(
+            raise NotMyTurn(
                 f"Service {scope.name}: run {held_by.run_id} of {held_by.dag_id} works on it and holds its "
-                "lock. Nothing was changed by this run.",
-                "this run tries again while that one goes on; see that run in the UI",
+                "lock. Nothing was changed by this task.",
+                "nothing: this task goes on once that run has ended; see that run in the UI",
+                dag_id=held_by.dag_id,
+                run_id=held_by.run_id,
             )
         result = yield from run(sh(TAKE_OVER, folder, str(held_by), str(owner)))
         if result.exit_code == 0:

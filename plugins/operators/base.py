@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from airflow.sdk import BaseOperator, Context, Variable
+from airflow.providers.standard.triggers.external_task import DagStateTrigger
+from airflow.sdk import BaseOperator, Context, DagRunState, Variable
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from clones import lock
 from clones.config_file import load, scope_from
-from clones.errors import ConfigError, MustWait, NotDone, Refused
+from clones.errors import ConfigError, MustWait, NotDone, NotMyTurn, Refused
 from clones.scope import Scope
 from hooks.symcli import SymcliHook
 from triggers.symclone import SymcloneStateTrigger
@@ -32,7 +34,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
 """Refusals fail at once; locks, lost sessions and the like are tried again, as often as `retries` allows."""
 
 _INSTANCE = "symclone_airflow_instance"
-_ENDED = ("success", "failed")
+_ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
 
 class CloneOperator(BaseOperator):
@@ -43,7 +45,8 @@ class CloneOperator(BaseOperator):
     :param config: path of the configuration file.
     :param hold_lock: take the service's lock for this run first; every step of a service DAG does, so that a
         single cleared task is safe too. The run's last task gives it back.
-    :param deferrable: while a copy is moving, wait in the triggerer; else fail, to be tried again.
+    :param deferrable: while a copy is moving, or another run works on the service, wait in the triggerer;
+        else fail, to be tried again.
     """
 
     template_fields: Sequence[str] = ("service", "config")
@@ -91,6 +94,20 @@ class CloneOperator(BaseOperator):
                 raise
             self.log.info("%s. Waiting in the triggerer.", wait.what)
             self.wait(scope, wait.sync, wanted=wait.wanted, seconds=wait.seconds)
+        except NotMyTurn as wait:
+            if not self.deferrable:
+                raise
+            self.log.warning("%s Waiting for its end in the triggerer.", wait.what)
+            self.defer(
+                trigger=DagStateTrigger(
+                    dag_id=wait.dag_id,
+                    run_ids=[wait.run_id],
+                    states=list(_ENDED),
+                    poll_interval=scope.service.poll_interval,
+                ),
+                method_name="take_turn",
+                timeout=timedelta(seconds=scope.service.turn_timeout),
+            )
 
     def wait(self, scope: Scope, sync: str, *, wanted: str, seconds: float, ends_task: bool = False) -> None:
         """Leave the worker until the copy is in another state; then :meth:`resume`."""
@@ -110,6 +127,21 @@ class CloneOperator(BaseOperator):
         """Go on after a wait: from a new look, as after any other pause."""
         raise_unless_reached(event)
         return self.execute(context)
+
+    def take_turn(self, context: Context, event: object) -> Any:
+        """The run that held the lock has ended: look again at everything. Another may have been faster."""
+        return self.execute(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Only the wait for a turn has a time-out of Airflow's; the others carry their own deadline."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            raise Refused(
+                "The run that works on the service did not end within `turn_timeout`. Nothing was changed by "
+                "this task.",
+                "see in the UI what that run waits for; clear this task to wait for its turn again",
+            ) from None
 
 
 def raise_unless_reached(event: Mapping[str, str]) -> None:

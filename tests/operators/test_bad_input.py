@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import DownstreamTasksSkipped
+from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
 
 from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
 from clones.lock import Owner
@@ -228,12 +229,17 @@ def plan(run_states: dict[str, str], run_id: str, **context: Any) -> None:
     operator.execute({"ti": TaskInstance(run_states), "dag_run": run, "params": {}, **context})  # type: ignore[arg-type]
 
 
-def test_a_second_run_by_a_backfill_while_one_runs(lab: Any) -> None:
+def test_a_second_run_by_a_backfill_while_one_runs(lab: Any, log: Any) -> None:
     """Airflow's backfill does not honour `max_active_runs`; the lock does."""
     plan({}, "scheduled__1")
     before = lab.journal[-1]["seq"]
-    with pytest.raises(Locked, match="run scheduled__1 of aastmphpux works on it"):
+    with pytest.raises(TaskDeferred) as waits:
         plan({"scheduled__1": "running"}, "backfill__2")
+    _, trigger = waits.value.trigger.serialize()
+    assert (trigger["dag_id"], trigger["run_ids"]) == ("aastmphpux", ["scheduled__1"])
+    assert set(trigger["states"]) == {"success", "failed"}
+    assert (waits.value.method_name, waits.value.timeout) == ("take_turn", timedelta(hours=12))
+    assert "run scheduled__1 of aastmphpux works on it" in log.text
     assert not any("/usr/symcli/bin" in entry["command"] for entry in lab.commands(before))
     plan({"scheduled__1": "failed"}, "backfill__2")
     folder = "/var/tmp/symclone-airflow/locks/aastmphpux"
@@ -241,6 +247,12 @@ def test_a_second_run_by_a_backfill_while_one_runs(lab: Any) -> None:
         str(Owner("aastmphpux", "backfill__2", "tests")) in entry["command"] and folder in entry["command"]
         for entry in lab.commands(before)
     )
+
+
+def test_its_turn_does_not_come() -> None:
+    operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="refresh", reason="", phases={})
+    with pytest.raises(Refused, match=r"did not end within `turn_timeout`.*\n.*clear this task"):
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, {})  # type: ignore[typeddict-item]
 
 
 def test_a_run_by_hand_without_a_reason(lab: Any, context: dict[str, Any]) -> None:
