@@ -89,26 +89,7 @@ class Running:
             }
         await self.control.start()
         self._write()
-        about = {"services": self.services} if self.services else {}
-        self.journal.event(
-            "start", speed=self.clock.speed, manual=self.clock.manual, pairs=self._pairs(),
-            groups=self._groups(), **about,
-        )  # fmt: skip
-
-    def _pairs(self) -> dict[str, str]:
-        """Every pair that the configuration names, and its state: what a checker may allow."""
-        found: dict[str, str] = {}
-        for array in self.world.arrays.values():
-            found |= array.snapshot(array.sessions)
-        return found
-
-    def _groups(self) -> dict[str, dict[str, str]]:
-        """Device group -> logical name -> device."""
-        return {
-            g: {n: a.name(m.device) for n, m in members.items()}
-            for a in self.world.arrays.values()
-            for g, members in a.groups.items()
-        }
+        self.world.started(self.services)
 
     def _set(self, array: Array, *pairs: Pair) -> None:
         """On record: a test put sessions into other states, as no command did."""

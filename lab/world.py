@@ -26,6 +26,19 @@ class World:
         for fault in config.faults:
             self.faults.add(fault)
 
+    def started(self, services: Any = None) -> None:
+        """The journal's first entry: the configured pairs and groups, which a checker may allow."""
+        pairs: dict[str, str] = {}
+        groups: dict[str, dict[str, str]] = {}
+        for array in self.arrays.values():
+            pairs |= array.snapshot(array.sessions)
+            for name, members in array.groups.items():
+                groups[name] = {m: array.name(member.device) for m, member in members.items()}
+        about = {"services": services} if services else {}
+        self.journal.event(
+            "start", speed=self.clock.speed, manual=self.clock.manual, pairs=pairs, groups=groups, **about
+        )
+
     def draw(self, seed: int) -> list[int]:
         """Faults by seed; the numbers of those that were set."""
         return self.faults.draw(seed, self.config.random_faults)

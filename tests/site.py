@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -31,15 +32,27 @@ class Site:
     lab: Lab
 
     def trigger(self, action: str = "refresh") -> str:
-        return self.rest.trigger(SERVICE, {"action": action, "reason": "end-to-end test"})
+        run_id = self.rest.trigger(SERVICE, {"action": action, "reason": "end-to-end test"})
+        self.lab.note("run begins", service=SERVICE, run=run_id, action=action)
+        return run_id
+
+    def clear_failed(self, run_id: str) -> None:
+        """What the UI's Clear, Only failed tasks, does."""
+        action = self.rest.dag_run(SERVICE, run_id)["conf"]["action"]
+        self.lab.note("run begins", service=SERVICE, run=run_id, action=action, again=run_id)
+        self.rest.clear(SERVICE, run_id=run_id, only_failed=True)
 
     def wait(self, run_id: str, seconds: float = 120) -> str:
-        """The run's final state."""
+        """The run's final state. What it says of its end goes into the journal, to be judged."""
         until(
             lambda: self.rest.dag_run(SERVICE, run_id)["state"] in ("success", "failed"),
             seconds,
             self.shown(run_id),
         )
+        path = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/finish/xcomEntries/result"
+        ended = self.rest.request("GET", path)["value"]
+        ended = json.loads(ended) if isinstance(ended, str) else ended
+        self.lab.note("run ends", service=SERVICE, run=run_id, result=ended["result"], step=ended["at"])
         return str(self.rest.dag_run(SERVICE, run_id)["state"])
 
     def states(self, run_id: str) -> dict[str, str]:

@@ -80,7 +80,9 @@ def test_it_reaches_the_same_end_and_does_nothing_twice(
     while killed:
         with Lab(clock="manual") as lab:
             connect(monkeypatch, lab.connections)
+            lab.note("run begins", service=name, run="killed", action="refresh")
             killed = run(name, lives)
+            lab.note("run ends", service=name, run="killed", result="done")
             controls = [
                 entry["command"] for entry in sent(lab, "symclone") if "-noprompt" in entry["command"]
             ]

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from lab import Lab
+from lab.check import findings
+from lab.check.fixture import hold
 from lab.clock import Clock
 from lab.config import load
 from lab.journal import Journal, Record
@@ -24,6 +26,7 @@ class Bench:
         self.clock = Clock(manual=True, start=START)
         self.journal = Journal(self.clock)
         self.world = World(load(config), self.clock, self.journal)
+        self.world.started()
 
     async def run(self, host: str, command: str, stdin: str = "") -> tuple[int, str, str]:
         found = self.world.host(host)
@@ -42,16 +45,37 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def make_bench(may_break: set[int]) -> Iterator[Callable[..., Bench]]:
+    """Whatever is done on them must not break an invariant, but for those that the test is marked with."""
+    made: list[Bench] = []
+
+    def make(config: Any = None) -> Bench:
+        made.append(Bench(config))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        judge(bench.journal.entries, may_break)
 
 
 @pytest.fixture
-def make_bench() -> Callable[..., Bench]:
-    return Bench
+def bench(make_bench: Callable[..., Bench]) -> Bench:
+    return make_bench()
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, may_break: set[int]) -> Iterator[Lab]:
     with Lab(directory=tmp_path / "lab", clock="manual", start=START) as running:
         yield running
+        judge(running.journal, may_break)
+
+
+def judge(journal: list[dict[str, Any]], may_break: set[int]) -> None:
+    """The array does as it is told: many tests tell it what no run of a service may tell it."""
+    hold(journal, breaks=may_break & {found.invariant for found in findings(journal)})
+
+
+@pytest.fixture
+def may_break(request: pytest.FixtureRequest) -> set[int]:
+    """The invariants that a test may break on purpose: `@pytest.mark.may_break(1, 6)`."""
+    return {number for marker in request.node.iter_markers("may_break") for number in marker.args}

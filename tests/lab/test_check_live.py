@@ -43,6 +43,7 @@ async def test_a_refresh_keeps_them_all(bench: Any) -> None:
     assert bench.events("use") and bench.events("torn") == []
 
 
+@pytest.mark.may_break(1)
 async def test_recreate_in_use(bench: Any) -> None:
     await run(bench, SE, DATA.format("recreate"))
     assert broken(bench) == [1]
@@ -53,6 +54,7 @@ async def test_a_pair_that_no_service_names(bench: Any) -> None:
     assert broken(bench) == [2]
 
 
+@pytest.mark.may_break(3)
 async def test_a_merge_back(bench: Any) -> None:
     await run(bench, HP, *DOWN)
     await run(bench, SE, DATA.format("restore"))
@@ -63,6 +65,7 @@ async def test_a_merge_back(bench: Any) -> None:
     hold(bench.journal.entries, SERVICES)
 
 
+@pytest.mark.may_break(4)
 async def test_logs_first(bench: Any) -> None:
     await run(bench, HP, *DOWN)
     await run(bench, SE, DATA.format("recreate"), LOGS.format("recreate"), LOGS.format("activate"))
@@ -81,6 +84,7 @@ async def test_logs_resynced_though_the_data_was_locked(bench: Any, exit: int) -
     assert broken(bench) == [4]
 
 
+@pytest.mark.may_break(5)
 async def test_started_half_active_and_torn(bench: Any) -> None:
     await run(bench, LX, "/opt/pp/bin/ppctl stop", "umount /pp/data", "vgchange -an vg_ppdata")
     for number, line in enumerate(("01A10 01AB4", "01A11 01AB5")):
@@ -93,6 +97,7 @@ async def test_started_half_active_and_torn(bench: Any) -> None:
     assert broken(bench) == [5]
 
 
+@pytest.mark.may_break(6)
 async def test_recreated_twice(bench: Any) -> None:
     await run(bench, HP, *DOWN)
     await run(bench, SE, DATA.format("recreate"), DATA.format("recreate"))

@@ -28,12 +28,14 @@ async def refused(bench: Any, command: str, part: str, status: int = 1) -> None:
     assert (got, part in err) == (status, True), out + err
 
 
+@pytest.mark.may_break(2)
 async def test_verbose_create_of_a_group_as_captured(make_bench: Any) -> None:
     bench = make_bench(CASES / "captured.yaml")
     text = (CASES / "create_group_verbose.txt").read_text()
     assert await bench.run("se", SE + "symclone -g clonegp create -v -nop") == (0, "", text)
 
 
+@pytest.mark.may_break(1)
 async def test_establish_is_recreate_and_activate_in_one_step(bench: Any) -> None:
     began = bench.clock.now()
     await ok(bench, f"symclone -g DGCVI establish -nop {PAIR}")
@@ -54,11 +56,13 @@ async def test_establish_full_makes_the_session(bench: Any) -> None:
     await refused(bench, "symclone -g DGREP restore -nop", "not a differential session")
 
 
+@pytest.mark.may_break(1)
 async def test_establish_under_a_user_is_corruption(bench: Any) -> None:
     await ok(bench, "symclone -g DGCVI establish -nop")
     assert [e["action"] for e in bench.events("corruption")] == ["establish"]
 
 
+@pytest.mark.may_break(1)
 async def test_establish_does_not_stop_at_a_slow_create(bench: Any) -> None:
     bench.world.array(A).switches.create_seconds = 5
     await ok(bench, "symclone -g DGCVI establish -nop")
@@ -66,6 +70,7 @@ async def test_establish_does_not_stop_at_a_slow_create(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("action", ["activate", "establish", "restore"])
+@pytest.mark.may_break(1, 3)
 async def test_not_ready_leaves_the_target_so(bench: Any, action: str) -> None:
     if action == "activate":
         await ok(bench, "symclone -g DGCVI recreate -nop")
@@ -75,6 +80,7 @@ async def test_not_ready_leaves_the_target_so(bench: Any, action: str) -> None:
     assert bench.world.array(A).devices[0x4321].ready
 
 
+@pytest.mark.may_break(2)
 async def test_sixteen_sessions_a_source_and_no_more(make_bench: Any) -> None:
     devices = [{"device": f"{n:04X}", "megabytes": 100} for n in range(0x100, 0x112)]
     array = {"symid": A, "copy_rate": 1000, "devices": devices}
@@ -93,6 +99,7 @@ async def test_sixteen_sessions_a_source_and_no_more(make_bench: Any) -> None:
     assert len((await ok(bench, "symclone list")).splitlines()) == 6 + 1 + 16 + 1
 
 
+@pytest.mark.may_break(1, 2)
 async def test_query_multi_shows_targets_outside_the_group(bench: Any) -> None:
     await ok(bench, "symclone -g DGCVIARCH terminate -nop")
     await bench.run("symcli01", "printf '1234 4322' > /tmp/p")
@@ -119,6 +126,7 @@ async def test_query_and_list_as_xml(bench: Any) -> None:
     assert ElementTree.fromstring(text).findtext("Symmetrix/Symm_Info/symid") == B
 
 
+@pytest.mark.may_break(1)
 async def test_a_group_from_nothing_to_a_copy(bench: Any) -> None:
     await bench.run("symcli01", "printf '01A11 01AB5' > /tmp/p")
     await ok(bench, "symclone -sid 001 -f /tmp/p terminate -nop")
@@ -140,6 +148,7 @@ async def test_a_group_from_nothing_to_a_copy(bench: Any) -> None:
     await refused(bench, "symdg show NEW", "does not exist")
 
 
+@pytest.mark.may_break(1)
 async def test_readiness_of_a_device(bench: Any) -> None:
     await ok(bench, "symclone -g DGCVI recreate -nop")
     assert [e["action"] for e in bench.events("corruption")] == ["recreate"]
@@ -152,6 +161,7 @@ async def test_readiness_of_a_device(bench: Any) -> None:
     assert (await bench.run("symcli01", SE + "symdev ready 4321 -sid 234", "y\n"))[0] == 0
 
 
+@pytest.mark.may_break(1, 3, 6)
 async def test_audit_lists_controls_in_order(bench: Any) -> None:
     await ok(bench, "symclone -g DGCVI recreate -nop", "symclone -g DGCVI activate -nop")
     await refused(bench, "symclone -g DGCVI recreate -nop", "'CopyInProg' state")

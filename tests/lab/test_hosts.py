@@ -66,6 +66,7 @@ async def test_hpux_service_down_and_up(bench: Any) -> None:
     assert status == 1 and "is already mounted" in err
 
 
+@pytest.mark.may_break(1, 4)
 async def test_hpux_not_ready_target(bench: Any) -> None:
     await ok(bench, HP, "umount /aaststcvi", "vgchange -a n vgCVI")
     await ok(bench, "symcli01", S + "-g DGCVI recreate -nop")

@@ -44,6 +44,7 @@ async def test_query_without_a_session(captured: Any) -> None:
     assert await captured.run("se", SYMCLONE + "-g emptygp query") == (1, "", text("query_no_session.txt"))
 
 
+@pytest.mark.may_break(1)
 async def test_control_messages_are_on_stderr_with_exit_0(bench: Any) -> None:
     pair = "DEV001 sym ld CLONE001"
     command = SYMCLONE + "-g DGCVI -noprompt recreate -precopy -i 20 -c 30 " + pair
@@ -52,18 +53,21 @@ async def test_control_messages_are_on_stderr_with_exit_0(bench: Any) -> None:
     assert await bench.run("symcli01", command) == (0, "", text("activate_pair.txt"))
 
 
+@pytest.mark.may_break(1)
 async def test_control_messages_can_be_on_stdout(bench: Any) -> None:
     bench.world.array(A).switches.control_messages_on = "stdout"
     command = SYMCLONE + "-g DGCVI -noprompt recreate DEV001 sym ld CLONE001"
     assert await bench.run("symcli01", command) == (0, text("recreate_pair.txt"), "")
 
 
+@pytest.mark.may_break(2)
 async def test_whole_group_with_its_prompt(captured: Any) -> None:
     assert (await captured.run("se", SYMCLONE + "-g clonegp create -nop"))[0] == 0
     status, out, err = await captured.run("se", SYMCLONE + "-g clonegp activate", "y\n")
     assert (status, out, err) == (0, "", text("activate_group.txt"))
 
 
+@pytest.mark.may_break(2)
 async def test_symdg_show_says_which_target_is_not_ready(captured: Any) -> None:
     await captured.run("se", SYMCLONE + "-g clonepg create DEV001 sym ld DEV002 -nop")
     _, out, _ = await captured.run("se", "/usr/symcli/bin/symdg show clonepg")
@@ -93,6 +97,7 @@ async def test_clone_device_on_the_source_and_on_the_target(bench: Any, device: 
     assert "<megabytes>20480</megabytes>" in out
 
 
+@pytest.mark.may_break(1)
 async def test_symdg_list_ld_as_xml(bench: Any) -> None:
     await bench.run("symcli01", SYMCLONE + "-g DGCVI recreate -nop")
     command = "/usr/symcli/bin/symdg -g DGCVI list ld -output xml_e"

@@ -70,6 +70,7 @@ async def test_every_host_has_its_own_key_and_port(lab: Lab) -> None:
             pass
 
 
+@pytest.mark.may_break(1)
 async def test_journal_of_a_control_command(lab: Lab, ssh: Any) -> None:
     command = f"env SYMCLI_WAIT_ON_DB=1 {S}-g DGCVI -noprompt recreate {PAIR}"
     result = await ssh("symcli_demo", command)
@@ -117,6 +118,7 @@ async def test_an_interactive_shell_finds_symclone(lab: Lab) -> None:
     assert "Device Group (DG) Name: DGCVI" in result.stdout
 
 
+@pytest.mark.may_break(1)
 async def test_cut_before(lab: Lab, ssh: Any) -> None:
     lab.fault("cut_before", host="symcli_demo", match="recreate", count=1)
     result = await ssh("symcli_demo", f"{S}-g DGCVI recreate -nop {PAIR}")
@@ -127,6 +129,7 @@ async def test_cut_before(lab: Lab, ssh: Any) -> None:
     assert (await ssh("symcli_demo", f"{S}-g DGCVI recreate -nop {PAIR}")).exit_status == 0
 
 
+@pytest.mark.may_break(1)
 async def test_cut_after(lab: Lab, ssh: Any) -> None:
     lab.fault("cut_after", match="recreate", count=1)
     result = await ssh("symcli_demo", f"{S}-g DGCVI recreate -nop {PAIR}")
@@ -179,6 +182,7 @@ async def test_exit_and_noise(lab: Lab, ssh: Any) -> None:
         (49, "device lock"),
     ],
 )
+@pytest.mark.may_break(1)
 async def test_lock(lab: Lab, ssh: Any, code: int, text: str) -> None:
     lab.fault("lock", match="recreate", exit=code, count=2)
     for _ in range(2):
@@ -187,6 +191,7 @@ async def test_lock(lab: Lab, ssh: Any, code: int, text: str) -> None:
     assert (await ssh("symcli_demo", f"{S}-g DGCVI recreate -nop {PAIR}")).exit_status == 0
 
 
+@pytest.mark.may_break(1)
 async def test_lock_is_waited_for_with_i_and_c(lab: Lab) -> None:
     lab.fault("lock", match="recreate", exit=3, count=3)
     async with connect(lab, "symcli_demo") as connection:
@@ -316,6 +321,7 @@ def test_start_in_this_process_is_quick(tmp_path: Path) -> None:
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.may_break(1, 2, 3, 6)
 async def test_check(lab: Lab, ssh: Any, capsys: pytest.CaptureFixture[str]) -> None:
     from lab.__main__ import main
 
