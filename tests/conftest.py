@@ -33,16 +33,47 @@ SYMID = "000190101234"
 """The array of service aastmphpux."""
 
 
+def other_arrays() -> dict[str, dict[str, Any]]:
+    """What a real array may do otherwise than the lab's defaults: name -> its switches, all set together.
+
+    In the fewest arrays each setting occurs with which the product is to succeed. With the others it refuses:
+    see tests/lab/test_switches_with_the_product.py.
+    """
+    from lab import coverage
+
+    usual = coverage.Switches()
+    others = {
+        name: [x.set for x in switch.settings if x.product == x.create == "success" and x.set != default]
+        for name, switch in coverage.table().switches.items()
+        for default in [getattr(usual, name)]
+    }
+    return {
+        f"array-{number + 2}": {name: sets[number] for name, sets in others.items() if number < len(sets)}
+        for number in range(max(map(len, others.values())))
+    }
+
+
+@pytest.fixture(params=[{}, *other_arrays().values()], ids=["array-1", *other_arrays()])
+def arrays(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The demo's configuration of the lab, with arrays that do as they may."""
+    from lab.config import load
+
+    config = load().model_dump()
+    for array in config["arrays"]:
+        array["switches"] |= request.param
+    return config
+
+
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrays: dict[str, Any]) -> Iterator[Any]:
     """The demo's arrays and hosts on a clock that the test turns, and Airflow connections to them.
 
-    Whatever the test did, nothing may have happened that must never happen.
+    Whatever the test did, on whatever array, nothing may have happened that must never happen.
     """
     from lab import Lab
     from lab.check import findings
 
-    with Lab(directory=tmp_path / "lab", clock="manual") as running:
+    with Lab(arrays, directory=tmp_path / "lab", clock="manual") as running:
         connect(monkeypatch, running.connections)
         yield running
         assert findings(running.journal, SERVICES) == []
@@ -52,6 +83,10 @@ def connect(monkeypatch: pytest.MonkeyPatch, connections: dict[str, Any]) -> Non
     """Define Airflow connections in the environment."""
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+
+
+PREPARED = ("PreCopy", "Recreated")
+"""After a recreate, with an array that takes `-precopy` and with one that ignores it."""
 
 
 class TaskInstance:
@@ -101,6 +136,19 @@ def log(capsys: pytest.CaptureFixture[str]) -> Log:
 def sent(lab: Any, word: str) -> list[dict[str, Any]]:
     """The journal's commands on the control host that have this word, in order."""
     return [entry for entry in lab.commands() if word in re.split(r"[ /]", entry["command"])]
+
+
+def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:
+    """A task's work. While the array is still carrying out its command, wait as the triggerer would."""
+    from airflow.sdk.exceptions import TaskDeferred
+
+    try:
+        return operator.execute(context)
+    except TaskDeferred:
+        if not any(session["state"] == "CreateInProg" for session in lab.sessions()):
+            raise
+    lab.advance(10)
+    return operator.resume(context, {"status": "reached", "message": ""})
 
 
 def take_down(lab: Any) -> None:

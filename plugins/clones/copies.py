@@ -145,24 +145,26 @@ def _act(
             f"What it did could not be seen: {error.what}",
             "it is tried again, beginning with a look at the array",
         ) from error
-    if all(reached(pair.state) for pair in after.pairs):
-        if classify(result.exit_code) is not Outcome.DONE:
+    accepted = classify(result.exit_code) is Outcome.DONE
+    missing = [pair for pair in after.pairs if not reached(pair.state)]
+    if all(pair.state is State.CREATE_IN_PROG for pair in missing):
+        if not accepted:
             yield from note(
-                f"{action} ended with {result.ending()}, and yet every pair is where it should be: done",
+                f"{action} ended with {result.ending()}, and yet every pair is where it should be: "
+                f"{'it is in progress' if missing else 'done'}",
                 warning=True,
             )
-        return after
-    consequence = _what_changed(before, after)
-    if classify(result.exit_code) is not Outcome.DONE:
-        raise failure(result, f"{scope.subject(sync)}: {action}", consequence=consequence)
-    moving = [pair for pair in after.pairs if not reached(pair.state)]
-    if all(pair.state in (State.CREATE_IN_PROG,) for pair in moving):
+        if not missing:
+            return after
         raise MustWait(
             f"{scope.subject(sync)}: {action} was accepted and is in progress",
             sync=sync.name,
             wanted="settled",
             seconds=sync.recreate_timeout,
         )
+    consequence = _what_changed(before, after)
+    if not accepted:
+        raise failure(result, f"{scope.subject(sync)}: {action}", consequence=consequence)
     raise NotDone(
         f"{scope.subject(sync)}: {action} was accepted ({result.ending()}), but not every pair is where it "
         "should be.\n"

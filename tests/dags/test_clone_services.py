@@ -115,10 +115,12 @@ def run(dag: Any, action: str) -> Any:
     return dag.test(run_conf={"action": action, "reason": "test"})
 
 
-def test_a_whole_refresh(database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_refresh(
+    database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from lab import Lab
 
-    with Lab(directory=tmp_path / "lab", speed=50) as lab:
+    with Lab(arrays, directory=tmp_path / "lab", speed=50) as lab:
         connect(monkeypatch, lab.connections)
         result = run(dags().aastmphpux, "refresh")
         states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
@@ -141,11 +143,11 @@ def test_a_whole_refresh(database: None, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_stop_skips_what_it_leaves_out(
-    database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lab import Lab
 
-    with Lab(directory=tmp_path / "lab", speed=50) as lab:
+    with Lab(arrays, directory=tmp_path / "lab", speed=50) as lab:
         connect(monkeypatch, lab.connections)
         result = run(dags().aastmphpux, "stop")
         states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}

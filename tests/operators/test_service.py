@@ -13,7 +13,7 @@ from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
-from tests.conftest import take_down
+from tests.conftest import perform, take_down
 
 
 def start(context: dict[str, Any], service: str = "aastmphpux") -> None:
@@ -115,7 +115,7 @@ def test_a_probe_that_cannot_tell_stops_nothing(lab: Any, context: dict[str, Any
 def test_no_start_on_a_copy_that_is_not_usable(lab: Any, context: dict[str, Any]) -> None:
     take_down(lab)
     before = len(changes(lab, "aastmphpux"))
-    SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="archivelogs").execute(context)  # type: ignore[arg-type]
+    perform(lab, SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="archivelogs"), context)
     with pytest.raises(Refused, match="sync archivelogs is not wholly active"):
         start(context)
     assert len(changes(lab, "aastmphpux")) == before
@@ -145,7 +145,7 @@ class TestRestartOnOldCopies:
     def test_not_after_a_recreate(self, lab: Any, context: dict[str, Any]) -> None:
         self.plan(context)
         take_down(lab)
-        SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="data").execute(context)  # type: ignore[arg-type]
+        perform(lab, SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="data"), context)
         with pytest.raises(AirflowSkipException, match="not what they were"):
             self.restart(context)
 
