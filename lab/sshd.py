@@ -5,7 +5,8 @@ the lab, by the lab's client key only; without root it can let in nobody else. W
 goes to the simulated host's shell (ForceCommand), so absolute paths as /usr/symcli/bin/symclone work. The
 SYMCLI commands also lie as executables in DIR/sshd/HOST/bin, for a shell or an `sshd` of one's own.
 
-A lost session is a killed command here: `sshd` then tells the client a signal and no exit status.
+A lost session is a killed command here: `sshd` then tells the client a signal and no exit status, and keeps
+the connection. Who connects stands in `sshd.log` of the host, not in the journal.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ PermitUserEnvironment no
 PrintMotd no
 ForceCommand {shell}
 LogLevel VERBOSE
-"""
+{limits}"""
 
 
 class SshdError(RuntimeError):
@@ -111,7 +112,7 @@ class SshdServer:
         file.write_text(
             CONFIG.format(
                 port=self.port, address=self.address, key=self.key.resolve(), keys=keys.resolve(),
-                user=self.login, shell=shlex.quote(str(self._shell)),
+                user=self.login, shell=shlex.quote(str(self._shell)), limits=self._limits(),
             )
         )  # fmt: skip
         words = [program, "-D", "-e", "-f", str(file.resolve())]
@@ -128,6 +129,14 @@ class SshdServer:
             writer.close()
             return
         raise SshdError(f"sshd of {self.host.name} does not answer: {self.log.read_text()[-500:]}")
+
+    def _limits(self) -> str:
+        """It draws whom it drops by itself, without the configured seed. Its own defaults are limits, too."""
+        limits = self.host.world.config.sshd_limits
+        if limits is None:
+            return "MaxStartups 1000\nMaxSessions 1000\n"
+        startups = f"{limits.startups}:{limits.startups_percent}:{limits.most_startups}"
+        return f"MaxStartups {startups}\nMaxSessions {limits.sessions}\n"
 
     async def refuse(self, refusing: bool) -> None:
         """End the listening process or start another; connections that are there stay."""
