@@ -11,6 +11,7 @@ from lab.check.services import Pair, Service, pair_of, read_services
 
 Entry = dict[str, Any]
 CONTROLS = frozenset({"create", "recreate", "activate", "establish", "restore", "split", "terminate"})
+LOOKS = frozenset({"verify", "query", "list"})
 TAKES_VALUE = frozenset({"-g", "-f", "-file", "-sid", "-i", "-c"})
 PREPARED = frozenset({*states.PREPARED, states.CREATE_IN_PROG})
 # A target with its own data: what a service may be started on.
@@ -72,10 +73,16 @@ def controls(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
             if not skip and not word.startswith("-"):
                 plain.append(word.lower())
             skip = word.lower() in TAKES_VALUE
-        action = next((w for w in plain if w in CONTROLS), None)
-        if action:
+        action = _action(plain[0]) if plain else None
+        if action in CONTROLS:
             found.append((action, call))
     return found
+
+
+def _action(word: str) -> str | None:
+    """Written out, or shortened so that it can only be the one: `est`."""
+    meant = [a for a in CONTROLS | LOOKS if a == word or (len(word) >= 3 and a.startswith(word))]
+    return meant[0] if len(meant) == 1 else None
 
 
 def about(entry: Entry) -> dict[Pair, str]:

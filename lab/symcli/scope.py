@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,9 +86,8 @@ def _read_file(call: Call, array: Array, file: str) -> list[Pair]:
 
 
 def _refuse_twice(array: Array, pairs: list[Pair]) -> None:
-    targets = [t for _, t in pairs]
-    for target in targets:
-        if targets.count(target) > 1:
+    for target, times in Counter(target for _, target in pairs).items():
+        if times > 1:
             raise Refused("duplicate_pair", device=array.name(target))
 
 

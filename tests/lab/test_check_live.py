@@ -100,7 +100,7 @@ async def test_started_half_active_and_torn(bench: Any) -> None:
 @pytest.mark.may_break(6)
 async def test_recreated_twice(bench: Any) -> None:
     await run(bench, HP, *DOWN)
-    await run(bench, SE, DATA.format("recreate"), DATA.format("recreate"))
+    await run(bench, SE, DATA.format("recreate"), DATA.format("recr"))
     assert broken(bench) == [6]
 
 
