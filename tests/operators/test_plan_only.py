@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -16,7 +20,7 @@ from clones.scope import Scope
 from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
-from tests.conftest import SERVICES
+from tests.conftest import ROOT, SERVICES
 
 
 class Recorder(SymcliHook):
@@ -99,3 +103,25 @@ def test_no_lock_and_all_the_rest_skipped(lab: Any, context: dict[str, Any]) -> 
 def test_a_refusal_is_said_and_nothing_is_listed(lab: Any, context: dict[str, Any]) -> None:
     shown = plan_only(context, "update")
     assert "update is refused: it is not down" in shown["refused"] and shown["commands"] == []
+
+
+def run_script(*words: str) -> tuple[int, dict[str, Any]]:
+    """As `scripts/plan --json` runs it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hooks.plan", *words, "--json", "--config", str(SERVICES)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_from_the_command_line(lab: Any) -> None:
+    code, shown = run_script("aastmphpux", "refresh")
+    assert code == 0 and "umount" in shown["commands"][0]["line"] and not shown["said"]
+    code, shown = run_script("aastmphpux", "update")
+    assert code == 1 and "it is not down" in shown["said"] and not shown["commands"]
+    lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
+    code, shown = run_script("aastmphpux", "refresh")
+    assert code == 2 and "could not be told" in shown["said"]
