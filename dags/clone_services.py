@@ -118,6 +118,7 @@ def build(name: str, service: Service) -> DAG:
             action="{{ params.action }}",
             reason="{{ params.reason or '' }}",
             phases=phases,
+            plan_only="{{ params.plan_only }}",
         )
         # It runs whatever happened, and as the only leaf it decides the run's state.
         finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
@@ -149,6 +150,12 @@ def _params(service: Service) -> dict[str, Param]:
             maxLength=500,
             title="Reason",
             description_md="Why you run it. Required for a run by hand; it stands in the run's log.",
+        ),
+        "plan_only": Param(
+            False,
+            type="boolean",
+            title="Plan only",
+            description_md="Show in the log of `plan` what would be sent, and change nothing.",
         ),
     }
 

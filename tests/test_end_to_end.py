@@ -60,6 +60,22 @@ def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site) -
     } == {"skipped"}
 
 
+@pytest.mark.parametrize(
+    ("action", "text"), [("refresh", "Would send"), ("update", "update WOULD BE REFUSED")]
+)
+def test_a_plan_alone_changes_nothing_and_is_green(site: Site, action: str, text: str) -> None:
+    since = site.seq()
+    # Not announced to the journal as a run: it begins nothing, and its skipped end says no result.
+    run_id = site.rest.trigger(SERVICE, {"action": action, "reason": "to see", "plan_only": True})
+    until(lambda: not active_runs(site), 60, site.shown(run_id))
+    assert site.rest.dag_run(SERVICE, run_id)["state"] == "success"
+    states = site.states(run_id)
+    assert states.pop("plan") == "success" and set(states.values()) == {"skipped"}
+    assert text in site.log(run_id, "plan")
+    sent = [entry["command"] for entry in site.lab.journal if entry["seq"] > since and entry.get("command")]
+    assert sent and not [line for line in sent if "mkdir" in line or "umount" in line or "noprompt" in line]
+
+
 def test_killed_three_times_it_goes_on_by_itself(site: Site) -> None:
     """SIGKILL right after the recreate of data, after the activation of data, and half through the start."""
     since = site.seq()

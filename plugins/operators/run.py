@@ -9,7 +9,8 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from clones import lock, planning
-from clones.errors import ConfigError, TryAgain
+from clones.errors import ConfigError, MustWait, Refused, TryAgain
+from clones.foresight import foresee
 from clones.run_result import judge
 from clones.scope import Scope
 from hooks.symcli import SymcliHook
@@ -22,19 +23,30 @@ class RunPlanOperator(CloneOperator):
     :param action: one of :data:`clones.actions.ACTIONS`.
     :param reason: why somebody wants it; required when a person triggered the run.
     :param phases: the ids of each phase's tasks.
+    :param plan_only: only show what the action would send; take no lock, and skip every later task. A
+        refusal then stands in the log and the task succeeds; what is not known still fails it. A text (of a
+        template) counts as true when it is ``True``.
 
-    Its XCom `plan` is what :func:`clones.planning.plan` returns, with `reason`.
+    Its XCom `plan` is what :func:`clones.planning.plan` returns, with `reason`. With `plan_only` its XCom is
+    `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line"}]}``.
     """
 
-    template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason")
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
 
     def __init__(
-        self, *, action: str, reason: str, phases: Mapping[str, Sequence[str]], **kwargs: Any
+        self,
+        *,
+        action: str,
+        reason: str,
+        phases: Mapping[str, Sequence[str]],
+        plan_only: bool | str = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(hold_lock=True, **kwargs)
         self.action = action
         self.reason = reason
         self.phases = phases
+        self.plan_only = plan_only
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
@@ -51,7 +63,26 @@ class RunPlanOperator(CloneOperator):
             self.action,
             reason or "(on schedule)",
         )
+        if str(self.plan_only) == "True":
+            self._foresee(context)
         return super().execute(context)
+
+    def _foresee(self, context: Context) -> None:
+        """Show what would be done, and end the run here: not even the lock is touched.
+
+        :raises DownstreamTasksSkipped: always, unless something could not be told.
+        """
+        refused, foreseen = "", []
+        with SymcliHook() as hosts:
+            try:
+                foreseen = hosts.run(foresee(self.scope(), self.action))
+            except (Refused, MustWait) as error:
+                kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
+                refused = str(error)
+                self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
+        shown = [{"host": command.host, "line": command.line()} for command in foreseen]
+        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": shown})
+        raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         plan = hosts.run(planning.plan(scope, self.action))

@@ -29,6 +29,8 @@ NOT_RUN = frozenset({126, 127, 255})
 class AppDriver(OnHost):
     """One application."""
 
+    stopped = STOPPED
+
     def __init__(self, host: str, app: App) -> None:
         super().__init__(f"app {app.name}", host, app.timeout)
         self.app = app

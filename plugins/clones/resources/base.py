@@ -40,6 +40,11 @@ class Driver(Protocol):
         """How logs and errors name it, e.g. ``fs /aaststcvi``."""
         ...
 
+    @property
+    def stopped(self) -> str:
+        """Where the resource is once `stop` has taken it down, as `Probe.at`."""
+        ...
+
     def probe(self) -> Command:
         """A command that only looks."""
         ...

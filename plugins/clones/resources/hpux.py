@@ -64,6 +64,8 @@ class IpDriver(OnHost):
     :raises ConfigError: for IPv6, whose commands and tables on HP-UX nobody has shown us.
     """
 
+    stopped = ABSENT
+
     def __init__(self, host: str, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
         interface = configured(ip)
@@ -124,6 +126,8 @@ class IpDriver(OnHost):
 class VgDriver(OnHost):
     """One volume group. Between runs it is exported, so that the next import reads the fresh copy's disks."""
 
+    stopped = EXPORTED
+
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         if vg.map_file is None:
@@ -169,6 +173,8 @@ class VgDriver(OnHost):
 
 class FsDriver(OnHost):
     """One file system."""
+
+    stopped = UNMOUNTED
 
     def __init__(self, host: str, fs: Fs) -> None:
         super().__init__(f"fs {fs.mnt}", host, fs.timeout)

@@ -80,6 +80,8 @@ def _device(path: str) -> str:
 class IpDriver(OnHost):
     """One address on an interface, with a label (``eth0:1``) when one is configured."""
 
+    stopped = ABSENT
+
     def __init__(self, host: str, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
         self.interface = configured(ip)
@@ -136,6 +138,8 @@ class VgDriver(OnHost):
     be read; its answer would then be the same as for a volume group that is not in use.
     """
 
+    stopped = INACTIVE
+
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         self.name = vg.name
@@ -176,6 +180,8 @@ class FsDriver(OnHost):
     :raises ConfigError: for a device by a name that mount replaces with another one: such a mount could not
         be recognised, and would be taken for unmounted.
     """
+
+    stopped = UNMOUNTED
 
     def __init__(self, host: str, fs: Fs) -> None:
         super().__init__(f"fs {fs.mnt}", host, fs.timeout)

@@ -51,6 +51,8 @@ class OnHost:
     :param timeout: seconds that each command which changes the resource may take.
     """
 
+    stopped: str
+
     def __init__(self, label: str, host: str, timeout: float) -> None:
         self.label = label
         self.host = host

@@ -1,0 +1,73 @@
+"""What an action would send, without sending it.
+
+The decisions are those of :mod:`clones.rules` and the commands those of the drivers and of
+:mod:`clones.symcli.commands`, as in the real run; only what a step leaves behind is foreseen here: pairs that
+were recreated are prepared, a resource that was stopped is where its driver calls it `stopped`.
+"""
+
+from __future__ import annotations
+
+from clones.actions import BREAK, RESYNC, START, STOP, phases_run
+from clones.errors import Refused
+from clones.observing import observe
+from clones.planning import plan
+from clones.proof import Row, look_at_all
+from clones.resources import ELSEWHERE
+from clones.resources.base import Use
+from clones.rules import Verdict, decide_break, decide_resync
+from clones.scope import Scope
+from clones.steps import Command, Steps, note
+from clones.symcli import commands
+
+
+def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
+    """Judge an action as a run's plan does, and list the commands that it would send, in order.
+
+    Sends only commands that look. Neither the service's lock nor control commands of others that still run
+    are looked at.
+
+    :returns: every command that would change something; without the lock's own.
+    :raises CloneError: what the run would raise: the first refusal, a wait, or what is not known.
+    """
+    yield from plan(scope, action)
+    phases = phases_run(action, scope.service)
+    seen = []
+    for sync in scope.service.syncs:
+        seen.append((yield from observe(scope, sync)))
+    rows = yield from look_at_all(scope)
+    foreseen: list[Command] = []
+    if STOP in phases:
+        for host in scope.service.hosts:
+            for row in reversed([row for row in rows if row.host == host.connection]):
+                foreseen += _stop(scope, row)
+    if RESYNC in phases:
+        for sync, shown in zip(scope.service.syncs, seen, strict=True):
+            decision = decide_resync(sync, shown)
+            if decision.verdict is Verdict.ACT:
+                foreseen.append(commands.recreate(scope.symcli, scope.service, sync, decision.pairs))
+    if BREAK in phases:
+        for sync, shown in zip(scope.service.syncs, seen, strict=True):
+            # After a resync every pair is prepared, whatever it was before.
+            if RESYNC in phases or decide_break(shown, mend=False).verdict is not Verdict.NOTHING:
+                foreseen.append(commands.activate(scope.symcli, scope.service, sync, shown.pairs))
+    if START in phases:
+        for row in rows:
+            if row.host == scope.service.hosts[0].connection:
+                stops = STOP in phases and row.driver.stop(row.probe.at)
+                foreseen += row.driver.start(row.driver.stopped if stops else row.probe.at)
+    yield from note(
+        f"Would send {len(foreseen)} commands for {action} of service {scope.name}; nothing was changed",
+        *(f"{command.host}$ {command.line()}" for command in foreseen),
+    )
+    return foreseen
+
+
+def _stop(scope: Scope, row: Row) -> list[Command]:
+    sent = row.driver.stop(row.probe.at)
+    if not sent and (row.probe.use is not Use.DOWN or row.probe.at == ELSEWHERE):
+        raise Refused(
+            f"Service {scope.name}: {row.driver.label} on {row.host} would not come down: it is "
+            f"{row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}. Nothing was changed.",
+            "bring it to where it is configured, or take it down by hand",
+        )
+    return sent

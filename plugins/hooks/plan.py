@@ -1,0 +1,54 @@
+"""`python -m hooks.plan SERVICE ACTION`: what an action would send, without Airflow's scheduler.
+
+Exit codes: 0 it would do that, 1 it would be refused or have to wait, 2 it could not be told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+
+from clones.actions import ACTIONS
+from clones.config_file import load
+from clones.errors import CloneError, ConfigError, MustWait, Refused
+from clones.foresight import foresee
+from clones.scope import Scope
+from hooks.symcli import SymcliHook
+from operators.base import CONFIG
+
+
+def main() -> int:
+    """Print the commands, or why there are none; what was looked at goes to stderr."""
+    parser = argparse.ArgumentParser(prog="scripts/plan", description=__doc__)
+    parser.add_argument("service")
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("--config", default=CONFIG, help="services.yaml")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    said, code, commands = "", 0, []
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            config = load(arguments.config)
+            if arguments.service not in config.services:
+                known = ", ".join(config.services)
+                raise ConfigError(f"There is no service {arguments.service!r}.", f"name one of: {known}")
+            scope = Scope(arguments.service, config.services[arguments.service], config.symcli)
+            with SymcliHook() as hosts:
+                commands = hosts.run(foresee(scope, arguments.action))
+        except CloneError as error:
+            said, code = str(error), 1 if isinstance(error, Refused | ConfigError | MustWait) else 2
+    lines = [{"host": command.host, "line": command.line()} for command in commands]
+    if arguments.json:
+        print(json.dumps({"code": code, "said": said, "commands": lines}, indent=2))
+        return code
+    for line in lines:
+        print(f"{line['host']}$ {line['line']}")
+    if said:
+        print(("WOULD NOT BE DONE: " if code == 1 else "NOT KNOWN: ") + said)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""A plan alone: what it foresees is what the run then sends, and it changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+from clones import copies, service
+from clones.actions import BREAK, RESYNC, START, STOP, phases_run
+from clones.config_file import load
+from clones.foresight import foresee
+from clones.scope import Scope
+from clones.steps import Command, Result
+from hooks.symcli import SymcliHook
+from operators.run import RunPlanOperator
+from tests.conftest import ROOT, SERVICES
+
+
+class Recorder(SymcliHook):
+    """Keeps every command that it sends which changes something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Command] = []
+
+    def execute(self, command: Command) -> Result:
+        if command.changes:
+            self.sent.append(command)
+        return super().execute(command)
+
+
+def scope_of(name: str) -> Scope:
+    config = load(str(SERVICES))
+    return Scope(name, config.services[name], config.symcli)
+
+
+def carry_out(hosts: SymcliHook, scope: Scope, action: str) -> None:
+    phases = phases_run(action, scope.service)
+    syncs = scope.service.syncs
+    if STOP in phases:
+        hosts.run(service.stop(scope))
+    for sync in syncs if RESYNC in phases else ():
+        hosts.run(copies.resync(scope, sync))
+    for sync in syncs if BREAK in phases else ():
+        hosts.run(copies.split(scope, sync, mend_torn=RESYNC in phases))
+    if START in phases:
+        hosts.run(service.start(scope))
+
+
+@pytest.mark.parametrize("name", ["aastmphpux", "lnxpp"])
+@pytest.mark.parametrize(
+    ("before", "action"),
+    [
+        ((), "refresh"),
+        (("stop",), "refresh"),
+        (("stop",), "update"),
+        (("stop",), "resync"),
+        (("stop", "resync"), "refresh"),
+        (("stop", "resync"), "break"),
+        (("stop", "resync"), "start"),
+        (("stop",), "start"),
+        ((), "stop"),
+    ],
+)
+def test_the_run_sends_what_was_foreseen(lab: Any, name: str, before: tuple[str, ...], action: str) -> None:
+    scope = scope_of(name)
+    with Recorder() as hosts:
+        for earlier in before:
+            carry_out(hosts, scope, earlier)
+        hosts.sent.clear()
+        foreseen = hosts.run(foresee(scope, action))
+        assert hosts.sent == []
+        carry_out(hosts, scope, action)
+        assert [(c.host, c.words) for c in foreseen] == [(c.host, c.words) for c in hosts.sent]
+        assert foreseen
+
+
+def plan_only(context: dict[str, Any], action: str) -> dict[str, Any]:
+    with DAG("aastmphpux"):
+        task = RunPlanOperator(
+            task_id="plan", service="aastmphpux", action=action, reason="test", phases={}, plan_only="True"
+        )
+        task >> BaseOperator(task_id="stop") >> BaseOperator(task_id="finish")
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        task.execute(context)  # type: ignore[arg-type]
+    assert list(skipped.value.tasks) == ["finish", "stop"]
+    foreseen: dict[str, Any] = context["ti"].xcom["foreseen"]
+    return foreseen
+
+
+def test_no_lock_and_all_the_rest_skipped(lab: Any, context: dict[str, Any]) -> None:
+    assert len(plan_only(context, "refresh")["commands"]) > 4
+    assert not [entry for entry in lab.commands() if "mkdir" in entry["command"]]
+
+
+def test_a_refusal_is_said_and_nothing_is_listed(lab: Any, context: dict[str, Any]) -> None:
+    shown = plan_only(context, "update")
+    assert "update is refused: it is not down" in shown["refused"] and shown["commands"] == []
+
+
+def run_script(*words: str) -> tuple[int, dict[str, Any]]:
+    """As `scripts/plan --json` runs it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hooks.plan", *words, "--json", "--config", str(SERVICES)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_from_the_command_line(lab: Any) -> None:
+    code, shown = run_script("aastmphpux", "refresh")
+    assert code == 0 and "umount" in shown["commands"][0]["line"] and not shown["said"]
+    code, shown = run_script("aastmphpux", "update")
+    assert code == 1 and "it is not down" in shown["said"] and not shown["commands"]
+    lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
+    code, shown = run_script("aastmphpux", "refresh")
+    assert code == 2 and "could not be told" in shown["said"]
