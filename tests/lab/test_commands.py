@@ -180,6 +180,7 @@ async def test_settings_in_force(bench: Any) -> None:
     await refused(bench, "symcli list", "unexpected argument 'list'")
 
 
+@pytest.mark.may_break(1)
 async def test_a_default_of_the_environment_is_only_for_who_knows_it(bench: Any) -> None:
     env = "SYMCLI_SID=234 SYMCLI_DG=DGCVI SYMCLI_NOPROMPT=1 SYMCLI_OUTPUT_MODE=XML_ELEMENT "
     for command in ("symclone verify -copied", "symclone list", "symdg list", "symcli", "symcfg discover",
