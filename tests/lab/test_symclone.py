@@ -99,6 +99,7 @@ async def test_verify_codes_can_be_switched(bench: Any) -> None:
     assert (await bench.run("symcli01", S + "-g DGREP verify -recreated"))[0] == 91
 
 
+@pytest.mark.may_break(1)
 async def test_target_is_not_ready_between_recreate_and_activate(bench: Any) -> None:
     target = bench.world.array(A).devices[0x4321]
     await bench.run("symcli01", f"{S}-g DGCVI recreate -nop {PAIR}")
@@ -107,6 +108,7 @@ async def test_target_is_not_ready_between_recreate_and_activate(bench: Any) -> 
     assert target.ready
 
 
+@pytest.mark.may_break(1)
 async def test_only_changed_tracks_are_copied_and_percent_is_rounded_down(bench: Any) -> None:
     array = bench.world.array(A)
     await bench.run("symcli01", f"{S}-g DGCVI recreate -nop {PAIR}")
@@ -197,6 +199,7 @@ async def test_a_mixed_command_changes_nothing(bench: Any) -> None:
         ("terminate_seconds", 5, "Copied", "terminate", 0, "TerminateInProg"),
     ],
 )
+@pytest.mark.may_break(1, 6)
 async def test_switches(
     bench: Any, switch: str, value: Any, setup: str, command: str, status: int, after: str
 ) -> None:
@@ -318,6 +321,7 @@ async def test_new_session_and_size(bench: Any) -> None:
     assert out.count("<CLONE_Device>") == 2
 
 
+@pytest.mark.may_break(1)
 async def test_time_of_last_action_is_local_to_the_control_host(make_bench: Any) -> None:
     from lab.config import load
 
