@@ -189,6 +189,7 @@ async def test_sunos_recreate_under_each(bench: Any) -> None:
         (LX, "DGVX", "DEV001 sym ld CLONE001", "lxdg", "/lx", "mount -t vxfs"),
     ],
 )
+@pytest.mark.may_break(1)
 async def test_vxvm(bench: Any, host: str, group: str, pair: str, dg: str, mnt: str, mount: str) -> None:
     device = f"/dev/vx/dsk/{dg}/vol01"
     assert f"{dg:<12} enabled,cds" in await ok(bench, host, "vxdg list")

@@ -86,6 +86,7 @@ async def test_hpux_not_ready_target(bench: Any) -> None:
         (["umount /aaststcvi"], "volume group vgCVI active"),
     ],
 )
+@pytest.mark.may_break(1)
 async def test_recreate_under_a_user_is_corruption(bench: Any, steps: list[str], use: str) -> None:
     for step in steps:
         await ok(bench, HP, step)

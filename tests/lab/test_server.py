@@ -139,6 +139,7 @@ async def test_cut_after(lab: Lab, ssh: Any) -> None:
     assert lab.session(A, "1234", "4321")["state"] == "Recreated"
 
 
+@pytest.mark.may_break(1)
 async def test_delay_answers_late_but_acts_and_journals_at_once(lab: Lab) -> None:
     lab.fault("delay", match="recreate", seconds=0.4)
     async with connect(lab, "symcli_demo") as connection:
