@@ -106,7 +106,7 @@ def running_site(home: Path, *, sshd: bool = False) -> Iterator[Site]:
     """
     config = home / "services.yaml"
     config.write_text(SERVICES.read_text().replace("retry_delay: 10", "retry_delay: 1"))
-    with Lab(directory=home / "lab", speed=15, sshd=sshd) as lab:
+    with Lab(directory=home / "lab", speed=15, sshd=sshd, services=SERVICES) as lab:
         airflow = LocalAirflow(
             home / "airflow",
             dags=ROOT / "dags",

@@ -78,7 +78,7 @@ def test_it_reaches_the_same_end_and_does_nothing_twice(
     """:param step: after how many commands more it is killed each time; 1: between any two."""
     lives, killed = 0, True
     while killed:
-        with Lab(clock="manual") as lab:
+        with Lab(clock="manual", services=SERVICES) as lab:
             connect(monkeypatch, lab.connections)
             lab.note("run begins", service=name, run="killed", action="refresh")
             killed = run(name, lives)
@@ -92,6 +92,6 @@ def test_it_reaches_the_same_end_and_does_nothing_twice(
             assert words == ["recreate", "recreate", "activate", "activate"], f"killed after {lives} commands"
             host = load(SERVICES).services[name].hosts[0].connection
             assert lab.host(host).mounts(), f"killed after {lives} commands"
-            assert findings(lab.journal, SERVICES) == [], f"killed after {lives} commands"
+            assert findings(lab.journal) == [], f"killed after {lives} commands"
         lives += step
     assert lives > 40, "the refresh has more commands than that: were they all tried?"

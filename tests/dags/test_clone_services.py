@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from clones.actions import ACTIONS
-from lab.check import findings
 from tests.conftest import ROOT, SERVICES, connect, sent
 
 FILE = ROOT / "dags" / "clone_services.py"
@@ -120,7 +119,7 @@ def test_a_whole_refresh(
 ) -> None:
     from lab import Lab
 
-    with Lab(arrays, directory=tmp_path / "lab", speed=50) as lab:
+    with Lab(arrays, directory=tmp_path / "lab", speed=50, services=SERVICES) as lab:
         connect(monkeypatch, lab.connections)
         result = run(dags().aastmphpux, "refresh")
         states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
@@ -139,7 +138,6 @@ def test_a_whole_refresh(
             "DGCVI activate",
             "DGCVIARCH activate",
         ]
-        assert findings(lab.journal, SERVICES) == []
 
 
 def test_stop_skips_what_it_leaves_out(
@@ -147,7 +145,7 @@ def test_stop_skips_what_it_leaves_out(
 ) -> None:
     from lab import Lab
 
-    with Lab(arrays, directory=tmp_path / "lab", speed=50) as lab:
+    with Lab(arrays, directory=tmp_path / "lab", speed=50, services=SERVICES) as lab:
         connect(monkeypatch, lab.connections)
         result = run(dags().aastmphpux, "stop")
         states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from lab import Lab
-from lab.check import findings
-from lab.check.fixture import hold
 from lab.clock import Clock
 from lab.config import load
 from lab.journal import Journal, Record
 from lab.shell.streams import Buffer, TextInput
 from lab.world import World
+from tests.conftest import judge
 
 # A lab time that is easy to read in expected texts.
 START = 1_767_607_200.0  # Mon Jan  5 10:00:00 2026 UTC
@@ -45,8 +44,8 @@ class Bench:
 
 
 @pytest.fixture
-def make_bench(may_break: set[int]) -> Iterator[Callable[..., Bench]]:
-    """Whatever is done on them must not break an invariant, but for those that the test is marked with."""
+def make_bench(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
+    """Whatever is done on them is judged as for a whole lab."""
     made: list[Bench] = []
 
     def make(config: Any = None) -> Bench:
@@ -55,7 +54,7 @@ def make_bench(may_break: set[int]) -> Iterator[Callable[..., Bench]]:
 
     yield make
     for bench in made:
-        judge(bench.journal.entries, may_break)
+        judge(bench.journal.entries, request.node)
 
 
 @pytest.fixture
@@ -64,18 +63,6 @@ def bench(make_bench: Callable[..., Bench]) -> Bench:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, may_break: set[int]) -> Iterator[Lab]:
+def lab(tmp_path: Path) -> Iterator[Lab]:
     with Lab(directory=tmp_path / "lab", clock="manual", start=START) as running:
         yield running
-        judge(running.journal, may_break)
-
-
-def judge(journal: list[dict[str, Any]], may_break: set[int]) -> None:
-    """The array does as it is told: many tests tell it what no run of a service may tell it."""
-    hold(journal, breaks=may_break & {found.invariant for found in findings(journal)})
-
-
-@pytest.fixture
-def may_break(request: pytest.FixtureRequest) -> set[int]:
-    """The invariants that a test may break on purpose: `@pytest.mark.may_break(1, 6)`."""
-    return {number for marker in request.node.iter_markers("may_break") for number in marker.args}

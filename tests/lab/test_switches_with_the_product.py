@@ -15,12 +15,12 @@ import yaml
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.errors import CloneError
-from lab import Lab, check, coverage
+from lab import Lab, coverage
 from lab.config import load
 from operators.run import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, SYMID, connect
+from tests.conftest import ROOT, SERVICES, SYMID, connect
 
 SERVICE = "aastmphpux"
 SYNCS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
@@ -48,7 +48,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     config["hosts"][0]["timezone"] = "America/New_York"
     for session in config["arrays"][0]["sessions"]:
         session["age_hours"] = 3
-    with Lab(config, directory=tmp_path / "lab", clock="manual") as running:
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as running:
         connect(monkeypatch, running.connections)
         yield running
 
@@ -107,7 +107,6 @@ def expect(wanted: str, work: Any) -> None:
 def test_refresh(lab: Lab, context: dict[str, Any], name: str, setting: coverage.Setting) -> None:
     lab.set_switch(SYMID, name, setting.set)
     expect(setting.product, lambda: refresh(lab, context))
-    assert check.findings(lab.journal) == []
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,6 @@ def test_refresh_right_after_a_refresh(
     for source, target in SYNCS.values():
         lab.set_state(SYMID, source, target, "CopyInProg", protected=100_000)
     refresh(lab, context)
-    assert check.findings(lab.journal) == []
 
 
 @each_setting
@@ -137,13 +135,11 @@ def test_create(lab: Lab, context: dict[str, Any], name: str, setting: coverage.
     expect(setting.create, lambda: run(lab, context, operator))
     state = lab.session(SYMID, *SYNCS["data"])["state"]
     assert state in ("Created", "PreCopy", "CreateInProg") if setting.create == "success" else state == "none"
-    assert check.findings(lab.journal) == []
 
 
 def test_precopy_refused_is_mended_as_the_documentation_says(lab: Lab, context: dict[str, Any]) -> None:
     lab.set_switch(SYMID, "precopy", "refused")
     refresh(lab, context, service_with(precopy=False))
-    assert check.findings(lab.journal) == []
 
 
 @pytest.mark.parametrize("setting", ["accepted", "refused"])
@@ -154,7 +150,6 @@ def test_recreate_while_copying(lab: Lab, context: dict[str, Any], setting: str)
         lab.set_state(SYMID, source, target, "CopyInProg", protected=100_000)
     wanted = "success" if setting == "accepted" else "refused: is in the 'CopyInProg' state"
     expect(wanted, lambda: refresh(lab, context, service_with(recreate_while_copying=True)))
-    assert check.findings(lab.journal) == []
 
 
 @pytest.mark.parametrize("own", [None, 4, 5])
@@ -166,7 +161,6 @@ def test_device_numbers_of_four_and_five_digits(
     config = load().model_dump()
     config["arrays"][0]["device_width"] = width
     config["arrays"][0]["switches"]["symdg_device_width"] = own
-    with Lab(config, directory=tmp_path / "lab", clock="manual") as lab:
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
         connect(monkeypatch, lab.connections)
         refresh(lab, context)
-        assert check.findings(lab.journal) == []
