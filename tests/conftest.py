@@ -36,8 +36,8 @@ SYMID = "000190101234"
 def other_arrays() -> dict[str, dict[str, Any]]:
     """What a real array may do otherwise than the lab's defaults: name -> its switches, all set together.
 
-    In the fewest arrays each setting occurs with which every step of the product is to succeed. Where one is to
-    refuse, tests/lab/test_switches_with_the_product.py tries that setting alone.
+    In the fewest arrays each setting occurs with which every step of the product is to succeed. Where one is
+    to refuse, tests/lab/test_switches_with_the_product.py tries that setting alone.
     """
     from lab import coverage
 
