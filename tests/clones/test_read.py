@@ -26,6 +26,8 @@ def cases(lab: Any, tmp_path: Path) -> dict[str, Path]:
     return {yaml.safe_load(p.read_text())["name"]: p for p in sorted((tmp_path / "cases").glob("*.yaml"))}
 
 
+# An array with other exit codes of `verify` leaves one of its answers open.
+@pytest.mark.parametrize("arrays", [{}], indirect=True)
 def test_every_recorded_answer_is_read(cases: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     for name, path in cases.items():
