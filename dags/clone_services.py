@@ -17,6 +17,7 @@ from clones.config import Service
 from clones.config_file import load
 from clones.run_result import RESTART
 from operators.base import CONFIG
+from operators.completed import copy_assets
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
@@ -36,6 +37,7 @@ def build(name: str, service: Service) -> DAG:
         "hold_lock": True,
         "trigger_rule": AFTER_SKIPPED,
     }
+    copies = copy_assets(name, service)
     # No start date, and no time for a run that was due before: unpausing a DAG must not stop a service.
     schedule = (
         CronTriggerTimetable(service.schedule, timezone=service.timezone, run_immediately=timedelta(0))
@@ -119,9 +121,12 @@ def build(name: str, service: Service) -> DAG:
             reason="{{ params.reason or '' }}",
             phases=phases,
             plan_only="{{ params.plan_only }}",
+            inlets=copies,
         )
         # It runs whatever happened, and as the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
+        finish = RunEndOperator(
+            task_id="finish", service=name, config=CONFIG, trigger_rule="all_done", inlets=copies
+        )
         chain(plan, *stops, *resyncs, breaks[0])
         if service.resources:
             # A failure anywhere before arrives at the ends as `upstream_failed`, which `one_failed` counts.

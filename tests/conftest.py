@@ -9,7 +9,9 @@ import json
 import os
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +121,7 @@ class TaskInstance:
 
     def __init__(self, run_states: dict[str, str] | None = None) -> None:
         self.dag_id, self.run_id, self.task_id = "aastmphpux", "manual__1", "task"
+        self.try_number = 1
         self.xcom: dict[str, Any] = {}
         self.run_states = run_states or {}
 
@@ -136,8 +139,34 @@ class TaskInstance:
 @pytest.fixture
 def context() -> dict[str, Any]:
     """What Airflow hands to a task of run `manual__1`."""
-    run = SimpleNamespace(dag_id="aastmphpux", run_id="manual__1", run_type="manual")
-    return {"ti": TaskInstance(), "dag_run": run, "params": {}}
+    run = SimpleNamespace(
+        dag_id="aastmphpux",
+        run_id="manual__1",
+        run_type="manual",
+        data_interval_end=None,
+        run_after=datetime.now(UTC),
+        clear_number=0,
+    )
+    return {
+        "ti": TaskInstance(),
+        "dag_run": run,
+        "params": {},
+        "asset_state_store": defaultdict(Store),
+        "task_state_store": Store(),
+    }
+
+
+class Store:
+    """Airflow's state store of one task or asset. An asset is found by its name, as there."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
 
 
 class Log:

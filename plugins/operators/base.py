@@ -33,6 +33,9 @@ RETRY_POLICY = ExceptionRetryPolicy(
 )
 """Refusals fail at once; locks, lost sessions and the like are tried again, as often as `retries` allows."""
 
+LOOK_AGAIN = timedelta(minutes=10)
+"""How long the end of another run is waited for before its lock is looked at again."""
+
 _INSTANCE = "symclone_airflow_instance"
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
@@ -97,6 +100,13 @@ class CloneOperator(BaseOperator):
         except NotMyTurn as wait:
             if not self.deferrable:
                 raise
+            left = self._turn_deadline(context, scope) - datetime.now(UTC)
+            if left <= timedelta(0):
+                raise Refused(
+                    f"{wait.what}\nIt has not come to its turn within `turn_timeout`.",
+                    f"see in the UI what run {wait.run_id} of {wait.dag_id} waits for; clear this task to "
+                    "wait for its turn again",
+                ) from None
             self.log.warning("%s Waiting for its end in the triggerer.", wait.what)
             self.defer(
                 trigger=DagStateTrigger(
@@ -106,7 +116,7 @@ class CloneOperator(BaseOperator):
                     poll_interval=scope.service.poll_interval,
                 ),
                 method_name="take_turn",
-                timeout=timedelta(seconds=scope.service.turn_timeout),
+                timeout=min(left, LOOK_AGAIN),
             )
 
     def wait(self, scope: Scope, sync: str, *, wanted: str, seconds: float, ends_task: bool = False) -> None:
@@ -132,16 +142,22 @@ class CloneOperator(BaseOperator):
         """The run that held the lock has ended: look again at everything. Another may have been faster."""
         return self.execute(context)
 
+    def _turn_deadline(self, context: Context, scope: Scope) -> datetime:
+        """Until when this try waits for its turn, however many runs come before it."""
+        key = f"turn_deadline_{context['ti'].try_number}"
+        store = context["task_state_store"]
+        known = store.get(key)
+        if known is None:
+            known = (datetime.now(UTC) + timedelta(seconds=scope.service.turn_timeout)).isoformat()
+            store.set(key, known)
+        return datetime.fromisoformat(str(known))
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Only the wait for a turn has a time-out of Airflow's; the others carry their own deadline."""
+        """Only the wait for a turn has a time-out of Airflow's: a run that was deleted never says its end."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            raise Refused(
-                "The run that works on the service did not end within `turn_timeout`. Nothing was changed by "
-                "this task.",
-                "see in the UI what that run waits for; clear this task to wait for its turn again",
-            ) from None
+            return self.take_turn(context, None)
 
 
 def raise_unless_reached(event: Mapping[str, str]) -> None:

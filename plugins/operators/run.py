@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from clones import lock, planning
+from clones.actions import BREAK, phases_run
 from clones.errors import ConfigError, MustWait, Refused, TryAgain
 from clones.foresight import foresee
-from clones.run_result import judge
+from clones.run_result import PLAN, judge
 from clones.scope import Scope
+from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
+from operators import completed
 from operators.base import CloneOperator, owner
 
 
@@ -26,6 +29,9 @@ class RunPlanOperator(CloneOperator):
     :param plan_only: only show what the action would send; take no lock, and skip every later task. A
         refusal then stands in the log and the task succeeds; what is not known still fails it. A text (of a
         template) counts as true when it is ``True``.
+
+    A run whose work is done already (:mod:`clones.superseded`) changes nothing and skips every later task.
+    Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
 
     Its XCom `plan` is what :func:`clones.planning.plan` returns, with `reason`. With `plan_only` its XCom is
     `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line"}]}``.
@@ -82,14 +88,40 @@ class RunPlanOperator(CloneOperator):
                 self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
         shown = [{"host": command.host, "line": command.line()} for command in foreseen]
         context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": shown})
-        raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
+        self._skip_the_rest()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self._end_if_not_needed(context, scope, hosts)
         plan = hosts.run(planning.plan(scope, self.action))
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
         skipped = [task for phase in planning.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
+
+    def _end_if_not_needed(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        """A run whose work another has done, or that was completed itself, ends here without the lock.
+
+        :raises DownstreamTasksSkipped: it does.
+        """
+        run = context["dag_run"]
+        since = asked_since(run.run_type, run.data_interval_end, run.run_after, run.clear_number or 0)
+        asked = Asked(run.run_id, phases_run(self.action, scope.service), since)
+        judgement = hosts.run(still_needed(scope, asked, *completed.read(context, scope)))
+        if judgement.needed:
+            self.log.info("This run is needed: %s", judgement.why)
+            return
+        own = judgement.by == run.run_id
+        self.log.warning(
+            "%s: %s. Nothing is changed, all further tasks are skipped. For a newer copy trigger a new run.",
+            "Completed already" if own else f"Superseded by run {judgement.by}",
+            judgement.why,
+        )
+        context["ti"].xcom_push(key="superseded", value={"by": judgement.by, "why": judgement.why})
+        hosts.run(lock.give_back(scope, owner(context)))
+        self._skip_the_rest()
+
+    def _skip_the_rest(self) -> NoReturn:
+        raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
 
 
 class RunEndOperator(CloneOperator):
@@ -100,13 +132,17 @@ class RunEndOperator(CloneOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
+        ti = context["ti"]
+        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+        result = judge({task: str(state) for task, state in states.items() if task != ti.task_id})
+        plan = ti.xcom_pull(task_ids=PLAN, key="plan")
+        if result.ok and plan is not None:
+            # Before the lock is given back: whoever takes it next reads this.
+            completed.write(context, scope, plan["phases"], hosts if BREAK in plan["phases"] else None)
         try:
             hosts.run(lock.give_back(scope, owner(context)))
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
-        ti = context["ti"]
-        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-        result = judge({task: str(state) for task, state in states.items() if task != ti.task_id})
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())

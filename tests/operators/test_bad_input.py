@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import socket
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
 
+import operators.base
 from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
 from clones.lock import Owner
+from operators.base import LOOK_AGAIN
 from operators.run import RunPlanOperator
 from operators.symclone import SymcloneRecreateOperator
-from tests.conftest import PREPARED, SYMID, Log, TaskInstance, connect, perform, sent, take_down
+from tests.conftest import PREPARED, SYMID, Log, Store, TaskInstance, connect, perform, sent, take_down
 
 DATA = {"service": "aastmphpux", "sync": "data"}
 
@@ -221,27 +223,26 @@ def test_an_answer_that_cannot_be_read(lab: Any, context: dict[str, Any]) -> Non
     fails(Unknown, context, lab, "did not print its clock")
 
 
-def plan(run_states: dict[str, str], run_id: str, **context: Any) -> None:
-    from types import SimpleNamespace
-
-    run = SimpleNamespace(dag_id="aastmphpux", run_id=run_id, run_type="backfill")
+def plan(context: dict[str, Any], run_id: str, **run_states: str) -> None:
+    context["ti"], context["dag_run"].run_type = TaskInstance(run_states), "backfill"
+    context["dag_run"].run_id = run_id
     operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="refresh", reason="", phases={})
-    operator.execute({"ti": TaskInstance(run_states), "dag_run": run, "params": {}, **context})  # type: ignore[arg-type]
+    operator.execute(context)  # type: ignore[arg-type]
 
 
-def test_a_second_run_by_a_backfill_while_one_runs(lab: Any, log: Any) -> None:
+def test_a_second_run_by_a_backfill_while_one_runs(lab: Any, log: Any, context: dict[str, Any]) -> None:
     """Airflow's backfill does not honour `max_active_runs`; the lock does."""
-    plan({}, "scheduled__1")
+    plan(context, "scheduled__1")
     before = lab.journal[-1]["seq"]
     with pytest.raises(TaskDeferred) as waits:
-        plan({"scheduled__1": "running"}, "backfill__2")
+        plan(context, "backfill__2", scheduled__1="running")
     _, trigger = waits.value.trigger.serialize()
     assert (trigger["dag_id"], trigger["run_ids"]) == ("aastmphpux", ["scheduled__1"])
     assert set(trigger["states"]) == {"success", "failed"}
-    assert (waits.value.method_name, waits.value.timeout) == ("take_turn", timedelta(hours=12))
+    assert (waits.value.method_name, waits.value.timeout) == ("take_turn", LOOK_AGAIN)
     assert "run scheduled__1 of aastmphpux works on it" in log.text
     assert not any("/usr/symcli/bin" in entry["command"] for entry in lab.commands(before))
-    plan({"scheduled__1": "failed"}, "backfill__2")
+    plan(context, "backfill__2", scheduled__1="failed")
     folder = "/var/tmp/symclone-airflow/locks/aastmphpux"
     assert any(
         str(Owner("aastmphpux", "backfill__2", "tests")) in entry["command"] and folder in entry["command"]
@@ -249,10 +250,29 @@ def test_a_second_run_by_a_backfill_while_one_runs(lab: Any, log: Any) -> None:
     )
 
 
-def test_its_turn_does_not_come() -> None:
+def test_its_turn_does_not_come(lab: Any, context: dict[str, Any]) -> None:
+    """The time-out is for the whole wait, whoever comes first; a cleared task waits anew."""
+    plan(context, "scheduled__1")
+    over = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    context["task_state_store"].set("turn_deadline_1", over)
+    with pytest.raises(Refused, match=r"not come to its turn within `turn_timeout`.*\n.*clear this task"):
+        plan(context, "backfill__2", scheduled__1="running")
+    context["task_state_store"] = Store()
+    with pytest.raises(TaskDeferred):
+        plan(context, "backfill__2", scheduled__1="running")
+    assert context["task_state_store"].get("turn_deadline_1") > over
+
+
+def test_a_run_that_is_deleted_while_another_waits_for_it(
+    lab: Any, log: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody says its end: the lock is looked at again from time to time."""
+    plan(context, "scheduled__1")
+    monkeypatch.setattr(operators.base, "_has_ended", lambda context, other: True)
     operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="refresh", reason="", phases={})
-    with pytest.raises(Refused, match=r"did not end within `turn_timeout`.*\n.*clear this task"):
-        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, {})  # type: ignore[typeddict-item]
+    context["dag_run"].run_id = "backfill__2"
+    operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)  # type: ignore[arg-type]
+    assert "Took over the lock" in log.text
 
 
 def test_a_run_by_hand_without_a_reason(lab: Any, context: dict[str, Any]) -> None:

@@ -1,0 +1,74 @@
+"""What completed runs leave in Airflow's asset state store (D13): an asset a service and sync."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from airflow.sdk import Asset, Context
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from clones import superseded
+from clones.config import Service
+from clones.errors import CloneError
+from clones.freshness import freshness
+from clones.observing import observe
+from clones.scope import Scope
+from hooks.symcli import SymcliHook
+
+LAST = "last_completed"
+RUNS = "completed_runs"
+
+log = logging.getLogger(__name__)
+
+
+def copy_asset(service: str, sync: str) -> Asset:
+    """The asset that stands for one sync's copy."""
+    return Asset(name=f"{service}/{sync}", uri=f"symclone://{service}/{sync}")
+
+
+def copy_assets(name: str, service: Service) -> list[Asset]:
+    """Of all syncs, in order. A task that reads or writes their records has them as `inlets`."""
+    return [copy_asset(name, sync.name) for sync in service.syncs]
+
+
+def read(context: Context, scope: Scope) -> tuple[dict[str, str], list[dict[str, Any] | None]]:
+    """The service's completed runs, and each sync's record; nothing where there is no store or no answer."""
+    stores = context.get("asset_state_store")
+    if stores is None:
+        return {}, [None for _ in scope.service.syncs]
+    assets = copy_assets(scope.name, scope.service)
+    try:
+        runs = cast("dict[str, str]", stores[assets[0]].get(RUNS, {}))
+        return runs, [cast("dict[str, Any] | None", stores[asset].get(LAST)) for asset in assets]
+    except AirflowRuntimeError as error:
+        log.warning("What earlier runs completed could not be read, and is taken for nothing: %s", error)
+        return {}, [None for _ in assets]
+
+
+def write(context: Context, scope: Scope, phases: list[str], hosts: SymcliHook | None) -> None:
+    """Remember that this run was completed, and, if it split copies, what it made of each.
+
+    What cannot be seen or written is said in the log: the next run then works once more than it need.
+
+    :param hosts: to look at the copies; None: this run split none.
+    """
+    stores = context.get("asset_state_store")
+    if stores is None:
+        return
+    run_id = context["dag_run"].run_id
+    assets = copy_assets(scope.name, scope.service)
+    try:
+        for sync, asset in zip(scope.service.syncs if hosts else (), assets, strict=False):
+            assert hosts is not None
+            seen = hosts.run(observe(scope, sync))
+            fresh = freshness(seen, scope.service.sync_max_delay)
+            log.info("Sync %s is %s: %s", sync.name, fresh.status, fresh.why)
+            if fresh.age is not None:
+                record = superseded.leave(run_id, phases, seen, datetime.now(UTC) - fresh.age)
+                stores[asset].set(LAST, record)
+        runs = cast("dict[str, str]", stores[assets[0]].get(RUNS, {}))
+        stores[assets[0]].set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
+    except (CloneError, AirflowRuntimeError) as error:
+        log.warning("That this run was completed could not be remembered: %s", error)
