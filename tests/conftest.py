@@ -138,6 +138,10 @@ class TaskInstance:
 
 @pytest.fixture
 def context() -> dict[str, Any]:
+    return new_context()
+
+
+def new_context() -> dict[str, Any]:
     """What Airflow hands to a task of run `manual__1`."""
     run = SimpleNamespace(
         dag_id="aastmphpux",
@@ -146,6 +150,7 @@ def context() -> dict[str, Any]:
         data_interval_end=None,
         run_after=datetime.now(UTC),
         clear_number=0,
+        conf={},
     )
     return {
         "ti": TaskInstance(),
@@ -209,4 +214,4 @@ def take_down(lab: Any) -> None:
     """Stop service aastmphpux by its own operator."""
     from operators.service import ServiceStopOperator
 
-    ServiceStopOperator(task_id="stop", service="aastmphpux").execute({})  # type: ignore[arg-type]
+    ServiceStopOperator(task_id="stop", service="aastmphpux").execute(new_context())  # type: ignore[arg-type]

@@ -99,10 +99,11 @@ def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str]
 
 
 @contextmanager
-def running_site(home: Path, *, sshd: bool = False) -> Iterator[Site]:
+def running_site(home: Path, *, sshd: bool = False, **options: Any) -> Iterator[Site]:
     """Start the lab and Airflow, and unpause the service's DAG.
 
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
+    :param options: of :class:`LocalAirflow`.
     """
     config = home / "services.yaml"
     config.write_text(SERVICES.read_text().replace("retry_delay: 10", "retry_delay: 1"))
@@ -113,6 +114,7 @@ def running_site(home: Path, *, sshd: bool = False) -> Iterator[Site]:
             plugins=ROOT / "plugins",
             connections=lab.connections,
             env={"SYMCLONE_CONFIG": str(config)},
+            **options,
         )
         with airflow, airflow.client() as rest:
             until(lambda: has_dag(rest), 60, "the DAG was not parsed")

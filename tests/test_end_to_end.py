@@ -36,6 +36,32 @@ def test_refresh(site: Site) -> None:
     check_refresh(site)
 
 
+def test_the_run_leaves_a_record(site: Site) -> None:
+    run_id = site.trigger()
+    assert site.wait(run_id) == "success", site.states(run_id)
+    record = site.rest.xcom(SERVICE, run_id, "finish", "run_record")
+    sent = [
+        (task, event["line"].split("-noprompt ")[1].split()[0], event["ended"])
+        for task, tries in record["tasks"].items()
+        for one in tries
+        for event in one["events"]
+        if "-noprompt" in event.get("line", "")
+    ]
+    assert sent == [
+        ("resync.data.recreate", "recreate", "exit code 0"),
+        ("resync.archivelogs.recreate", "recreate", "exit code 0"),
+        ("break.data.activate", "activate", "exit code 0"),
+        ("break.archivelogs.activate", "activate", "exit code 0"),
+    ]
+    assert record["run"]["asked_by"] == "admin" and record["run"]["reason"] == "end-to-end test"
+    assert [proof["task"] for proof in record["proof"]] == ["resync.data.recreate", "resync.archivelogs.recreate"]
+    assert [copy["status"] for copy in record["copies"]] == ["up", "up"]
+    text = site.rest.xcom(SERVICE, run_id, "finish", "run_record_md")
+    assert text.startswith(f"# refresh of {SERVICE}: done") and "recreate -precopy" in text
+    links = site.rest.request("GET", f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/finish/links")
+    assert links["extra_links"]["Run record"].endswith("/tasks/finish/xcom")
+
+
 def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site) -> None:
     run_id = site.trigger("stop")
     assert site.wait(run_id) == "success"

@@ -108,7 +108,6 @@ class Sync(Model):
         "tracks once (`symclone verify -precopy -cycled`); none: activate at once.",
     )
     recreate_timeout: Seconds = Field(300, description="Seconds until all pairs must be seen prepared.")
-    activate_timeout: Seconds = Field(300, description="Seconds until all pairs must be seen active.")
     restore_timeout: Seconds = Field(
         86400, description="Seconds a merge-back's restore may take (used by the merge-back DAG)."
     )

@@ -8,7 +8,7 @@ from clones.errors import Refused, Unknown
 from clones.resources import drivers
 from clones.resources.base import Driver, Probe, Use
 from clones.scope import Scope
-from clones.steps import Steps, note, run
+from clones.steps import PROOF, Steps, note, run
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def prove_down(scope: Scope) -> Steps[list[Row]]:
         yield from note(
             f"Service {scope.name} is configured `unattended: true`: no proof that its targets are unused",
             "whoever runs it answers for the servers that use them",
+            kind=PROOF,
         )
         return []
     rows = yield from look_at_all(scope)
@@ -62,7 +63,8 @@ def prove_down(scope: Scope) -> Steps[list[Row]]:
             "started it",
         )
     require_known(scope, rows)
-    yield from note(f"Proven: service {scope.name} is down ({len(rows)} resources)")
+    lines = [row.line() for row in rows]
+    yield from note(f"Proven: service {scope.name} is down", *lines, kind=PROOF)
     return rows
 
 

@@ -10,12 +10,20 @@ RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
 
 
+_NOTHING_DONE = {
+    "planned": "Planned only: nothing was changed.",
+    "superseded": "Not needed: another run has made copies that are new enough. Nothing was changed.",
+    "completed before": "This run was completed before. Nothing was changed.",
+}
+
+
 @dataclass(frozen=True)
 class RunResult:
     """How one run ended.
 
     :param result: ``done``; ``unchanged``: it failed, and the service runs on its old copies as before;
-        ``stopped``: it failed, and the service or its copies are not as before.
+        ``stopped``: it failed, and the service or its copies are not as before; ``planned``, ``superseded``
+        or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
     """
 
@@ -28,6 +36,8 @@ class RunResult:
 
     def text(self) -> str:
         """What happened and what to press."""
+        if self.result in _NOTHING_DONE:
+            return _NOTHING_DONE[self.result]
         if self.result == "done":
             return "Done."
         mend = f"What to do: open the log of {self.at} and mend what it names. Then "

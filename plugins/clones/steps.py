@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+PROOF = "proof"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -74,11 +76,13 @@ class Note:
     """Something for the log: a title, and lines that belong to it.
 
     :param warning: the operator should look at it.
+    :param kind: ``proof`` when the run's record shows it as the proof that something was down.
     """
 
     title: str
     lines: tuple[str, ...] = field(default=())
     warning: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,6 @@ def run(command: Command) -> Steps[Result]:
     return result
 
 
-def note(title: str, *lines: str, warning: bool = False) -> Steps[None]:
+def note(title: str, *lines: str, warning: bool = False, kind: str = "") -> Steps[None]:
     """Write a note to the log: ``yield from note(...)``."""
-    yield Note(title, tuple(lines), warning)
+    yield Note(title, tuple(lines), warning, kind)

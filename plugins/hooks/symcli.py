@@ -25,6 +25,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
 from clones.errors import CloneError, Refused, Unknown
+from clones.run_record import TaskRecord
 from clones.steps import Command, Finished, Note, Result, Steps, answer
 
 T = TypeVar("T")
@@ -40,17 +41,21 @@ LOGGED_LINES = 200
 class SymcliHook(BaseHook):
     """Runs the domain's procedures, with one SSH connection per host, kept until the hook is closed.
 
-    Use it as a context manager::
+    :param record: where every command and note is kept, or None.
+
+    :attr:`under_way` is the command that was sent and has not come back. Use it as a context manager::
 
         with SymcliHook() as hosts:
             seen = hosts.run(observe(scope, sync))
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, record: TaskRecord | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._hooks: dict[str, SSHHook] = {}
         self.connections = 0
         self.commands = 0
+        self.record = record
+        self.under_way: Command | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +77,8 @@ class SymcliHook(BaseHook):
         while not isinstance(asked, Finished):
             if isinstance(asked, Note):
                 log_note(self.log, asked)
+                if self.record:
+                    self.record.noted(asked)
                 asked = answer(steps)
                 continue
             try:
@@ -91,6 +98,16 @@ class SymcliHook(BaseHook):
         """
         client = self._client(command.host)
         self.commands += 1
+        if self.record:
+            self.record.sent(command)
+        self.under_way = command
+        result = self._execute(client, command)
+        self.under_way = None
+        if self.record:
+            self.record.came_back(result)
+        return result
+
+    def _execute(self, client: paramiko.SSHClient, command: Command) -> Result:
         started = time.monotonic()
         exit_code, lost = None, ""
         stdout, stderr = bytearray(), bytearray()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -12,11 +14,17 @@ from uuid import uuid4
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import BaseOperator, Context, DagRunState, Variable
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+    TaskDeferralTimeout,
+)
 
 from clones import lock
 from clones.config_file import load, scope_from
-from clones.errors import ConfigError, MustWait, NotDone, NotMyTurn, Refused
+from clones.errors import CloneError, ConfigError, MustWait, NotDone, NotMyTurn, Refused
+from clones.run_record import TaskRecord
 from clones.scope import Scope
 from hooks.symcli import SymcliHook
 from triggers.symclone import SymcloneStateTrigger
@@ -35,6 +43,11 @@ RETRY_POLICY = ExceptionRetryPolicy(
 
 LOOK_AGAIN = timedelta(minutes=10)
 """How long the end of another run is waited for before its lock is looked at again."""
+
+GO_ON = (
+    "What to do: trigger the action again, or Clear, Only failed tasks, on this run. It looks at everything, "
+    "waits until nothing of this run is under way on the control host, and goes on from there."
+)
 
 _INSTANCE = "symclone_airflow_instance"
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
@@ -70,6 +83,7 @@ class CloneOperator(BaseOperator):
         self.config = config
         self.hold_lock = hold_lock
         self.deferrable = deferrable
+        self._hosts: SymcliHook | None = None
 
     def scope(self) -> Scope:
         """The service that this task works on.
@@ -88,10 +102,11 @@ class CloneOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         scope = self.scope()
         try:
-            with SymcliHook() as hosts:
+            with recorded(context) as record, SymcliHook(record) as self._hosts:
                 if self.hold_lock:
-                    hosts.run(lock.take(scope, owner(context), lambda other: _has_ended(context, other)))
-                return self.work(context, scope, hosts)
+                    others = partial(_has_ended, context)
+                    self._hosts.run(lock.take(scope, owner(context), others))
+                return self.work(context, scope, self._hosts)
         except MustWait as wait:
             if not self.deferrable:
                 raise
@@ -118,6 +133,19 @@ class CloneOperator(BaseOperator):
                 method_name="take_turn",
                 timeout=min(left, LOOK_AGAIN),
             )
+
+    def on_kill(self) -> None:
+        """The task is ended from outside: say what that leaves. What was sent is never cut off half-way."""
+        command = self._hosts.under_way if self._hosts else None
+        if command is None:
+            self.log.warning("Ended from outside, with no command under way. %s", GO_ON)
+            return
+        self.log.warning(
+            "Ended from outside while this was under way on %s, where it may still come to its end: %s\n%s",
+            command.host,
+            command.line(),
+            GO_ON,
+        )
 
     def wait(self, scope: Scope, sync: str, *, wanted: str, seconds: float, ends_task: bool = False) -> None:
         """Leave the worker until the copy is in another state; then :meth:`resume`."""
@@ -158,6 +186,30 @@ class CloneOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             return self.take_turn(context, None)
+
+
+@contextmanager
+def recorded(context: Context) -> Iterator[TaskRecord]:
+    """Keep what the task does, over its tries, for the run's record (XCom `record`)."""
+    ti, store = context["ti"], context.get("task_state_store")
+    earlier: Any = store.get("record", []) if store else []
+    record = TaskRecord(
+        earlier,
+        ti.try_number,
+        lambda: datetime.now(UTC),
+        lambda tries: store.set("record", tries) if store else None,  # type: ignore[arg-type]
+    )
+    error = ""
+    try:
+        yield record
+    except (AirflowSkipException, DownstreamTasksSkipped, MustWait, NotMyTurn):
+        raise
+    except (CloneError, AirflowException) as raised:
+        error = str(raised)
+        raise
+    finally:
+        record.ended(error)
+        ti.xcom_push(key="record", value=record.tries)
 
 
 def raise_unless_reached(event: Mapping[str, str]) -> None:

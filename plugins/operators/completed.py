@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -11,11 +12,9 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones import superseded
 from clones.config import Service
-from clones.errors import CloneError
 from clones.freshness import freshness
-from clones.observing import observe
 from clones.scope import Scope
-from hooks.symcli import SymcliHook
+from clones.states import SyncSeen
 
 LAST = "last_completed"
 RUNS = "completed_runs"
@@ -47,28 +46,25 @@ def read(context: Context, scope: Scope) -> tuple[dict[str, str], list[dict[str,
         return {}, [None for _ in assets]
 
 
-def write(context: Context, scope: Scope, phases: list[str], hosts: SymcliHook | None) -> None:
-    """Remember that this run was completed, and, if it split copies, what it made of each.
+def write(context: Context, scope: Scope, phases: list[str], split: Sequence[SyncSeen]) -> None:
+    """Remember that this run was completed, and what it made of each copy.
 
-    What cannot be seen or written is said in the log: the next run then works once more than it need.
+    What cannot be written is said in the log: the next run then works once more than it need.
 
-    :param hosts: to look at the copies; None: this run split none.
+    :param split: the syncs that it has split, seen just now.
     """
     stores = context.get("asset_state_store")
     if stores is None:
         return
     run_id = context["dag_run"].run_id
-    assets = copy_assets(scope.name, scope.service)
+    first = stores[copy_asset(scope.name, scope.service.syncs[0].name)]
     try:
-        for sync, asset in zip(scope.service.syncs if hosts else (), assets, strict=False):
-            assert hosts is not None
-            seen = hosts.run(observe(scope, sync))
-            fresh = freshness(seen, scope.service.sync_max_delay)
-            log.info("Sync %s is %s: %s", sync.name, fresh.status, fresh.why)
-            if fresh.age is not None:
-                record = superseded.leave(run_id, phases, seen, datetime.now(UTC) - fresh.age)
-                stores[asset].set(LAST, record)
-        runs = cast("dict[str, str]", stores[assets[0]].get(RUNS, {}))
-        stores[assets[0]].set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
-    except (CloneError, AirflowRuntimeError) as error:
+        for seen in split:
+            age = freshness(seen, scope.service.sync_max_delay).age
+            if age is not None:
+                record = superseded.leave(run_id, phases, seen, datetime.now(UTC) - age)
+                stores[copy_asset(scope.name, seen.name)].set(LAST, record)
+        runs = cast("dict[str, str]", first.get(RUNS, {}))
+        first.set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
+    except AirflowRuntimeError as error:
         log.warning("That this run was completed could not be remembered: %s", error)

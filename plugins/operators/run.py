@@ -10,14 +10,19 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from clones import lock, planning
 from clones.actions import BREAK, phases_run
-from clones.errors import ConfigError, MustWait, Refused, TryAgain
+from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain
 from clones.foresight import foresee
-from clones.run_result import PLAN, judge
+from clones.freshness import freshness
+from clones.observing import observe
+from clones.run_record import TaskRecord
+from clones.run_result import PLAN, RunResult, judge
 from clones.scope import Scope
+from clones.states import SyncSeen
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
-from operators.base import CloneOperator, owner
+from operators.base import CloneOperator, owner, recorded
+from operators.records import RunRecordLink, leave_record
 
 
 class RunPlanOperator(CloneOperator):
@@ -38,6 +43,7 @@ class RunPlanOperator(CloneOperator):
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
+    operator_extra_links = (RunRecordLink(),)
 
     def __init__(
         self,
@@ -78,17 +84,17 @@ class RunPlanOperator(CloneOperator):
 
         :raises DownstreamTasksSkipped: always, unless something could not be told.
         """
-        refused, foreseen = "", []
-        with SymcliHook() as hosts:
+        refused, foreseen, scope = "", [], self.scope()
+        with recorded(context) as record, SymcliHook(record) as hosts:
             try:
-                foreseen = hosts.run(foresee(self.scope(), self.action))
+                foreseen = hosts.run(foresee(scope, self.action))
             except (Refused, MustWait) as error:
                 kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
                 refused = str(error)
                 self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
         shown = [{"host": command.host, "line": command.line()} for command in foreseen]
         context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": shown})
-        self._skip_the_rest()
+        self._end_here(context, scope, record, "planned")
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self._end_if_not_needed(context, scope, hosts)
@@ -118,9 +124,10 @@ class RunPlanOperator(CloneOperator):
         )
         context["ti"].xcom_push(key="superseded", value={"by": judgement.by, "why": judgement.why})
         hosts.run(lock.give_back(scope, owner(context)))
-        self._skip_the_rest()
+        self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
 
-    def _skip_the_rest(self) -> NoReturn:
+    def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
+        leave_record(self, context, scope, record, result=RunResult(result))
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
 
 
@@ -128,24 +135,45 @@ class RunEndOperator(CloneOperator):
     """Give the lock back, and say how the run ended and what to press. Runs whatever happened before.
 
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
-    this one too. Its XCom is ``{"result": "done" | "unchanged" | "stopped", "at": task id or ""}``.
+    this one too.
+
+    Its XCom is ``{"result": "done" | "unchanged" | "stopped", "at": task id or ""}``; the XComs `run_record`
+    and `run_record_md` are the run's record, see :mod:`clones.run_record`.
     """
+
+    operator_extra_links = (RunRecordLink(),)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
         result = judge({task: str(state) for task, state in states.items() if task != ti.task_id})
         plan = ti.xcom_pull(task_ids=PLAN, key="plan")
-        if result.ok and plan is not None:
+        phases = (plan or {}).get("phases", [])
+        after = self._look(scope, hosts) if plan else []
+        if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
-            completed.write(context, scope, plan["phases"], hosts if BREAK in plan["phases"] else None)
+            completed.write(context, scope, phases, after if BREAK in phases else [])
         try:
             hosts.run(lock.give_back(scope, owner(context)))
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
+        leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
         if not result.ok:
             raise AirflowFailException(result.text())
         return result.to_plain()
+
+    def _look(self, scope: Scope, hosts: SymcliHook) -> list[SyncSeen]:
+        """Each sync at the end; what cannot be seen is said, and left out."""
+        seen = []
+        for sync in scope.service.syncs:
+            try:
+                seen.append(hosts.run(observe(scope, sync)))
+            except CloneError as error:
+                self.log.warning("What became of sync %s could not be seen: %s", sync.name, error)
+                continue
+            fresh = freshness(seen[-1], scope.service.sync_max_delay)
+            self.log.info("Sync %s is %s: %s", sync.name, fresh.status, fresh.why)
+        return seen

@@ -1,0 +1,76 @@
+"""The record that a run leaves (:mod:`clones.run_record`), put together from what its tasks left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
+from airflow.sdk.types import TaskInstanceKey
+
+from clones import run_record
+from clones.run_record import TaskRecord
+from clones.run_result import RunResult
+from clones.scope import Scope
+from clones.states import SyncSeen
+
+JSON, MARKDOWN = "run_record", "run_record_md"
+
+
+def leave_record(
+    task: BaseOperator,
+    context: Context,
+    scope: Scope,
+    own: TaskRecord | None,
+    *,
+    result: RunResult,
+    plan: Mapping[str, Any] | None = None,
+    after: Sequence[SyncSeen] = (),
+) -> None:
+    """Put the run's record into this task's XComs and its log, from the XCom `record` of every other task."""
+    ti, run = context["ti"], context["dag_run"]
+    tasks = {}
+    for other in task.dag.topological_sort():
+        mine = other.task_id == task.task_id
+        tries = own.tries if mine and own else ti.xcom_pull(task_ids=other.task_id, key="record")
+        if tries:
+            tasks[other.task_id] = tries
+    record = run_record.assemble(
+        run={
+            "dag": run.dag_id,
+            "id": run.run_id,
+            "type": str(getattr(run.run_type, "value", run.run_type)),
+            "asked_by": getattr(run, "triggering_user_name", None) or "",
+            "reason": (plan or {}).get("reason", "").strip() or (run.conf or {}).get("reason", ""),
+            "began": min((one["began"] for tries in tasks.values() for one in tries), default=""),
+            "ended": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
+        },
+        service=scope.name,
+        plan=plan,
+        tasks=tasks,
+        after=after,
+        sync_max_delay=scope.service.sync_max_delay,
+        result=result,
+    )
+    text = run_record.markdown(record)
+    ti.xcom_push(key=JSON, value=record)
+    ti.xcom_push(key=MARKDOWN, value=text)
+    task.log.info("::group::The record of this run")
+    for line in text.splitlines():
+        task.log.info("%s", line)
+    task.log.info("::endgroup::")
+
+
+@attrs.define()
+class RunRecordLink(BaseOperatorLink):
+    """Leads from the run's last task to its record."""
+
+    name = "Run record"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        """Airflow's page with that task's XComs."""
+        parts = ("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id, "xcom")
+        return "/" + "/".join(quote(part, safe="") for part in parts)
