@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from clones.config import Service, Symcli, Sync
@@ -16,13 +15,14 @@ from clones.errors import CloneError, Refused, Unknown
 from clones.findings import Finding, Level, from_error
 from clones.host_files import HostFiles, look_at_files
 from clones.observing import NOTHING_CHANGED, observe
-from clones.proof import Row, look
+from clones.preflight_rules import judge_devices, judge_pair, judge_resource
+from clones.proof import look
 from clones.resources import drivers
 from clones.resources.app import AppDriver
-from clones.resources.base import Driver, Use
-from clones.rules import Verdict, decide_resync, is_torn
+from clones.resources.base import Driver
+from clones.rules import is_torn
 from clones.scope import Scope
-from clones.states import ACTIVE, PairSeen, State, SyncSeen, device_text
+from clones.states import SyncSeen
 from clones.steps import Command, Finished, Note, Result, Steps, answer, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure
@@ -44,8 +44,7 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
         yield from site.service_host(host)
     for name in services:
         yield from site.service(Scope(name, services[name], symcli))
-    site.shared_devices()
-    return site.findings
+    return [*site.findings, *judge_devices(site.syncs)]
 
 
 class _Eyes:
@@ -85,8 +84,9 @@ class _Site:
         self.symcli = symcli
         self.findings: list[Finding] = []
         self._eyes = _Eyes()
+        self._said: list[CloneError] = []
         self._no_symcli: set[str] = set()
-        self._syncs: list[tuple[str, SyncSeen]] = []
+        self.syncs: list[tuple[str, SyncSeen]] = []
 
     def control_host(self, host: str) -> Steps[None]:
         """Programs, version, arrays, the folder for locks, and the list of processes."""
@@ -164,8 +164,8 @@ class _Site:
                     f"install it, let the account execute it, or mend the path or `family` of {host} in "
                     "services.yaml",
                 )
-        there = sum(files.runs(program) for program in absolute)
-        self._add(Level.OK, where, f"{there} of {len(absolute)} programs are there")
+        if absolute and all(files.runs(program) for program in absolute):
+            self._add(Level.OK, where, f"all {len(absolute)} programs that its resources need are there")
         if files.uid != 0 and not all(isinstance(driver, AppDriver) for driver in found):
             self._add(
                 Level.WARNING,
@@ -179,46 +179,24 @@ class _Site:
     def service(self, scope: Scope) -> Steps[None]:
         """Its syncs with every pair, and its resources on every host."""
         where = f"service {scope.name}"
-        control = scope.control_host
-        if control in self._eyes.lost or control in self._no_symcli:
-            self._left_out(where, f"its {len(scope.service.syncs)} syncs", control)
-        else:
-            for sync in scope.service.syncs:
-                yield from self._sync(scope, sync)
-        for host in scope.service.hosts:
-            mine = self._drivers(scope.name, scope.service, host.connection, tell=True)
-            if host.connection in self._eyes.lost:
-                self._left_out(where, f"its {len(mine)} resources there", host.connection)
-                continue
-            for driver in mine:
-                at = f"{where}, {driver.label} on {host.connection}"
-                row = yield from self._told(at, look(driver, host.connection))
+        control, syncs = scope.control_host, scope.service.syncs
+        for number, sync in enumerate(syncs):
+            if control in self._eyes.lost or control in self._no_symcli:
+                self._left_out(f"{where}, sync", [sync.name for sync in syncs[number:]], control)
+                break
+            yield from self._sync(scope, sync)
+        for host in (host.connection for host in scope.service.hosts):
+            mine = self._drivers(scope.name, scope.service, host, tell=True)
+            for number, driver in enumerate(mine):
+                if host in self._eyes.lost:
+                    self._left_out(f"{where}, resource", [driver.label for driver in mine[number:]], host)
+                    break
+                at = f"{where}, {driver.label} on {host}"
+                row = yield from self._told(at, look(driver, host))
                 if row is not None:
-                    self.findings.append(_judge_resource(at, row))
+                    self.findings.append(judge_resource(at, row))
         if scope.service.unattended:
             self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
-
-    def shared_devices(self) -> None:
-        """Across all services, by number: no target twice, no target that is a source (D4)."""
-        ends: dict[tuple[str, int], list[tuple[str, str]]] = {}
-        for name, seen in self._syncs:
-            for pair in seen.pairs:
-                where = f"service {name}, sync {seen.name}, {pair.label}"
-                for role, number in (("source", pair.source), ("target", pair.target)):
-                    if number is not None:
-                        ends.setdefault((seen.symid, number), []).append((role, where))
-        for (symid, number), uses in ends.items():
-            targets = [where for role, where in uses if role == "target"]
-            if targets and len(uses) > 1:
-                others = [
-                    f"{role} of {where}" for role, where in uses if (role, where) != ("target", targets[0])
-                ]
-                self._add(
-                    Level.ERROR,
-                    targets[0],
-                    f"its target {device_text(number)} of {symid} is also {', and '.join(others)}",
-                    "give each pair a target of its own in services.yaml, and check their direction",
-                )
 
     def _sync(self, scope: Scope, sync: Sync) -> Steps[None]:
         where = f"service {scope.name}, sync {sync.name}"
@@ -227,10 +205,10 @@ class _Site:
         seen = yield from self._told(where, looked)
         if seen is None:
             return
-        self._syncs.append((scope.name, seen))
+        self.syncs.append((scope.name, seen))
         before = len(self.findings)
         for pair in seen.pairs:
-            self.findings += _judge_pair(f"{where}, {pair.label}", scope.name, sync, seen, pair)
+            self.findings += judge_pair(f"{where}, {pair.label}", scope.name, sync, seen, pair)
         if is_torn(seen):
             self._add(
                 Level.WARNING,
@@ -310,20 +288,22 @@ class _Site:
         uid = f"uid {files.uid}" if files.uid is not None else "of an unknown uid"
         self._add(Level.OK, where, f"reached, with the host key that its connection expects; account {uid}")
 
-    def _left_out(self, where: str, what: str, host: str) -> None:
+    def _left_out(self, where: str, names: list[str], host: str) -> None:
         self._add(
             Level.UNKNOWN,
-            where,
-            f"{what} were not looked at: see what was found of host {host}",
+            f"{where} {', '.join(names)}",
+            f"not looked at, for what was found of host {host}",
             f"mend host {host} first, then check again",
         )
 
     def _told(self, where: str, steps: Steps[T]) -> Steps[T | None]:
-        """What a procedure returns, or None: what kept it from that is then a finding."""
+        """What a procedure returns, or None: what kept it from that is then a finding, once."""
         try:
             return (yield from self._eyes.through(steps))
         except CloneError as error:
-            self.findings.append(from_error(where, error, needless=NOTHING_CHANGED))
+            if error not in self._said:
+                self._said.append(error)
+                self.findings.append(from_error(where, error, needless=NOTHING_CHANGED))
             return None
 
     def _add(self, level: Level, where: str, what: str, remedy: str = "") -> None:
@@ -340,47 +320,6 @@ def _running(host: str, syncs: list[Sync]) -> Steps[list[str]]:
         )
     found = [words for sync in syncs for words in output.still_running(listed.stdout, sync)]
     return list(dict.fromkeys(found))
-
-
-def _judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairSeen) -> list[Finding]:
-    """What is to be said of one pair; nothing when it is as it should be."""
-    if pair.wrong:
-        group = f"device group {sync.symdg} and " if sync.grouped else ""
-        remedy = f"compare `pairs` in services.yaml with {group}`symdev show`, and mend what is wrong"
-        return [Finding(Level.ERROR, where, pair.wrong, remedy)]
-    found = []
-    decision = decide_resync(sync, replace(seen, pairs=(pair,)))
-    if pair.state is State.NONE:
-        remedy = f"have its first full copy made: DAG `{service}_provision`"
-        found.append(Finding(Level.ERROR, where, "the array has no session for it", remedy))
-    elif decision.verdict is Verdict.REFUSE:
-        written = pair.session.written if pair.session else str(pair.state)
-        found.append(Finding(Level.ERROR, where, f"its session is {written}", decision.remedy))
-    elif decision.verdict is Verdict.WAIT and pair.state not in ACTIVE:
-        what = f"its session is {pair.state}: it is changing now"
-        found.append(Finding(Level.WARNING, where, what, "check again once that is over"))
-    if not pair.sizes_known:
-        what = "the array did not show both sizes, so they could not be compared"
-        remedy = "see with `symdev show` that the target holds at least as many MB as the source"
-        found.append(Finding(Level.WARNING, where, what, remedy))
-    return found
-
-
-def _judge_resource(where: str, row: Row) -> Finding:
-    """Whether its probe can tell, and whether `stop` or `start` could act on what it says."""
-    probe, driver = row.probe, row.driver
-    said = f"{probe.use.value} [{probe.at}]: {probe.evidence}"
-    if probe.use is Use.UNKNOWN:
-        return Finding(
-            Level.UNKNOWN,
-            where,
-            f"whether it is up or down could not be told: {probe.evidence}",
-            f"run `{driver.probe().line()}` by hand on the host, and mend what keeps it from telling",
-        )
-    if not (driver.stop(probe.at) if probe.use is Use.UP else driver.start(probe.at)):
-        could = "stop would leave it up" if probe.use is Use.UP else "start would leave it down"
-        return Finding(Level.WARNING, where, f"not as configured, so {could}; {said}", "mend it by hand")
-    return Finding(Level.OK, where, said)
 
 
 def _program(command: Command) -> str:
