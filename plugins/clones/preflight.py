@@ -170,8 +170,8 @@ class _Site:
             self._add(
                 Level.WARNING,
                 where,
-                "the account is not root: whether it may change addresses, volume groups and mounts cannot "
-                "be told without trying",
+                f"the account is {'of an unknown uid' if files.uid is None else 'not root'}: whether it may "
+                "change addresses, volume groups and mounts cannot be told without trying",
                 f"let the connection {host} log in as root, or make sure that its account may run these: "
                 f"{', '.join(absolute)}",
             )
