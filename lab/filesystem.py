@@ -73,6 +73,10 @@ class FileSystem:
         self.add_directory(posixpath.dirname(path), "root")
         self.nodes[path] = Node(False, 0o444, "root", self.clock.now(), source=source)
 
+    def add_program(self, path: str) -> None:
+        self.add_virtual(path, lambda: "")
+        self.nodes[path].mode = 0o755
+
     def add_directory(self, path: str, owner: str = "root", mode: int = 0o755) -> None:
         path = self.resolve(path)
         if path not in self.nodes:

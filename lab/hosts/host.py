@@ -52,15 +52,19 @@ class Host:
     def install(self, programs: dict[str, Program], folders: tuple[str, ...]) -> None:
         for name, program in programs.items():
             for folder in folders:
-                self.programs[posixpath.join(folder, name)] = program
+                self.install_at(posixpath.join(folder, name), program)
+
+    def install_at(self, path: str, program: Program) -> None:
+        """It is a file too: once that is removed, the program is not found any more."""
+        self.programs[path] = program
+        self.files.add_program(path)
 
     def find_program(self, name: str, path: str) -> Program | None:
-        if "/" in name:
-            return self.programs.get(posixpath.normpath(name))
-        for folder in path.split(":"):
-            found = self.programs.get(posixpath.join(folder, name))
-            if found:
-                return found
+        folders = [""] if "/" in name else path.split(":")
+        for folder in folders:
+            place = posixpath.normpath(posixpath.join(folder, name))
+            if place in self.programs and self.files.exists(place):
+                return self.programs[place]
         return None
 
     def now(self) -> float:

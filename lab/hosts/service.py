@@ -143,7 +143,7 @@ class ServiceHost(Host):
             if app.config.running:
                 self.start_app(app)
             if app.config.command:
-                self.programs[app.config.command] = self._app_program(app)
+                self.install_at(app.config.command, self._app_program(app))
 
     def default_options(self, fs: str) -> str:
         return "rw"

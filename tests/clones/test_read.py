@@ -38,6 +38,8 @@ def test_every_recorded_answer_is_read(cases: dict[str, Path], capsys: pytest.Ca
         ("01234", "04321", "Copied", 100)
     ]
     assert set(json.loads(lines["group-ld-xml-1"])["devices"].values()) == {"01234", "04321"}
+    assert json.loads(lines["banner"])["version"] == "V10.1.0.0"
+    assert json.loads(lines["arrays-xml"])["arrays"] == ["000000000001", "000000000002"]
     verified = {n: json.loads(line)["verified"] for n, line in lines.items() if n.startswith("verify")}
     assert [name for name, answer in verified.items() if answer] == ["verify-copied-1"]
 

@@ -51,6 +51,27 @@ def test_group() -> None:
     assert group.devices == {"DEV001": 0x1234, "CLONE001": 0x4321}
 
 
+def test_version() -> None:
+    banner = "Symmetrix Command Line Interface (SYMCLI) Version V10.1.0.0 (Edit Level: 2752)\n"
+    assert output.read_version(banner) == "V10.1.0.0"
+    with pytest.raises(Unknown, match="did not print its version"):
+        output.read_version("symcli: cannot open the database\n")
+
+
+ARRAY = "<Symmetrix><Symm_Info><symid>{}</symid><attachment>Local</attachment></Symm_Info></Symmetrix>"
+
+
+def test_arrays() -> None:
+    text = f"<SymCLI_ML>{ARRAY.format('000297600001')}{ARRAY.format('000190101234')}</SymCLI_ML>"
+    assert output.read_arrays(text) == ["000297600001", "000190101234"]
+
+
+@pytest.mark.parametrize("text", ["", "<SymCLI_ML/>", f"<SymCLI_ML>{ARRAY.format('12')}</SymCLI_ML>"])
+def test_arrays_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(Unknown):
+        output.read_arrays(text)
+
+
 @pytest.mark.parametrize(
     "text", ["", "<SymCLI_ML/>", "<SymCLI_ML><DG><DG_Info><symid>12</symid></DG_Info></DG></SymCLI_ML>"]
 )
@@ -110,6 +131,8 @@ def test_no_command_forces_and_queries_do_not_repeat() -> None:
             for look in (
                 commands.list_group(CONFIG.symcli, "c", sync.symdg or "DG"),
                 commands.list_devices(CONFIG.symcli, "c", "000190101234", ["1234"]),
+                commands.list_arrays(CONFIG.symcli, "c"),
+                commands.version(CONFIG.symcli, "c"),
             ):
                 assert not {"-i", "-c"} & set(look.words[look.words.index("env") :]) and not look.changes
 

@@ -96,15 +96,6 @@ def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hasattr(module, "lnxpp") and not hasattr(module, "aastmphpux")
 
 
-@pytest.fixture(scope="session")
-def database() -> None:
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.utils.db import initdb
-
-    initdb()
-    DagBundlesManager().sync_bundles_to_db()
-
-
 def run(dag: Any, action: str) -> Any:
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 

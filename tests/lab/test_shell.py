@@ -37,6 +37,15 @@ async def test_hosts_do_not_share_files(bench: Any) -> None:
     assert (await bench.run("lnxpp01", "test -e /tmp/lock"))[0] == 1
 
 
+async def test_a_program_that_was_removed_is_not_found(bench: Any) -> None:
+    host = bench.world.host("lnxpp01")
+    assert (await bench.run("lnxpp01", "test -x /opt/pp/bin/ppctl && /opt/pp/bin/ppctl status"))[0] == 0
+    host.files.remove_tree("/opt/pp/bin/ppctl", "root")
+    assert (await bench.run("lnxpp01", "test -x /opt/pp/bin/ppctl"))[0] == 1
+    assert (await bench.run("lnxpp01", "/opt/pp/bin/ppctl status"))[0] == 127
+    assert (await bench.run("symcli01", "rm /usr/symcli/bin/symclone"))[0] == 1, "not the account's to remove"
+
+
 async def test_hpux_words_its_complaints_its_own_way(bench: Any) -> None:
     assert await bench.run("aastmphpux", "nosuch") == (127, "", "sh: nosuch:  not found.\n")
     _, _, err = await bench.run("aastmphpux", "mkdir /tmp/l; mkdir /tmp/l")

@@ -29,6 +29,7 @@ NOT_RUN = frozenset({126, 127, 255})
 class AppDriver(OnHost):
     """One application."""
 
+    started = RUNNING
     stopped = STOPPED
 
     def __init__(self, host: str, app: App) -> None:

@@ -41,6 +41,11 @@ class Driver(Protocol):
         ...
 
     @property
+    def started(self) -> str:
+        """Where the resource is once `start` has brought it up, as `Probe.at`."""
+        ...
+
+    @property
     def stopped(self) -> str:
         """Where the resource is once `stop` has taken it down, as `Probe.at`."""
         ...

@@ -64,6 +64,7 @@ class IpDriver(OnHost):
     :raises ConfigError: for IPv6, whose commands and tables on HP-UX nobody has shown us.
     """
 
+    started = CONFIGURED
     stopped = ABSENT
 
     def __init__(self, host: str, ip: Ip) -> None:
@@ -126,6 +127,7 @@ class IpDriver(OnHost):
 class VgDriver(OnHost):
     """One volume group. Between runs it is exported, so that the next import reads the fresh copy's disks."""
 
+    started = ACTIVE
     stopped = EXPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:
@@ -174,6 +176,7 @@ class VgDriver(OnHost):
 class FsDriver(OnHost):
     """One file system."""
 
+    started = MOUNTED
     stopped = UNMOUNTED
 
     def __init__(self, host: str, fs: Fs) -> None:

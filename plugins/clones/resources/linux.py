@@ -80,6 +80,7 @@ def _device(path: str) -> str:
 class IpDriver(OnHost):
     """One address on an interface, with a label (``eth0:1``) when one is configured."""
 
+    started = CONFIGURED
     stopped = ABSENT
 
     def __init__(self, host: str, ip: Ip) -> None:
@@ -138,6 +139,7 @@ class VgDriver(OnHost):
     be read; its answer would then be the same as for a volume group that is not in use.
     """
 
+    started = ACTIVE
     stopped = INACTIVE
 
     def __init__(self, host: str, vg: Vg) -> None:
@@ -181,6 +183,7 @@ class FsDriver(OnHost):
         be recognised, and would be taken for unmounted.
     """
 
+    started = MOUNTED
     stopped = UNMOUNTED
 
     def __init__(self, host: str, fs: Fs) -> None:

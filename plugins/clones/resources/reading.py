@@ -51,6 +51,7 @@ class OnHost:
     :param timeout: seconds that each command which changes the resource may take.
     """
 
+    started: str
     stopped: str
 
     def __init__(self, label: str, host: str, timeout: float) -> None:

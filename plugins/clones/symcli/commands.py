@@ -39,6 +39,18 @@ def list_processes(host: str) -> Command:
     return Command(host, ("/usr/bin/ps", "-ef"), timeout=60)
 
 
+def version(symcli: Symcli, host: str) -> Command:
+    """The banner of SYMCLI, with its version."""
+    words = (f"{symcli.bin}/symcli",)
+    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+
+
+def list_arrays(symcli: Symcli, host: str) -> Command:
+    """The arrays that the control host knows, as XML."""
+    words = (f"{symcli.bin}/symcfg", "list", "-output", "xml_e")
+    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+
+
 def list_group(symcli: Symcli, host: str, group: str) -> Command:
     """The logical devices of a device group, as XML."""
     words = (f"{symcli.bin}/symdg", "-g", group, "list", "ld", "-output", "xml_e")

@@ -38,6 +38,29 @@ class DeviceList:
     devices: Mapping[int, Device]
 
 
+def read_version(text: str) -> str:
+    """Read the banner of ``symcli``: ``V10.1.0.0``.
+
+    :raises Unknown: when it is not that banner.
+    """
+    found = re.search(r"\(SYMCLI\)\s+Version\s+(V\S+)", text)
+    if not found:
+        raise Unknown("SYMCLI did not print its version.", "look at the output of `symcli` in the log")
+    return found[1]
+
+
+def read_arrays(text: str) -> list[str]:
+    """Read ``symcfg list -output xml_e``: the ids of the arrays.
+
+    :raises Unknown: when it is not such a list.
+    """
+    root = _root(text, "the list of arrays")
+    found = [(element.text or "").strip() for element in root.iterfind("Symmetrix/Symm_Info/symid")]
+    if not found or not all(re.fullmatch(r"\d{12}", symid) for symid in found):
+        raise Unknown(f"The list of arrays names {found or 'none'}.", "look at its output in the log")
+    return found
+
+
 def read_group(text: str) -> Group:
     """Read ``symdg -g DG list ld -output xml_e``.
 

@@ -35,8 +35,14 @@ def read(case: dict[str, Any]) -> dict[str, Any]:
         return {"verified": verified(exit_code)}
     outcome = classify(exit_code)
     found: dict[str, Any] = {"outcome": outcome.value}
-    if outcome is not Outcome.DONE or not xml:
+    if outcome is not Outcome.DONE:
         return found
+    if program == "symcli" and len(words) == 1:
+        return found | {"version": output.read_version(case["stdout"])}
+    if not xml:
+        return found
+    if program == "symcfg" and "list" in words:
+        return found | {"arrays": output.read_arrays(case["stdout"])}
     if program == "symdev" and "-v" in words:
         devices = output.read_devices(NO_CLOCK + case["stdout"]).devices
         return found | {

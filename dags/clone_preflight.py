@@ -1,0 +1,27 @@
+"""DAG `clone_preflight`: what a new site runs first. It only looks, and says what does not fit."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from clones.config_file import load
+from operators.base import CONFIG
+from operators.preflight import ALL, PreflightOperator
+
+with DAG(
+    dag_id="clone_preflight",
+    description="Check the configuration against the real hosts and arrays; changes nothing",
+    schedule=None,
+    catchup=False,
+    tags=["symclone"],
+    params={
+        "service": Param(
+            ALL,
+            type="string",
+            enum=[ALL, *sorted(load(CONFIG).services)],
+            title="Service",
+            description_md="Only this service with its hosts, or `all` of the configuration.",
+        )
+    },
+) as dag:
+    PreflightOperator(task_id="check", service="{{ params.service }}", config=CONFIG)

@@ -1,0 +1,61 @@
+"""`python -m hooks.preflight`: whether a configuration fits the real hosts and arrays; it only looks.
+
+Exit codes: 0 no errors, 1 errors were found, 2 no errors, but something could not be told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+
+from clones.config_file import load
+from clones.errors import ConfigError
+from clones.findings import Finding, Level, count, from_error, summary, table
+from clones.preflight import check
+from hooks.symcli import SymcliHook
+from operators.base import CONFIG
+
+
+def look(config: str, service: str | None) -> list[Finding]:
+    """The findings about one service of a configuration file, or about all of them.
+
+    :raises ConfigError: the file cannot be used, or has no such service.
+    """
+    read = load(config, only=service)
+    with SymcliHook() as hosts:
+        return hosts.run(check(read.services, read.symcli))
+
+
+def exit_code(findings: list[Finding]) -> int:
+    """As the head of this file says."""
+    return 1 if count(findings, Level.ERROR) else 2 if count(findings, Level.UNKNOWN) else 0
+
+
+def main() -> int:
+    """Print the table; what was sent and came back goes to stderr."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/preflight", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", default=CONFIG, help="services.yaml")
+    parser.add_argument("--service", help="only this one; by default all")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            findings = look(arguments.config, arguments.service)
+        except ConfigError as error:
+            findings = [from_error("configuration", error)]
+    code = exit_code(findings)
+    if arguments.json:
+        plain = [finding.to_plain() for finding in findings]
+        print(json.dumps({"code": code, "findings": plain}, indent=2))
+        return code
+    for line in (*table(findings), "", summary(findings)):
+        print(line)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
