@@ -54,7 +54,10 @@ def test_the_run_leaves_a_record(site: Site) -> None:
         ("break.archivelogs.activate", "activate", "exit code 0"),
     ]
     assert record["run"]["asked_by"] == "admin" and record["run"]["reason"] == "end-to-end test"
-    assert [proof["task"] for proof in record["proof"]] == ["resync.data.recreate", "resync.archivelogs.recreate"]
+    assert [proof["task"] for proof in record["proof"]] == [
+        "resync.data.recreate",
+        "resync.archivelogs.recreate",
+    ]
     assert [copy["status"] for copy in record["copies"]] == ["up", "up"]
     text = site.rest.xcom(SERVICE, run_id, "finish", "run_record_md")
     assert text.startswith(f"# refresh of {SERVICE}: done") and "recreate -precopy" in text
