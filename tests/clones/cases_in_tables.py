@@ -26,5 +26,5 @@ def cells(path: Path) -> Iterator[tuple[Any, str, str, dict[str, Any]]]:
 def spoken(seen: Any) -> str:
     """What was seen, as a test's name."""
     if isinstance(seen, list):
-        return " + ".join(spoken(one) for one in seen)
+        return ", ".join(spoken(one) for one in seen)
     return str(seen) or "(no text)"
