@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import zoneinfo
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from croniter import croniter
@@ -322,8 +323,8 @@ class Service(Model):
             raise ValueError("`unattended: true` goes only with `resources: []`; remove one of the two")
         if self.resources and not self.hosts:
             raise ValueError("`resources` need `hosts`: add the host on which they run")
-        names = [sync.name for sync in self.syncs]
-        twice = {name for name in names if names.count(name) > 1}
+        names = Counter(sync.name for sync in self.syncs)
+        twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise ValueError(f"two syncs are named {', '.join(sorted(twice))}; give each its own name")
         return self

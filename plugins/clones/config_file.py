@@ -71,28 +71,34 @@ def _stat(path: Path) -> tuple[float, int]:
 
 @functools.lru_cache(maxsize=8)
 def _load(path: str, stat: tuple[float, int], only: str | None) -> Config:
-    text = Path(path).read_text(encoding="utf-8")
     try:
-        root = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        if root is not None:
+            _refuse_what_is_not_plain(path, root)
+            if only is not None:
+                _keep_only(path, root, only)
+        data = _Loader("").construct_document(root) if root is not None else {}
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not YAML: {error}", "mend the line that is named") from None
-    if root is not None:
-        _refuse_repeated_keys(path, root)
-        if only is not None:
-            _keep_only(path, root, only)
-    data = _Loader("").construct_document(root) if root is not None else {}
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(_report(path, root, error), "mend these lines; nothing was run") from None
+    config = _validate(data, path, root, "mend these lines; nothing was run")
     if only is None:
-        problems = check_resources(config) or check_pairs_across(config)
-        if problems:
-            raise ConfigError(
-                "\n".join(f"{path}:{_line(root, loc)}: {message}" for loc, message in problems),
-                "mend these lines; nothing was run",
-            )
+        _check(config, path, root, "mend these lines; nothing was run")
     return config
+
+
+def _validate(data: Any, path: str, root: yaml.Node | None, remedy: str) -> Config:
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_report(path, root, error), remedy) from None
+
+
+def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> None:
+    """What must hold beyond each value by itself."""
+    problems = check_resources(config) or check_pairs_across(config)
+    if problems:
+        lines = (f"{_where(path, root, location)}: {message}" for location, message in problems)
+        raise ConfigError("\n".join(lines), remedy)
 
 
 def _keep_only(path: str, root: yaml.Node, name: str) -> None:
@@ -111,12 +117,11 @@ def scope_from(value: Mapping[str, Any]) -> Scope:
 
     :raises ConfigError: listing everything that is wrong.
     """
-    given = dict(value)
+    given, path = dict(value), "the service given to the operator"
     name, symcli = str(given.pop("name")), given.pop("symcli", {})
-    try:
-        return Scope(name, Service.model_validate(given), Symcli.model_validate(symcli))
-    except ValidationError as error:
-        raise ConfigError(_report("the service given to the operator", None, error), "mend the DAG") from None
+    config = _validate({"symcli": symcli, "services": {name: given}}, path, None, "mend the DAG")
+    _check(config, path, None, "mend the DAG")
+    return Scope(name, config.services[name], config.symcli)
 
 
 def _known(name: str, names: Mapping[str, Any]) -> str:
@@ -124,10 +129,21 @@ def _known(name: str, names: Mapping[str, Any]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names))}"
 
 
-def _refuse_repeated_keys(path: str, node: yaml.Node) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
+_PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "bool", "null", "merge", "seq", "map"))
+
+
+def _refuse_what_is_not_plain(path: str, node: yaml.Node, above: tuple[yaml.Node, ...] = ()) -> None:
+    """Only texts, lists and mappings by texts, none of them inside itself, and no key twice."""
+    where = f"{path}:{node.start_mark.line + 1}"
+    if node.tag not in _PLAIN or node in above:
+        what = f"the tag {node.tag}" if node.tag not in _PLAIN else "a value that contains itself"
+        raise ConfigError(f"{where}: {what} means nothing here.", "write the value itself, as plain YAML")
+    seen: dict[str, int] = {}
+    for part in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key, value = part if isinstance(part, tuple) else (None, part)
+        if key is not None:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{where}: a key is a list or a mapping.", "write a word before the colon")
             if key.value in seen and key.value != "<<":
                 raise ConfigError(
                     f"{path}:{key.start_mark.line + 1}: {key.value!r} was given on line {seen[key.value]} "
@@ -135,10 +151,12 @@ def _refuse_repeated_keys(path: str, node: yaml.Node) -> None:
                     "remove one of the two; YAML would silently take the last",
                 )
             seen[key.value] = key.start_mark.line + 1
-            _refuse_repeated_keys(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_repeated_keys(path, item)
+            _refuse_what_is_not_plain(path, key)
+        _refuse_what_is_not_plain(path, value, (*above, node))
+
+
+def _where(path: str, root: yaml.Node | None, location: tuple[Any, ...]) -> str:
+    return path if root is None else f"{path}:{_line(root, location)}"
 
 
 def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
@@ -164,8 +182,7 @@ def _report(path: str, root: yaml.Node | None, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         location = tuple(problem["loc"]) + tuple(problem.get("ctx", {}).get("at", ()))
-        where = f"{path}:{_line(root, location)}" if root is not None else path
-        lines.append(f"{where}: {_spoken(location)}: {_message(problem, location)}")
+        lines.append(f"{_where(path, root, location)}: {_spoken(location)}: {_message(problem, location)}")
     return "\n".join(lines)
 
 

@@ -31,7 +31,12 @@ def nothing_still_runs(scope: Scope, syncs: Sequence[Sync], action: str) -> Step
             "see that the account may run `/usr/bin/ps -ef` there; it is tried again",
         )
     for sync in syncs:
-        running = still_running(listed.stdout, sync)
+        try:
+            running = still_running(listed.stdout, sync)
+        except Unknown as error:
+            raise Unknown(
+                f"{scope.subject(sync)}: {action} is not done. {error.what}", error.remedy
+            ) from None
         if running:
             raise Locked(
                 f"{scope.subject(sync)}: {action} is not done, for on {scope.control_host} there still runs "

@@ -12,10 +12,11 @@ is ``<work_dir>/locks/S`` with one directory in it, whose name is the owner. Fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clones.errors import Locked, NotMyTurn, Refused, Unknown
+from clones.errors import ConfigError, Locked, NotMyTurn, Refused, Unknown
 from clones.scope import Scope
 from clones.steps import Command, Result, Steps, note, run
 
@@ -33,14 +34,23 @@ _TITLES = {TAKE: "take", TAKE_OVER: "take over", GIVE_BACK: "give back", OWNERS:
 
 @dataclass(frozen=True)
 class Owner:
-    """A run, as the lock names it. No part may hold an ``@`` or a ``/``.
+    """A run, as the lock names it.
 
     :param instance: which Airflow; another Airflow's runs cannot be asked whether they have ended.
+    :raises ConfigError: a part holds an ``@``, a ``/``, a blank or nothing: it would not name one directory.
     """
 
     dag_id: str
     run_id: str
     instance: str
+
+    def __post_init__(self) -> None:
+        for part in (self.dag_id, self.run_id, self.instance):
+            if not re.fullmatch(r"[A-Za-z0-9_.~:+-]+", part):
+                raise ConfigError(
+                    f"{part!r} cannot name a run in the lock of a service. Nothing was done.",
+                    "use only letters, digits and _ . ~ : + - in the ids of DAGs and runs",
+                )
 
     def __str__(self) -> str:
         return f"{self.dag_id}@{self.run_id}@{self.instance}"
@@ -48,8 +58,10 @@ class Owner:
     @classmethod
     def read(cls, text: str) -> Owner | None:
         """The owner of that name, or None when it is not one of ours."""
-        parts = text.strip().split("@")
-        return cls(*parts) if len(parts) == 3 and all(parts) else None
+        try:
+            return cls(*text.strip().split("@"))
+        except (TypeError, ConfigError):
+            return None
 
 
 def take(scope: Scope, owner: Owner, has_ended: Callable[[Owner], bool | None]) -> Steps[None]:

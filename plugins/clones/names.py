@@ -79,7 +79,19 @@ MountOptions = Annotated[
     str,
     Grammar(r"[A-Za-z0-9_=.-]+(?:,[A-Za-z0-9_=.-]+)*", "mount options joined by commas", "noatime,nodev"),
 ]
-Word = Annotated[str, Grammar(r"[^\x00-\x1f\x7f]+", "one word of a command without control characters", "-k")]
+
+
+def _whole(value: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{value!r} holds half a character, which cannot be sent")
+    return value
+
+
+Word = Annotated[
+    str,
+    Grammar(r"[^\x00-\x1f\x7f]+", "one word of a command without control characters", "-k"),
+    AfterValidator(_whole),
+]
 """One word of a site's own command: anything printable; it is quoted before it reaches a shell."""
 
 

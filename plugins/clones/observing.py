@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from clones.config import Sync
@@ -9,7 +10,7 @@ from clones.errors import Refused, Unknown
 from clones.right_pairs import see_pair
 from clones.scope import Scope
 from clones.states import State, SyncSeen, device_text
-from clones.steps import Steps, note, run
+from clones.steps import Steps, T, note, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
 
@@ -34,7 +35,7 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
                     error.what, f"check `symdg` in services.yaml against `symdg list` on {scope.control_host}"
                 )
             raise error
-        group = output.read_group(listed.stdout)
+        group = _read(output.read_group, listed.stdout, subject)
         if symid is not None and group.symid != symid:
             raise Refused(
                 f"{subject}: device group {sync.symdg} is on array {group.symid}, not on the configured "
@@ -59,7 +60,7 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         raise failure(
             listed, f"{subject}: devices {', '.join(numbers)} of {symid}", consequence=NOTHING_CHANGED
         )
-    shown = output.read_devices(listed.stdout)
+    shown = _read(output.read_devices, listed.stdout, subject)
     if shown.symid != symid:
         raise Unknown(
             f"{subject}: the device list is of array {shown.symid!r}, not {symid}.",
@@ -81,6 +82,13 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         f"Sync {sync.name} on {symid}, {seen.clock:%Y-%m-%d %H:%M:%S} on {scope.control_host}", *seen.lines()
     )
     return seen
+
+
+def _read(reader: Callable[[str], T], text: str, subject: str) -> T:
+    try:
+        return reader(text)
+    except Unknown as error:
+        raise Unknown(f"{subject}: {error.what}", error.remedy) from None
 
 
 def to_plain(seen: SyncSeen) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
+from clones.config import Sync
 from clones.errors import MustWait, Refused
 from clones.freshness import freshness
 from clones.observing import is_same, observe, to_plain
@@ -13,7 +14,7 @@ from clones.resources.base import Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
 from clones.scope import Scope
-from clones.states import SyncSeen, device_text
+from clones.states import ACTIVE, SyncSeen, device_text
 from clones.steps import Steps, note
 
 
@@ -39,6 +40,7 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
         fresh = freshness(seen[-1], scope.service.sync_max_delay)
         yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
     _refuse_shared_devices(scope, seen)
+    decisions: list[tuple[Sync, Decision]] = []
     for sync, shown in zip(scope.service.syncs, seen, strict=True):
         if RESYNC in phases:
             decision = decide_resync(sync, shown)
@@ -47,8 +49,13 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
         else:
             continue
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
+        decisions.append((sync, decision))
+    for sync, decision in decisions:
         if decision.verdict is Verdict.REFUSE:
             raise _refusal(scope.subject(sync), action, decision)
+    if START in phases and RESYNC not in phases:
+        _refuse_start(scope, action, seen)
+    for sync, decision in decisions:
         if decision.verdict is Verdict.WAIT and decision.wanted == "settled":  # a precopy goes on by itself
             raise MustWait(
                 f"{scope.subject(sync)}: {decision.why}",
@@ -56,16 +63,7 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
                 wanted="settled",
                 seconds=sync.copy_timeout,
             )
-    if (
-        START in phases
-        and RESYNC not in phases
-        and all(decide_break(s, mend=False).verdict is Verdict.NOTHING for s in seen)
-    ):
-        decision = decide_start(seen)
-        if decision.verdict is Verdict.REFUSE:
-            raise _refusal(f"Service {scope.name}", action, decision)
     rows = yield from look_at_all(scope)
-    require_known(scope, rows)
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up and RESYNC in phases and STOP not in phases:
         raise Refused(
@@ -74,6 +72,7 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
             + "\nNothing was changed.",
             "run the action `refresh`, which stops it, or `stop` first",
         )
+    require_known(scope, rows)
     return {
         "action": action,
         "phases": list(phases),
@@ -124,6 +123,24 @@ def _refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
                     f"and the target of {targets[shown.symid, pair.source]}.",
                     "mend the direction of the pair in services.yaml",
                 )
+
+
+def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
+    """What the start would refuse once the rest is split is refused before that (D6).
+
+    :raises Refused: what is split already may not be started on, or would be older than a sync before it.
+    """
+    split = [shown for shown in seen if shown.all_in(ACTIVE)]
+    decision = decide_start(split)
+    if decision.verdict is Verdict.REFUSE:
+        raise _refusal(f"Service {scope.name}", action, decision)
+    for before, shown in zip(seen, split, strict=False):
+        if shown is not before:
+            raise Refused(
+                f"Service {scope.name}: {action} is refused: sync {shown.name} is active already, and "
+                f"{before.name} before it is not: split now, it would be the newer one. Nothing was changed.",
+                "run the action `refresh`: it makes all syncs anew, in their order",
+            )
 
 
 def _refusal(subject: str, action: str, decision: Decision) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from clones.config import Pair, Sync
@@ -59,10 +60,10 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
 def refuse_wrong_pairs(service: str, sync: Sync, seen: SyncSeen) -> None:
     """:raises Refused: naming every pair that is not the configured one."""
     wrong = [f"{pair.label}: {pair.wrong}" for pair in seen.pairs if pair.wrong]
-    targets = [pair.target for pair in seen.pairs if pair.target is not None]
+    targets = Counter(pair.target for pair in seen.pairs)
     sources = {pair.source for pair in seen.pairs}
     for pair in seen.pairs:
-        if pair.target in sources or targets.count(pair.target or -1) > 1:
+        if pair.target is not None and (pair.target in sources or targets[pair.target] > 1):
             wrong.append(f"{pair.label}: its target is also a source or a target of another pair")
     if wrong:
         where = f"device group {sync.symdg} and " if sync.grouped else ""

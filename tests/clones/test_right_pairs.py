@@ -7,8 +7,8 @@ import pytest
 from clones.config import Pair
 from clones.errors import Refused
 from clones.right_pairs import refuse_wrong_pairs, see_pair
-from clones.states import Device, Session, State
-from tests.clones.seeing import seen, sync
+from clones.states import Device, PairSeen, Session, State, SyncSeen
+from tests.clones.seeing import NOON, seen, sync
 
 SOURCE, TARGET, OTHER = 0x1234, 0x4321, 0x1111
 PAIR = Pair(source="DEV001", target="CLONE001", source_device=SOURCE, target_device=TARGET)
@@ -65,3 +65,15 @@ def test_refusal_names_service_sync_and_pair() -> None:
     assert "Service billing, sync data" in str(raised.value)
     assert "1001:2001" not in str(raised.value) and "1001 -> 2001: wrong source" in str(raised.value)
     assert "Nothing was sent" in str(raised.value)
+
+
+@pytest.mark.parametrize("target", ["2000", "0000"])
+def test_a_target_of_two_pairs_is_refused_whatever_its_number(target: str) -> None:
+    pairs = [f"1000:{target}", f"1001:{target}"]
+    configured = sync(pairs=pairs)
+    both = tuple(
+        PairSeen(pair, pair.source_device, pair.target_device, None, sizes_known=True)
+        for pair in configured.pairs
+    )
+    with pytest.raises(Refused, match="also a source or a target of another pair"):
+        refuse_wrong_pairs("billing", configured, SyncSeen("data", "000190101234", NOON, both))

@@ -2,62 +2,125 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from clones import rules
-from clones.rules import Verdict
-from clones.states import ACTIVE, PREPARED, State
-from tests.clones.seeing import seen, sync
+from clones.rules import Decision, Verdict
+from clones.states import ACTIVE, GROUPS, PREPARED, State, SyncSeen
+from tests.clones.cases_in_tables import CASES, cells, spoken
+from tests.clones.seeing import NOON, seen, sync
 
-CASES = [
-    pytest.param(case, id=f"{path.stem}: {case['name']}")
-    for path in sorted((Path(__file__).parent / "cases" / "rules").glob("*.yaml"))
-    for case in yaml.safe_load(path.read_text())
-]
+FOLDER = CASES / "rules"
+ACTIONS = ("create", "resync", "copying", "break", "mend", "start")
+ONE_PAIR = [cell for cell in cells(FOLDER / "one-pair.yaml") if cell[1] != "remedy"]
+TABLES = ONE_PAIR + list(cells(FOLDER / "two-pairs.yaml"))
+WAITS = list(cells(FOLDER / "waits.yaml"))
+IN_TIME = yaml.safe_load((FOLDER / "in-time.yaml").read_text())
 
 
-def decide(case: dict[str, Any]) -> rules.Decision:
-    shown = [
-        seen(
-            *one["states"],
-            times=[datetime.fromisoformat(t) for t in one["times"]] if "times" in one else None,
-            name=name,
-            clock=datetime.fromisoformat(case.get("clock", "2026-11-23T12:00:00")),
-        )
-        for name, one in case["syncs"].items()
-    ]
-    since = datetime.fromisoformat(case["since"]) if "since" in case else None
-    match case["action"]:
+def decide(action: str, shown: SyncSeen, since: datetime | None = None) -> Decision:
+    match action:
         case "create":
-            return rules.decide_create(shown[0])
-        case "resync":
-            return rules.decide_resync(sync(len(shown[0].pairs), **case.get("options", {})), shown[0], since)
-        case "break":
-            return rules.decide_break(shown[0], mend=case.get("mend", False))
+            return rules.decide_create(shown)
+        case "resync" | "copying":
+            options = {"recreate_while_copying": True} if action == "copying" else {}
+            return rules.decide_resync(sync(len(shown.pairs), **options), shown, since)
+        case "break" | "mend":
+            return rules.decide_break(shown, mend=action == "mend")
         case "start":
-            return rules.decide_start(shown)
-        case "wait":
-            return rules.decide_wait(shown[0], case["wanted"])
-    raise AssertionError(f"no such action: {case['action']}")
+            return rules.decide_start([shown])
+    raise AssertionError(f"no such action: {action}")
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_case(case: dict[str, Any]) -> None:
-    decision = decide(case)
-    expect = case["expect"]
-    assert decision.verdict.name.lower() == expect["verdict"], decision
-    assert expect.get("why", "") in decision.why
-    if "pairs" in expect:
-        assert [int(pair.pair.source, 16) - 0x1000 for pair in decision.pairs] == expect["pairs"]
+def numbers(decision: Decision) -> list[int]:
+    return [int(pair.pair.source, 16) - 0x1000 for pair in decision.pairs]
+
+
+def check(decision: Decision, expected: str) -> None:
+    """``verdict``, and the numbers of the pairs that it concerns if they are given."""
+    verdict, *pairs = expected.split()
+    assert decision.verdict.name.lower() == verdict, decision
+    if pairs:
+        assert numbers(decision) == [int(number) for number in pairs]
     if decision.verdict is Verdict.REFUSE:
-        assert decision.remedy, "a refusal must say what to do"
-        assert expect.get("remedy", "") in decision.remedy
+        assert decision.why and decision.remedy, "a refusal must say why, and what to do"
+
+
+@pytest.mark.parametrize(
+    ("states", "action", "expected", "row"),
+    TABLES,
+    ids=[f"{action}: {spoken(s)}" for s, action, *_ in TABLES],
+)
+def test_table(states: list[str], action: str, expected: str, row: dict[str, str]) -> None:
+    decision = decide(action, seen(*states))
+    check(decision, expected)
+    if decision.verdict is Verdict.REFUSE and action not in ("create", "start") and "remedy" in row:
+        assert row["remedy"] in decision.remedy
+    if decision.verdict is Verdict.REFUSE and action == "start":
+        assert "`refresh`" in decision.remedy
+
+
+@pytest.mark.parametrize(
+    ("states", "wanted", "expected", "row"), WAITS, ids=[f"{wanted}: {spoken(s)}" for s, wanted, *_ in WAITS]
+)
+def test_wait(states: list[str], wanted: str, expected: str, row: dict[str, str]) -> None:
+    check(rules.decide_wait(seen(*states), wanted), "nothing" if expected == "over" else expected)
+
+
+@pytest.mark.parametrize("case", IN_TIME, ids=[case["name"] for case in IN_TIME])
+def test_in_time(case: dict[str, Any]) -> None:
+    (action,) = {*ACTIONS, "wait"} & set(case)
+    syncs = case[action] if isinstance(case[action], dict) else {"data": case[action]}
+    at = case["at"] if isinstance(case.get("at"), dict) else {"data": case.get("at")}
+    shown = [
+        replace(
+            seen(
+                *states, times=times(at.get(name)), name=name, clock=time(case.get("clock", "12:00")) or NOON
+            ),
+            precopied=case.get("precopied"),
+        )
+        for name, states in syncs.items()
+    ]
+    if action == "start":
+        decision = rules.decide_start(shown)
+    elif action == "wait":
+        decision = rules.decide_wait(shown[0], case["wanted"])
+    else:
+        decision = decide(action, shown[0], time(case.get("since")))
+    check(decision, case["is"])
+    assert case.get("why", "") in decision.why
+    assert case.get("remedy", "") in decision.remedy
+
+
+def time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(f"{NOON:%Y-%m-%d}T{text}")
+
+
+def times(texts: list[str | None] | None) -> list[datetime | None] | None:
+    return None if texts is None else [time(text) for text in texts]
+
+
+def test_the_tables_have_every_action_in_every_state() -> None:
+    """A state or an action that is added has no case yet, and this fails."""
+    alone = {(action, State.read(s[0])) for s, action, *_ in ONE_PAIR if not s[0].startswith("wrong")}
+    assert alone == set(product(ACTIONS, State))
+    assert {action for s, action, *_ in ONE_PAIR if s == ["wrong source"]} == set(ACTIONS)
+    waits = {(wanted, State.read(s[0])) for s, wanted, *_ in WAITS if len(s) == 1 and s != ["wrong source"]}
+    assert waits >= set(product(GROUPS, State))
+    mixed = {(action, frozenset(s)) for s, action, *_ in TABLES if len(s) == 2}
+    classes = {state for _, pair in mixed for state in pair}
+    assert mixed == {(a, frozenset((x, y))) for a in ACTIONS for x in classes for y in classes if x != y}
+    assert {State.read(state) for state in classes if not state.startswith("wrong")} | {
+        State.CREATED,  # as PreCopy
+        State.COPY_ON_ACCESS,  # as CopyOnWrite
+        State.INVALID,  # as Failed
+    } == set(State)
 
 
 @pytest.mark.parametrize("states", list(product(State, State)), ids=lambda states: "+".join(states))

@@ -1,0 +1,365 @@
+"""Whatever a user types is either refused, or reaches a shell as one word (D10)."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clones import lock
+from clones.actions import ACTIONS, actions_of, phases_run
+from clones.config_file import load, scope_from
+from clones.errors import CloneError, ConfigError
+from clones.lock import Owner
+from clones.resources import drivers
+from clones.scope import Scope
+from clones.states import PairSeen, State, wanted_states
+from clones.steps import Command, Finished, Note, Result, Steps, answer
+from clones.symcli import commands
+from tests.clones.hostile import documents, texts, typed
+
+hostile = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+SCRIPTS = {
+    *(commands.WITH_CLOCK, commands.WITH_PAIR_FILE),
+    *(lock.TAKE, lock.TAKE_OVER, lock.GIVE_BACK, lock.OWNERS, lock.CLEAR),
+}
+PLACES = (
+    "absent",
+    "configured",
+    "occupied",
+    "inactive",
+    "active",
+    "imported",
+    "exported",
+    "unmounted",
+    "mounted",
+)
+PLACES = (*PLACES, "running", "stopped", "elsewhere", "unknown")
+"""Where a driver may say that a resource is (`Probe.at`)."""
+EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
+
+
+def scope_of(document: dict[str, Any]) -> Scope | None:
+    """The service of a document; None when the configuration refuses it, in words."""
+    try:
+        return scope_from(document)
+    except ConfigError as error:
+        assert error.what and error.remedy
+        return None
+
+
+def with_pairs(scope: Scope) -> Iterator[tuple[Command, list[str]]]:
+    """Each command on a sync's pairs, with the texts of the user that must be whole words of it."""
+    service = scope.service
+    for sync in service.syncs:
+        seen = [PairSeen(pair, pair.source_device, pair.target_device, None) for pair in sync.pairs]
+        if sync.symdg is not None:
+            named = [name for pair in sync.pairs for name in (pair.source, pair.target)]
+            yield (
+                commands.list_group(scope.symcli, service.control_host, sync.symdg),
+                [f"{scope.symcli.bin}/symdg", sync.symdg],
+            )
+            whole = [f"{scope.symcli.bin}/symclone", sync.symdg, *named]
+        else:
+            assert sync.symid is not None
+            numbers = [number for pair in sync.pairs for number in (pair.source, pair.target)]
+            yield (
+                commands.list_devices(scope.symcli, service.control_host, sync.symid, numbers),
+                [f"{scope.symcli.bin}/symdev", sync.symid, ",".join(numbers)],
+            )
+            content = "\n".join(f"{pair.source} {pair.target}" for pair in sync.pairs)
+            assert len(content.splitlines()) == len(sync.pairs), "the pair file has one line a pair"
+            whole = [f"{scope.symcli.bin}/symclone", sync.symid, scope.symcli.work_dir, content]
+        for build in (commands.create, commands.recreate, commands.activate, commands.verify_precopied):
+            command = build(scope.symcli, service, sync, seen)
+            if sync.symdg is None:
+                path = command.words[5]
+                assert path.startswith(f"{scope.symcli.work_dir}/{sync.name}-")
+                assert path.count("/") == scope.symcli.work_dir.count("/") + 1
+            yield command, whole
+
+
+def with_resources(scope: Scope) -> Iterator[tuple[Command, list[str]]]:
+    """Each command on the service's resources, from wherever they may be."""
+    for host in scope.service.hosts:
+        for driver, entry in zip(drivers(scope.service, host), scope.service.resources, strict=True):
+            yield driver.probe(), []
+            for at in (*PLACES, driver.stopped):
+                for command in driver.start(at) + driver.stop(at):
+                    program = command.words[0].rsplit("/", 1)[-1]
+                    whole: list[str] = []
+                    if entry.ip is not None:
+                        whole = [
+                            entry.ip.ipdev.partition(":")[0] if host.family == "linux" else entry.ip.ipdev
+                        ]
+                    elif entry.vg is not None and program != "pvscan":
+                        whole = [entry.vg.name]
+                        whole += [str(entry.vg.map_file)] if program in ("vgimport", "vgexport") else []
+                    elif entry.fs is not None:
+                        whole = [entry.fs.mnt if program in ("mount", "umount") else entry.fs.dev]
+                        whole += [entry.fs.mnt_opt] if program == "mount" and entry.fs.mnt_opt else []
+                    yield command, whole
+
+
+def with_lock(scope: Scope, owner: Owner, other: Owner) -> Iterator[tuple[Command, list[str]]]:
+    """Each command on the service's lock: taken over from another run, found empty, given back."""
+    folder = f"{scope.symcli.work_dir}/locks/{scope.name}"
+    taken, held, free = (1, "", "mkdir: File exists"), (0, f"{other}\n", ""), (0, "", "")
+    for steps, answers in (
+        (lock.take(scope, owner, lambda run: True), [taken, held, free]),
+        (lock.take(scope, owner, lambda run: True), [taken, free, free, free]),
+        (lock.give_back(scope, owner), [free]),
+    ):
+        for command in sent(steps, answers):
+            if command.words[2] == lock.TAKE_OVER:
+                yield command, [folder, str(other), str(owner)]
+            elif command.words[2] in (lock.OWNERS, lock.CLEAR):
+                yield command, [folder]
+            else:
+                yield command, [folder, str(owner)]
+
+
+def sent(steps: Steps[Any], answers: list[tuple[int, str, str]]) -> list[Command]:
+    """What a procedure sends when it is answered so."""
+    found, asked = [], answer(steps)
+    while not isinstance(asked, Finished):
+        if isinstance(asked, Note):
+            asked = answer(steps)
+            continue
+        found.append(asked)
+        code, stdout, stderr = answers.pop(0)
+        asked = answer(steps, Result(asked, code, stdout, stderr))
+    assert not answers
+    return found
+
+
+def everything(scope: Scope) -> list[tuple[Command, list[str]]]:
+    me, other = Owner(scope.name, "manual__2", "airflow1"), Owner(scope.name, "manual__1", "airflow1")
+    listed = (commands.list_processes(scope.control_host), [])
+    return [listed, *with_pairs(scope), *with_resources(scope), *with_lock(scope, me, other)]
+
+
+def own_words(scope: Scope) -> set[tuple[str, ...]]:
+    """The commands that a site may write as it likes."""
+    apps = [entry.app for entry in scope.service.resources if entry.app]
+    return {words for app in apps for words in (app.start, app.stop, app.check)}
+
+
+def check(scope: Scope, command: Command, whole: list[str]) -> None:
+    line = command.line()
+    line.encode()
+    assert shlex.split(line) == list(command.words)
+    if command.words in own_words(scope):
+        return
+    for text in whole:
+        assert text in command.words, f"{text!r} is not one word of {line}"
+        behind = command.words[command.words.index(text) - 1]
+        assert not text.startswith("-") or behind == "-o" or "@" in text, "it could be taken for an option"
+    if command.words[:2] == ("/bin/sh", "-c"):
+        assert command.words[2] in SCRIPTS, "a script holds nothing that a user typed"
+    for word in command.words:
+        assert word.isascii() and (word.isprintable() or word in SCRIPTS or word in whole)
+        assert ".." not in word.split("/") and "//" not in word
+
+
+@hostile
+@given(typed())
+def test_every_text_is_refused_or_one_word(document: dict[str, Any]) -> None:
+    scope = scope_of(document)
+    if scope is not None:
+        for command, whole in everything(scope):
+            check(scope, command, whole)
+
+
+@settings(hostile, max_examples=60)
+@given(typed())
+def test_a_real_shell_sees_the_same_words(document: dict[str, Any]) -> None:
+    scope = scope_of(document)
+    if scope is None:
+        return
+    all_words = [command.words for command, _ in everything(scope)]
+    lines = [f"printf '%s\\0' {command.line()}; printf '\\0'" for command, _ in everything(scope)]
+    shown = subprocess.run(["/bin/sh"], input="\n".join(lines).encode(), capture_output=True, check=True)
+    expected = b"".join(b"".join(word.encode() + b"\0" for word in words) + b"\0" for words in all_words)
+    assert shown.stdout == expected and not shown.stderr
+
+
+@hostile
+@given(documents())
+def test_every_shape_with_plain_texts_is_accepted(document: dict[str, Any]) -> None:
+    """The properties above hold of something: only what an application's command may not hold is refused."""
+    for entry in document["resources"]:
+        if "app" in entry:
+            entry["app"]["stop"] = ["/opt/db", "stop"]
+    scope = scope_of(document)
+    assert scope is not None and len(everything(scope)) > 15
+
+
+run_ids = st.one_of(texts, st.from_regex(r"[A-Za-z0-9_.~:+-]+", fullmatch=True))
+
+
+@hostile
+@given(run_ids, run_ids, run_ids)
+def test_a_run_whatever_its_name_locks_below_its_service_only(dag: str, run: str, instance: str) -> None:
+    """Who triggers a run may name it."""
+    scope = scope_from(PLAIN)
+    try:
+        owner = Owner(dag, run, instance)
+    except ConfigError:
+        return
+    assert Owner.read(str(owner)) == owner and Owner.read(f"{owner}\n") == owner
+    assert not set(" \n\0/") & set(str(owner))
+    for command, whole in with_lock(scope, owner, Owner("d", "r", instance)):
+        check(scope, command, whole)
+
+
+PLAIN = {
+    "name": "svc",
+    "control_host": "control",
+    "sync_max_delay": 60,
+    "resources": [],
+    "unattended": True,
+    "syncs": [{"name": "data", "symid": "000190101234", "pairs": ["1234:4321"]}],
+}
+
+
+@hostile
+@given(texts)
+def test_a_form_offers_what_it_offers(text: str) -> None:
+    scope = scope_from(PLAIN)
+    if text not in ACTIONS:
+        with pytest.raises(ConfigError, match="choose one of"):
+            phases_run(text, scope.service)
+    for action in set(ACTIONS) - set(actions_of(scope.service)):
+        with pytest.raises(ConfigError):
+            phases_run(action, scope.service)
+    with pytest.raises(ConfigError):
+        scope.service.sync(text)
+    try:
+        assert wanted_states(text) <= set(State) - {State.UNKNOWN}
+    except ValueError as error:
+        assert "known:" in str(error)
+
+
+def loaded(content: bytes, folder: Path) -> bool:
+    """Whether a file is accepted; else the error is one of ours."""
+    path = folder / f"{abs(hash(content))}.yaml"
+    path.write_bytes(content)
+    try:
+        load(path)
+        return True
+    except CloneError as error:
+        assert isinstance(error, ConfigError) and str(path) in error.what
+        return False
+    finally:
+        path.unlink()
+
+
+TAGS = (
+    "!!int",
+    "!!float",
+    "!!timestamp",
+    "!!binary",
+    "!!set",
+    "!!omap",
+    "!!python/object:os.system",
+    "!x",
+    "!!null",
+)
+PIECES = (
+    "&a",
+    "*a",
+    "<<: ",
+    "? ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ": ",
+    "|",
+    ">",
+    "#",
+    "---",
+    "...",
+    "\t",
+    "\n",
+    "%",
+    "\xff",
+)
+
+
+@hostile
+@given(st.data())
+def test_a_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """One piece of the example is replaced by anything that YAML knows, or by bytes that are no text."""
+    original = EXAMPLE.read_bytes()
+    at = data.draw(st.integers(0, len(original)))
+    until = at + data.draw(st.integers(0, 12))
+    put = data.draw(
+        st.sampled_from((*TAGS, *PIECES)).map(lambda piece: f"{piece} ".encode("latin-1"))
+        | st.binary(max_size=6)
+    )
+    loaded(original[:at] + put + original[until:], tmp_path_factory.getbasetemp())
+
+
+NO_CONFIGURATION = """\
+[a]: b
+{[a, b]: c}
+services: {? [x] : y}
+services: {!!int x: y}
+services: !!timestamp x
+a: !!int x
+a: !!python/object:os.system x
+!!binary x
+a: &a [*a]
+a: &a {<<: *a}
+a: *b
+<<: x
+services: {<<: {svc: ~}}
+services: {'': {}}
+services: {svc: x}
+services: []
+services
+- 1
+?
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*NO_CONFIGURATION.splitlines(), "\x00", "[" * 3000 + "]" * 3000],
+    ids=lambda content: content[:40],
+)
+def test_a_file_that_is_no_configuration(content: str, tmp_path: Path) -> None:
+    assert not loaded(content.encode(), tmp_path)
+    assert not loaded(content.encode("utf-16"), tmp_path)
+
+
+@hostile
+@given(typed())
+def test_a_file_and_a_mapping_are_read_alike(
+    tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]
+) -> None:
+    """What one of the two accepts, the other does: no way in is weaker."""
+    given_here = scope_of(document)
+    name, symcli = document["name"], document["symcli"]
+    service = {key: value for key, value in document.items() if key not in ("name", "symcli")}
+    try:
+        content = yaml.safe_dump({"symcli": symcli, "services": {name: service}}).encode()
+    except UnicodeEncodeError:
+        return  # half of a character cannot be written into a file
+    assert loaded(content, tmp_path_factory.getbasetemp()) == (given_here is not None)
