@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from clones.config import App, Config, Fs, Host, Ip, ResourceEntry, Service, Symcli, Sync, Vg
-from clones.config_checks import check_pairs_across, check_resources
+from clones.config import App, Config, Fs, Host, Ip, Production, ResourceEntry, Service, Symcli, Sync, Vg
+from clones.config_checks import check_names, check_pairs_across, check_resources
 from clones.errors import ConfigError
 from clones.scope import Scope
 
@@ -22,6 +22,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,
+    "production": Production,
     "ip": Ip,
     "vg": Vg,
     "fs": Fs,
@@ -86,7 +87,7 @@ def _load(path: str, stat: tuple[float, int], only: str | None) -> Config:
     except ValidationError as error:
         raise ConfigError(_report(path, root, error), "mend these lines; nothing was run") from None
     if only is None:
-        problems = check_resources(config) or check_pairs_across(config)
+        problems = check_names(config) or check_resources(config) or check_pairs_across(config)
         if problems:
             raise ConfigError(
                 "\n".join(f"{path}:{_line(root, loc)}: {message}" for loc, message in problems),
