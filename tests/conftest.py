@@ -133,11 +133,21 @@ class TaskInstance:
         return self.run_states[run_id]
 
 
+class StateStore(dict[str, Any]):
+    """A task's state store, which outlives its tries."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        json.dumps(value)
+        self[key] = value
+
+
 @pytest.fixture
 def context() -> dict[str, Any]:
-    """What Airflow hands to a task of run `manual__1`."""
-    run = SimpleNamespace(dag_id="aastmphpux", run_id="manual__1", run_type="manual")
-    return {"ti": TaskInstance(), "dag_run": run, "params": {}}
+    """What Airflow hands to a task of run `manual__1`, which user `asker` triggered."""
+    run = SimpleNamespace(
+        dag_id="aastmphpux", run_id="manual__1", run_type="manual", triggering_user_name="asker"
+    )
+    return {"ti": TaskInstance(), "dag_run": run, "params": {}, "task_state_store": StateStore()}
 
 
 class Log:

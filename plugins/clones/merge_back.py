@@ -224,8 +224,8 @@ def _refuse_sources_twice(scope: Scope, seen: Sequence[SyncSeen]) -> None:
             if key in written or key in targets:
                 other = written.get(key, "another pair, as its target")
                 raise Refused(
-                    f"Service {scope.name}: device {device_text(pair.source)} would be written by {here}, and "
-                    f"is also in {other}. Nothing was changed.",
+                    f"Service {scope.name}: device {device_text(pair.source)} would be written by {here} and "
+                    f"is in {other} too. Nothing was changed.",
                     "a source can be merged back on to from one copy only: mend the pairs in services.yaml",
                 )
             written[key] = here
