@@ -93,7 +93,7 @@ def _doc(name: str, service: Service) -> str:
 
 # In a task's own process only its service is read and built; the DAG processor reads and checks them all.
 _dag = get_parsing_context().dag_id
-if _dag is None or _dag.endswith(SUFFIX):
+if not _dag or _dag.endswith(SUFFIX):
     _only = _dag.removesuffix(SUFFIX) if _dag else None
     for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
         if _service.production:

@@ -26,6 +26,8 @@ from tests.conftest import SYMID, StateStore, TaskInstance, connect, sent, take_
 from tests.production import HOST, PRODUCTION, services, with_production
 
 SERVICE = "aastmphpux"
+ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
+"""For what does not depend on how an array does it."""
 PAIRS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
 
 
@@ -159,6 +161,7 @@ def test_a_whole_merge_back(merge_back: MergeBack) -> None:
     )
 
 
+@ONE_ARRAY
 def test_the_approver_reads_what_is_overwritten_and_the_proof(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     plan = merge_back.plan()
@@ -175,6 +178,7 @@ def test_the_approver_reads_what_is_overwritten_and_the_proof(merge_back: MergeB
         assert text in body, body
 
 
+@ONE_ARRAY
 def test_tracks_are_shown_only_where_they_are_counted(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.lab.set_switch(SYMID, "modified_tracks_counted", False)
@@ -183,6 +187,7 @@ def test_tracks_are_shown_only_where_they_are_counted(merge_back: MergeBack) -> 
     assert "differing tracks: 131072" in "\n".join(merge_back.plan()["text"])
 
 
+@ONE_ARRAY
 def test_the_lock_is_free_while_a_person_is_asked(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.plan()
@@ -197,12 +202,14 @@ def test_the_same_look_has_the_same_digest(merge_back: MergeBack) -> None:
     assert merge_back.plan()["digest"] == first
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("production_is_up", [True])
 def test_production_that_is_up_is_not_overwritten(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.refused(merge_back.plan, f"Production of service {SERVICE} is not down", "fs /prodcvi")
 
 
+@ONE_ARRAY
 def test_a_service_that_is_up_is_not_merged_back(merge_back: MergeBack) -> None:
     merge_back.refused(merge_back.plan, f"Service {SERVICE} is not down", "fs /aaststcvi")
 
@@ -228,6 +235,7 @@ def test_a_service_that_came_up_after_the_approval(merge_back: MergeBack) -> Non
     merge_back.refused(merge_back.restore, f"Service {SERVICE} is not down")
 
 
+@ONE_ARRAY
 def test_production_that_does_not_answer_is_not_down(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.approve()
@@ -235,6 +243,7 @@ def test_production_that_does_not_answer_is_not_down(merge_back: MergeBack) -> N
     merge_back.refused(merge_back.restore, "could not be told", kind=Unknown)
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("sync", PAIRS)
 def test_a_changed_state_asks_again(merge_back: MergeBack, sync: str) -> None:
     take_down(merge_back.lab)
@@ -245,6 +254,7 @@ def test_a_changed_state_asks_again(merge_back: MergeBack, sync: str) -> None:
     )
 
 
+@ONE_ARRAY
 def test_a_changed_configuration_asks_again(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.approve()
@@ -253,6 +263,7 @@ def test_a_changed_configuration_asks_again(merge_back: MergeBack) -> None:
     merge_back.refused(merge_back.restore, "not what boss approved any more", "production.resources")
 
 
+@ONE_ARRAY
 def test_without_an_approval_nothing_is_restored(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.refused(merge_back.restore, "This run has no plan")
@@ -260,6 +271,7 @@ def test_without_an_approval_nothing_is_restored(merge_back: MergeBack) -> None:
     merge_back.refused(merge_back.restore, "there is no approval of this run's plan")
 
 
+@ONE_ARRAY
 def test_an_approval_of_an_older_plan_is_none(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.plan()
@@ -270,6 +282,7 @@ def test_an_approval_of_an_older_plan_is_none(merge_back: MergeBack) -> None:
     merge_back.refused(merge_back.restore, "there is no approval of this run's plan")
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize(
     ("user", "choice", "says"),
     [
@@ -291,6 +304,7 @@ def test_an_answer_that_is_no_approval(merge_back: MergeBack, user: Any, choice:
     merge_back.refused(merge_back.restore, "there is no approval")
 
 
+@ONE_ARRAY
 def test_no_answer_in_time(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.plan()
@@ -300,6 +314,7 @@ def test_no_answer_in_time(merge_back: MergeBack) -> None:
         operator.execute_complete(merge_back.context(), event, **merge_back.ask())
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize(
     "changes", [{"triggering_user_name": None}, {"run_type": "scheduled"}, {"run_type": "backfill"}]
 )
@@ -309,6 +324,7 @@ def test_who_asks_must_be_known(merge_back: MergeBack, changes: dict[str, Any]) 
     merge_back.refused(merge_back.plan, "Who triggered this run is not known")
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("reason", ["", " ", "None"])
 def test_a_reason_is_required(merge_back: MergeBack, reason: str) -> None:
     merge_back.refused(lambda: merge_back.plan(reason), "without a reason", kind=ConfigError)
@@ -395,6 +411,7 @@ def test_the_flag_stays_until_every_pair_is_restored(merge_back: MergeBack) -> N
     assert len(sent(merge_back.lab, "terminate")) == 1
 
 
+@ONE_ARRAY
 def test_the_next_sync_waits_for_the_one_before(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.approve()
