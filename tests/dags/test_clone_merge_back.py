@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_its_shape(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "finish",
     ]
     assert [task.task_id for task in dag.topological_sort()] == order
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         assert dag.get_task(after).upstream_task_ids == {before}
         assert dag.get_task(after).trigger_rule == ("all_done" if after == "finish" else "all_success")
 

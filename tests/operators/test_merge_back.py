@@ -72,7 +72,12 @@ class MergeBack:
     def answer(self, kept: dict[str, Any], user: Any = "boss", choice: str = "Approve") -> None:
         who = {"id": user, "name": user} if isinstance(user, str) else user
         now = datetime.now(UTC)
-        event = {"chosen_options": [choice], "params_input": {}, "responded_at": now, "responded_by_user": who}
+        event = {
+            "chosen_options": [choice],
+            "params_input": {},
+            "responded_at": now,
+            "responded_by_user": who,
+        }
         operator = SecondPersonApprovalOperator(task_id="approve", subject="?")
         operator.execute_complete(self.context(), event, **kept)
         self.lab.note("approval", service=SERVICE)
@@ -220,7 +225,10 @@ def test_production_that_came_up_after_the_approval(merge_back: MergeBack) -> No
     with SymcliHook() as hosts:
         from clones.steps import Command
 
-        for words in (("vgchange", "-a", "y", "vgCVI"), ("mount", "-F", "vxfs", "/dev/vgCVI/lv_CVI", "/prodcvi")):
+        for words in (
+            ("vgchange", "-a", "y", "vgCVI"),
+            ("mount", "-F", "vxfs", "/dev/vgCVI/lv_CVI", "/prodcvi"),
+        ):
             assert hosts.execute(Command(HOST, words)).exit_code == 0
     merge_back.refused(merge_back.restore, f"Production of service {SERVICE} is not down")
     assert not merge_back.stores["MergeBackRestoreOperator.data"]
