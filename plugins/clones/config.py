@@ -312,7 +312,9 @@ class Service(Model):
         "none.",
     )
     approval_timeout: Seconds = Field(
-        86400, description="Seconds that a merge-back waits for the second person's approval."
+        86400,
+        description="Seconds that a merge-back waits for the second person's approval, and that an approval "
+        "is good for.",
     )
     restart_if_unchanged: bool = Field(
         True, description="After a failure before any copy was changed, start the service on the old copies."

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from clones.config import Sync
@@ -35,6 +36,10 @@ _LOOK_FIRST = (
     "leave production down. Clear this task: it looks first, and goes on if the restore is under way; "
     "else it says how to ask again"
 )
+
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By so much the clocks of Airflow's machines may differ."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
         lines.append("")
     _refuse_sources_twice(scope, seen)
+    yield from nothing_still_runs(scope, scope.service.syncs, "merge-back")
     rows = yield from prove_production_down(scope)
     lines += ["Production is down:", *(f"  {row.line()}" for row in rows), ""]
     rows = yield from prove_down(scope)
@@ -105,6 +111,7 @@ def restore(
     *,
     sent: Approval | None,
     spend: Callable[[], None],
+    now: datetime,
 ) -> Steps[SyncSeen]:
     """Overwrite the sources of a sync with what its targets hold, if that is still what was approved.
 
@@ -112,6 +119,7 @@ def restore(
     :param approval: the approval of it.
     :param sent: the approval that this run has sent a restore of this sync under before, if any.
     :param spend: keeps `approval` as such, durably; called right before the command is sent.
+    :param now: with a zone; an approval is too old to begin with after `approval_timeout`.
     :raises Refused: it is not what was approved, or must not be done. Nothing was sent, unless it says so.
     :raises Unknown, NotDone: after the command was sent.
     """
@@ -120,26 +128,34 @@ def restore(
         raise Refused(
             f"{subject}: there is no approval of this run's plan. Nothing was sent to the array.", ASK_AGAIN
         )
-    syncs = scope.service.syncs
+    syncs, planned = scope.service.syncs, kept["bound"]["syncs"]
     at = next(number for number, other in enumerate(syncs) if other.name == sync.name)
-    now = []
+    seen = []
     for other in syncs:
-        now.append((yield from _look(scope, other)))
-    decision = decide_merge_back(now[at], sent=sent == approval)
+        seen.append((yield from _look(scope, other)))
+    decision = decide_merge_back(seen[at], sent=sent == approval)
     yield from note(f"Decided for restore of {sync.name}: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
+        # Retrying on a locked array, a restore could come through when production is up again: say so first.
+        yield from nothing_still_runs(scope, syncs, "restore")
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
-        return now[at]
-    planned = kept["bound"]["syncs"]
-    for before, shown in zip(planned[:at], now[:at], strict=True):
+        return seen[at]
+    age = now - datetime.fromisoformat(approval.at)
+    if at == 0 and not -CLOCKS_DIFFER <= age <= timedelta(seconds=scope.service.approval_timeout):
+        raise Refused(
+            f"{subject}: what {approval.by} approved at {approval.at} is not good any more after "
+            "`approval_timeout`. Nothing was sent to the array.",
+            ASK_AGAIN,
+        )
+    for before, shown in zip(planned[:at], seen[:at], strict=False):
         if not shown.all_in(AFTERWARDS) or _any_unmoved(before, shown):
             raise Refused(
                 f"{subject}: sync {shown.name} comes before it and is not merged back by this run. "
                 "Nothing was sent to the array.",
                 f"clear the failed task of {shown.name} first, or {ASK_AGAIN}",
             )
-    bound = _bound(scope, [*planned[:at], *(_essence(shown) for shown in now[at:])])
+    bound = _bound(scope, [*planned[:at], *(_essence(shown) for shown in seen[at:])])
     if digest(bound) != approval.digest or decision.verdict is not Verdict.ACT:
         raise Refused(
             f"{subject}: it is not what {approval.by} approved any more. Nothing was sent to the array.\n  "
@@ -149,7 +165,7 @@ def restore(
     yield from nothing_still_runs(scope, syncs, "restore")
     yield from prove_down(scope)
     yield from prove_production_down(scope)
-    command = commands.restore(scope.symcli, scope.service, sync, now[at].pairs)
+    command = commands.restore(scope.symcli, scope.service, sync, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
     spend()
     return (
@@ -184,7 +200,7 @@ def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, objec
     :raises Refused: one was not.
     """
     shown = []
-    for sync, before in zip(scope.service.syncs, kept["bound"]["syncs"], strict=True):
+    for sync, before in zip(scope.service.syncs, kept["bound"]["syncs"], strict=False):
         seen = yield from _look(scope, sync)
         if not seen.all_in(AFTERWARDS) or _any_unmoved(before, seen):
             raise Refused(
@@ -334,10 +350,11 @@ def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:
-    """Whether a pair's last action is still the one that the plan saw."""
+    """Whether a pair's last action is still the one that the plan saw, or it is not a pair of the plan."""
+    planned = {(pair["source"], pair["target"]): pair["last_action"] for pair in before["pairs"]}
     return any(
-        old["last_action"] == new["last_action"]
-        for old, new in zip(before["pairs"], _essence(seen)["pairs"], strict=True)
+        planned.get((pair["source"], pair["target"]), pair["last_action"]) == pair["last_action"]
+        for pair in _essence(seen)["pairs"]
     )
 
 

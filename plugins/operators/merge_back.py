@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
@@ -113,6 +114,7 @@ class MergeBackRestoreOperator(_MergeBackOperator):
             approval,
             sent=Approval.read(store.get(SENT)),
             spend=spend,
+            now=datetime.now(UTC),
         )
         return to_plain(hosts.run(steps))
 

@@ -110,7 +110,13 @@ def test_no_command_forces_and_queries_do_not_repeat() -> None:
     for name, service in CONFIG.services.items():
         for sync in service.syncs:
             seen = pairs(name, sync.name)[2]
-            for build in (commands.create, commands.recreate, commands.activate):
+            for build in (
+                commands.create,
+                commands.recreate,
+                commands.activate,
+                commands.restore,
+                commands.end_restored,
+            ):
                 command = build(CONFIG.symcli, service, sync, seen)
                 assert not {"-force", "-symforce"} & set(command.words)
                 assert "-noprompt" in command.words and command.changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput, TaskDeferred
 
-from clones.errors import CloneError, ConfigError, Refused, Unknown
+from clones.errors import CloneError, ConfigError, Locked, Refused, Unknown
 from clones.run_result import judge
+from clones.steps import Command
 from hooks.symcli import SymcliHook
 from operators.approval import SecondPersonApprovalOperator
 from operators.merge_back import (
@@ -69,9 +70,11 @@ class MergeBack:
             SecondPersonApprovalOperator(task_id="approve", subject="?").execute(self.context())
         return dict(waits.value.kwargs or {})
 
-    def answer(self, kept: dict[str, Any], user: Any = "boss", choice: str = "Approve") -> None:
+    def answer(
+        self, kept: dict[str, Any], user: Any = "boss", choice: str = "Approve", age: timedelta = timedelta()
+    ) -> None:
         who = {"id": user, "name": user} if isinstance(user, str) else user
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) - age
         event = {
             "chosen_options": [choice],
             "params_input": {},
@@ -161,9 +164,10 @@ def test_a_whole_merge_back(merge_back: MergeBack) -> None:
         "-g DGCVI -noprompt restore -i 20 -c 30 DEV001 sym ld CLONE001",
         "-g DGCVIARCH -noprompt restore -i 20 -c 30 DEV001 sym ld CLONE001",
     ]
-    assert [entry["command"].split("symclone ")[1] for entry in sent(merge_back.lab, "terminate")][0] == (
-        "-g DGCVI -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001"
-    )
+    assert [entry["command"].split("symclone ")[1] for entry in sent(merge_back.lab, "terminate")] == [
+        "-g DGCVI -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001",
+        "-g DGCVIARCH -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001",
+    ]
 
 
 @ONE_ARRAY
@@ -222,14 +226,10 @@ def test_a_service_that_is_up_is_not_merged_back(merge_back: MergeBack) -> None:
 def test_production_that_came_up_after_the_approval(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.approve()
+    activate = Command(HOST, ("vgchange", "-a", "y", "vgCVI"))
+    mount = Command(HOST, ("mount", "-F", "vxfs", "/dev/vgCVI/lv_CVI", "/prodcvi"))
     with SymcliHook() as hosts:
-        from clones.steps import Command
-
-        for words in (
-            ("vgchange", "-a", "y", "vgCVI"),
-            ("mount", "-F", "vxfs", "/dev/vgCVI/lv_CVI", "/prodcvi"),
-        ):
-            assert hosts.execute(Command(HOST, words)).exit_code == 0
+        assert [hosts.execute(command).exit_code for command in (activate, mount)] == [0, 0]
     merge_back.refused(merge_back.restore, f"Production of service {SERVICE} is not down")
     assert not merge_back.stores["MergeBackRestoreOperator.data"]
 
@@ -310,6 +310,31 @@ def test_an_answer_that_is_no_approval(merge_back: MergeBack, user: Any, choice:
     with pytest.raises(AirflowFailException, match=says):
         merge_back.answer(kept, user, choice)
     merge_back.refused(merge_back.restore, "there is no approval")
+
+
+@ONE_ARRAY
+def test_an_approval_does_not_last_for_ever(merge_back: MergeBack) -> None:
+    take_down(merge_back.lab)
+    merge_back.plan()
+    merge_back.answer(merge_back.ask(), age=timedelta(hours=25))
+    merge_back.refused(merge_back.restore, "is not good any more after `approval_timeout`")
+
+
+@ONE_ARRAY
+def test_a_restore_that_still_retries_is_named(
+    merge_back: MergeBack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off while the array was locked, it can come through later, under production."""
+    take_down(merge_back.lab)
+    merge_back.approve()
+    kill_before(monkeypatch, "restore")
+    with pytest.raises(KeyboardInterrupt):
+        merge_back.restore()
+    line = "  symcli  4242     1  0 06:58 ?  0:00 /usr/symcli/bin/symclone -g DGCVI -noprompt restore -i 20"
+    listed = f"     UID   PID  PPID  C STIME TTY  TIME CMD\n{line}\n"
+    merge_back.lab.fault(host="symcli_demo", match="ps -ef", kind="exit", exit=0, stdout=listed)
+    merge_back.refused(merge_back.restore, "there still runs", "restore -i 20", kind=Locked)
+    merge_back.refused(merge_back.plan, "there still runs", "restore -i 20", kind=Locked)
 
 
 @ONE_ARRAY
