@@ -43,11 +43,12 @@ def with_production(config: dict[str, Any], *, up: bool = False) -> dict[str, An
 
 
 def services(path: Path, **more: Any) -> Path:
-    """The example's services, of which aastmphpux says how its production is proven down.
+    """The example's services, of which two say how production is proven down; they share it.
 
-    :param more: further keys of that service.
+    :param more: further keys of service aastmphpux.
     """
     loaded = yaml.safe_load(SERVICES.read_text())
-    loaded["services"]["aastmphpux"] |= {"production": PRODUCTION, **more}
+    loaded["services"]["aastmphpux"] |= {"production": deepcopy(PRODUCTION), **more}
+    loaded["services"]["lnxpp"] |= {"production": deepcopy(PRODUCTION)}
     path.write_text(yaml.safe_dump(loaded, sort_keys=False))
     return path

@@ -30,11 +30,16 @@ def dags(monkeypatch: pytest.MonkeyPatch, config: Path, only: str = "") -> dict[
 def test_only_services_that_can_prove_production_down(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert list(dags(monkeypatch, services(tmp_path / "services.yaml"))) == ["aastmphpux_merge_back"]
+    assert list(dags(monkeypatch, services(tmp_path / "services.yaml"))) == [
+        "aastmphpux_merge_back",
+        "lnxpp_merge_back",
+    ]
     assert dags(monkeypatch, SERVICES) == {}
 
 
-@pytest.mark.parametrize(("only", "count"), [("aastmphpux_merge_back", 1), ("aastmphpux", 0), ("lnxpp", 0)])
+@pytest.mark.parametrize(
+    ("only", "count"), [("aastmphpux_merge_back", 1), ("aastmphpux", 0), ("lnxpp", 0), ("clone_status", 0)]
+)
 def test_only_the_running_dag_is_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, only: str, count: int
 ) -> None:

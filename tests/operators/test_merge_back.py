@@ -35,8 +35,10 @@ PAIRS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
 class MergeBack:
     """One run of the merge-back DAG, task by task, by the user `asker`."""
 
-    def __init__(self, lab: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.lab, self.config = lab, str(config)
+    def __init__(
+        self, lab: Any, config: Path, monkeypatch: pytest.MonkeyPatch, service: str = SERVICE
+    ) -> None:
+        self.lab, self.config, self.service = lab, str(config), service
         self.ti = TaskInstance()
         self.ti.id = "42"  # type: ignore[attr-defined]
         self.run = SimpleNamespace(
@@ -57,7 +59,7 @@ class MergeBack:
         return {"ti": self.ti, "task_instance": self.ti, "dag_run": self.run, "task_state_store": store}
 
     def step(self, kind: Any, sync: str = "", **words: Any) -> Any:
-        words = {"service": SERVICE, "config": self.config, **({"sync": sync} if sync else {}), **words}
+        words = {"service": self.service, "config": self.config, **({"sync": sync} if sync else {}), **words}
         return kind(task_id="task", **words).execute(self.context(f"{kind.__name__}.{sync}"))
 
     def plan(self, reason: str = "the month's end must be run again") -> Any:
@@ -83,7 +85,7 @@ class MergeBack:
         }
         operator = SecondPersonApprovalOperator(task_id="approve", subject="?")
         operator.execute_complete(self.context(), event, **kept)
-        self.lab.note("approval", service=SERVICE)
+        self.lab.note("approval", service=self.service)
 
     def approve(self) -> None:
         self.plan()
@@ -168,6 +170,22 @@ def test_a_whole_merge_back(merge_back: MergeBack) -> None:
         "-g DGCVI -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001",
         "-g DGCVIARCH -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001",
     ]
+
+
+@ONE_ARRAY
+def test_pairs_by_device_number(lab: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from operators.service import ServiceStopOperator
+
+    run = MergeBack(lab, config, monkeypatch, "lnxpp")
+    ServiceStopOperator(task_id="stop", service="lnxpp").execute({})  # type: ignore[arg-type]
+    run.approve()
+    for sync in PAIRS:
+        run.restore(sync)
+        run.wait(sync)
+        run.end(sync)
+    assert len(run.confirm()) == 2
+    words = [command.split()[4:] for command in run.restores()]
+    assert words == [["-noprompt", "restore", "-i", "20", "-c", "30"]] * 2
 
 
 @ONE_ARRAY
