@@ -515,3 +515,55 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
         return result
 
     monkeypatch.setattr(SymcliHook, "execute", killed)
+
+
+def test_killed_between_any_two_commands_of_a_restore(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on, or is refused; asked again it reaches the end. One approval never restores twice."""
+    from lab import Lab
+    from lab.config import load
+
+    site = with_production(load().model_dump())
+    ends = []
+    for lives in range(100):
+        with Lab(site, directory=tmp_path / f"{lives}", clock="manual", services=config) as lab:
+            connect(monkeypatch, lab.connections)
+            take_down(lab)
+            run = MergeBack(lab, config, monkeypatch)
+            run.approve()
+            with monkeypatch.context() as patched:
+                killed = dies_after(patched, lives, run.restore)
+            try:
+                run.restore()
+                ends.append("went on")
+            except Refused as refused:
+                assert "a restore was sent under this approval already" in str(refused)
+                ends.append("asked again")
+                run.approve()
+                run.restore()
+            run.wait()
+            run.end()
+            assert len(run.restores()) == 1
+        if not killed:
+            break
+    assert not killed and len(ends) > 12
+    assert ends.count("asked again") == 1, "only right before the command is it not known"
+
+
+def dies_after(monkeypatch: pytest.MonkeyPatch, lives: int, step: Any) -> bool:
+    """Whether the step wanted to send more commands than that, and so was killed."""
+    execute, left = SymcliHook.execute, [lives]
+
+    def mortal(self: SymcliHook, command: Any) -> Any:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return execute(self, command)
+
+    monkeypatch.setattr(SymcliHook, "execute", mortal)
+    try:
+        step()
+    except KeyboardInterrupt:
+        return True
+    return False
