@@ -142,11 +142,12 @@ def context() -> dict[str, Any]:
 
 
 def new_context() -> dict[str, Any]:
-    """What Airflow hands to a task of run `manual__1`."""
+    """What Airflow hands to a task of run `manual__1`, which user `asker` triggered."""
     run = SimpleNamespace(
         dag_id="aastmphpux",
         run_id="manual__1",
         run_type="manual",
+        triggering_user_name="asker",
         data_interval_end=None,
         run_after=datetime.now(UTC),
         clear_number=0,
@@ -161,17 +162,11 @@ def new_context() -> dict[str, Any]:
     }
 
 
-class Store:
-    """Airflow's state store of one task or asset. An asset is found by its name, as there."""
+class Store(dict[str, Any]):
+    """Airflow's state store of one task or asset, which outlives the task's tries."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return json.loads(self.values[key]) if key in self.values else default
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = json.dumps(value)
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self[key] = json.loads(json.dumps(value))
 
 
 class Log:

@@ -30,42 +30,45 @@ class Site:
     airflow: LocalAirflow
     rest: AirflowRest
     lab: Lab
+    dag: str = SERVICE
 
     def trigger(self, action: str = "refresh") -> str:
-        run_id = self.rest.trigger(SERVICE, {"action": action, "reason": "end-to-end test"})
+        run_id = self.rest.trigger(self.dag, {"action": action, "reason": "end-to-end test"})
         self.lab.note("run begins", service=SERVICE, run=run_id, action=action)
         return run_id
 
     def clear_failed(self, run_id: str) -> None:
         """What the UI's Clear, Only failed tasks, does."""
-        action = self.rest.dag_run(SERVICE, run_id)["conf"]["action"]
+        action = self.rest.dag_run(self.dag, run_id)["conf"].get("action", self.dag)
         self.lab.note("run begins", service=SERVICE, run=run_id, action=action, again=run_id)
-        self.rest.clear(SERVICE, run_id=run_id, only_failed=True)
+        self.rest.clear(self.dag, run_id=run_id, only_failed=True)
 
     def wait(self, run_id: str, seconds: float = 120) -> str:
         """The run's final state. What it says of its end goes into the journal, to be judged."""
         until(
-            lambda: self.rest.dag_run(SERVICE, run_id)["state"] in ("success", "failed"),
+            lambda: self.rest.dag_run(self.dag, run_id)["state"] in ("success", "failed"),
             seconds,
             self.shown(run_id),
         )
-        path = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/finish/xcomEntries/result"
+        path = f"/dags/{self.dag}/dagRuns/{run_id}/taskInstances/finish/xcomEntries/result"
         ended = self.rest.request("GET", path)["value"]
         ended = json.loads(ended) if isinstance(ended, str) else ended
         self.lab.note("run ends", service=SERVICE, run=run_id, result=ended["result"], step=ended["at"])
-        return str(self.rest.dag_run(SERVICE, run_id)["state"])
+        return str(self.rest.dag_run(self.dag, run_id)["state"])
 
     def states(self, run_id: str) -> dict[str, str]:
-        return {str(ti["task_id"]): str(ti["state"]) for ti in self.rest.task_instances(SERVICE, run_id)}
+        return {str(ti["task_id"]): str(ti["state"]) for ti in self.rest.task_instances(self.dag, run_id)}
 
     def tries(self, run_id: str) -> dict[str, int]:
-        return {str(ti["task_id"]): int(ti["try_number"]) for ti in self.rest.task_instances(SERVICE, run_id)}
+        return {
+            str(ti["task_id"]): int(ti["try_number"]) for ti in self.rest.task_instances(self.dag, run_id)
+        }
 
     def shown(self, run_id: str) -> Callable[[], str]:
         return lambda: f"{self.states(run_id)}"
 
     def log(self, run_id: str, task: str, try_number: int = 1) -> str:
-        return self.rest.task_log(SERVICE, run_id, task, try_number)
+        return self.rest.task_log(self.dag, run_id, task, try_number)
 
     def controls(self, since: int) -> list[str]:
         """The control commands sent since, as `recreate DGCVI`."""
@@ -99,15 +102,23 @@ def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str]
 
 
 @contextmanager
-def running_site(home: Path, *, sshd: bool = False, **options: Any) -> Iterator[Site]:
+def running_site(
+    home: Path,
+    *,
+    sshd: bool = False,
+    arrays: dict[str, Any] | None = None,
+    services: Path = SERVICES,
+    **options: Any,
+) -> Iterator[Site]:
     """Start the lab and Airflow, and unpause the service's DAG.
 
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
+    :param arrays: the lab's configuration; none: the demo's.
     :param options: of :class:`LocalAirflow`.
     """
     config = home / "services.yaml"
-    config.write_text(SERVICES.read_text().replace("retry_delay: 10", "retry_delay: 1"))
-    with Lab(directory=home / "lab", speed=15, sshd=sshd, services=SERVICES) as lab:
+    config.write_text(services.read_text().replace("retry_delay: 10", "retry_delay: 1"))
+    with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab:
         airflow = LocalAirflow(
             home / "airflow",
             dags=ROOT / "dags",

@@ -250,6 +250,17 @@ class Host(Model):
     family: Literal["hpux", "linux"] = Field(description="Decides the commands that are sent.")
 
 
+class Production(Model):
+    """What uses the source disks. A merge-back overwrites these: all of it must say that it is down."""
+
+    hosts: tuple[Host, ...] = Field(
+        min_length=1, description="Every host that may use the source disks; nothing is stopped there."
+    )
+    resources: tuple[ResourceEntry, ...] = Field(
+        min_length=1, description="What runs on the source disks; only probed, never started or stopped."
+    )
+
+
 def _no_schedule(value: Any) -> Any:
     return None if value in ("", "none") else value
 
@@ -295,6 +306,16 @@ class Service(Model):
         "whoever runs this service answers for it.",
     )
     syncs: tuple[Sync, ...] = Field(min_length=1, description="In the order in which they are made.")
+    production: Production | None = Field(
+        None,
+        description="How production is proven down. With it the service gets a merge-back DAG; without it, "
+        "none.",
+    )
+    approval_timeout: Seconds = Field(
+        86400,
+        description="Seconds that a merge-back waits for the second person's approval, and that an approval "
+        "is good for.",
+    )
     restart_if_unchanged: bool = Field(
         True, description="After a failure before any copy was changed, start the service on the old copies."
     )
@@ -323,6 +344,19 @@ class Service(Model):
             raise ValueError("`unattended: true` goes only with `resources: []`; remove one of the two")
         if self.resources and not self.hosts:
             raise ValueError("`resources` need `hosts`: add the host on which they run")
+        if self.production and self.unattended:
+            raise ValueError(
+                "`production` asks for a merge-back, before which the service must be proven down: list its "
+                "`resources` instead of `unattended: true`"
+            )
+        if self.production:
+            own = {host.connection for host in self.hosts}
+            shared = [h.connection for h in self.production.hosts if h.connection in own]
+            if shared and any(entry in self.resources for entry in self.production.resources):
+                raise ValueError(
+                    f"`production` lists a resource of the service itself on {shared[0]}, which proves "
+                    "nothing about production; list what runs on the source disks"
+                )
         names = Counter(sync.name for sync in self.syncs)
         twice = [name for name, count in names.items() if count > 1]
         if twice:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from clones.config import Config, Service, Sync
+from clones.config import Config, Production, Service, Sync
 from clones.errors import ConfigError
 from clones.resources import drivers
 
@@ -47,15 +48,36 @@ def _pairs(config: Config) -> Iterator[tuple[_End, _End]]:
                 )
 
 
+RESERVED = re.compile(r"clone_.*|.*_(merge_back|provision|retire)")
+"""Names of DAGs that are not a service's refresh."""
+
+
+def check_names(config: Config) -> list[Problem]:
+    """Names that another DAG of the project has or may get."""
+    return [
+        (
+            ("services", name),
+            f"service {name}: names that begin with `clone_` or end with `_merge_back`, `_provision` or "
+            "`_retire` are kept for other DAGs: give it another name",
+        )
+        for name in config.services
+        if RESERVED.fullmatch(name)
+    ]
+
+
 def check_resources(config: Config) -> list[Problem]:
     """Resources that their hosts' family cannot handle, whatever their commands would be."""
     problems: list[Problem] = []
     for name, service in config.services.items():
-        for host in service.hosts:
-            try:
-                drivers(service, host)
-            except ConfigError as error:
-                problems.append((("services", name), f"service {name}: {error.what} {error.remedy}"))
+        users: list[tuple[tuple[str, ...], Service | Production]] = [(("services", name), service)]
+        if service.production:
+            users.append((("services", name, "production"), service.production))
+        for at, user in users:
+            for host in user.hosts:
+                try:
+                    drivers(user, host)
+                except ConfigError as error:
+                    problems.append((at, f"service {' '.join(at[1:])}: {error.what} {error.remedy}"))
     return problems
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from clones.config import App, Config, Fs, Host, Ip, ResourceEntry, Service, Symcli, Sync, Vg
-from clones.config_checks import check_pairs_across, check_resources
+from clones.config import App, Config, Fs, Host, Ip, Production, ResourceEntry, Service, Symcli, Sync, Vg
+from clones.config_checks import check_names, check_pairs_across, check_resources
 from clones.errors import ConfigError
 from clones.scope import Scope
 
@@ -22,6 +22,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,
+    "production": Production,
     "ip": Ip,
     "vg": Vg,
     "fs": Fs,
@@ -95,7 +96,7 @@ def _validate(data: Any, path: str, root: yaml.Node | None, remedy: str) -> Conf
 
 def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> None:
     """What must hold beyond each value by itself."""
-    problems = check_resources(config) or check_pairs_across(config)
+    problems = check_names(config) or check_resources(config) or check_pairs_across(config)
     if problems:
         lines = (f"{_where(path, root, location)}: {message}" for location, message in problems)
         raise ConfigError("\n".join(lines), remedy)

@@ -54,7 +54,8 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
             pair, source, target, None, f"the target holds {have} MB, less than the source's {need} MB"
         )
     found = onto_target[0] if onto_target else None
-    return PairSeen(pair, source, target, found, sizes_known=have is not None and need is not None)
+    others = tuple(session for session in devices[source].sessions if session.target != target)
+    return PairSeen(pair, source, target, found, source_size=need, target_size=have, others=others)
 
 
 def refuse_wrong_pairs(service: str, sync: Sync, seen: SyncSeen) -> None:

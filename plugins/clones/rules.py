@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clones.config import Sync
@@ -98,6 +98,28 @@ BREAK: Mapping[State, Verdict] = {
     State.UNKNOWN: _REFUSE,
 }
 
+MERGE_BACK: Mapping[State, Verdict] = {
+    **dict.fromkeys(State, _REFUSE),
+    State.COPIED: _ACT,
+    State.SPLIT: _ACT,
+    State.COPY_IN_PROG: _WAIT,
+}
+"""Before a restore was sent under the run's approval."""
+RESTORE_SENT: Mapping[State, Verdict] = {
+    **dict.fromkeys(State, _REFUSE),
+    State.REST_IN_PROG: _NOTHING,
+    State.RESTORED: _NOTHING,
+}
+"""After it was: an approval is good for one restore of each sync."""
+END_RESTORED: Mapping[State, Verdict] = {
+    **dict.fromkeys(State, _REFUSE),
+    State.RESTORED: _ACT,
+    State.REST_IN_PROG: _WAIT,
+    State.COPIED: _NOTHING,
+    State.SPLIT: _NOTHING,
+}
+"""What a `terminate -restored` calls for."""
+
 REMEDIES: Mapping[State, str] = {
     State.NONE: "there is no session: create it first (`SymcloneCreateOperator` does)",
     State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
@@ -107,6 +129,76 @@ REMEDIES: Mapping[State, str] = {
     State.UNKNOWN: "look at the pair with `symclone query`: nothing is done in a state that is not known",
     State.SPLIT: "run the action `update` or `refresh`: a split session must be recreated first",
 }
+
+
+_NO_COPY = "there is nothing to merge back: the resync gave up what the target held; activate it first"
+_NEEDS_FULL = "only a whole copy (Copied) can be merged back: ask the storage team to copy it in full first"
+MERGE_BACK_REMEDIES: Mapping[State, str] = {
+    **REMEDIES,
+    **dict.fromkeys(PREPARED | {State.CREATE_IN_PROG}, _NO_COPY),
+    **dict.fromkeys((State.COPY_ON_ACCESS, State.COPY_ON_WRITE), _NEEDS_FULL),
+    State.NONE: "there is no session, so there is nothing to merge back",
+    State.TERMINATE_IN_PROG: "somebody ends this session: find out who",
+    State.REST_IN_PROG: "a merge-back is under way that this approval was not spent for: clear the failed "
+    "task of the run that began it; when there is none, ask the storage team who did",
+    State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
+    "the run that did it, or let the storage team end it with `symclone terminate -restored`",
+}
+_ASK_AGAIN = "to merge back once more, ask again: clear `plan` with Downstream, or trigger the DAG anew"
+_PARTLY = (
+    "production may be partly overwritten: leave it down, see with `symclone query` how each pair stands, "
+    "and bring the storage team in before anything else is done"
+)
+RESTORE_SENT_REMEDIES: Mapping[State, str] = {
+    **dict.fromkeys(State, _PARTLY),
+    State.COPIED: _ASK_AGAIN,
+    State.SPLIT: _ASK_AGAIN,
+}
+END_RESTORED_REMEDIES: Mapping[State, str] = dict.fromkeys(State, _PARTLY)
+
+
+def decide_merge_back(seen: SyncSeen, *, sent: bool) -> Decision:
+    """What a merge-back (`restore`) is to do. All pairs must be in one state; a part is never restored.
+
+    :param sent: whether this run has sent a restore of this sync under its present approval.
+    """
+    if sent:
+        decision = _gravest(
+            RESTORE_SENT, seen, "this run's restore is under way or done", "", RESTORE_SENT_REMEDIES
+        )
+        if decision.verdict is not _REFUSE:
+            return decision
+        states = {pair.state for pair in seen.pairs}
+        remedy = decision.remedy if states <= {State.COPIED, State.SPLIT} else _PARTLY
+        return replace(
+            decision, why=f"a restore was sent under this approval already, and {decision.why}", remedy=remedy
+        )
+    return _of_one_state(_gravest(MERGE_BACK, seen, "", "restore", MERGE_BACK_REMEDIES), seen)
+
+
+def decide_end_restored(seen: SyncSeen) -> Decision:
+    """Whether the restore flag is removed (`terminate -restored`): only when every pair is Restored."""
+    decision = _gravest(
+        END_RESTORED,
+        seen,
+        "no pair has the restore flag",
+        "end the restore of",
+        END_RESTORED_REMEDIES,
+    )
+    return _of_one_state(decision, seen)
+
+
+def _of_one_state(decision: Decision, seen: SyncSeen) -> Decision:
+    """Refuse to act on some pairs of a sync only, or on pairs that came here by different ways."""
+    if decision.verdict is not _ACT or len({pair.state for pair in seen.pairs}) == 1:
+        return decision
+    shown = ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
+    return Decision(
+        _REFUSE,
+        f"not every pair is in the same state: {shown}",
+        seen.pairs,
+        "find out with `symclone query` what was done to some of them; all must be in one state",
+    )
 
 
 def decide_create(seen: SyncSeen) -> Decision:
@@ -247,7 +339,13 @@ def _labels(pairs: Sequence[PairSeen]) -> str:
     return ", ".join(pair.label for pair in pairs)
 
 
-def _gravest(table: Mapping[State, Verdict], seen: SyncSeen, nothing: str, act: str) -> Decision:
+def _gravest(
+    table: Mapping[State, Verdict],
+    seen: SyncSeen,
+    nothing: str,
+    act: str,
+    remedies: Mapping[State, str] = REMEDIES,
+) -> Decision:
     wrong = tuple(pair for pair in seen.pairs if pair.wrong)
     if wrong:
         return Decision(
@@ -267,5 +365,5 @@ def _gravest(table: Mapping[State, Verdict], seen: SyncSeen, nothing: str, act: 
         return Decision(verdict, f"{act} {_labels(pairs)}", pairs)
     if verdict is _WAIT:
         return Decision(verdict, f"wait: {shown}", pairs)
-    remedies = sorted({REMEDIES[pair.state] for pair in pairs})
-    return Decision(verdict, shown, pairs, "; ".join(remedies))
+    texts = sorted({remedies[pair.state] for pair in pairs})
+    return Decision(verdict, shown, pairs, "; ".join(texts))

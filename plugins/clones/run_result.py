@@ -5,9 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-PLAN = "plan"
+PLAN, APPROVE = "plan", "approve"
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
+
+ORDER = (PLAN, APPROVE, "stop", "resync", "break", "start", "restore", "confirm")
+"""First parts of the tasks' ids, in the order of their DAG: a refresh's and a merge-back's."""
+
+_GO_ON = "Clear, Only failed tasks, on this run: it goes on from there, from what the array shows then."
+_OVERWRITTEN = "Production may be overwritten, wholly or in part: leave it down until `confirm` succeeded."
+_TEXTS: Mapping[str, tuple[str, str]] = {
+    PLAN: (": nothing was changed.", _GO_ON),
+    APPROVE: (
+        ": nothing was changed.",
+        "to ask again, Clear `plan` with Downstream on this run, or trigger it anew.",
+    ),
+    "restore": (f".\n{_OVERWRITTEN}", _GO_ON),
+    "confirm": (f".\n{_OVERWRITTEN}", _GO_ON),
+}
+"""By the first part of the task's id: what its failure means, and what to press after that is mended."""
+_BEFORE = (PLAN, APPROVE)
+"""Nothing is sent to the array before these have succeeded."""
 
 
 _NOTHING_DONE = {
@@ -41,17 +59,13 @@ class RunResult:
         if self.result == "done":
             return "Done."
         mend = f"What to do: open the log of {self.at} and mend what it names. Then "
-        go_on = (
-            "Clear, Only failed tasks, on this run: it goes on from there, from what the array shows then."
-        )
-        if self.at == PLAN:
-            return f"Stopped at {PLAN}: nothing was changed.\n{mend}{go_on}"
-        if self.result == "unchanged":
+        if self.result == "unchanged" and self.at not in _BEFORE:
             return (
                 f"Stopped at {self.at}; no copy was changed, the service runs on its old copies.\n"
                 f"{mend}trigger the action again: the service runs, so a new run must stop it first."
             )
-        return f"Stopped at {self.at}.\n{mend}{go_on}"
+        meaning, press = _TEXTS.get(self.at.split(".")[0], (".", _GO_ON))
+        return f"Stopped at {self.at}{meaning}\n{mend}{press}"
 
     def lines(self) -> list[str]:
         return self.text().splitlines()
@@ -69,13 +83,12 @@ def judge(states: Mapping[str, str]) -> RunResult:
     if not failed:
         return RunResult("done")
     at = min(failed, key=_position)
-    if states.get(RESTART) == "success" or at == PLAN:
+    if states.get(RESTART) == "success" or at in _BEFORE:
         return RunResult("unchanged", at)
     return RunResult("stopped", at)
 
 
 def _position(task: str) -> tuple[int, str]:
     """Where in the chain a task stands."""
-    order = (PLAN, "stop", "resync", "break", "start")
     phase = task.split(".")[0]
-    return (order.index(phase) if phase in order else len(order), task)
+    return (ORDER.index(phase) if phase in ORDER else len(ORDER), task)

@@ -127,7 +127,9 @@ class PairSeen:
     :param target: likewise.
     :param session: the session between exactly these two, or None.
     :param wrong: why this is not the configured pair (another source, a missing device), or empty.
-    :param sizes_known: whether the array showed both sizes, so that they were compared.
+    :param source_size: megabytes, None when the array did not show it.
+    :param target_size: likewise.
+    :param others: the source's sessions with devices other than the target.
     """
 
     pair: Pair
@@ -135,7 +137,14 @@ class PairSeen:
     target: int | None
     session: Session | None
     wrong: str = ""
-    sizes_known: bool = False
+    source_size: int | None = None
+    target_size: int | None = None
+    others: tuple[Session, ...] = ()
+
+    @property
+    def sizes_known(self) -> bool:
+        """Whether the array showed both sizes, so that they were compared."""
+        return self.source_size is not None and self.target_size is not None
 
     @property
     def state(self) -> State:

@@ -32,5 +32,5 @@ def seen(
         state = State.read(written)
         at = times[number] if times else datetime(2026, 11, 23, 10, 0, 0)
         session = None if state is State.NONE else Session(source, target, state, written, 40, at)
-        pairs.append(PairSeen(pair, source, target, session, sizes_known=True))
+        pairs.append(PairSeen(pair, source, target, session, source_size=100, target_size=100))
     return SyncSeen(name, "000190101234", clock, tuple(pairs))

@@ -72,7 +72,7 @@ def test_a_target_of_two_pairs_is_refused_whatever_its_number(target: str) -> No
     pairs = [f"1000:{target}", f"1001:{target}"]
     configured = sync(pairs=pairs)
     both = tuple(
-        PairSeen(pair, pair.source_device, pair.target_device, None, sizes_known=True)
+        PairSeen(pair, pair.source_device, pair.target_device, None, source_size=1, target_size=1)
         for pair in configured.pairs
     )
     with pytest.raises(Refused, match="also a source or a target of another pair"):

@@ -136,12 +136,29 @@ def test_what_holds_for_every_mix_of_two_states(states: tuple[State, State]) -> 
         assert all(state in PREPARED for state in states), "a part of a sync is never activated"
     if rules.decide_start([shown]).verdict is Verdict.ACT:
         assert all(state in ACTIVE for state in states)
+    for sent, allowed in ((False, {State.COPIED, State.SPLIT}), (True, {State.REST_IN_PROG, State.RESTORED})):
+        merge_back = rules.decide_merge_back(shown, sent=sent)
+        assert not (sent and merge_back.verdict in (Verdict.ACT, Verdict.WAIT)), "one restore an approval"
+        if merge_back.verdict in (Verdict.ACT, Verdict.NOTHING):
+            assert set(states) <= allowed and merge_back.pairs in ((), shown.pairs)
+    if rules.decide_end_restored(shown).verdict is Verdict.ACT:
+        assert set(states) == {State.RESTORED}
     for wanted in ("prepared", "active", "copied", "settled"):
         over = rules.decide_wait(shown, wanted)
         assert (over.verdict is Verdict.NOTHING) == shown.all_in(rules.wanted_states(wanted))
 
 
-@pytest.mark.parametrize("table", [rules.CREATE, rules.RESYNC, rules.BREAK])
-def test_every_table_has_every_state(table: dict[State, Verdict]) -> None:
+@pytest.mark.parametrize(
+    ("table", "remedies"),
+    [
+        (rules.CREATE, rules.REMEDIES),
+        (rules.RESYNC, rules.REMEDIES),
+        (rules.BREAK, rules.REMEDIES),
+        (rules.MERGE_BACK, rules.MERGE_BACK_REMEDIES),
+        (rules.RESTORE_SENT, rules.RESTORE_SENT_REMEDIES),
+        (rules.END_RESTORED, rules.END_RESTORED_REMEDIES),
+    ],
+)
+def test_every_table_has_every_state(table: dict[State, Verdict], remedies: dict[State, str]) -> None:
     assert set(table) == set(State)
-    assert all(state in rules.REMEDIES for state, verdict in table.items() if verdict is Verdict.REFUSE)
+    assert all(state in remedies for state, verdict in table.items() if verdict is Verdict.REFUSE)

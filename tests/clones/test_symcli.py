@@ -17,6 +17,7 @@ from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
 
 HERE = Path(__file__).parent
+QUERIES = yaml.safe_load((HERE / "cases" / "symcli" / "query.yaml").read_text())
 DEVICES = yaml.safe_load((HERE / "cases" / "symcli" / "devices.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")
 GROUP = """<SymCLI_ML>
@@ -43,6 +44,12 @@ def test_devices(case: dict[str, Any]) -> None:
         for s in device.sessions
     ]
     assert sessions == case["sessions"]
+
+
+@pytest.mark.parametrize("case", QUERIES, ids=[case["name"] for case in QUERIES])
+def test_query(case: dict[str, Any]) -> None:
+    shown = output.read_tracks(case["text"])
+    assert {f"{s:04X}>{t:04X}": tracks for (s, t), tracks in shown.items()} == case["tracks"]
 
 
 def test_group() -> None:
@@ -124,7 +131,13 @@ def test_no_command_forces_and_queries_do_not_repeat() -> None:
     for name, service in CONFIG.services.items():
         for sync in service.syncs:
             seen = pairs(name, sync.name)[2]
-            for build in (commands.create, commands.recreate, commands.activate):
+            for build in (
+                commands.create,
+                commands.recreate,
+                commands.activate,
+                commands.restore,
+                commands.end_restored,
+            ):
                 command = build(CONFIG.symcli, service, sync, seen)
                 assert not {"-force", "-symforce"} & set(command.words)
                 assert "-noprompt" in command.words and command.changes

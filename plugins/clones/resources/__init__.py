@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clones.config import App, Fs, Host, Ip, Resource, Service, Vg
+from clones.config import App, Fs, Host, Ip, Production, Resource, Service, Vg
 from clones.resources import hpux, linux
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
@@ -17,8 +17,8 @@ _VG: dict[str, Callable[[str, Vg], Driver]] = {"hpux": hpux.VgDriver, "linux": l
 _FS: dict[str, Callable[[str, Fs], Driver]] = {"hpux": hpux.FsDriver, "linux": linux.FsDriver}
 
 
-def drivers(service: Service, host: Host) -> list[Driver]:
-    """The service's resources on that host, in the order in which they are started.
+def drivers(service: Service | Production, host: Host) -> list[Driver]:
+    """The resources of a service, or of production, on that host, in the order in which they are started.
 
     :raises ConfigError: when one of them cannot be handled on that host's family.
     """

@@ -86,6 +86,23 @@ def activate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairS
     return _control(symcli, service, sync, "activate", (), pairs, ("-consistent",) if sync.consistent else ())
 
 
+def restore(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """Copy what the targets hold back on to the sources: production is overwritten."""
+    return _control(symcli, service, sync, "restore", (), pairs)
+
+
+def end_restored(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """Remove the restore flag of sessions that are Restored; without `-restored` it would end them."""
+    return _control(symcli, service, sync, "terminate", ("-restored",), pairs)
+
+
+def query(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """The table with the tracks that differ; of a device group as a whole."""
+    if sync.symdg is None:
+        return _on_pairs(symcli, service, sync, ("query",), pairs, symcli.query_timeout)
+    return _on_pairs(symcli, service, sync, ("query",), (), symcli.query_timeout)
+
+
 def verify_precopied(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
     """Ask whether the precopy has gone through all tracks once. Its exit code is the answer."""
     return _on_pairs(symcli, service, sync, ("verify", "-precopy", "-cycled"), pairs, symcli.query_timeout)

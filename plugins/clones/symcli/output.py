@@ -20,6 +20,13 @@ from clones.errors import Unknown
 from clones.states import Device, Session, State
 from clones.symcli.commands import CLOCK_MARK
 
+_TRACKS = re.compile(
+    r"\S+\s+(?P<source>[0-9A-Fa-f]{4,5})\s+\d+\s+(?P<at_source>\d+)"
+    r"\s+\S+\s+(?P<target>[0-9A-Fa-f]{4,5})\s+(?P<at_target>\d+)\s+[X.]{4}\s+\w+\s+\d+"
+)
+"""A row: logical name, device, protected and modified tracks; logical name, device, modified tracks; flags,
+state, percent."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -108,6 +115,21 @@ def still_running(text: str, sync: Sync) -> list[str]:
             concerns = options.get("-sid") == sync.symid and ("-f" not in options or ours)
         if concerns:
             found.append(" ".join(words[at:]))
+    return found
+
+
+def read_tracks(text: str) -> dict[tuple[int, int], int]:
+    """Read the table of ``symclone query``: by source and target, how many tracks either side has modified.
+
+    A pair whose figures are not shown is left out, and so is one that shows none: where modified tracks are
+    not counted (`SYMAPI_TF_COUNT_MODIFIED_TRACKS`, off by default) zeros are printed.
+    """
+    found = {}
+    for line in text.splitlines():
+        row = _TRACKS.fullmatch(line.rstrip())
+        if row and int(row["at_source"]) + int(row["at_target"]):
+            pair = (int(row["source"], 16), int(row["target"], 16))
+            found[pair] = int(row["at_source"]) + int(row["at_target"])
     return found
 
 

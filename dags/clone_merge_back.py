@@ -1,0 +1,100 @@
+"""One DAG `<service>_merge_back` for each service whose configuration says how production is proven down.
+
+plan -> approve -> for each sync, in order: restore -> wait_restored -> terminate -> confirm -> finish. Each
+run is a person's, approved by another person; nothing is tried again by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
+from airflow.sdk.bases.operator import chain
+
+from clones.config import Service
+from clones.config_file import load
+from operators.approval import SecondPersonApprovalOperator
+from operators.base import CONFIG
+from operators.merge_back import (
+    MergeBackConfirmOperator,
+    MergeBackEndOperator,
+    MergeBackPlanOperator,
+    MergeBackRestoreOperator,
+)
+from operators.run import RunEndOperator
+from sensors.symclone import SymcloneStateSensor
+
+SUFFIX = "_merge_back"
+
+
+def build(name: str, service: Service) -> DAG:
+    """The merge-back DAG of one service."""
+    step: dict[str, Any] = {"service": name, "config": CONFIG}
+    with DAG(
+        dag_id=name + SUFFIX,
+        description=f"OVERWRITES PRODUCTION of {name} with what its copies hold",
+        doc_md=_doc(name, service),
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["symclone", "merge-back"],
+        params={
+            "reason": Param(
+                type="string",
+                minLength=1,
+                maxLength=500,
+                title="Reason",
+                description_md="Why production is to be overwritten. The approver reads it.",
+            )
+        },
+        default_args={"retries": 0},
+    ) as dag:
+        tasks: list[BaseOperator] = [
+            MergeBackPlanOperator(task_id="plan", reason="{{ params.reason }}", **step),
+            SecondPersonApprovalOperator(
+                task_id="approve",
+                subject=f"Overwrite PRODUCTION of {name} with its copies?",
+                response_timeout=timedelta(seconds=service.approval_timeout),
+            ),
+        ]
+        with TaskGroup("restore", tooltip="Overwrite production, sync by sync"):
+            for sync in service.syncs:
+                with TaskGroup(sync.name):
+                    tasks += [
+                        MergeBackRestoreOperator(task_id="restore", sync=sync.name, **step),
+                        SymcloneStateSensor(
+                            task_id="wait_restored",
+                            sync=sync.name,
+                            wanted="restored",
+                            timeout=sync.restore_timeout,
+                            poke_interval=service.poll_interval,
+                            **step,
+                        ),
+                        MergeBackEndOperator(task_id="terminate", sync=sync.name, **step),
+                    ]
+        tasks.append(MergeBackConfirmOperator(task_id="confirm", **step))
+        chain(*tasks)
+        # It runs whatever happened, and as the only leaf it decides the run's state.
+        tasks[-1] >> RunEndOperator(task_id="finish", trigger_rule="all_done", **step)
+    return dag
+
+
+def _doc(name: str, service: Service) -> str:
+    assert service.production is not None
+    hosts = ", ".join(host.connection for host in service.production.hosts)
+    syncs = ", ".join(f"**{sync.name}**" for sync in service.syncs)
+    return (
+        f"### Merge-back of {name}\n**It overwrites production** with what the copies hold: {syncs}, in "
+        f"this order. Production ({hosts}) and the service must be down already; nothing here stops them. A "
+        "second person approves what `plan` shows.\n"
+    )
+
+
+# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
+_dag = get_parsing_context().dag_id
+if not _dag or _dag.endswith(SUFFIX):
+    _only = _dag.removesuffix(SUFFIX) if _dag else None
+    for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
+        if _service.production:
+            globals()[_name + SUFFIX] = build(_name, _service)

@@ -1,0 +1,114 @@
+"""A second person's approval of a plan, by Airflow's human-in-the-loop operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+
+from clones.errors import Refused
+from clones.merge_back import Approval
+
+APPROVAL = "approval"
+"""XCom of the approval, as :meth:`clones.merge_back.Approval.to_plain` writes it."""
+
+
+class SecondPersonApprovalOperator(ApprovalOperator):
+    """Ask for a yes to the plan, from another user than the one who triggered the run.
+
+    The approval is bound to the digest of the plan that was shown: a plan made anew meanwhile is not approved
+    by it. A no, no answer in time, or one's own yes fail the task; nothing later runs.
+
+    :param plan_task_id: the task whose XCom `plan` holds the plan: its ``text`` in lines and its ``digest``.
+
+    Its XCom `approval` is ``{"digest", "by", "at"}``. Other parameters: Airflow's ``ApprovalOperator``.
+    """
+
+    template_fields: Sequence[str] = ("subject",)
+    ui_color: ClassVar[str] = "#f7e1c3"
+
+    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
+        super().__init__(fail_on_reject=True, **kwargs)
+        self.plan_task_id = plan_task_id
+
+    def execute(self, context: Context) -> Any:
+        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        if not plan:
+            raise AirflowFailException(
+                f"There is no plan to approve. What to do: clear `{self.plan_task_id}` with Downstream."
+            )
+        # Indented lines are shown as they are, whatever a host printed into them.
+        shown = "\n".join(f"    {line}" for line in plan["text"])
+        self.body = (
+            f"Asked by **{requester(context)}**; somebody else must answer.\n\n"
+            f"Reason:\n\n    {plan['reason']}\n\n{shown}\n"
+        )
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as wait:
+            raise TaskAwaitingInput(
+                method_name=wait.method_name, kwargs={"digest": plan["digest"]}, timeout=wait.timeout
+            ) from None
+
+    def execute_complete(self, context: Context, event: dict[str, Any], digest: str = "") -> dict[str, str]:
+        """Judge the answer.
+
+        :param digest: of the plan that was shown.
+        """
+        if "error" in event:
+            raise AirflowFailException(
+                f"Nobody approved in time: {event['error']} Nothing was changed. What to do: trigger again."
+            )
+        self.validate_chosen_options(event["chosen_options"])
+        who = event.get("responded_by_user")
+        names = _names(who)
+        name = names[-1] if names else "nobody who is known"
+        if event["chosen_options"] != [self.APPROVE]:
+            raise AirflowFailException(f"Rejected by {name}. Nothing was changed.")
+        if not names:
+            raise AirflowFailException(
+                "Who approved is not known, so it is no approval. Nothing was changed. What to do: clear "
+                "this task, and let a user who is logged in approve."
+            )
+        asked = requester(context)
+        if asked.casefold() in {one.casefold() for one in names}:
+            raise AirflowFailException(
+                f"{name} asked for this and approved it: two persons are needed. Nothing was changed. "
+                "What to do: clear this task, and let somebody else approve."
+            )
+        at = event["responded_at"]
+        at = at.isoformat() if isinstance(at, datetime) else str(at)
+        approval = Approval(digest=digest, by=name, at=at).to_plain()
+        if Approval.read(approval) is None:
+            raise AirflowFailException(
+                "What was approved is not known. Nothing was changed. What to do: clear this task."
+            )
+        self.log.info("Approved by %s at %s: plan %s, asked by %s", name, at, digest, asked)
+        context["ti"].xcom_push(key=APPROVAL, value=approval)
+        return approval
+
+
+def requester(context: Context) -> str:
+    """The user who triggered this run.
+
+    :raises Refused: it was not triggered by hand, or by whom is not known.
+    """
+    run = context["dag_run"]
+    name = (getattr(run, "triggering_user_name", None) or "").strip()
+    if not name or str(getattr(run.run_type, "value", run.run_type)) != "manual":
+        raise Refused(
+            "Who triggered this run is not known, so nobody else can approve it. Nothing was changed.",
+            "trigger it by hand, in the UI or over REST, as a user who is logged in",
+        )
+    return name
+
+
+def _names(user: object) -> list[str]:
+    """All that an answer's user is called by: id, then name."""
+    if not isinstance(user, Mapping):
+        return []
+    return [str(user[key]).strip() for key in ("id", "name") if str(user.get(key) or "").strip()]

@@ -1,0 +1,142 @@
+"""Tasks of a merge-back: the clones' data goes back on to production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+from clones import lock, merge_back
+from clones.errors import ConfigError, Refused
+from clones.merge_back import Approval
+from clones.observing import to_plain
+from clones.scope import Scope
+from hooks.symcli import SymcliHook
+from operators.approval import APPROVAL, requester
+from operators.base import CloneOperator, owner
+
+SENT = "restore_sent_under"
+"""Key in the restore task's state store: the approval that its command was sent under. Airflow keeps it for
+the task of this run, over kills, retries and clears."""
+
+
+class MergeBackPlanOperator(CloneOperator):
+    """Show what would be overwritten, with the proof that production and the service are down.
+
+    It holds the service's lock while it looks, and gives it back: a person's answer can take hours. What
+    happens to the copies in between makes the approval void, which the restore finds out.
+
+    :param reason: why somebody wants it; required.
+
+    Its XCom `plan` is what :func:`clones.merge_back.plan` returns, with `reason`.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "reason")
+
+    def __init__(self, *, reason: str, **kwargs: Any) -> None:
+        super().__init__(hold_lock=True, **kwargs)
+        self.reason = reason
+
+    def execute(self, context: Context) -> Any:
+        asked = requester(context)
+        reason = " ".join(self.reason.split()) if self.reason != "None" else ""
+        if not reason:
+            raise ConfigError(
+                "This run was triggered without a reason. Nothing was done.",
+                "trigger it again and write into `reason` why production is to be overwritten",
+            )
+        self.log.info("Merge-back asked for by %s. Reason: %s", asked, reason)
+        self.reason = reason
+        return super().execute(context)
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        try:
+            plan = hosts.run(merge_back.plan(scope))
+        finally:
+            hosts.run(lock.give_back(scope, owner(context)))
+        context["ti"].xcom_push(key="plan", value={**plan, "action": "merge-back", "reason": self.reason})
+
+
+class _MergeBackOperator(CloneOperator):
+    """One step under the service's lock.
+
+    :param plan_task_id: the task whose XCom `plan` holds the run's plan.
+    """
+
+    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
+        super().__init__(hold_lock=True, **kwargs)
+        self.plan_task_id = plan_task_id
+
+    def plan(self, context: Context) -> dict[str, Any]:
+        """:raises Refused: there is none."""
+        plan: dict[str, Any] | None = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        if not plan:
+            raise Refused("This run has no plan. Nothing was sent to the array.", merge_back.ASK_AGAIN)
+        return plan
+
+
+class MergeBackRestoreOperator(_MergeBackOperator):
+    """Overwrite a sync's sources (`symclone restore`), under the approval of this run's plan.
+
+    Right before the command everything is looked at again: it must be what was approved, and every resource
+    of production and of the service must say that it is down. An approval is good for one restore: it is
+    marked as spent before the command is sent. A task that is cleared afterwards goes on if the restore is
+    seen under way or done, and is refused if not.
+
+    :param sync: name of the sync.
+    :param approval_task_id: the task whose XCom `approval` holds the approval.
+
+    Its XCom is what was seen at the end.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
+
+    def __init__(self, *, sync: str, approval_task_id: str = "approve", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sync = sync
+        self.approval_task_id = approval_task_id
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+        ti, store = context["ti"], context["task_state_store"]
+        approval = Approval.read(ti.xcom_pull(task_ids=self.approval_task_id, key=APPROVAL))
+
+        def spend() -> None:
+            assert approval is not None
+            store.set(SENT, approval.to_plain(), retention=NEVER_EXPIRE)
+
+        steps = merge_back.restore(
+            scope,
+            scope.service.sync(self.sync),
+            self.plan(context),
+            approval,
+            sent=Approval.read(store.get(SENT)),
+            spend=spend,
+            now=datetime.now(UTC),
+        )
+        return to_plain(hosts.run(steps))
+
+
+class MergeBackEndOperator(_MergeBackOperator):
+    """Remove a sync's restore flag (`symclone terminate -restored`), once every pair is Restored.
+
+    :param sync: name of the sync.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
+
+    def __init__(self, *, sync: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sync = sync
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+        return to_plain(hosts.run(merge_back.end(scope, scope.service.sync(self.sync))))
+
+
+class MergeBackConfirmOperator(_MergeBackOperator):
+    """See that every sync was merged back and has no restore flag any more. Its XCom is what was seen."""
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> list[dict[str, object]]:
+        return hosts.run(merge_back.confirm(scope, self.plan(context)))

@@ -1,0 +1,33 @@
+"""The decision tables of a merge-back, from `cases/merge_back.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clones import rules
+from clones.rules import Verdict
+from tests.clones.seeing import seen
+
+CASES = yaml.safe_load((Path(__file__).parent / "cases" / "merge_back.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['action']}: {case['name']}")
+def test_case(case: dict[str, Any]) -> None:
+    shown = seen(*case["syncs"]["data"]["states"])
+    if case["action"] == "merge_back":
+        decision = rules.decide_merge_back(shown, sent=case.get("sent", False))
+    else:
+        assert case["action"] == "end_restored"
+        decision = rules.decide_end_restored(shown)
+    expect = case["expect"]
+    assert decision.verdict.name.lower() == expect["verdict"], decision
+    assert expect.get("why", "") in decision.why
+    if "pairs" in expect:
+        assert [int(pair.pair.source, 16) - 0x1000 for pair in decision.pairs] == expect["pairs"]
+    if decision.verdict is Verdict.REFUSE:
+        assert decision.remedy, "a refusal must say what to do"
+        assert expect.get("remedy", "") in decision.remedy
