@@ -99,7 +99,7 @@ BREAK: Mapping[State, Verdict] = {
 }
 
 REMEDIES: Mapping[State, str] = {
-    State.NONE: "there is no session: create it first (`SymcloneCreateOperator` does)",
+    State.NONE: "there is no session: run this service's `_provision` DAG",
     State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
     State.RESTORED: "a merge-back was done: remove its restore flag first (`symclone terminate -restored`)",
     State.FAILED: "ask the storage team why the session failed; it must be terminated and created again",

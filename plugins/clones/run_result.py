@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clones.actions import BREAK, RESYNC, START, STOP
+
 PLAN = "plan"
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
+
+CHAINS: tuple[tuple[str, ...], ...] = (
+    (PLAN, STOP, RESYNC, BREAK, START),
+    (PLAN, "group", "create", "wait_prepared"),
+)
+"""The first parts of the task ids of each kind of DAG, in their order."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,6 @@ def judge(states: Mapping[str, str]) -> RunResult:
 
 
 def _position(task: str) -> tuple[int, str]:
-    """Where in the chain a task stands."""
-    order = (PLAN, "stop", "resync", "break", "start")
+    """Where in its DAG's chain a task stands."""
     phase = task.split(".")[0]
-    return (order.index(phase) if phase in order else len(order), task)
+    return (next((chain.index(phase) for chain in CHAINS if phase in chain), max(map(len, CHAINS))), task)

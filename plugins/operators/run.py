@@ -8,11 +8,12 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import lock, planning
+from clones import lock, planning, provision
 from clones.errors import ConfigError, MustWait, Refused, TryAgain
 from clones.foresight import foresee
 from clones.run_result import judge
 from clones.scope import Scope
+from clones.steps import Command, Steps
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, owner
 
@@ -72,17 +73,21 @@ class RunPlanOperator(CloneOperator):
 
         :raises DownstreamTasksSkipped: always, unless something could not be told.
         """
-        refused, foreseen = "", []
+        refused: str = ""
+        foreseen: list[Command] = []
         with SymcliHook() as hosts:
             try:
-                foreseen = hosts.run(foresee(self.scope(), self.action))
+                foreseen = hosts.run(self.foresee(self.scope()))
             except (Refused, MustWait) as error:
                 kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
                 refused = str(error)
                 self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
-        shown = [{"host": command.host, "line": command.line()} for command in foreseen]
-        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": shown})
+        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": _plain(foreseen)})
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        """Judge the run, and list the commands that it would send."""
+        return foresee(scope, self.action)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         plan = hosts.run(planning.plan(scope, self.action))
@@ -90,6 +95,24 @@ class RunPlanOperator(CloneOperator):
         skipped = [task for phase in planning.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
+
+
+class ProvisionPlanOperator(RunPlanOperator):
+    """Look at everything that provisioning would do, and refuse all at once before anything is changed.
+
+    Its XCom `plan` is ``{"commands": [{"host", "line"}], "reason"}``; with `plan_only` it is as
+    :class:`RunPlanOperator` says. `reason` and `plan_only` are as there.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(action="provision", phases={}, **kwargs)
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        return provision.plan(scope)
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        shown = _plain(hosts.run(self.foresee(scope)))
+        context["ti"].xcom_push(key="plan", value={"commands": shown, "reason": self.reason})
 
 
 class RunEndOperator(CloneOperator):
@@ -113,3 +136,7 @@ class RunEndOperator(CloneOperator):
         if not result.ok:
             raise AirflowFailException(result.text())
         return result.to_plain()
+
+
+def _plain(foreseen: Sequence[Command]) -> list[dict[str, str]]:
+    return [{"host": command.host, "line": command.line()} for command in foreseen]

@@ -1,4 +1,4 @@
-"""Tasks that change copies: create, recreate, activate."""
+"""Tasks that change copies: device group, create, recreate, activate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from clones import copies
+from clones import copies, provision
 from clones.observing import to_plain
 from clones.scope import Scope
 from clones.states import SyncSeen
@@ -33,7 +33,7 @@ class _SyncOperator(CloneOperator):
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         raise NotImplementedError
 
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
         return to_plain(hosts.run(self.steps(scope)))
 
 
@@ -46,6 +46,17 @@ class SymcloneCreateOperator(_SyncOperator):
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         return copies.create(scope, scope.service.sync(self.sync))
+
+
+class SymcloneProvideGroupOperator(_SyncOperator):
+    """Make a sync's device group and add its devices, as far as they are missing (`symdg create`, `add dev`).
+
+    :raises clones.errors.CloneError: the group is another one than configured, a device is not to be had, or
+        SYMCLI refused.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))
 
 
 class SymcloneRecreateOperator(_SyncOperator):
