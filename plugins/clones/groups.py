@@ -178,10 +178,12 @@ def find(scope: Scope, sync: Sync) -> Steps[Group | None]:
 class Looked:
     """A sync whose device group need not be whole.
 
-    :param contents: None for a sync without device group.
+    :param group: None when there is none.
+    :param contents: the same, held against what is configured; None for a sync without device group.
     :param seen: the pairs; a name that is not in the group stands for the device that it is pinned to.
     """
 
+    group: Group | None
     contents: Contents | None
     seen: SyncSeen
 
@@ -200,8 +202,9 @@ def look(scope: Scope, sync: Sync) -> Steps[Looked]:
     if not sync.grouped:
         seen = yield from observe(scope, sync)
         _refuse(scope, sync, wrong_pairs(seen))
-        return Looked(None, seen)
-    contents = compare(sync, (group := (yield from find(scope, sync))))
+        return Looked(None, None, seen)
+    group = yield from find(scope, sync)
+    contents = compare(sync, group)
     symid = (group.symid if group else None) or sync.symid
     ends = {name.name: name.number for name in contents.names}
     if symid is None or contents.group is GroupIs.ELSEWHERE or all(n is None for n in ends.values()):
@@ -211,7 +214,7 @@ def look(scope: Scope, sync: Sync) -> Steps[Looked]:
     bad = {name.name for name in contents.names if NAMES[name.found] is Verdict.REFUSE}
     told = {f"{p.label}: {p.wrong}" for p in seen.pairs if {p.pair.source, p.pair.target} & bad}
     _refuse(scope, sync, [*contents.refused, *(wrong for wrong in wrong_pairs(seen) if wrong not in told)])
-    return Looked(contents, seen)
+    return Looked(group, contents, seen)
 
 
 def _refuse(scope: Scope, sync: Sync, refused: Sequence[str]) -> None:

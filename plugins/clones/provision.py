@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from clones.config import Sync
 from clones.errors import Refused
+from clones.foresight import conclude
 from clones.groups import GROUPS, Looked, Todo, look, one_by_one
 from clones.planning import refuse_shared_devices
-from clones.proof import look_at_all, require_known
-from clones.resources.base import Use
 from clones.rules import Verdict, decide_create
 from clones.scope import Scope
 from clones.states import PairSeen, SyncSeen, device_text
@@ -54,18 +53,6 @@ def plan(scope: Scope) -> Steps[list[Command]]:
         refuse_shared_devices(scope, shown)
     except Refused as error:
         refused.append(str(error))
-    rows = (yield from look_at_all(scope)) if creates else []
-    up = [row.line() for row in rows if row.probe.use is Use.UP]
-    if up:
-        refused.append(
-            f"Service {scope.name} is not down:\n  " + "\n  ".join(up) + "\nWhat to do: run the action `stop`"
-        )
-    if refused:
-        raise Refused(
-            "\n".join(refused) + f"\nService {scope.name} is not provisioned. Nothing was changed.",
-            "mend all of these, then run it again",
-        )
-    require_known(scope, rows)
     if overwritten:
         yield from note(
             "What is on these targets will be overwritten",
@@ -73,11 +60,7 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             warning=True,
         )
     foreseen = [*groups.values(), *creates]
-    yield from note(
-        f"To provision service {scope.name}: {len(foreseen)} commands that change something",
-        *(f"{command.host}$ {command.line()}" for command in foreseen),
-    )
-    return foreseen
+    return (yield from conclude(scope, "provision", refused, foreseen, must_be_down=bool(creates)))
 
 
 def provide_group(scope: Scope, sync: Sync) -> Steps[None]:

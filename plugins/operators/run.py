@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import lock, planning, provision
+from clones import lock, planning, provision, retire
 from clones.errors import ConfigError, MustWait, Refused, TryAgain
 from clones.foresight import foresee
 from clones.run_result import judge
@@ -97,22 +97,39 @@ class RunPlanOperator(CloneOperator):
             raise DownstreamTasksSkipped(tasks=skipped)
 
 
-class ProvisionPlanOperator(RunPlanOperator):
-    """Look at everything that provisioning would do, and refuse all at once before anything is changed.
+class _CommandsPlanOperator(RunPlanOperator):
+    """Look at everything, and refuse all at once before anything is changed; nothing is left out.
 
     Its XCom `plan` is ``{"commands": [{"host", "line"}], "reason"}``; with `plan_only` it is as
     :class:`RunPlanOperator` says. `reason` and `plan_only` are as there.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(action="provision", phases={}, **kwargs)
+        super().__init__(action=self.does, phases={}, **kwargs)
 
-    def foresee(self, scope: Scope) -> Steps[list[Command]]:
-        return provision.plan(scope)
+    does: ClassVar[str]
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         shown = _plain(hosts.run(self.foresee(scope)))
         context["ti"].xcom_push(key="plan", value={"commands": shown, "reason": self.reason})
+
+
+class ProvisionPlanOperator(_CommandsPlanOperator):
+    """Of a run that makes what the copies lack."""
+
+    does = "provision"
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        return provision.plan(scope)
+
+
+class RetirePlanOperator(_CommandsPlanOperator):
+    """Of a run that ends the copies' sessions and removes their device groups."""
+
+    does = "retire"
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        return retire.plan(scope)
 
 
 class RunEndOperator(CloneOperator):

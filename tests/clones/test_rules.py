@@ -36,6 +36,8 @@ def decide(case: dict[str, Any]) -> rules.Decision:
     match case["action"]:
         case "create":
             return rules.decide_create(shown[0])
+        case "retire":
+            return rules.decide_retire(shown[0])
         case "resync":
             return rules.decide_resync(sync(len(shown[0].pairs), **case.get("options", {})), shown[0], since)
         case "break":
@@ -78,7 +80,7 @@ def test_what_holds_for_every_mix_of_two_states(states: tuple[State, State]) -> 
         assert (over.verdict is Verdict.NOTHING) == shown.all_in(rules.wanted_states(wanted))
 
 
-@pytest.mark.parametrize("table", [rules.CREATE, rules.RESYNC, rules.BREAK])
+@pytest.mark.parametrize("table", [rules.CREATE, rules.RESYNC, rules.BREAK, rules.RETIRE])
 def test_every_table_has_every_state(table: dict[State, Verdict]) -> None:
     assert set(table) == set(State)
     assert all(state in rules.REMEDIES for state, verdict in table.items() if verdict is Verdict.REFUSE)
