@@ -235,12 +235,13 @@ class Todo:
 
 
 def one_by_one(
-    scope: Scope, sync: Sync, action: str, todo: Callable[[], Steps[Sequence[Todo]]]
+    scope: Scope, sync: Sync, action: str, todo: Callable[[], Steps[Sequence[Todo]]], *, by_hand: str
 ) -> Steps[None]:
     """Do one thing, look what is still to do, do the next: until nothing is.
 
     :param action: for messages.
     :param todo: looks, and says what is to do.
+    :param by_hand: what the operator does when SYMCLI refuses.
     :raises CloneError: see :mod:`clones.errors`.
     """
     sent: dict[str, Result] = {}
@@ -258,7 +259,8 @@ def one_by_one(
             ) from error
         if last is not None and classify(last.exit_code) is not Outcome.DONE:
             if left and left[0].what in sent:
-                raise failure(last, f"{scope.subject(sync)}: {action}", consequence="It is still to do.")
+                failed = failure(last, f"{scope.subject(sync)}: {action}", consequence="It is still to do.")
+                raise Refused(failed.what, by_hand) if type(failed) is Refused else failed
             yield from note(
                 f"`{last.command.title}` ended with {last.ending()}, and yet is done", warning=True
             )

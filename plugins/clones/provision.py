@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clones.config import Sync
 from clones.errors import Refused
 from clones.foresight import conclude
 from clones.groups import GROUPS, Looked, Todo, look, one_by_one
 from clones.planning import refuse_shared_devices
-from clones.rules import Verdict, decide_create
+from clones.rules import Verdict, decide_create, decide_wait
 from clones.scope import Scope
-from clones.states import PairSeen, SyncSeen, device_text
+from clones.states import PairSeen, State, SyncSeen, device_text
 from clones.steps import Command, Steps, note
 from clones.symcli import commands
+
+TO_BE_MADE = frozenset({State.NONE, State.TERMINATE_IN_PROG})
 
 
 def plan(scope: Scope) -> Steps[list[Command]]:
@@ -38,6 +41,11 @@ def plan(scope: Scope) -> Steps[list[Command]]:
         groups |= {todo.what: todo.command for todo in _lacking(scope, sync, looked)}
         decision = decide_create(looked.seen)
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
+        if decision.verdict is not Verdict.REFUSE:
+            # What has a session already is not made anew, and must be usable as it is.
+            there = tuple(pair for pair in looked.seen.pairs if pair.state not in TO_BE_MADE)
+            rest = decide_wait(replace(looked.seen, pairs=there, precopied=None), "precopied")
+            decision = rest if rest.verdict is Verdict.REFUSE else decision
         if decision.verdict is Verdict.REFUSE:
             refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
         if decision.verdict is Verdict.ACT:
@@ -72,7 +80,11 @@ def provide_group(scope: Scope, sync: Sync) -> Steps[None]:
     def todo() -> Steps[Sequence[Todo]]:
         return _lacking(scope, sync, (yield from look(scope, sync)))
 
-    yield from one_by_one(scope, sync, "provide the device group", todo)
+    by_hand = (
+        "read what SYMCLI said and mend it, or make the device group by hand (for R1 or R2 devices it must "
+        "be of another type than regular); then clear this task"
+    )
+    yield from one_by_one(scope, sync, "provide the device group", todo, by_hand=by_hand)
 
 
 def _lacking(scope: Scope, sync: Sync, looked: Looked) -> list[Todo]:

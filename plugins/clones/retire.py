@@ -93,7 +93,11 @@ def remove_group(scope: Scope, sync: Sync) -> Steps[None]:
             )
         return _left(scope, sync, looked.group)
 
-    yield from one_by_one(scope, sync, "remove the device group", todo)
+    by_hand = (
+        "read what SYMCLI said; the sessions are ended, so the device group may be emptied and deleted by "
+        "hand; then clear this task"
+    )
+    yield from one_by_one(scope, sync, "remove the device group", todo, by_hand=by_hand)
 
 
 def _seen(scope: Scope, sync: Sync) -> Steps[SyncSeen]:

@@ -119,7 +119,7 @@ def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
             raise now
         return [Todo(what, Command("h", (what,), changes=True, title=what)) for what in now]
 
-    return groups.one_by_one(SCOPE, SYNC, "fill the group", todo)
+    return groups.one_by_one(SCOPE, SYNC, "fill the group", todo, by_hand="do it by hand")
 
 
 def test_one_thing_at_a_time() -> None:

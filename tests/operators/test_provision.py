@@ -173,6 +173,31 @@ def test_the_plan_says_all_refusals_at_once(lab: Any, context: dict[str, Any]) -
     assert changes(lab) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "refused"),
+    [
+        ("Split", True),
+        ("Restored", True),
+        ("RestInProg", True),
+        ("Failed", True),
+        ("CopyInProg", False),
+        ("Recreated", False),
+        ("CopyOnAccess", False),
+        ("TerminateInProg", False),
+    ],
+)
+def test_a_session_that_is_there_must_be_usable(
+    lab: Any, context: dict[str, Any], state: str, refused: bool
+) -> None:
+    lab.remove_session(SYMID, "1236", "4323")
+    lab.set_state(SYMID, "1237", "4324", state)
+    if not refused:
+        assert len(plan(context)) == (1 if state != "TerminateInProg" else 0)
+        return
+    with pytest.raises(Refused, match=f"DEV002 -> CLONE002.* is {state}"):
+        plan(context)
+
+
 def test_a_service_that_runs_is_not_overwritten(lab: Any, context: dict[str, Any]) -> None:
     lab.remove_session(SYMID, "1234", "4321")
     operator = SymcloneCreateOperator(task_id="create", service="aastmphpux", sync="data")
