@@ -1,5 +1,5 @@
-"""`symld -g DG list [-v]` and `add`. Of -v the labels are relied on by field code, the page around them is
-assumed; `add` is recalled, and like `symdg add`."""
+"""`symld -g DG list [-v]`, `add` and `remove`. Of -v the labels are relied on by field code, the page around
+them is assumed; `add` is recalled, and like `symdg add`; `remove LDNAME` is recalled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.symcli.action import Action
 from lab.symcli.layout import layout
 from lab.symcli.options import Options
 from lab.symcli.pages import device_page
-from lab.symcli.symdg import ADD, print_blocks
+from lab.symcli.symdg import ADD, RETRY, print_blocks
 
 
 @layout("symld list -v: text")
@@ -29,4 +29,20 @@ async def _list(call: Call, options: Options) -> int:
     return 0
 
 
-ACTIONS = {"list": Action(frozenset({"-v"}), frozenset({"-g", "-sid"}), _list), "add": ADD}
+async def _remove(call: Call, options: Options) -> int:
+    if "-g" not in options.values:
+        raise Refused("scope_needed", command=call.name)
+    await lock.acquire(call, control=False, interval=options.number("-i"), count=options.number("-c"))
+    name = options.values["-g"]
+    _, members = scope.group_of(call.host, name)
+    if options.words[1] not in members:
+        raise Refused("no_such_ld", name=options.words[1], group=name)
+    del members[options.words[1]]
+    return 0
+
+
+ACTIONS = {
+    "list": Action(frozenset({"-v"}), frozenset({"-g", "-sid"}), _list),
+    "add": ADD,
+    "remove": Action(frozenset(), RETRY | {"-g"}, _remove, words=1),
+}

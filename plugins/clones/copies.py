@@ -28,9 +28,9 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
 
     :raises CloneError: see :mod:`clones.errors`.
     """
-    seen = yield from _look(scope, sync)
+    seen = yield from look(scope, sync)
     decision = decide_create(seen)
-    yield from _decided(scope, sync, "create", decision, wait_seconds=sync.recreate_timeout)
+    yield from decided(scope, sync, "create", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen
     sized = [pair.label for pair in decision.pairs if not pair.sizes_known]
@@ -43,7 +43,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     yield from nothing_still_runs(scope, [sync], "create")
     yield from prove_down(scope)
     command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
-    return (yield from _act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))
+    return (yield from act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))
 
 
 def resync(scope: Scope, sync: Sync, since: datetime | None = None) -> Steps[SyncSeen]:
@@ -53,9 +53,9 @@ def resync(scope: Scope, sync: Sync, since: datetime | None = None) -> Steps[Syn
         by this run and is left alone.
     :raises CloneError: see :mod:`clones.errors`.
     """
-    seen = yield from _look(scope, sync)
+    seen = yield from look(scope, sync)
     decision = decide_resync(sync, seen, since)
-    yield from _decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
+    yield from decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen
     return (yield from _recreate(scope, sync, seen, decision.pairs))
@@ -67,9 +67,9 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     :param mend_torn: recreate the active pairs of a torn sync, and activate all together.
     :raises CloneError: see :mod:`clones.errors`.
     """
-    seen = yield from _look(scope, sync)
+    seen = yield from look(scope, sync)
     decision = decide_break(seen, mend=mend_torn)
-    yield from _decided(
+    yield from decided(
         scope, sync, "break", decision, wait_seconds=sync.precopy_timeout or sync.recreate_timeout
     )
     if decision.verdict is Verdict.NOTHING:
@@ -77,7 +77,7 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     for before in scope.service.syncs:
         if before.name == sync.name:
             break
-        earlier = yield from _look(scope, before)
+        earlier = yield from look(scope, before)
         if not earlier.all_in(ACTIVE):
             raise Refused(
                 f"{scope.subject(sync)}: sync {before.name} comes before it and is not wholly active. "
@@ -88,18 +88,17 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
         seen = yield from _recreate(scope, sync, seen, decision.pairs)
     yield from nothing_still_runs(scope, [sync], "activate")
     command = commands.activate(scope.symcli, scope.service, sync, seen.pairs)
-    return (yield from _act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
+    return (yield from act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
 
 
-def _look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+def look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """:raises Refused: a pair is not the configured one."""
     seen = yield from observe(scope, sync)
     refuse_wrong_pairs(scope.name, sync, seen)
     return seen
 
 
-def _decided(
-    scope: Scope, sync: Sync, action: str, decision: Decision, *, wait_seconds: float
-) -> Steps[None]:
+def decided(scope: Scope, sync: Sync, action: str, decision: Decision, *, wait_seconds: float) -> Steps[None]:
     """Log a decision; leave when it is not to act."""
     yield from note(f"Decided for {action} of {sync.name}: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
@@ -121,24 +120,28 @@ def _recreate(scope: Scope, sync: Sync, seen: SyncSeen, pairs: Sequence[PairSeen
     yield from nothing_still_runs(scope, [sync], "recreate")
     yield from prove_down(scope)
     command = commands.recreate(scope.symcli, scope.service, sync, pairs)
-    return (yield from _act(scope, sync, "recreate", command, seen, lambda state: state in PREPARED))
+    return (yield from act(scope, sync, "recreate", command, seen, lambda state: state in PREPARED))
 
 
-def _act(
+def act(
     scope: Scope,
     sync: Sync,
     action: str,
     command: Command,
     before: SyncSeen,
     reached: Callable[[State], bool],
+    under_way: State = State.CREATE_IN_PROG,
+    look: Callable[[Scope, Sync], Steps[SyncSeen]] = look,
 ) -> Steps[SyncSeen]:
     """Send one control command and see what came of it.
 
     The exit code says whether it was accepted; only the observed state says that it worked.
+
+    :param under_way: the state of a pair for which the array is still at it.
     """
     result = yield from run(command)
     try:
-        after = yield from _look(scope, sync)
+        after = yield from look(scope, sync)
     except CloneError as error:
         raise Unknown(
             f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}\n"
@@ -147,7 +150,7 @@ def _act(
         ) from error
     accepted = classify(result.exit_code) is Outcome.DONE
     missing = [pair for pair in after.pairs if not reached(pair.state)]
-    if all(pair.state is State.CREATE_IN_PROG for pair in missing):
+    if all(pair.state is under_way for pair in missing):
         if not accepted:
             yield from note(
                 f"{action} ended with {result.ending()}, and yet every pair is where it should be: "

@@ -7,11 +7,13 @@ were recreated are prepared, a resource that was stopped is where its driver cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
 from clones.errors import Refused
 from clones.observing import observe
 from clones.planning import plan
-from clones.proof import Row, look_at_all
+from clones.proof import Row, look_at_all, require_known
 from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
@@ -57,6 +59,38 @@ def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
                 foreseen += row.driver.start(row.driver.stopped if stops else row.probe.at)
     yield from note(
         f"Would send {len(foreseen)} commands for {action} of service {scope.name}; nothing was changed",
+        *(f"{command.host}$ {command.line()}" for command in foreseen),
+    )
+    return foreseen
+
+
+def conclude(
+    scope: Scope, doing: str, refused: Sequence[str], foreseen: list[Command], *, must_be_down: bool
+) -> Steps[list[Command]]:
+    """End a plan that has looked at every sync: with all its refusals at once, or with what would be sent.
+
+    :param refused: what was refused already, one text each.
+    :param must_be_down: whether the service must be down too.
+    :returns: ``foreseen``.
+    :raises Refused: with everything that was refused.
+    :raises Unknown: a resource could not tell whether it is up.
+    """
+    rows = (yield from look_at_all(scope)) if must_be_down else []
+    up = [row.line() for row in rows if row.probe.use is Use.UP]
+    if up:
+        lines = "\n  ".join(up)
+        refused = [
+            *refused,
+            f"Service {scope.name} is not down:\n  {lines}\nWhat to do: run the action `stop`",
+        ]
+    if refused:
+        raise Refused(
+            "\n".join(refused) + f"\nService {scope.name}: {doing} is refused. Nothing was changed.",
+            "mend all of these, then run it again",
+        )
+    require_known(scope, rows)
+    yield from note(
+        f"To {doing} service {scope.name}: {len(foreseen)} commands that change something",
         *(f"{command.host}$ {command.line()}" for command in foreseen),
     )
     return foreseen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from clones.config import Sync
@@ -36,29 +36,49 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
                 )
             raise error
         group = _read(output.read_group, listed.stdout, subject)
-        if symid is not None and group.symid != symid:
+        if symid is not None and group.symid not in (None, symid):
             raise Refused(
                 f"{subject}: device group {sync.symdg} is on array {group.symid}, not on the configured "
                 f"{symid}.",
                 "mend `symid` or `symdg` in services.yaml",
             )
-        symid = group.symid
+        symid = group.symid or symid
         ends = {name: group.devices.get(name) for pair in sync.pairs for name in (pair.source, pair.target)}
-        numbers = [device_text(number) for number in ends.values() if number is not None]
     else:
         for pair in sync.pairs:
             ends |= {pair.source: pair.source_device, pair.target: pair.target_device}
-        numbers = list(ends)
-    assert symid is not None
-    if not numbers:
+    if not any(number is not None for number in ends.values()):
         raise Refused(
             f"{subject}: device group {sync.symdg} holds none of the configured logical names.",
             f"compare `pairs` in services.yaml with `symdg show {sync.symdg}`",
         )
-    listed = yield from run(commands.list_devices(scope.symcli, scope.control_host, symid, numbers))
+    assert symid is not None
+    seen = yield from see(scope, sync, symid, ends)
+    if sync.precopy_timeout is not None and seen.all_in(frozenset({State.PRE_COPY})):
+        asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
+        answer = verified(asked.exit_code)
+        if answer is None:
+            raise failure(asked, f"{subject}: whether it is precopied", consequence=NOTHING_CHANGED)
+        seen = replace(seen, precopied=answer)
+    return seen
+
+
+def see(scope: Scope, sync: Sync, symid: str, ends: Mapping[str, int | None]) -> Steps[SyncSeen]:
+    """Ask the array for the state of every pair, once it is known which devices the names stand for.
+
+    :param ends: device number of each of the pairs' names, None when it stands for none.
+    :raises Refused: the array is not known there, or none of the devices.
+    :raises TryAgain: locked, lost, or not readable.
+    """
+    subject = scope.subject(sync)
+    # By number the pairs are asked for as they are written in the configuration.
+    known = [
+        device_text(number) if sync.grouped else name for name, number in ends.items() if number is not None
+    ]
+    listed = yield from run(commands.list_devices(scope.symcli, scope.control_host, symid, known))
     if classify(listed.exit_code) is not Outcome.DONE:
         raise failure(
-            listed, f"{subject}: devices {', '.join(numbers)} of {symid}", consequence=NOTHING_CHANGED
+            listed, f"{subject}: devices {', '.join(known)} of {symid}", consequence=NOTHING_CHANGED
         )
     shown = _read(output.read_devices, listed.stdout, subject)
     if shown.symid != symid:
@@ -72,12 +92,6 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         shown.clock,
         tuple(see_pair(pair, ends[pair.source], ends[pair.target], shown.devices) for pair in sync.pairs),
     )
-    if sync.precopy_timeout is not None and seen.all_in(frozenset({State.PRE_COPY})):
-        asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
-        answer = verified(asked.exit_code)
-        if answer is None:
-            raise failure(asked, f"{subject}: whether it is precopied", consequence=NOTHING_CHANGED)
-        seen = replace(seen, precopied=answer)
     yield from note(
         f"Sync {sync.name} on {symid}, {seen.clock:%Y-%m-%d %H:%M:%S} on {scope.control_host}", *seen.lines()
     )

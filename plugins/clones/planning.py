@@ -39,7 +39,7 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
         refuse_wrong_pairs(scope.name, sync, seen[-1])
         fresh = freshness(seen[-1], scope.service.sync_max_delay)
         yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
-    _refuse_shared_devices(scope, seen)
+    refuse_shared_devices(scope, seen)
     decisions: list[tuple[Sync, Decision]] = []
     for sync, shown in zip(scope.service.syncs, seen, strict=True):
         if RESYNC in phases:
@@ -100,7 +100,7 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
     )
 
 
-def _refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
+def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
     """Across the service's syncs, by device number: no target twice, no target that is a source (D4)."""
     targets: dict[tuple[str, int | None], str] = {}
     for shown in seen:

@@ -58,14 +58,20 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
     return PairSeen(pair, source, target, found, source_size=need, target_size=have, others=others)
 
 
-def refuse_wrong_pairs(service: str, sync: Sync, seen: SyncSeen) -> None:
-    """:raises Refused: naming every pair that is not the configured one."""
+def wrong_pairs(seen: SyncSeen) -> list[str]:
+    """What is wrong with each pair that is not the configured one."""
     wrong = [f"{pair.label}: {pair.wrong}" for pair in seen.pairs if pair.wrong]
     targets = Counter(pair.target for pair in seen.pairs)
     sources = {pair.source for pair in seen.pairs}
     for pair in seen.pairs:
         if pair.target is not None and (pair.target in sources or targets[pair.target] > 1):
             wrong.append(f"{pair.label}: its target is also a source or a target of another pair")
+    return wrong
+
+
+def refuse_wrong_pairs(service: str, sync: Sync, seen: SyncSeen) -> None:
+    """:raises Refused: naming every pair that is not the configured one."""
+    wrong = wrong_pairs(seen)
     if wrong:
         where = f"device group {sync.symdg} and " if sync.grouped else ""
         raise Refused(

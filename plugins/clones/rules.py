@@ -97,6 +97,25 @@ BREAK: Mapping[State, Verdict] = {
     State.INVALID: _REFUSE,
     State.UNKNOWN: _REFUSE,
 }
+RETIRE: Mapping[State, Verdict] = {
+    State.NONE: _NOTHING,
+    State.CREATED: _ACT,
+    State.PRE_COPY: _ACT,
+    State.RECREATED: _ACT,
+    State.COPIED: _ACT,
+    State.COPY_ON_ACCESS: _ACT,
+    State.COPY_ON_WRITE: _ACT,
+    State.SPLIT: _ACT,
+    State.TERMINATE_IN_PROG: _WAIT,
+    State.COPY_IN_PROG: _REFUSE,
+    State.CREATE_IN_PROG: _REFUSE,
+    State.REST_IN_PROG: _REFUSE,
+    State.RESTORED: _REFUSE,
+    State.FAILED: _REFUSE,
+    State.INVALID: _REFUSE,
+    State.UNKNOWN: _REFUSE,
+}
+"""To end a session that moves would need `-symforce`, which is never sent."""
 
 MERGE_BACK: Mapping[State, Verdict] = {
     **dict.fromkeys(State, _REFUSE),
@@ -121,11 +140,13 @@ END_RESTORED: Mapping[State, Verdict] = {
 """What a `terminate -restored` calls for."""
 
 REMEDIES: Mapping[State, str] = {
-    State.NONE: "there is no session: create it first (`SymcloneCreateOperator` does)",
+    State.NONE: "there is no session: run this service's `_provision` DAG",
     State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
     State.RESTORED: "a merge-back was done: remove its restore flag first (`symclone terminate -restored`)",
     State.FAILED: "ask the storage team why the session failed; it must be terminated and created again",
     State.INVALID: "ask the storage team why the session is invalid; it must be terminated and created again",
+    State.COPY_IN_PROG: "wait until it is Copied, then run it again",
+    State.CREATE_IN_PROG: "wait until it is made, then run it again",
     State.UNKNOWN: "look at the pair with `symclone query`: nothing is done in a state that is not known",
     State.SPLIT: "run the action `update` or `refresh`: a split session must be recreated first",
 }
@@ -260,6 +281,11 @@ def decide_break(seen: SyncSeen, *, mend: bool) -> Decision:
         "run the action `update` (or `refresh`): it recreates the active pairs and activates all together",
         torn=True,
     )
+
+
+def decide_retire(seen: SyncSeen) -> Decision:
+    """Which pairs' sessions are to be ended for good."""
+    return _gravest(RETIRE, seen, "no pair has a session", "terminate the session of")
 
 
 def is_torn(seen: SyncSeen) -> bool:

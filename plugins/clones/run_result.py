@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clones.actions import BREAK, RESYNC, START, STOP
+
 PLAN, APPROVE = "plan", "approve"
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
 
-ORDER = (PLAN, APPROVE, "stop", "resync", "break", "start", "restore", "confirm")
-"""First parts of the tasks' ids, in the order of their DAG: a refresh's and a merge-back's."""
+CHAINS: tuple[tuple[str, ...], ...] = (
+    (PLAN, STOP, RESYNC, BREAK, START),
+    (PLAN, "group", "create", "wait_prepared"),
+    (PLAN, APPROVE, "restore", "confirm"),
+    (PLAN, APPROVE, "terminate", "remove"),
+)
+"""The first parts of the task ids of each kind of DAG, in their order."""
 
 _GO_ON = "Clear, Only failed tasks, on this run: it goes on from there, from what the array shows then."
 _OVERWRITTEN = "Production may be overwritten, wholly or in part: leave it down until `confirm` succeeded."
@@ -26,7 +33,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 """By the first part of the task's id: what its failure means, and what to press after that is mended."""
 _BEFORE = (PLAN, APPROVE)
 """Nothing is sent to the array before these have succeeded."""
-
 
 _NOTHING_DONE = {
     "planned": "Planned only: nothing was changed.",
@@ -89,6 +95,6 @@ def judge(states: Mapping[str, str]) -> RunResult:
 
 
 def _position(task: str) -> tuple[int, str]:
-    """Where in the chain a task stands."""
+    """Where in its DAG's chain a task stands."""
     phase = task.split(".")[0]
-    return (ORDER.index(phase) if phase in ORDER else len(ORDER), task)
+    return (next((chain.index(phase) for chain in CHAINS if phase in chain), max(map(len, CHAINS))), task)

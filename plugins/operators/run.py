@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import lock, planning
+from clones import lock, planning, provision, retire
 from clones.actions import BREAK, phases_run
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain
 from clones.foresight import foresee
@@ -18,6 +18,7 @@ from clones.run_record import TaskRecord
 from clones.run_result import PLAN, RunResult, judge
 from clones.scope import Scope
 from clones.states import SyncSeen
+from clones.steps import Command, Steps
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
@@ -84,17 +85,22 @@ class RunPlanOperator(CloneOperator):
 
         :raises DownstreamTasksSkipped: always, unless something could not be told.
         """
-        refused, foreseen, scope = "", [], self.scope()
+        refused: str = ""
+        foreseen: list[Command] = []
+        scope = self.scope()
         with recorded(context) as record, SymcliHook(record) as hosts:
             try:
-                foreseen = hosts.run(foresee(scope, self.action))
+                foreseen = hosts.run(self.foresee(scope))
             except (Refused, MustWait) as error:
                 kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
                 refused = str(error)
                 self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
-        shown = [{"host": command.host, "line": command.line()} for command in foreseen]
-        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": shown})
+        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": _plain(foreseen)})
         self._end_here(context, scope, record, "planned")
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        """Judge the run, and list the commands that it would send."""
+        return foresee(scope, self.action)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self._end_if_not_needed(context, scope, hosts)
@@ -129,6 +135,42 @@ class RunPlanOperator(CloneOperator):
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
         leave_record(self, context, scope, record, result=RunResult(result))
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
+
+
+class _CommandsPlanOperator(RunPlanOperator):
+    """Look at everything, and refuse all at once before anything is changed; nothing is left out.
+
+    Its XCom `plan` is ``{"action", "commands": [{"host", "line"}], "reason"}``; with `plan_only` it is as
+    :class:`RunPlanOperator` says. `reason` and `plan_only` are as there.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(action=self.does, phases={}, **kwargs)
+
+    does: ClassVar[str]
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        shown = _plain(hosts.run(self.foresee(scope)))
+        plan = {"action": self.does, "commands": shown, "reason": self.reason}
+        context["ti"].xcom_push(key="plan", value=plan)
+
+
+class ProvisionPlanOperator(_CommandsPlanOperator):
+    """Of a run that makes what the copies lack."""
+
+    does = "provision"
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        return provision.plan(scope)
+
+
+class RetirePlanOperator(_CommandsPlanOperator):
+    """Of a run that ends the copies' sessions and removes their device groups."""
+
+    does = "retire"
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        return retire.plan(scope)
 
 
 class RunEndOperator(CloneOperator):
@@ -177,3 +219,7 @@ class RunEndOperator(CloneOperator):
             fresh = freshness(seen[-1], scope.service.sync_max_delay)
             self.log.info("Sync %s is %s: %s", sync.name, fresh.status, fresh.why)
         return seen
+
+
+def _plain(foreseen: Sequence[Command]) -> list[dict[str, str]]:
+    return [{"host": command.host, "line": command.line()} for command in foreseen]

@@ -1,4 +1,4 @@
-"""Tasks that change copies: create, recreate, activate."""
+"""Tasks that change copies: device group, create, recreate, activate, terminate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from clones import copies
+from clones import copies, provision, retire
 from clones.observing import to_plain
 from clones.scope import Scope
 from clones.states import SyncSeen
@@ -33,7 +33,7 @@ class _SyncOperator(CloneOperator):
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         raise NotImplementedError
 
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
         return to_plain(hosts.run(self.steps(scope)))
 
 
@@ -46,6 +46,17 @@ class SymcloneCreateOperator(_SyncOperator):
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         return copies.create(scope, scope.service.sync(self.sync))
+
+
+class SymcloneProvideGroupOperator(_SyncOperator):
+    """Make a sync's device group and add its devices, as far as they are missing (`symdg create`, `add dev`).
+
+    :raises clones.errors.CloneError: the group is another one than configured, a device is not to be had, or
+        SYMCLI refused.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))
 
 
 class SymcloneRecreateOperator(_SyncOperator):
@@ -86,3 +97,25 @@ class SymcloneActivateOperator(_SyncOperator):
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         return copies.split(scope, scope.service.sync(self.sync), mend_torn=str(self.mend_torn) == "True")
+
+
+class SymcloneTerminateOperator(_SyncOperator):
+    """End the sessions of a sync's pairs for good (`symclone terminate`), the service proven down.
+
+    A session that moves is refused: it would need `-symforce`, which is never sent.
+
+    :raises clones.errors.CloneError: see :mod:`clones.errors`.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(retire.terminate(scope, scope.service.sync(self.sync)))
+
+
+class SymcloneRemoveGroupOperator(_SyncOperator):
+    """Take a sync's names out of its device group and delete the group once it is empty.
+
+    :raises clones.errors.CloneError: a pair has a session, the group holds other names, or SYMCLI refused.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync)))

@@ -154,6 +154,7 @@ def test_what_holds_for_every_mix_of_two_states(states: tuple[State, State]) -> 
         (rules.CREATE, rules.REMEDIES),
         (rules.RESYNC, rules.REMEDIES),
         (rules.BREAK, rules.REMEDIES),
+        (rules.RETIRE, rules.REMEDIES),
         (rules.MERGE_BACK, rules.MERGE_BACK_REMEDIES),
         (rules.RESTORE_SENT, rules.RESTORE_SENT_REMEDIES),
         (rules.END_RESTORED, rules.END_RESTORED_REMEDIES),

@@ -110,6 +110,24 @@ def test_control_commands_look_as_documented() -> None:
     )
 
 
+def test_commands_on_groups() -> None:
+    group = (CONFIG.symcli, "c", "DGCVI")
+    member = ("000190101234", "DEV001", 0x1234)
+    assert [
+        commands.create_group(*group).title,
+        commands.add_device(*group, member, target=False).title,
+        commands.add_device(*group, member, target=True).title,
+        commands.remove_name(*group, "DEV001").title,
+        commands.delete_group(*group).title,
+    ] == [
+        "/usr/symcli/bin/symdg create DGCVI -type regular -i 20 -c 30",
+        "/usr/symcli/bin/symdg -g DGCVI -sid 000190101234 add dev 1234 DEV001 -i 20 -c 30",
+        "/usr/symcli/bin/symdg -g DGCVI -sid 000190101234 add dev 1234 DEV001 -tgt -i 20 -c 30",
+        "/usr/symcli/bin/symld -g DGCVI remove DEV001 -i 20 -c 30",
+        "/usr/symcli/bin/symdg delete DGCVI -i 20 -c 30",
+    ]
+
+
 def test_all_pairs_go_in_one_command() -> None:
     service, sync, seen = pairs("reporting_copies", "warehouse")
     line = commands.activate(CONFIG.symcli, service, sync, seen).title
@@ -137,11 +155,21 @@ def test_no_command_forces_and_queries_do_not_repeat() -> None:
                 commands.activate,
                 commands.restore,
                 commands.end_restored,
+                commands.terminate,
             ):
                 command = build(CONFIG.symcli, service, sync, seen)
                 assert not {"-force", "-symforce"} & set(command.words)
                 assert "-noprompt" in command.words and command.changes
+            group = (CONFIG.symcli, "c", sync.symdg or "DG")
+            for command in (
+                commands.create_group(*group),
+                commands.add_device(*group, ("000190101234", "DEV001", 0x1234), target=True),
+                commands.remove_name(*group, "DEV001"),
+                commands.delete_group(*group),
+            ):
+                assert not {"-force", "-symforce"} & set(command.words) and command.changes
             for look in (
+                commands.list_groups(CONFIG.symcli, "c"),
                 commands.list_group(CONFIG.symcli, "c", sync.symdg or "DG"),
                 commands.list_devices(CONFIG.symcli, "c", "000190101234", ["1234"]),
                 commands.list_arrays(CONFIG.symcli, "c"),
@@ -219,6 +247,14 @@ BY_FILE = "/usr/symcli/bin/symclone -sid 000297600001 -f /var/tmp/x/{name}-0a1b.
         ("aastmphpux", "data", CONTROL.replace("DGCVI", "DGCVI2"), False),
         ("aastmphpux", "data", "/usr/symcli/bin/symclone -g DGCVI query", False),
         ("aastmphpux", "data", "vi symclone.txt", False),
+        ("aastmphpux", "data", "/usr/symcli/bin/symdg -g DGCVI -sid 000190101234 add dev 1234 DEV001", True),
+        ("aastmphpux", "data", "/usr/symcli/bin/symdg create DGCVI -type regular", True),
+        ("aastmphpux", "data", "/usr/symcli/bin/symdg delete DGCVI", True),
+        ("aastmphpux", "data", "/usr/symcli/bin/symld -g DGCVI remove DEV001", True),
+        ("aastmphpux", "data", "/usr/symcli/bin/symdg create DGCVIARCH -type regular", False),
+        ("aastmphpux", "data", "/usr/symcli/bin/symdg -g DGCVI list ld", False),
+        ("aastmphpux", "data", "/usr/symcli/bin/symdg show DGCVI", False),
+        ("lnxpp", "data", "/usr/symcli/bin/symdg -g DG -sid 000297600001 add dev 1 A", False),
         ("lnxpp", "data", BY_FILE.format(name="data"), True),
         ("lnxpp", "archivelogs", BY_FILE.format(name="data"), False),
         ("lnxpp", "data", BY_FILE.format(name="data").replace("0001 ", "0002 "), False),

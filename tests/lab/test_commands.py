@@ -144,6 +144,10 @@ async def test_a_group_from_nothing_to_a_copy(bench: Any) -> None:
     await ok(bench, "symclone -g NEW create -tgt -nop", "symclone -g NEW activate -tgt -nop")
     assert bench.state(B, "01A11", "01AB5") == "CopyInProg"
     await refused(bench, "symdg delete NEW", "requires the -force option")
+    await ok(bench, "symld -g NEW remove DEV001")
+    await refused(bench, "symld -g NEW remove DEV001", "does not exist in device group")
+    await refused(bench, "symld remove DEV001", "is required")
+    assert "(1)" in await ok(bench, "symdg show NEW")
     await ok(bench, "symdg delete NEW -force")
     await refused(bench, "symdg show NEW", "does not exist")
 

@@ -95,6 +95,7 @@ def test_an_airflow_connection(lab: Lab, tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["record", "--host", "symcli_demo", "--out", str(tmp_path / "cases")]) == 0
     assert set(cases(tmp_path / "cases")) == {
         "banner", "definitions", "arrays", "arrays-xml", "groups", "groups-xml", "no-such-group",
+        "no-such-group-ld-xml",
     }  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_group_on_another_array(lab: Any, context: dict[str, Any]) -> None:
 def test_session_missing(lab: Any, context: dict[str, Any]) -> None:
     take_down(lab)
     lab.remove_session(SYMID, "1234", "4321")
-    with pytest.raises(Refused, match=r"DEV001 -> CLONE001 \(1234 -> 4321\) is none.*\n.*create it first"):
+    with pytest.raises(Refused, match=r"DEV001 -> CLONE001 \(1234 -> 4321\) is none.*\n.*_provision"):
         SymcloneRecreateOperator(task_id="recreate", **DATA).execute(context)  # type: ignore[arg-type]
     assert not sent(lab, "recreate")
 

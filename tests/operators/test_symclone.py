@@ -136,7 +136,7 @@ def test_device_numbers_go_through_a_pair_file(lab: Any, context: dict[str, Any]
 
 def test_create_makes_only_what_is_missing(lab: Any, context: dict[str, Any]) -> None:
     lab.remove_session(SYMID, "1237", "4324")
-    with pytest.raises(Refused, match="create it first"):
+    with pytest.raises(Refused, match="_provision"):
         recreate(lab, context, **COPIES)
     create = SymcloneCreateOperator(task_id="create", **COPIES)
     perform(lab, create, context)

@@ -1,6 +1,6 @@
 """The SYMCLI commands that are sent, as words.
 
-Control commands look as documented, for instance::
+Control commands of sessions look as documented, for instance::
 
     env ... /usr/symcli/bin/symclone -g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001
 
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.config import Service, Symcli, Sync
-from clones.states import PairSeen
+from clones.states import PairSeen, device_text
 from clones.steps import Command
 
 ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
@@ -55,6 +55,47 @@ def list_group(symcli: Symcli, host: str, group: str) -> Command:
     """The logical devices of a device group, as XML."""
     words = (f"{symcli.bin}/symdg", "-g", group, "list", "ld", "-output", "xml_e")
     return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+
+
+def list_groups(symcli: Symcli, host: str) -> Command:
+    """Every device group of the control host, as XML."""
+    words = (f"{symcli.bin}/symdg", "list", "-output", "xml_e")
+    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+
+
+def create_group(symcli: Symcli, host: str, group: str) -> Command:
+    """Make a device group. It is of no array before its first device."""
+    return _on_group(symcli, host, "symdg", ("create", group, "-type", "regular"))
+
+
+def add_device(
+    symcli: Symcli, host: str, group: str, member: tuple[str, str, int], *, target: bool
+) -> Command:
+    """Give a device a logical name in a group.
+
+    :param member: array, logical name and device number.
+    :param target: put it into the group's list of targets.
+    """
+    symid, name, number = member
+    words = ("-g", group, "-sid", symid, "add", "dev", device_text(number), name)
+    return _on_group(symcli, host, "symdg", (*words, "-tgt") if target else words)
+
+
+def remove_name(symcli: Symcli, host: str, group: str, name: str) -> Command:
+    """Take a logical name out of a group; the device stays as it is."""
+    return _on_group(symcli, host, "symld", ("-g", group, "remove", name))
+
+
+def delete_group(symcli: Symcli, host: str, group: str) -> Command:
+    """Delete a device group, which must be empty."""
+    return _on_group(symcli, host, "symdg", ("delete", group))
+
+
+def _on_group(symcli: Symcli, host: str, program: str, action: tuple[str, ...]) -> Command:
+    words = (f"{symcli.bin}/{program}", *action, *_retry(symcli))
+    return Command(
+        host, ("env", *ENVIRONMENT, *words), symcli.command_timeout, changes=True, title=shlex.join(words)
+    )
 
 
 def list_devices(symcli: Symcli, host: str, symid: str, devices: Sequence[str]) -> Command:
@@ -103,6 +144,11 @@ def query(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen
     return _on_pairs(symcli, service, sync, ("query",), (), symcli.query_timeout)
 
 
+def terminate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+    """End the sessions; what is on the targets stays there, as far as it was copied."""
+    return _control(symcli, service, sync, "terminate", (), pairs)
+
+
 def verify_precopied(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
     """Ask whether the precopy has gone through all tracks once. Its exit code is the answer."""
     return _on_pairs(symcli, service, sync, ("verify", "-precopy", "-cycled"), pairs, symcli.query_timeout)
@@ -117,9 +163,12 @@ def _control(
     pairs: Sequence[PairSeen],
     late_options: tuple[str, ...] = (),
 ) -> Command:
-    retry = ("-i", str(symcli.retry_interval), "-c", str(symcli.retry_count))
-    words = ("-noprompt", action, *options, *retry, *late_options)
+    words = ("-noprompt", action, *options, *_retry(symcli), *late_options)
     return replace(_on_pairs(symcli, service, sync, words, pairs, symcli.command_timeout), changes=True)
+
+
+def _retry(symcli: Symcli) -> tuple[str, ...]:
+    return ("-i", str(symcli.retry_interval), "-c", str(symcli.retry_count))
 
 
 def _on_pairs(

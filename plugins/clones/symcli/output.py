@@ -30,9 +30,9 @@ state, percent."""
 
 @dataclass(frozen=True)
 class Group:
-    """A device group: its array and the device number of each logical name."""
+    """A device group: its array, None before its first device, and the device number of each logical name."""
 
-    symid: str
+    symid: str | None
     devices: Mapping[str, int]
 
 
@@ -74,22 +74,36 @@ def read_group(text: str) -> Group:
     :raises Unknown: when it is not such a list.
     """
     root = _root(text, "the list of the device group")
-    symid = root.findtext("DG/DG_Info/symid") or ""
+    symid = (root.findtext("DG/DG_Info/symid") or "").strip()
     devices: dict[str, int] = {}
     for info in root.iterfind("DG/Device/Dev_Info"):
         name = (info.findtext("ld_name") or "").strip()
         if name:
             devices[name] = _number(info.findtext("dev_name"), "device group")
-    if not re.fullmatch(r"\d{12}", symid.strip()):
+    if not devices and symid == "N/A":
+        return Group(None, devices)
+    if not re.fullmatch(r"\d{12}", symid):
         raise Unknown(
             f"The list of the device group names no array (symid is {symid!r}).",
             "look at its output in the log",
         )
-    return Group(symid.strip(), devices)
+    return Group(symid, devices)
+
+
+def names_group(text: str, name: str) -> bool:
+    """Whether ``symdg list -output xml_e`` names a group, wherever in it that stands.
+
+    :raises Unknown: when it is not SYMCLI's.
+    """
+    return any((element.text or "").strip() == name for element in _root(text, "the list of groups").iter())
+
+
+PROGRAMS = frozenset({"symclone", "symdg", "symld"})
+LOOKS = frozenset({"query", "verify", "list", "show"})
 
 
 def still_running(text: str, sync: Sync) -> list[str]:
-    """The `symclone` control commands in the output of ``ps -ef`` that may concern a sync.
+    """The control commands in the output of ``ps -ef`` that may concern a sync or its device group.
 
     Some systems cut the words of a process (HP-UX after about 60 characters): one whose file of pairs is cut
     off counts when the array is the same.
@@ -104,13 +118,17 @@ def still_running(text: str, sync: Sync) -> list[str]:
     found = []
     for line in lines[1:]:
         words = line.split()
-        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] == "symclone"), None)
-        if at is None or {"query", "verify", "list"} & set(words[at:]):
+        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
+        if at is None or LOOKS & set(words[at:]):
             continue
+        program = words[at].rsplit("/", 1)[-1]
         options = dict(zip(words[at:], words[at + 1 :], strict=False))
         if sync.symdg is not None:
-            concerns = options.get("-g") == sync.symdg
+            named = ("-g",) if program == "symclone" else ("-g", "create", "delete")
+            concerns = sync.symdg in [options.get(word) for word in named]
         else:
+            if program != "symclone":
+                continue
             ours = options.get("-f", "").rsplit("/", 1)[-1].startswith(f"{sync.name}-")
             concerns = options.get("-sid") == sync.symid and ("-f" not in options or ours)
         if concerns:

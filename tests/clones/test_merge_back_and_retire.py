@@ -1,4 +1,4 @@
-"""The decision tables of a merge-back, from `cases/merge_back.yaml`."""
+"""The decision tables of merge-back and retire, from `cases/merge_back.yaml` and `cases/retire.yaml`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from clones import rules
 from clones.rules import Verdict
 from tests.clones.seeing import seen
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "merge_back.yaml").read_text())
+CASES = [
+    case
+    for name in ("merge_back", "retire")
+    for case in yaml.safe_load((Path(__file__).parent / "cases" / f"{name}.yaml").read_text())
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['action']}: {case['name']}")
@@ -20,9 +24,10 @@ def test_case(case: dict[str, Any]) -> None:
     shown = seen(*case["syncs"]["data"]["states"])
     if case["action"] == "merge_back":
         decision = rules.decide_merge_back(shown, sent=case.get("sent", False))
-    else:
-        assert case["action"] == "end_restored"
+    elif case["action"] == "end_restored":
         decision = rules.decide_end_restored(shown)
+    else:
+        decision = rules.decide_retire(shown)
     expect = case["expect"]
     assert decision.verdict.name.lower() == expect["verdict"], decision
     assert expect.get("why", "") in decision.why

@@ -1,0 +1,111 @@
+"""One DAG per service of ``services.yaml`` that makes what its copies lack: plan -> group -> create -> wait.
+
+It is named after the service, with ``_provision`` behind. What is there already is left alone. While a task
+runs only its own service's DAG is built.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
+from airflow.sdk.bases.operator import chain
+
+from clones.config import Service
+from clones.config_file import load
+from operators.base import CONFIG
+from operators.run import ProvisionPlanOperator, RunEndOperator
+from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
+from sensors.symclone import SymcloneStateSensor
+
+SUFFIX = "_provision"
+
+
+def build(name: str, service: Service) -> DAG:
+    """The DAG that provisions one service."""
+    step: dict[str, Any] = {"service": name, "config": CONFIG, "hold_lock": True}
+    with DAG(
+        dag_id=name + SUFFIX,
+        description=f"Device groups and first full copies of {name}, as far as they are missing",
+        doc_md=_doc(name, service),
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["symclone", "provision"],
+        params={
+            "reason": Param(
+                "",
+                type=["string", "null"],
+                maxLength=500,
+                title="Reason",
+                description_md="Why you run it. Required; it stands in the run's log.",
+            ),
+            "plan_only": Param(
+                False,
+                type="boolean",
+                title="Plan only",
+                description_md="Show in the log of `plan` what would be sent, and change nothing.",
+            ),
+        },
+        default_args={
+            "retries": service.retries,
+            "retry_delay": timedelta(seconds=service.retry_delay),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(hours=1),
+        },
+    ) as dag:
+        plan = ProvisionPlanOperator(
+            task_id="plan",
+            service=name,
+            config=CONFIG,
+            reason="{{ params.reason or '' }}",
+            plan_only="{{ params.plan_only }}",
+        )
+        grouped = [sync.name for sync in service.syncs if sync.grouped]
+        groups: list[BaseOperator] = []
+        if grouped:
+            with TaskGroup("group", tooltip="Make the device groups and add their devices"):
+                groups = [SymcloneProvideGroupOperator(task_id=sync, sync=sync, **step) for sync in grouped]
+        with TaskGroup("create", tooltip="Create the sessions that are missing: the first full copy"):
+            creates: list[BaseOperator] = [
+                SymcloneCreateOperator(task_id=sync.name, sync=sync.name, **step) for sync in service.syncs
+            ]
+        with TaskGroup("wait_prepared", tooltip="Until every pair can be activated"):
+            # Prepared, or active since before; with `precopy_timeout` the precopy has gone round too.
+            waits: list[BaseOperator] = [
+                SymcloneStateSensor(
+                    task_id=sync.name,
+                    service=name,
+                    config=CONFIG,
+                    sync=sync.name,
+                    wanted="precopied",
+                    timeout=sync.copy_timeout,
+                    poke_interval=service.poll_interval,
+                )
+                for sync in service.syncs
+            ]
+        # It runs whatever happened, and as the only leaf it decides the run's state.
+        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
+        chain(plan, *groups, *creates, waits, finish)
+    return dag
+
+
+def _doc(name: str, service: Service) -> str:
+    syncs = "\n".join(
+        f"1. **{sync.name}**: {sync.symdg or sync.symid}: "
+        + ", ".join(f"`{pair.label}`" for pair in sync.pairs)
+        for sync in service.syncs
+    )
+    return (
+        f"### Provision {name}\nMakes the device groups and the copy sessions of service {name} that are "
+        "missing, and leaves what is there. **What is on a target that has no session yet is overwritten.** "
+        f"Afterwards run the DAG `{name}`: its action `update` or `refresh` makes the copies usable.\n\n"
+        f"Control host: {service.control_host}. Syncs, in order:\n\n{syncs}\n"
+    )
+
+
+# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
+_only = get_parsing_context().dag_id
+for _name, _service in sorted(load(CONFIG, only=_only and _only.removesuffix(SUFFIX)).services.items()):
+    globals()[_name + SUFFIX] = build(_name, _service)
