@@ -96,6 +96,11 @@ def conclude(
     return foreseen
 
 
+def plain(foreseen: Sequence[Command]) -> list[dict[str, str]]:
+    """Commands as JSON: ``[{"host", "line"}]``."""
+    return [{"host": command.host, "line": command.line()} for command in foreseen]
+
+
 def _stop(scope: Scope, row: Row) -> list[Command]:
     sent = row.driver.stop(row.probe.at)
     if not sent and (row.probe.use is not Use.DOWN or row.probe.at == ELSEWHERE):

@@ -8,13 +8,11 @@ spent, where a task that comes after a killed one finds it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from clones.approval import ASK_AGAIN, Approval, differences, digest
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
 from clones.leftovers import nothing_still_runs
@@ -31,40 +29,12 @@ from clones.symcli.exit_codes import Outcome, classify
 AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
 """What `terminate -restored` leaves; which of the two differs between arrays."""
 
-ASK_AGAIN = "ask again: clear `plan` with Downstream on this run, or trigger the DAG anew"
 _LOOK_FIRST = (
     "leave production down. Clear this task: it looks first, and goes on if the restore is under way; "
     "else it says how to ask again"
 )
-
-
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By so much the clocks of Airflow's machines may differ."""
-
-
-@dataclass(frozen=True)
-class Approval:
-    """One person's yes to one plan.
-
-    :param digest: of the plan that was shown, as :func:`digest` makes it.
-    :param by: the user's name.
-    :param at: when, as ISO text; two approvals of equal plans differ in it.
-    """
-
-    digest: str
-    by: str
-    at: str
-
-    def to_plain(self) -> dict[str, str]:
-        return {"digest": self.digest, "by": self.by, "at": self.at}
-
-    @classmethod
-    def read(cls, plain: object) -> Approval | None:
-        """What :meth:`to_plain` wrote, or None when it is not wholly that."""
-        if not isinstance(plain, Mapping):
-            return None
-        parts = [plain.get(name) for name in ("digest", "by", "at")]
-        return cls(*parts) if all(isinstance(part, str) and part for part in parts) else None  # type: ignore[arg-type]
 
 
 def plan(scope: Scope) -> Steps[dict[str, Any]]:
@@ -95,12 +65,6 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
     lines.append(f"Digest of this plan: {digest(bound)}")
     yield from note("To be approved", *lines)
     return {"bound": bound, "digest": digest(bound), "text": lines}
-
-
-def digest(bound: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of what an approval is bound to, as 64 hex digits."""
-    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def restore(
@@ -159,7 +123,7 @@ def restore(
     if digest(bound) != approval.digest or decision.verdict is not Verdict.ACT:
         raise Refused(
             f"{subject}: it is not what {approval.by} approved any more. Nothing was sent to the array.\n  "
-            + "\n  ".join(_differences(kept["bound"], bound)),
+            + "\n  ".join(differences(kept["bound"], bound)),
             f"find out who changed it; then {ASK_AGAIN}",
         )
     yield from nothing_still_runs(scope, syncs, "restore")
@@ -356,21 +320,3 @@ def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:
         planned.get((pair["source"], pair["target"]), pair["last_action"]) == pair["last_action"]
         for pair in _essence(seen)["pairs"]
     )
-
-
-def _differences(approved: object, now: object, at: str = "") -> list[str]:
-    """Each value that differs: ``syncs.0.pairs.0.state: approved Copied, now Split``."""
-    if isinstance(approved, Mapping) and isinstance(now, Mapping):
-        keys = dict.fromkeys((*approved, *now))
-        return [
-            text
-            for key in keys
-            for text in _differences(approved.get(key), now.get(key), f"{at}.{key}" if at else str(key))
-        ]
-    if isinstance(approved, list) and isinstance(now, list) and len(approved) == len(now):
-        return [
-            text
-            for number, (old, new) in enumerate(zip(approved, now, strict=True))
-            for text in _differences(old, new, f"{at}.{number}")
-        ]
-    return [] if approved == now else [f"{at}: approved {approved}, now {now}"]

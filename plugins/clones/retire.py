@@ -5,14 +5,17 @@ Every procedure looks first and does only what is left to do, so each may be run
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from clones.approval import ASK_AGAIN, digest
 from clones.config import Sync
 from clones.copies import act, decided
 from clones.errors import Refused
-from clones.foresight import conclude
+from clones.foresight import conclude, plain
 from clones.groups import Looked, Todo, look, one_by_one
 from clones.leftovers import nothing_still_runs
+from clones.observing import is_same, to_plain
 from clones.proof import prove_down
 from clones.rules import Verdict, decide_retire
 from clones.scope import Scope
@@ -49,9 +52,30 @@ def plan(scope: Scope) -> Steps[list[Command]]:
     return (yield from conclude(scope, "retire", refused, [*ends, *removals], must_be_down=bool(ends)))
 
 
-def terminate(scope: Scope, sync: Sync) -> Steps[None]:
+def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
+    """The plan as a second person is to approve it.
+
+    :returns: ``bound``: the commands, and each sync as seen; its ``digest``; ``commands`` as
+        :func:`clones.foresight.plain` writes them; and ``text`` for the approver, in lines. Plain JSON.
+    :raises CloneError: as :func:`plan`.
+    """
+    shown = plain((yield from plan(scope)))
+    lines = [f"Service {scope.name}: the sessions of its copies are ended, its device groups deleted.", ""]
+    syncs = []
+    for sync in scope.service.syncs:
+        seen = yield from _seen(scope, sync)
+        syncs.append(to_plain(seen))
+        lines += [f"Sync {sync.name} on array {seen.symid}:", *(f"  {line}" for line in seen.lines()), ""]
+    bound = {"commands": [command["line"] for command in shown], "syncs": syncs}
+    sent = [f"  {command['host']}$ {command['line']}" for command in shown]
+    lines += ["To be sent:", *sent, "", f"Digest of this plan: {digest(bound)}"]
+    return {"bound": bound, "digest": digest(bound), "commands": shown, "text": lines}
+
+
+def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
     """End the sessions of exactly the configured pairs, the service proven down (D3).
 
+    :param approved: ``bound`` of :func:`to_approve`; if given, the sync must still be what was approved.
     :raises CloneError: see :mod:`clones.errors`.
     """
     looked = yield from _look(scope, sync)
@@ -59,9 +83,18 @@ def terminate(scope: Scope, sync: Sync) -> Steps[None]:
     yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
         return
+    command = commands.terminate(scope.symcli, scope.service, sync, decision.pairs)
+    if approved is not None and not (
+        command.line() in approved["commands"]
+        and any(is_same(then, looked.seen) for then in approved["syncs"] if then["sync"] == sync.name)
+    ):
+        raise Refused(
+            f"{scope.subject(sync)}: its copies are no longer what was approved to be ended. Nothing was "
+            "sent to the array.",
+            ASK_AGAIN,
+        )
     yield from nothing_still_runs(scope, [sync], "terminate")
     yield from prove_down(scope)
-    command = commands.terminate(scope.symcli, scope.service, sync, decision.pairs)
     yield from act(
         scope, sync, "terminate", command, looked.seen, lambda state: state is State.NONE,
         State.TERMINATE_IN_PROG, _seen,
@@ -72,9 +105,10 @@ def terminate(scope: Scope, sync: Sync) -> Steps[None]:
     )
 
 
-def remove_group(scope: Scope, sync: Sync) -> Steps[None]:
+def remove_group(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
     """Take the sync's names out of its device group, and delete the group once it is empty.
 
+    :param approved: ``bound`` of :func:`to_approve`; if given, nothing else is sent.
     :raises Refused: a pair still has a session, or the group holds what the service does not name.
     :raises CloneError: see :mod:`clones.errors`.
     """
@@ -91,7 +125,14 @@ def remove_group(scope: Scope, sync: Sync) -> Steps[None]:
                 f"{scope.subject(sync)}: the device group {sync.symdg} stays, for {', '.join(alive)}.",
                 "end the sessions first: clear the `terminate` task of this sync",
             )
-        return _left(scope, sync, looked.group)
+        left = _left(scope, sync, looked.group)
+        if approved is not None and not {one.command.line() for one in left} <= set(approved["commands"]):
+            raise Refused(
+                f"{scope.subject(sync)}: device group {sync.symdg} is no longer what was approved to be "
+                "deleted. It is left as it is.",
+                ASK_AGAIN,
+            )
+        return left
 
     by_hand = (
         "read what SYMCLI said; the sessions are ended, so the device group may be emptied and deleted by "

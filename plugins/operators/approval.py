@@ -1,4 +1,4 @@
-"""A second person's approval of a plan, by Airflow's human-in-the-loop operator."""
+"""A plan that a second person must approve, by Airflow's human-in-the-loop operator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,59 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from clones.errors import Refused
-from clones.merge_back import Approval
+from clones import lock
+from clones.approval import Approval
+from clones.errors import ConfigError, Refused
+from clones.scope import Scope
+from clones.steps import Steps
+from hooks.symcli import SymcliHook
+from operators.base import CloneOperator, owner
 
 APPROVAL = "approval"
-"""XCom of the approval, as :meth:`clones.merge_back.Approval.to_plain` writes it."""
+"""XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""
+
+
+class PlanToApproveOperator(CloneOperator):
+    """Make the plan that somebody else is to approve; what it plans, a subclass says.
+
+    It holds the service's lock while it looks, and gives it back: a person's answer can take hours. What
+    happens to the copies in between makes the approval void, which the task that acts on it finds out.
+
+    :param reason: why somebody wants it; required.
+
+    Its XCom `plan` is the plan with `action` and `reason`.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "reason")
+
+    def __init__(self, *, reason: str, **kwargs: Any) -> None:
+        super().__init__(hold_lock=True, **kwargs)
+        self.reason = reason
+
+    does: ClassVar[str]
+    """What it is the plan of, in a word."""
+
+    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
+        """The plan, as plain JSON: its ``text`` in lines for the approver, and the ``digest`` of the rest."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        asked = requester(context)
+        self.reason = " ".join(self.reason.split()) if self.reason != "None" else ""
+        if not self.reason:
+            raise ConfigError(
+                "This run was triggered without a reason. Nothing was done.",
+                "trigger it again and write into `reason` why; the approver reads it",
+            )
+        self.log.info("Asked for by %s. Reason: %s", asked, self.reason)
+        return super().execute(context)
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        try:
+            plan = hosts.run(self.plan(scope))
+        finally:
+            hosts.run(lock.give_back(scope, owner(context)))
+        context["ti"].xcom_push(key="plan", value={**plan, "action": self.does, "reason": self.reason})
 
 
 class SecondPersonApprovalOperator(ApprovalOperator):

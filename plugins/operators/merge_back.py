@@ -9,55 +9,28 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from clones import lock, merge_back
-from clones.errors import ConfigError, Refused
-from clones.merge_back import Approval
+from clones import merge_back
+from clones.approval import ASK_AGAIN, Approval
+from clones.errors import Refused
 from clones.observing import to_plain
 from clones.scope import Scope
+from clones.steps import Steps
 from hooks.symcli import SymcliHook
-from operators.approval import APPROVAL, requester
-from operators.base import CloneOperator, owner
+from operators.approval import APPROVAL, PlanToApproveOperator
+from operators.base import CloneOperator
 
 SENT = "restore_sent_under"
 """Key in the restore task's state store: the approval that its command was sent under. Airflow keeps it for
 the task of this run, over kills, retries and clears."""
 
 
-class MergeBackPlanOperator(CloneOperator):
-    """Show what would be overwritten, with the proof that production and the service are down.
+class MergeBackPlanOperator(PlanToApproveOperator):
+    """Show what would be overwritten, with the proof that production and the service are down."""
 
-    It holds the service's lock while it looks, and gives it back: a person's answer can take hours. What
-    happens to the copies in between makes the approval void, which the restore finds out.
+    does = "merge-back"
 
-    :param reason: why somebody wants it; required.
-
-    Its XCom `plan` is what :func:`clones.merge_back.plan` returns, with `reason`.
-    """
-
-    template_fields: Sequence[str] = (*CloneOperator.template_fields, "reason")
-
-    def __init__(self, *, reason: str, **kwargs: Any) -> None:
-        super().__init__(hold_lock=True, **kwargs)
-        self.reason = reason
-
-    def execute(self, context: Context) -> Any:
-        asked = requester(context)
-        reason = " ".join(self.reason.split()) if self.reason != "None" else ""
-        if not reason:
-            raise ConfigError(
-                "This run was triggered without a reason. Nothing was done.",
-                "trigger it again and write into `reason` why production is to be overwritten",
-            )
-        self.log.info("Merge-back asked for by %s. Reason: %s", asked, reason)
-        self.reason = reason
-        return super().execute(context)
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        try:
-            plan = hosts.run(merge_back.plan(scope))
-        finally:
-            hosts.run(lock.give_back(scope, owner(context)))
-        context["ti"].xcom_push(key="plan", value={**plan, "action": "merge-back", "reason": self.reason})
+    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
+        return merge_back.plan(scope)
 
 
 class _MergeBackOperator(CloneOperator):
@@ -74,7 +47,7 @@ class _MergeBackOperator(CloneOperator):
         """:raises Refused: there is none."""
         plan: dict[str, Any] | None = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if not plan:
-            raise Refused("This run has no plan. Nothing was sent to the array.", merge_back.ASK_AGAIN)
+            raise Refused("This run has no plan. Nothing was sent to the array.", ASK_AGAIN)
         return plan
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import lock, planning, provision, retire
+from clones import lock, planning, provision
 from clones.actions import BREAK, phases_run
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain
-from clones.foresight import foresee
+from clones.foresight import foresee, plain
 from clones.freshness import freshness
 from clones.observing import observe
 from clones.run_record import TaskRecord
@@ -95,7 +95,7 @@ class RunPlanOperator(CloneOperator):
                 kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
                 refused = str(error)
                 self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
-        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": _plain(foreseen)})
+        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": plain(foreseen)})
         self._end_here(context, scope, record, "planned")
 
     def foresee(self, scope: Scope) -> Steps[list[Command]]:
@@ -137,40 +137,22 @@ class RunPlanOperator(CloneOperator):
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
 
 
-class _CommandsPlanOperator(RunPlanOperator):
-    """Look at everything, and refuse all at once before anything is changed; nothing is left out.
+class ProvisionPlanOperator(RunPlanOperator):
+    """Look at what the copies lack, and refuse all at once before anything is changed.
 
     Its XCom `plan` is ``{"action", "commands": [{"host", "line"}], "reason"}``; with `plan_only` it is as
     :class:`RunPlanOperator` says. `reason` and `plan_only` are as there.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(action=self.does, phases={}, **kwargs)
-
-    does: ClassVar[str]
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        shown = _plain(hosts.run(self.foresee(scope)))
-        plan = {"action": self.does, "commands": shown, "reason": self.reason}
-        context["ti"].xcom_push(key="plan", value=plan)
-
-
-class ProvisionPlanOperator(_CommandsPlanOperator):
-    """Of a run that makes what the copies lack."""
-
-    does = "provision"
+        super().__init__(action="provision", phases={}, **kwargs)
 
     def foresee(self, scope: Scope) -> Steps[list[Command]]:
         return provision.plan(scope)
 
-
-class RetirePlanOperator(_CommandsPlanOperator):
-    """Of a run that ends the copies' sessions and removes their device groups."""
-
-    does = "retire"
-
-    def foresee(self, scope: Scope) -> Steps[list[Command]]:
-        return retire.plan(scope)
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        plan = {"action": self.action, "commands": plain(hosts.run(self.foresee(scope)))}
+        context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
 
 
 class RunEndOperator(CloneOperator):
@@ -219,7 +201,3 @@ class RunEndOperator(CloneOperator):
             fresh = freshness(seen[-1], scope.service.sync_max_delay)
             self.log.info("Sync %s is %s: %s", sync.name, fresh.status, fresh.why)
         return seen
-
-
-def _plain(foreseen: Sequence[Command]) -> list[dict[str, str]]:
-    return [{"host": command.host, "line": command.line()} for command in foreseen]

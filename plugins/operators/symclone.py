@@ -8,11 +8,14 @@ from typing import Any
 from airflow.sdk import Context
 
 from clones import copies, provision, retire
+from clones.approval import ASK_AGAIN, Approval, digest
+from clones.errors import Refused
 from clones.observing import to_plain
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
+from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator, parse_since
 
 
@@ -99,7 +102,39 @@ class SymcloneActivateOperator(_SyncOperator):
         return copies.split(scope, scope.service.sync(self.sync), mend_torn=str(self.mend_torn) == "True")
 
 
-class SymcloneTerminateOperator(_SyncOperator):
+class _ApprovedOperator(_SyncOperator):
+    """A step that, in a DAG with an approval, does only what was approved.
+
+    :param approval_task_id: the task whose XCom `approval` holds the approval; None: none is asked for.
+    :param plan_task_id: the task whose XCom `plan` holds what was approved.
+    """
+
+    def __init__(
+        self, *, approval_task_id: str | None = None, plan_task_id: str = "plan", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.approval_task_id = approval_task_id
+        self.plan_task_id = plan_task_id
+
+    def approved(self, context: Context) -> dict[str, Any] | None:
+        """What was approved, or None when no approval is asked for.
+
+        :raises Refused: there is no approval of this run's plan.
+        """
+        if self.approval_task_id is None:
+            return None
+        pull = context["ti"].xcom_pull
+        approval = Approval.read(pull(task_ids=self.approval_task_id, key=APPROVAL))
+        plan = pull(task_ids=self.plan_task_id, key="plan")
+        if approval is None or not plan or digest(plan["bound"]) != approval.digest:
+            raise Refused(
+                f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
+                ASK_AGAIN,
+            )
+        return dict(plan["bound"])
+
+
+class SymcloneTerminateOperator(_ApprovedOperator):
     """End the sessions of a sync's pairs for good (`symclone terminate`), the service proven down.
 
     A session that moves is refused: it would need `-symforce`, which is never sent.
@@ -108,14 +143,26 @@ class SymcloneTerminateOperator(_SyncOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.terminate(scope, scope.service.sync(self.sync)))
+        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context)))
 
 
-class SymcloneRemoveGroupOperator(_SyncOperator):
+class SymcloneRemoveGroupOperator(_ApprovedOperator):
     """Take a sync's names out of its device group and delete the group once it is empty.
 
     :raises clones.errors.CloneError: a pair has a session, the group holds other names, or SYMCLI refused.
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync)))
+        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context)))
+
+
+class RetirePlanOperator(PlanToApproveOperator):
+    """Show which sessions would be ended and which device groups deleted; refuse what must not be.
+
+    Its XCom `plan` is what :func:`clones.retire.to_approve` returns, with `action` and `reason`.
+    """
+
+    does = "retire"
+
+    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
+        return retire.to_approve(scope)

@@ -146,7 +146,6 @@ def service(**sync: Any) -> dict[str, Any]:
         ({"symdg": "NEW", "pairs": ["A=1236:B=4324"]}, ["4324 is the target of source 1237, not of 1236"]),
         ({"symdg": "NEW", "pairs": ["A=4323:B=1236"]}, ["1236 is itself the source of a copy on to 4323"]),
         ({"symdg": "NEW", "pairs": ["A=1234:B=4323"]}, ["holds 10240 MB, less than the source's 20480"]),
-        ({"symdg": "NEW", "pairs": ["A=1236:B=4323", "C=1237:D=4323"]}, ["target of another pair"]),
         ({"symdg": "NEW", "symid": None, "pairs": ["A=1236:B=4323"]}, ["give `symid`"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -9,13 +9,14 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones import retire
+from clones.approval import Approval
 from clones.config_file import load
 from clones.errors import MustWait, Refused, Unknown
 from clones.scope import Scope
 from clones.steps import Steps
 from lab import Lab
-from operators.run import RetirePlanOperator
-from operators.symclone import SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.approval import APPROVAL
+from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from tests.conftest import SERVICES, SYMID, connect, take_down
 from tests.operators.test_provision import (
     GROUP,
@@ -74,6 +75,37 @@ def test_from_copies_to_nothing_and_a_second_time_nothing(lab: Any, context: dic
     whole(lab, context)
     assert plan(context) == []
     assert changes(lab) == [ENDED, *REMOVED]
+
+
+def approve(context: dict[str, Any]) -> None:
+    plan = context["ti"].xcom["plan"]
+    approval = Approval(plan["digest"], "somebody else", "2026-11-24T12:00:00+00:00")
+    context["ti"].xcom[APPROVAL] = approval.to_plain()
+
+
+def test_only_what_was_approved_is_ended(lab: Any, context: dict[str, Any]) -> None:
+    asks = {"approval_task_id": "approve"}
+    plan(context)
+    with pytest.raises(Refused, match="no approval of this run's plan"):
+        terminate(lab, context, **asks)
+    approve(context)
+    plan_before = context["ti"].xcom["plan"]
+    context["ti"].xcom["plan"] = {**plan_before, "bound": {**plan_before["bound"], "commands": []}}
+    with pytest.raises(Refused, match="no approval of this run's plan"):
+        terminate(lab, context, **asks)
+    context["ti"].xcom["plan"] = plan_before
+    lab.set_state(SYMID, "1236", "4323", "Failed")
+    lab.set_state(SYMID, "1236", "4323", "Copied")
+    lab.remove_session(SYMID, "1237", "4324")
+    with pytest.raises(Refused, match="no longer what was approved"):
+        terminate(lab, context, **asks)
+    assert changes(lab) == []
+    plan(context)
+    approve(context)
+    terminate(lab, context, **asks)
+    by_hand("symld -g DGREP remove CLONE002")
+    remove(context, **asks)
+    assert states(lab) == {"none"} and ENDED.replace(" DEV002 sym ld CLONE002", "") in changes(lab)
 
 
 def test_from_prepared(lab: Any, context: dict[str, Any]) -> None:

@@ -1,0 +1,77 @@
+"""One DAG per service of ``services.yaml`` that ends its copies: plan -> approve -> terminate -> remove.
+
+It is named after the service, with ``_retire`` behind. A second person approves what `plan` shows.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
+from airflow.sdk.bases.operator import chain
+
+from clones.config import Service
+from clones.config_file import load
+from operators.approval import SecondPersonApprovalOperator
+from operators.base import CONFIG
+from operators.run import RunEndOperator
+from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+
+SUFFIX = "_retire"
+
+
+def build(name: str, service: Service) -> DAG:
+    """The DAG that retires the copies of one service."""
+    step: dict[str, Any] = {"service": name, "config": CONFIG}
+    with DAG(
+        dag_id=name + SUFFIX,
+        description=f"Ends the copy sessions of {name} and deletes its device groups",
+        doc_md=(
+            f"### Retire {name}\nEnds the copy sessions of service {name} for good, and deletes its device "
+            "groups when they hold nothing else. The service must be down already. What is on the targets "
+            f"stays there. Before, pause the DAG `{name}`; after, take the service out of services.yaml.\n"
+        ),
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["symclone", "retire"],
+        params={
+            "reason": Param(
+                type="string",
+                minLength=1,
+                maxLength=500,
+                title="Reason",
+                description_md="Why the copies are no longer needed. The approver reads it.",
+            )
+        },
+        default_args={"retries": 0},
+    ) as dag:
+        plan = RetirePlanOperator(task_id="plan", reason="{{ params.reason }}", **step)
+        approve = SecondPersonApprovalOperator(
+            task_id="approve",
+            subject=f"End the copies of {name} for good?",
+            response_timeout=timedelta(seconds=service.approval_timeout),
+        )
+        step |= {"hold_lock": True, "approval_task_id": "approve"}
+        with TaskGroup("terminate", tooltip="End the sessions"):
+            ends: list[BaseOperator] = [
+                SymcloneTerminateOperator(task_id=sync.name, sync=sync.name, **step) for sync in service.syncs
+            ]
+        grouped = [sync.name for sync in service.syncs if sync.grouped]
+        removes: list[BaseOperator] = []
+        if grouped:
+            with TaskGroup("remove", tooltip="Empty and delete the device groups"):
+                removes = [SymcloneRemoveGroupOperator(task_id=sync, sync=sync, **step) for sync in grouped]
+        # It runs whatever happened, and as the only leaf it decides the run's state.
+        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
+        chain(plan, approve, *ends, *removes, finish)
+    return dag
+
+
+# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
+_dag = get_parsing_context().dag_id
+if not _dag or _dag.endswith(SUFFIX):
+    _only = _dag.removesuffix(SUFFIX) if _dag else None
+    for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
+        globals()[_name + SUFFIX] = build(_name, _service)
