@@ -59,6 +59,12 @@ def test_a_session_of_the_source_with_another_target_is_not_the_pair() -> None:
     assert see_pair(PAIR, SOURCE, TARGET, devices((SOURCE, OTHER))).state is State.NONE
 
 
+def test_two_sessions_of_one_pair_are_refused() -> None:
+    both = tuple(Session(SOURCE, TARGET, state, str(state)) for state in (State.COPIED, State.FAILED))
+    shown = {SOURCE: Device(SOURCE, sessions=both), TARGET: Device(TARGET, sessions=both)}
+    assert "more than one session" in see_pair(PAIR, SOURCE, TARGET, shown).wrong
+
+
 def test_refusal_names_service_sync_and_pair() -> None:
     with pytest.raises(Refused) as raised:
         refuse_wrong_pairs("billing", sync(2), seen("Copied", "wrong source"))
