@@ -100,12 +100,12 @@ def arrays(draw: st.DrawFn, service: dict[str, Any]) -> Array:
                     stands[-1] = array.groups[group].setdefault(name, stands[-1])
             array.copies.append(Copy(stands[0], stands[1], draw(st.sampled_from(STATES)), NOON))
     for _ in range(draw(st.integers(0, 2))):
-        match draw(st.integers(0, 7)):
+        match draw(st.integers(0, 8)):
             case 0:
                 array.copies.append(Copy(draw(numbers), draw(numbers), "Copied", NOON))
-            case 1:
+            case 1 if array.copies:
                 draw(st.sampled_from(array.copies)).source = draw(numbers)
-            case 2:
+            case 2 if array.copies:
                 copy = draw(st.sampled_from(array.copies))
                 copy.source, copy.target = copy.target, copy.source
             case 3:
@@ -114,11 +114,15 @@ def arrays(draw: st.DrawFn, service: dict[str, Any]) -> Array:
                 )
             case 4:
                 array.groups[draw(st.sampled_from(("DG1", "DG2")))].pop(draw(st.sampled_from("ABCD")), None)
-            case 5:
-                array.sizes.pop(draw(numbers), None)
-            case 6:
-                array.sizes[draw(numbers)] = draw(st.sampled_from((99, 101, None)))
-            case 7:
+            case 5 if array.copies:
+                array.sizes.pop(draw(st.sampled_from(array.copies)).source, None)
+            case 6 if array.copies:
+                array.sizes[draw(st.sampled_from(array.copies)).target] = draw(
+                    st.sampled_from((99, 101, None))
+                )
+            case 7 if array.copies:
+                array.copies.remove(draw(st.sampled_from(array.copies)))
+            case 8 if array.copies:
                 copy = draw(st.sampled_from(array.copies))
                 array.copies.append(Copy(copy.source, copy.target, draw(st.sampled_from(STATES)), NOON))
     return array

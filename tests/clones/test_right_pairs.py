@@ -83,3 +83,10 @@ def test_a_target_of_two_pairs_is_refused_whatever_its_number(target: str) -> No
     )
     with pytest.raises(Refused, match="also a source or a target of another pair"):
         refuse_wrong_pairs("billing", configured, SyncSeen("data", "000190101234", NOON, both))
+
+
+def test_a_target_that_is_the_source_of_another_pair_is_refused() -> None:
+    configured = sync(pairs=["1000:2000", "2000:3000"])
+    both = tuple(PairSeen(pair, pair.source_device, pair.target_device, None) for pair in configured.pairs)
+    with pytest.raises(Refused, match="1000 -> 2000: its target is also a source"):
+        refuse_wrong_pairs("billing", configured, SyncSeen("data", "000190101234", NOON, both))
