@@ -53,6 +53,8 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
         return PairSeen(
             pair, source, target, None, f"the target holds {have} MB, less than the source's {need} MB"
         )
+    if len(set(onto_target)) > 1:
+        return PairSeen(pair, source, target, None, "the array shows more than one session between the two")
     found = onto_target[0] if onto_target else None
     others = tuple(session for session in devices[source].sessions if session.target != target)
     return PairSeen(pair, source, target, found, source_size=need, target_size=have, others=others)

@@ -133,9 +133,13 @@ def typed(draw: st.DrawFn) -> dict[str, Any]:
     return document
 
 
+def get(document: Any, place: tuple[Any, ...]) -> Any:
+    """What stands at a place."""
+    for step in place:
+        document = document[step]
+    return document
+
+
 def put(document: Any, place: tuple[Any, ...], text: str) -> None:
     """Replace the text at a place."""
-    *above, last = place
-    for step in above:
-        document = document[step]
-    document[last] = text
+    get(document, place[:-1])[place[-1]] = text

@@ -59,6 +59,12 @@ def test_a_session_of_the_source_with_another_target_is_not_the_pair() -> None:
     assert see_pair(PAIR, SOURCE, TARGET, devices((SOURCE, OTHER))).state is State.NONE
 
 
+def test_two_sessions_of_one_pair_are_refused() -> None:
+    both = tuple(Session(SOURCE, TARGET, state, str(state)) for state in (State.COPIED, State.FAILED))
+    shown = {SOURCE: Device(SOURCE, sessions=both), TARGET: Device(TARGET, sessions=both)}
+    assert "more than one session" in see_pair(PAIR, SOURCE, TARGET, shown).wrong
+
+
 def test_refusal_names_service_sync_and_pair() -> None:
     with pytest.raises(Refused) as raised:
         refuse_wrong_pairs("billing", sync(2), seen("Copied", "wrong source"))
@@ -76,4 +82,11 @@ def test_a_target_of_two_pairs_is_refused_whatever_its_number(target: str) -> No
         for pair in configured.pairs
     )
     with pytest.raises(Refused, match="also a source or a target of another pair"):
+        refuse_wrong_pairs("billing", configured, SyncSeen("data", "000190101234", NOON, both))
+
+
+def test_a_target_that_is_the_source_of_another_pair_is_refused() -> None:
+    configured = sync(pairs=["1000:2000", "2000:3000"])
+    both = tuple(PairSeen(pair, pair.source_device, pair.target_device, None) for pair in configured.pairs)
+    with pytest.raises(Refused, match="1000 -> 2000: its target is also a source"):
         refuse_wrong_pairs("billing", configured, SyncSeen("data", "000190101234", NOON, both))

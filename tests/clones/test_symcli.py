@@ -87,6 +87,11 @@ def test_group_that_cannot_be_read(text: str) -> None:
         output.read_group(text)
 
 
+def test_group_with_one_name_for_two_devices() -> None:
+    with pytest.raises(Unknown, match="two devices of the name 'CLONE001'"):
+        output.read_group(GROUP.replace("DEV001", "CLONE001"))
+
+
 def pairs(service: str, sync: str) -> tuple[Any, Any, list[PairSeen]]:
     found = CONFIG.services[service].sync(sync)
     return (

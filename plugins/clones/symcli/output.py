@@ -17,7 +17,7 @@ from defusedxml.ElementTree import fromstring
 
 from clones.config import Sync
 from clones.errors import Unknown
-from clones.states import Device, Session, State
+from clones.states import Device, Session, State, device_text
 from clones.symcli.commands import CLOCK_MARK
 
 _TRACKS = re.compile(
@@ -78,11 +78,16 @@ def read_group(text: str) -> Group:
     devices: dict[str, int] = {}
     for info in root.iterfind("DG/Device/Dev_Info"):
         name = (info.findtext("ld_name") or "").strip()
-        if name:
-            devices[name] = _number(info.findtext("dev_name"), "device group")
+        if not name:
+            continue
+        number = _number(info.findtext("dev_name"), "device group")
+        if devices.setdefault(name, number) != number:
+            raise Unknown(
+                f"The device group has two devices of the name {name!r}.", "look at its output in the log"
+            )
     if not devices and symid == "N/A":
         return Group(None, devices)
-    if not re.fullmatch(r"\d{12}", symid):
+    if not re.fullmatch(r"[0-9]{12}", symid):
         raise Unknown(
             f"The list of the device group names no array (symid is {symid!r}).",
             "look at its output in the log",
@@ -166,14 +171,23 @@ def read_devices(text: str) -> DeviceList:
         )
     try:
         clock = datetime.fromisoformat(mark[1])
+        if clock.tzinfo is not None:
+            raise ValueError("with a zone, which the array's times are without")
     except ValueError:
         raise Unknown(
             f"The control host printed {mark[1]!r} as its clock.", "look at its output in the log"
         ) from None
     root = _root(text[mark.end() :], "the device list")
     symid = (root.findtext("Symmetrix/Symm_Info/symid") or "").strip()
-    devices = [_device(element) for element in root.iterfind("Symmetrix/Device")]
-    return DeviceList(symid, clock, {device.number: device for device in devices})
+    devices: dict[int, Device] = {}
+    for element in root.iterfind("Symmetrix/Device"):
+        device = _device(element)
+        if devices.setdefault(device.number, device) != device:
+            raise Unknown(
+                f"The device list shows {device_text(device.number)} twice, and not alike.",
+                "look at its output in the log",
+            )
+    return DeviceList(symid, clock, devices)
 
 
 def _device(element: Element) -> Device:
@@ -181,7 +195,7 @@ def _device(element: Element) -> Device:
     return Device(
         number=_number(element.findtext("Dev_Info/dev_name"), "device"),
         status=(element.findtext("Dev_Info/status") or "").strip(),
-        size=int(size) if size.isdigit() else None,
+        size=_count(size),
         pd_name=(element.findtext("Dev_Info/pd_name") or "").strip(),
         sessions=tuple(_session(child) for child in element.iterfind("CLONE_Device")),
     )
@@ -195,7 +209,7 @@ def _session(element: Element) -> Session:
         target=_number(element.findtext("TGT/dev_name"), "session's target"),
         state=State.read(written),
         written=written or "(no state)",
-        percent=int(percent) if percent.isdigit() else None,
+        percent=_count(percent),
         last_action=_time(element.findtext("last_action")),
     )
 
@@ -206,6 +220,10 @@ def _time(text: str | None) -> datetime | None:
         return datetime.strptime(" ".join((text or "").split()), "%a %b %d %H:%M:%S %Y")
     except ValueError:
         return None
+
+
+def _count(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
 def _number(text: str | None, what: str) -> int:
