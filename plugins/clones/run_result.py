@@ -8,19 +8,24 @@ from dataclasses import dataclass
 PLAN = "plan"
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
+BEFORE_STOP = "stop.before_stop."
+AFTER_START = ("start.after_start.", "start.probes.")
+"""What the ids of the service's hooks begin with."""
 
 
 @dataclass(frozen=True)
 class RunResult:
     """How one run ended.
 
-    :param result: ``done``; ``unchanged``: it failed, and the service runs on its old copies as before;
+    :param result: ``done``; ``unchanged``: it failed, and the service and its copies are as before;
         ``stopped``: it failed, and the service or its copies are not as before.
     :param at: id of the task that failed first, or empty.
+    :param restarted: the service was started again on its old copies.
     """
 
     result: str
     at: str = ""
+    restarted: bool = False
 
     @property
     def ok(self) -> bool:
@@ -36,6 +41,10 @@ class RunResult:
         )
         if self.at == PLAN:
             return f"Stopped at {PLAN}: nothing was changed.\n{mend}{go_on}"
+        if self.at.startswith(BEFORE_STOP) and not self.restarted:
+            return f"Stopped at {self.at}: the service was not stopped, no copy was changed.\n{mend}{go_on}"
+        if self.at.startswith(AFTER_START):
+            return f"Stopped at {self.at}: the service was started on these copies before.\n{mend}{go_on}"
         if self.result == "unchanged":
             return (
                 f"Stopped at {self.at}; no copy was changed, the service runs on its old copies.\n"
@@ -53,19 +62,20 @@ class RunResult:
 def judge(states: Mapping[str, str]) -> RunResult:
     """Judge a run by its tasks' states, without its last task.
 
-    :param states: task id to state, in any order.
+    :param states: task id to state; within each phase in the order of the chain.
     """
     failed = [task for task, state in states.items() if state == "failed"]
     if not failed:
         return RunResult("done")
-    at = min(failed, key=_position)
-    if states.get(RESTART) == "success" or at == PLAN:
-        return RunResult("unchanged", at)
+    at = min(failed, key=_phase)
+    restarted = states.get(RESTART) == "success"
+    if restarted or at == PLAN or at.startswith(BEFORE_STOP):
+        return RunResult("unchanged", at, restarted)
     return RunResult("stopped", at)
 
 
-def _position(task: str) -> tuple[int, str]:
-    """Where in the chain a task stands."""
+def _phase(task: str) -> int:
+    """Where in the chain a task's phase stands."""
     order = (PLAN, "stop", "resync", "break", "start")
     phase = task.split(".")[0]
-    return (order.index(phase) if phase in order else len(order), task)
+    return order.index(phase) if phase in order else len(order)

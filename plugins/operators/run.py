@@ -106,7 +106,8 @@ class RunEndOperator(CloneOperator):
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         ti = context["ti"]
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-        result = judge({task: str(state) for task, state in states.items() if task != ti.task_id})
+        order = [*self.dag.task_dict] if self.has_dag() else sorted(states)  # as the DAG was written
+        result = judge({task: str(states[task]) for task in order if task in states and task != ti.task_id})
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
