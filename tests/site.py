@@ -99,14 +99,18 @@ def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str]
 
 
 @contextmanager
-def running_site(home: Path, *, sshd: bool = False) -> Iterator[Site]:
+def running_site(
+    home: Path, *, sshd: bool = False, services: Path = SERVICES, arrays: dict[str, Any] | None = None
+) -> Iterator[Site]:
     """Start the lab and Airflow, and unpause the service's DAG.
 
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
+    :param services: what to run in place of the example configuration; tried again after a second.
+    :param arrays: the lab's configuration, instead of the demo's.
     """
     config = home / "services.yaml"
-    config.write_text(SERVICES.read_text().replace("retry_delay: 10", "retry_delay: 1"))
-    with Lab(directory=home / "lab", speed=15, sshd=sshd, services=SERVICES) as lab:
+    config.write_text(services.read_text().replace("retry_delay: 10", "retry_delay: 1"))
+    with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=SERVICES) as lab:
         airflow = LocalAirflow(
             home / "airflow",
             dags=ROOT / "dags",
