@@ -30,16 +30,16 @@ PROGRAMS = {
     ORACLE: {"/opt/oracle/bin/backup": False, "/opt/oracle/bin/log": False},
     "aastmphpux": {"/opt/site/bin/drain": False, "/opt/site/bin/answers": True, "/opt/site/bin/quick": True},
 }
-"""Which take `start`, `stop` and `status`, as applications do; and whether `status` says at first that they run."""
+"""They take `start`, `stop` and `status`, as applications do; and whether they run at first."""
 
 
-def hooked_services(path: Path, *, of_service: str = OF_SERVICE, around_data: str = AROUND_DATA) -> Path:
-    """Write the example configuration with these hooks added."""
-    text = SERVICES.read_text()
+def hooked_services(path: Path, *, around_data: str = AROUND_DATA, retries: int = 1) -> Path:
+    """Write the example configuration with hooks added."""
+    text = SERVICES.read_text().replace("retry_delay: 10", f"retry_delay: 10\n    retries: {retries}")
     pairs = '        pairs: ["DEV001=1234:CLONE001=4321"]\n'
     resources = "    resources:\n      - ip: {ipname: 192.168.32.41"
     assert text.count(pairs) == text.count(resources) == 1, "the example has changed"
-    path.write_text(text.replace(pairs, pairs + around_data).replace(resources, of_service + resources))
+    path.write_text(text.replace(pairs, pairs + around_data).replace(resources, OF_SERVICE + resources))
     return path
 
 
