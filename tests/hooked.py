@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,18 @@ def with_programs(arrays: dict[str, Any]) -> dict[str, Any]:
 
 def sent_in_order(lab: Any, since: int = 0) -> list[str]:
     """The hooks, control commands, mounts and unmounts that were sent, in short."""
+    return in_short(
+        entry["command"] for entry in lab.journal if entry["seq"] > since and entry.get("command")
+    )
+
+
+def in_short(lines: Iterable[str]) -> list[str]:
     found = []
-    for entry in lab.journal:
-        words = entry.get("command", "").split()
-        if entry["seq"] <= since or not words:
-            continue
+    for words in map(str.split, lines):
         if "-noprompt" in words:
             found.append(f"{words[words.index('-noprompt') + 1]} {words[words.index('-g') + 1]}")
         elif words[0].startswith(("/opt/oracle", "/opt/site")):
             found.append(f"{words[0].rsplit('/', 1)[1]} {words[1]}")
-        elif words[0] in ("/usr/sbin/umount", "/usr/sbin/mount") and words[1] != "-p":
+        elif words[0] in ("/usr/sbin/umount", "/usr/sbin/mount"):
             found.append(words[0].rsplit("/", 1)[1])
     return found

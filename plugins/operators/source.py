@@ -35,15 +35,16 @@ class Window:
     activate: str = ""
     after: tuple[str, ...] = ()
 
-    def is_over(self, ti: Any, before: Sequence[str]) -> bool:
-        """Whether an `after_activate` was run since any of these tasks."""
-        ended = {mark for task in self.after for mark in ti.xcom_pull(task_ids=task, key=ENDED) or ()}
-        return any(ti.xcom_pull(task_ids=task, key=BEGUN) in ended for task in before)
-
-    def marks(self, ti: Any) -> list[str]:
-        """What an `after_activate` that runs now ends."""
-        found = [ti.xcom_pull(task_ids=task, key=BEGUN) for task in (*self.before, self.activate)]
+    def marks(self, ti: Any, tasks: Sequence[str]) -> list[str]:
+        """Of those tasks that have made one, in their order."""
+        found = [ti.xcom_pull(task_ids=task, key=BEGUN) for task in tasks]
         return [mark for mark in found if mark]
+
+    def is_over(self, ti: Any, task_id: str) -> bool:
+        """Whether what was in force up to this task, by the last that made a mark, was ended since."""
+        begun = self.marks(ti, [*self.earlier(task_id), task_id])
+        ended = [mark for task in self.after for mark in ti.xcom_pull(task_ids=task, key=ENDED) or ()]
+        return bool(begun) and begun[-1] in ended
 
     def earlier(self, task_id: str) -> list[str]:
         """The tasks before one of them."""
@@ -84,7 +85,7 @@ class SourceBeforeActivateOperator(CloneOperator):
         hook = hook_named(sync.before_activate, self.hook)
         hosts.run(copies.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True"))
         hooks = [hook]
-        if self.window.is_over(context["ti"], self.window.earlier(self.task_id)):
+        if self.window.is_over(context["ti"], self.task_id):
             self.log.warning("The hooks before this one were ended since: they are run again first.")
             hooks = list(sync.before_activate[: sync.before_activate.index(hook) + 1])
         hosts.run(run_hooks(scope, hooks, f"before_activate of sync {sync.name}"))
@@ -111,7 +112,7 @@ class SourceAfterActivateOperator(CloneOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         ti = context["ti"]
         sync = scope.service.sync(self.sync)
-        ti.xcom_push(key=ENDED, value=self.window.marks(ti))
+        ti.xcom_push(key=ENDED, value=self.window.marks(ti, [*self.window.before, self.window.activate]))
         hosts.run(
             run_hook(scope, hook_named(sync.after_activate, self.hook), f"after_activate of sync {sync.name}")
         )

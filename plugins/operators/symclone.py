@@ -15,7 +15,7 @@ from clones.states import SyncSeen
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, parse_since
-from operators.source import BEGUN, Window, mark_begun
+from operators.source import Window, mark_begun
 
 
 class _SyncOperator(CloneOperator):
@@ -91,9 +91,7 @@ class SymcloneActivateOperator(_SyncOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
-        # After a wait of this try its own mark is still there: then they are in force.
-        own = self.window.before and ti.xcom_pull(task_ids=self.task_id, key=BEGUN)
-        if not own and self.window.is_over(ti, self.window.before):
+        if self.window.before and self.window.is_over(ti, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
             hosts.run(copies.ready_to_split(scope, sync, mend_torn=self._mend()))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))

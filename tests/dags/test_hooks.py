@@ -94,9 +94,11 @@ class TestRuns:
     """By `dag.test()`; what needs a scheduler is in tests/test_hooks_end_to_end.py."""
 
     @pytest.fixture
-    def lab(self, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def lab(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         from lab import Lab
+        from lab.config import load
 
+        arrays = load().model_dump()  # hooks know nothing of the array: the demo's is enough
         with Lab(with_programs(arrays), directory=tmp_path / "lab", speed=50, services=SERVICES) as running:
             connect(monkeypatch, running.connections)
             yield running
