@@ -40,6 +40,13 @@ def in_backup(site: Site) -> bool:
     return bool(site.lab.host(ORACLE).apps()["backup"])
 
 
+def cleared_with(site: Site, run_id: str, task: str) -> set[str]:
+    """What the UI's Clear of one task clears along: its setups and teardowns."""
+    asked = {"dry_run": True, "dag_run_id": run_id, "task_ids": [task], "only_failed": False}
+    cleared = site.rest.request("POST", f"/dags/{SERVICE}/clearTaskInstances", json=asked)
+    return {str(ti["task_id"]) for ti in cleared["task_instances"]}
+
+
 def test_the_activation_fails(site: Site) -> None:
     """What was begun is ended, nothing follows; Clear, Only failed tasks, begins it again."""
     since = site.seq()
@@ -51,6 +58,9 @@ def test_the_activation_fails(site: Site) -> None:
     assert states["break.data.after_activate.end_backup"] == "failed"
     assert states["break.archivelogs.activate"] == states["start.service"] == "upstream_failed"
     assert "Stopped at break.data.activate." in site.log(run_id, "finish")
+    assert cleared_with(site, run_id, "break.data.activate") == {
+        task for task in states if task.startswith("break.data.") and task != "break.data.wait_copied"
+    }
     site.lab.clear_faults(fault)
     again = site.seq()
     site.clear_failed(run_id)
