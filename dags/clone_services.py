@@ -9,17 +9,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, get_parsing_context
 from airflow.sdk.bases.operator import chain
 
 from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
-from clones.config import Service
+from clones.config import Service, Sync
 from clones.config_file import load
 from clones.run_result import RESTART
 from operators.base import CONFIG
 from operators.completed import copy_assets
 from operators.run import RunEndOperator, RunPlanOperator
-from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
+from operators.service import (
+    ServiceCommandOperator,
+    ServiceRestartUnchangedOperator,
+    ServiceStartOperator,
+    ServiceStopOperator,
+)
+from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from sensors.symclone import SymcloneStateSensor
 
@@ -68,6 +75,7 @@ def build(name: str, service: Service) -> DAG:
 
         if service.resources:
             with TaskGroup(STOP, tooltip="Stop the service"):
+                stops += _commands("before_stop", service, step)
                 stops.append(ServiceStopOperator(task_id="service", **step))
         with TaskGroup(RESYNC, tooltip="Re-establish the copies, in order"):
             for sync in service.syncs:
@@ -76,16 +84,14 @@ def build(name: str, service: Service) -> DAG:
                         SymcloneRecreateOperator(task_id="recreate", sync=sync.name, since=SINCE, **step)
                     )
         with TaskGroup(BREAK, tooltip="Split the copies, in order"):
-            before: BaseOperator | None = None
+            before: list[BaseOperator] = []
             for sync in service.syncs:
                 with TaskGroup(sync.name):
-                    last: BaseOperator = SymcloneActivateOperator(
-                        task_id="activate", sync=sync.name, mend_torn=MEND, **step
-                    )
-                    breaks.append(last)
-                    if before is not None:
-                        before >> last
-                    before = last
+                    around, last = _activation(sync, step)
+                    breaks += around
+                    before >> around[0]
+                    hooked = around[-1:] if sync.after_activate else []
+                    before = [last, *hooked]
                     if sync.wait_for == "copied":
                         copied = SymcloneStateSensor(
                             task_id="wait_copied",
@@ -100,11 +106,13 @@ def build(name: str, service: Service) -> DAG:
                         last >> copied
                         breaks.append(copied)
                         last = copied
-                        before = before if service.overlap else copied
-                    ends.append(last)
+                        before = before if service.overlap else [copied, *hooked]
+                    ends += [last, *hooked]
         if service.resources:
             with TaskGroup(START, tooltip="Start the service on the fresh copies"):
                 starts.append(ServiceStartOperator(task_id="service", **step))
+                starts += _commands("after_start", service, step) + _commands("probes", service, step)
+                chain(*starts)
                 restart = ServiceRestartUnchangedOperator(
                     task_id=RESTART.split(".")[1], **{**step, "trigger_rule": "one_failed"}
                 )
@@ -136,6 +144,55 @@ def build(name: str, service: Service) -> DAG:
         # counts as done.
         [*stops[-1:], *resyncs[-1:], *ends, *starts] >> finish
     return dag
+
+
+def _commands(place: str, service: Service, step: dict[str, Any]) -> list[BaseOperator]:
+    """The service's hooks at one place."""
+    return [
+        ServiceCommandOperator(task_id=f"{place}.{hook.name}", place=place, hook=hook.name, **step)
+        for hook in getattr(service, place)
+    ]
+
+
+def _activation(sync: Sync, step: dict[str, Any]) -> tuple[list[BaseOperator], BaseOperator]:
+    """The chain of a sync's activation with the hooks around it, and the activation itself.
+
+    Setups and teardowns, so that what was begun is also ended when the activation fails or somebody ends the
+    run. A setup without a teardown would rule over all tasks that follow: one side alone is plain tasks.
+    """
+    ids = f"{BREAK}.{sync.name}"
+    window = Window(
+        tuple(f"{ids}.before_activate.{hook.name}" for hook in sync.before_activate),
+        f"{ids}.activate",
+        tuple(f"{ids}.after_activate.{hook.name}" for hook in sync.after_activate),
+    )
+    paired = bool(window.before and window.after)
+    inside = {**step, "window": window, "mend_torn": MEND, "sync": sync.name}
+    setups: list[BaseOperator] = []
+    if paired:
+        setups.append(EmptyOperator(task_id="setup", trigger_rule=AFTER_SKIPPED))
+        inside["trigger_rule"] = "all_success"  # as Airflow wants it after a setup
+    for hook in sync.before_activate:
+        setups.append(
+            SourceBeforeActivateOperator(task_id=f"before_activate.{hook.name}", hook=hook.name, **inside)
+        )
+    activate = SymcloneActivateOperator(task_id="activate", **inside)
+    ends = [
+        SourceAfterActivateOperator(
+            task_id=f"after_activate.{hook.name}",
+            sync=sync.name,
+            hook=hook.name,
+            window=window,
+            **{**step, "hold_lock": False},
+        )
+        for hook in sync.after_activate
+    ]
+    tasks = [*setups, activate, *ends]
+    chain(*tasks)
+    if paired:
+        for end in ends:
+            end.as_teardown(setups=setups)
+    return tasks, activate
 
 
 def _params(service: Service) -> dict[str, Param]:

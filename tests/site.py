@@ -113,6 +113,7 @@ def running_site(
     """Start the lab and Airflow, and unpause the service's DAG.
 
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
+    :param services: what to run in place of the example configuration; tried again after a second.
     :param arrays: the lab's configuration; none: the demo's.
     :param options: of :class:`LocalAirflow`.
     """

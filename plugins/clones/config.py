@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import zoneinfo
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from croniter import croniter
 from pydantic import (
@@ -28,6 +28,7 @@ from clones.names import (
     ConnectionId,
     FsType,
     GroupName,
+    HookName,
     InterfaceName,
     IpAddress,
     MountOptions,
@@ -65,6 +66,41 @@ class Symcli(Model):
     query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
     retry_interval: int = Field(20, ge=1, le=600, description="`-i` of control commands, in seconds.")
     retry_count: int = Field(30, ge=1, le=1000, description="`-c` of control commands.")
+
+
+class Hook(Model):
+    """A command of the site's own, at a set place of every run."""
+
+    name: HookName = Field(description="The last part of its task's id.")
+    connection: ConnectionId | None = Field(
+        None,
+        description="Airflow connection (SSH) of the host that runs it: by default the first of `hosts`; "
+        "around an activation required, as the source's host.",
+    )
+    command: tuple[Word, ...] = Field(
+        min_length=1,
+        description="A list of words, run without a shell; exit code 0: done. It must bear being run twice: "
+        "after a lost session nobody knows whether it took effect.",
+    )
+    timeout: Seconds = Field(600, description="Seconds it may take in all.")
+    blocking: bool = Field(
+        True, description="false: its failure is a warning in the log, and the run goes on."
+    )
+
+
+Hooks = tuple[Hook, ...]
+
+
+def _hooks_apart(place: str, hooks: Hooks) -> None:
+    """Each has a task of its own, named after it."""
+    names = [hook.name for hook in hooks]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            _refuse(f"two hooks of `{place}` are named {name}; give each its own name", place, index)
+
+
+def _refuse(message: str, *at: str | int) -> NoReturn:
+    raise PydanticCustomError("hooks", "{message}", {"message": message, "at": at})
 
 
 class Pair(Model):
@@ -120,6 +156,15 @@ class Sync(Model):
     recreate_while_copying: bool = Field(
         False, description="The array's microcode accepts recreate of a session that is CopyInProg."
     )
+    before_activate: Hooks = Field(
+        (),
+        description="Commands on the source's host before the activation (Oracle: begin backup), in order.",
+    )
+    after_activate: Hooks = Field(
+        (),
+        description="Commands on the source's host after the activation (end backup, log switch), in order. "
+        "Once a `before_activate` was begun they always run, also when the activation failed.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -153,6 +198,18 @@ class Sync(Model):
     def _one_way_to_name_pairs(self) -> Sync:
         if self.symid is None and self.symdg is None:
             raise ValueError("give `symdg` (pairs are logical names) or `symid` (pairs are device numbers)")
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_on_the_sources_host(self) -> Sync:
+        for place, hooks in (
+            ("before_activate", self.before_activate),
+            ("after_activate", self.after_activate),
+        ):
+            _hooks_apart(place, hooks)
+            for index, hook in enumerate(hooks):
+                if hook.connection is None:
+                    _refuse(f"hook {hook.name} needs `connection`: the source's host", place, index)
         return self
 
     @property
@@ -313,8 +370,16 @@ class Service(Model):
     )
     approval_timeout: Seconds = Field(
         86400,
-        description="Seconds that a merge-back waits for the second person's approval, and that an approval "
-        "is good for.",
+        description="Seconds that a merge-back or a retirement waits for the second person's approval, and "
+        "that an approval is good for.",
+    )
+    before_stop: Hooks = Field((), description="Commands before the service is stopped, in order.")
+    after_start: Hooks = Field(
+        (), description="Commands after the service was started, also on its old copies, in order."
+    )
+    probes: Hooks = Field(
+        (),
+        description="Commands that try the service after its start, in order: a run is done only after them.",
     )
     restart_if_unchanged: bool = Field(
         True, description="After a failure before any copy was changed, start the service on the old copies."
@@ -361,6 +426,19 @@ class Service(Model):
         twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise ValueError(f"two syncs are named {', '.join(sorted(twice))}; give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_have_a_place(self) -> Service:
+        for place in ("before_stop", "after_start", "probes"):
+            hooks: Hooks = getattr(self, place)
+            if hooks and not self.resources:
+                _refuse(
+                    f"`{place}` needs `resources`: a service of syncs only is never stopped or started; "
+                    "remove it, or use the syncs' `before_activate` and `after_activate`",
+                    place,
+                )
+            _hooks_apart(place, hooks)
         return self
 
     def sync(self, name: str) -> Sync:

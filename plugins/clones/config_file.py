@@ -12,7 +12,20 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from clones.config import App, Config, Fs, Host, Ip, Production, ResourceEntry, Service, Symcli, Sync, Vg
+from clones.config import (
+    App,
+    Config,
+    Fs,
+    Hook,
+    Host,
+    Ip,
+    Production,
+    ResourceEntry,
+    Service,
+    Symcli,
+    Sync,
+    Vg,
+)
 from clones.config_checks import check_names, check_pairs_across, check_resources
 from clones.errors import ConfigError
 from clones.scope import Scope
@@ -27,6 +40,11 @@ _MODELS: dict[str, type[BaseModel]] = {
     "vg": Vg,
     "fs": Fs,
     "app": App,
+    "before_activate": Hook,
+    "after_activate": Hook,
+    "before_stop": Hook,
+    "after_start": Hook,
+    "probes": Hook,
 }
 
 

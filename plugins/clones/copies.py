@@ -67,11 +67,7 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     :param mend_torn: recreate the active pairs of a torn sync, and activate all together.
     :raises CloneError: see :mod:`clones.errors`.
     """
-    seen = yield from look(scope, sync)
-    decision = decide_break(seen, mend=mend_torn)
-    yield from decided(
-        scope, sync, "break", decision, wait_seconds=sync.precopy_timeout or sync.recreate_timeout
-    )
+    seen, decision = yield from _decide_split(scope, sync, mend_torn)
     if decision.verdict is Verdict.NOTHING:
         return seen
     for before in scope.service.syncs:
@@ -89,6 +85,23 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     yield from nothing_still_runs(scope, [sync], "activate")
     command = commands.activate(scope.symcli, scope.service, sync, seen.pairs)
     return (yield from act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
+
+
+def ready_to_split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[None]:
+    """Go on only if the activation would not refuse or wait: its source is not held up for nothing.
+
+    :raises CloneError: as :func:`split`, before its command.
+    """
+    yield from _decide_split(scope, sync, mend_torn)
+
+
+def _decide_split(scope: Scope, sync: Sync, mend_torn: bool) -> Steps[tuple[SyncSeen, Decision]]:
+    seen = yield from look(scope, sync)
+    decision = decide_break(seen, mend=mend_torn)
+    yield from decided(
+        scope, sync, "break", decision, wait_seconds=sync.precopy_timeout or sync.recreate_timeout
+    )
+    return seen, decision
 
 
 def look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:

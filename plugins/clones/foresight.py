@@ -18,6 +18,7 @@ from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
 from clones.scope import Scope
+from clones.site_commands import command_of
 from clones.steps import Command, Steps, note
 from clones.symcli import commands
 
@@ -39,6 +40,7 @@ def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
     rows = yield from look_at_all(scope)
     foreseen: list[Command] = []
     if STOP in phases:
+        foreseen += [command_of(scope, hook) for hook in scope.service.before_stop]
         for host in scope.service.hosts:
             for row in reversed([row for row in rows if row.host == host.connection]):
                 foreseen += _stop(scope, row)
@@ -49,14 +51,17 @@ def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
                 foreseen.append(commands.recreate(scope.symcli, scope.service, sync, decision.pairs))
     if BREAK in phases:
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
+            foreseen += [command_of(scope, hook) for hook in sync.before_activate]
             # After a resync every pair is prepared, whatever it was before.
             if RESYNC in phases or decide_break(shown, mend=False).verdict is not Verdict.NOTHING:
                 foreseen.append(commands.activate(scope.symcli, scope.service, sync, shown.pairs))
+            foreseen += [command_of(scope, hook) for hook in sync.after_activate]
     if START in phases:
         for row in rows:
             if row.host == scope.service.hosts[0].connection:
                 stops = STOP in phases and row.driver.stop(row.probe.at)
                 foreseen += row.driver.start(row.driver.stopped if stops else row.probe.at)
+        foreseen += [command_of(scope, hook) for hook in scope.service.after_start + scope.service.probes]
     yield from note(
         f"Would send {len(foreseen)} commands for {action} of service {scope.name}; nothing was changed",
         *(f"{command.host}$ {command.line()}" for command in foreseen),

@@ -51,6 +51,9 @@ ServiceName = Annotated[
 SyncName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a sync name (letters, digits and _)", "archivelogs")
 ]
+HookName = Annotated[
+    str, Grammar(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a hook's name (letters, digits and _)", "begin_backup")
+]
 ConnectionId = Annotated[
     str, Grammar(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "the id of an Airflow connection", "symcli_prod")
 ]

@@ -10,6 +10,9 @@ from clones.actions import BREAK, RESYNC, START, STOP
 PLAN, APPROVE = "plan", "approve"
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
+BEFORE_STOP = "stop.before_stop."
+AFTER_START = ("start.after_start.", "start.probes.")
+"""What the ids of the service's hooks begin with."""
 
 CHAINS: tuple[tuple[str, ...], ...] = (
     (PLAN, STOP, RESYNC, BREAK, START),
@@ -45,14 +48,16 @@ _NOTHING_DONE = {
 class RunResult:
     """How one run ended.
 
-    :param result: ``done``; ``unchanged``: it failed, and the service runs on its old copies as before;
+    :param result: ``done``; ``unchanged``: it failed, and the service and its copies are as before;
         ``stopped``: it failed, and the service or its copies are not as before; ``planned``, ``superseded``
         or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
+    :param restarted: the service was started again on its old copies.
     """
 
     result: str
     at: str = ""
+    restarted: bool = False
 
     @property
     def ok(self) -> bool:
@@ -65,6 +70,10 @@ class RunResult:
         if self.result == "done":
             return "Done."
         mend = f"What to do: open the log of {self.at} and mend what it names. Then "
+        if self.at.startswith(BEFORE_STOP) and not self.restarted:
+            return f"Stopped at {self.at}: the service was not stopped, no copy was changed.\n{mend}{_GO_ON}"
+        if self.at.startswith(AFTER_START):
+            return f"Stopped at {self.at}: the service was started on these copies before.\n{mend}{_GO_ON}"
         if self.result == "unchanged" and self.at not in _BEFORE:
             return (
                 f"Stopped at {self.at}; no copy was changed, the service runs on its old copies.\n"
@@ -83,18 +92,19 @@ class RunResult:
 def judge(states: Mapping[str, str]) -> RunResult:
     """Judge a run by its tasks' states, without its last task.
 
-    :param states: task id to state, in any order.
+    :param states: task id to state; within each phase in the order of the chain.
     """
     failed = [task for task, state in states.items() if state == "failed"]
     if not failed:
         return RunResult("done")
-    at = min(failed, key=_position)
-    if states.get(RESTART) == "success" or at in _BEFORE:
-        return RunResult("unchanged", at)
+    at = min(failed, key=_phase)
+    restarted = states.get(RESTART) == "success"
+    if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
+        return RunResult("unchanged", at, restarted)
     return RunResult("stopped", at)
 
 
-def _position(task: str) -> tuple[int, str]:
-    """Where in its DAG's chain a task stands."""
+def _phase(task: str) -> int:
+    """Where in its DAG's chain a task's phase stands."""
     phase = task.split(".")[0]
-    return (next((chain.index(phase) for chain in CHAINS if phase in chain), max(map(len, CHAINS))), task)
+    return next((chain.index(phase) for chain in CHAINS if phase in chain), max(map(len, CHAINS)))

@@ -170,7 +170,8 @@ class RunEndOperator(CloneOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-        result = judge({task: str(state) for task, state in states.items() if task != ti.task_id})
+        order = [*self.dag.task_dict] if self.has_dag() else sorted(states)  # as the DAG was written
+        result = judge({task: str(states[task]) for task in order if task in states and task != ti.task_id})
         plan = ti.xcom_pull(task_ids=PLAN, key="plan")
         phases = (plan or {}).get("phases", [])
         after = self._look(scope, hosts) if plan else []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from clones import planning, service
+from clones.config import Hook
+from clones.errors import ConfigError
 from clones.scope import Scope
+from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator
 
@@ -33,8 +37,35 @@ class ServiceStartOperator(CloneOperator):
         hosts.run(service.start(scope))
 
 
+class ServiceCommandOperator(CloneOperator):
+    """One of the service's hooks: a command of the site's own.
+
+    :param place: `before_stop`, `after_start` or `probes`.
+    :param hook: its name there.
+    :raises clones.errors.CloneError: it failed, or could not be told; not with `blocking: false`.
+    """
+
+    def __init__(self, *, place: str, hook: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.place = place
+        self.hook = hook
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(run_hook(scope, hook_named(getattr(scope.service, self.place), self.hook), self.place))
+
+
+def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
+    """:raises ConfigError: it is not configured there any more."""
+    for hook in hooks:
+        if hook.name == name:
+            return hook
+    raise ConfigError(f"There is no hook {name!r} here.", "see services.yaml: was it renamed or taken out?")
+
+
 class ServiceRestartUnchangedOperator(CloneOperator):
     """After a failure: start the service again on its old copies, if nothing was done to them.
+
+    The service's `after_start` hooks follow within this task.
 
     It is skipped, saying why, when the service was not up before, when `restart_if_unchanged` is false, or
     when any copy is not what the run's plan saw.
@@ -61,3 +92,4 @@ class ServiceRestartUnchangedOperator(CloneOperator):
             )
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
         hosts.run(service.start(scope))
+        hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))

@@ -12,11 +12,13 @@ from clones.approval import ASK_AGAIN, Approval, digest
 from clones.errors import Refused
 from clones.observing import to_plain
 from clones.scope import Scope
+from clones.site_commands import run_hooks
 from clones.states import SyncSeen
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator, parse_since
+from operators.source import Window, mark_begun
 
 
 class _SyncOperator(CloneOperator):
@@ -89,17 +91,32 @@ class SymcloneActivateOperator(_SyncOperator):
 
     :param mend_torn: when only some pairs are active, recreate these and activate all together; else refuse.
         A text (of a template) counts as true when it is ``True``.
+    :param window: the tasks of the hooks around it. When only the failed tasks of a run were cleared, the
+        `after_activate` have ended what the `before_activate` began: these are run again here first.
     :raises clones.errors.CloneError: see :mod:`clones.errors`.
     """
 
     template_fields: Sequence[str] = (*_SyncOperator.template_fields, "mend_torn")
 
-    def __init__(self, *, mend_torn: bool | str = False, **kwargs: Any) -> None:
+    def __init__(self, *, mend_torn: bool | str = False, window: Window | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mend_torn = mend_torn
+        self.window = window or Window()
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+        ti, sync = context["ti"], scope.service.sync(self.sync)
+        if self.window.before and self.window.is_over(ti, self.task_id):
+            self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
+            hosts.run(copies.ready_to_split(scope, sync, mend_torn=self._mend()))
+            hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
+            mark_begun(ti)
+        return super().work(context, scope, hosts)
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        return copies.split(scope, scope.service.sync(self.sync), mend_torn=str(self.mend_torn) == "True")
+        return copies.split(scope, scope.service.sync(self.sync), mend_torn=self._mend())
+
+    def _mend(self) -> bool:
+        return str(self.mend_torn) == "True"
 
 
 class _ApprovedOperator(_SyncOperator):

@@ -63,6 +63,19 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
             "resync.data.recreate",
         ),
         ({"start.service": "failed"}, "stopped", "start.service"),
+        # A hook that ends what was begun fails along with what failed before it.
+        (
+            {"break.data.activate": "failed", "break.data.after_activate.a": "failed"},
+            "stopped",
+            "break.data.activate",
+        ),
+        ({"stop.before_stop.drain": "failed"}, "unchanged", "stop.before_stop.drain"),
+        (
+            {"stop.before_stop.drain": "failed", "start.on_old_copies": "success"},
+            "unchanged",
+            "stop.before_stop.drain",
+        ),
+        ({"start.service": "success", "start.probes.web": "failed"}, "stopped", "start.probes.web"),
     ],
 )
 def test_judgement(states: dict[str, str], result: str, at: str) -> None:

@@ -1,8 +1,25 @@
-"""Airflow's own database, for `dag.test()`."""
+"""The service DAGs, and running one by `dag.test()`."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from typing import Any
+
 import pytest
+
+from tests.conftest import ROOT
+
+FILE = ROOT / "dags" / "clone_services.py"
+
+
+def dags() -> Any:
+    spec = importlib.util.spec_from_file_location("clone_services", FILE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["clone_services"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +29,12 @@ def database() -> None:
 
     initdb()
     DagBundlesManager().sync_bundles_to_db()
+
+
+def run(dag: Any, action: str) -> Any:
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    bag = DagBag(dag_folder="/dev/null")
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+    return dag.test(run_conf={"action": action, "reason": "test"})

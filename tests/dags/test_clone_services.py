@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clones.actions import ACTIONS
-from tests.conftest import ROOT, SERVICES, connect, sent
-
-FILE = ROOT / "dags" / "clone_services.py"
-
-
-def dags() -> Any:
-    spec = importlib.util.spec_from_file_location("clone_services", FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["clone_services"] = module
-    spec.loader.exec_module(module)
-    return module
+from tests.conftest import SERVICES, connect, sent
+from tests.dags.conftest import dags, run
 
 
 def test_one_dag_a_service() -> None:
@@ -94,15 +82,6 @@ def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "lnxpp")
     module = dags()
     assert hasattr(module, "lnxpp") and not hasattr(module, "aastmphpux")
-
-
-def run(dag: Any, action: str) -> Any:
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
-    bag = DagBag(dag_folder="/dev/null")
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    return dag.test(run_conf={"action": action, "reason": "test"})
 
 
 def test_a_whole_refresh(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from tests.conftest import ROOT, SERVICES
+from tests.hooked import hooked_services, in_short
 
 
 class Recorder(SymcliHook):
@@ -129,3 +131,25 @@ def test_from_the_command_line(lab: Any) -> None:
     lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
     code, shown = run_script("aastmphpux", "refresh")
     assert code == 2 and "could not be told" in shown["said"]
+
+
+def test_hooks_stand_at_their_places(lab: Any, tmp_path: Path) -> None:
+    config = load(str(hooked_services(tmp_path / "services.yaml")))
+    scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
+    with SymcliHook() as hosts:
+        foreseen = hosts.run(foresee(scope, "refresh"))
+    assert in_short(command.line() for command in foreseen) == [
+        "drain start",
+        "umount",
+        "recreate DGCVI",
+        "recreate DGCVIARCH",
+        "backup start",
+        "activate DGCVI",
+        "backup stop",
+        "log start",
+        "activate DGCVIARCH",
+        "mount",
+        "drain stop",
+        "answers status",
+        "quick status",
+    ]

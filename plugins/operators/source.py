@@ -1,0 +1,130 @@
+"""Tasks on the source's host around an activation: `before_activate` and `after_activate`.
+
+They are Airflow's setups and teardowns, with two things added. Airflow runs a teardown only once a setup has
+succeeded, but a command that failed may have taken effect all the same: the first setup is an empty task. And
+*Clear, Only failed tasks* clears no setup that succeeded: what an `after_activate` has ended since is begun
+again by the task that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from clones import copies
+from clones.scope import Scope
+from clones.site_commands import run_hook, run_hooks
+from hooks.symcli import SymcliHook
+from operators.base import CloneOperator
+from operators.service import hook_named
+
+BEGUN, ENDED = "begun", "ended"
+"""XComs: a mark that a task makes when it has run its `before_activate`, and the marks that were ended."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The ids of the tasks around one activation, in their order."""
+
+    before: tuple[str, ...] = ()
+    activate: str = ""
+    after: tuple[str, ...] = ()
+
+    def marks(self, ti: Any, tasks: Sequence[str]) -> list[str]:
+        """Of those tasks that have made one, in their order."""
+        found = [ti.xcom_pull(task_ids=task, key=BEGUN) for task in tasks]
+        return [mark for mark in found if mark]
+
+    def is_over(self, ti: Any, task_id: str) -> bool:
+        """Whether what was in force up to this task, by the last that made a mark, was ended since."""
+        begun = self.marks(ti, [*self.earlier(task_id), task_id])
+        ended = [mark for task in self.after for mark in ti.xcom_pull(task_ids=task, key=ENDED) or ()]
+        return bool(begun) and begun[-1] in ended
+
+    def earlier(self, task_id: str) -> list[str]:
+        """The tasks before one of them."""
+        tasks = [*self.before, self.activate, *self.after]
+        return tasks[: tasks.index(task_id)]
+
+
+def mark_begun(ti: Any) -> None:
+    """The `before_activate` up to here are in force now."""
+    ti.xcom_push(key=BEGUN, value=uuid4().hex)
+
+
+class SourceBeforeActivateOperator(CloneOperator):
+    """One `before_activate` of a sync.
+
+    While the activation itself would wait, so does this, before it does anything; when that would refuse, so
+    does this.
+
+    :param sync: name of the sync.
+    :param hook: name of the hook there.
+    :param window: the tasks around this activation.
+    :param mend_torn: as that of the activation.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "mend_torn")
+
+    def __init__(
+        self, *, sync: str, hook: str, window: Window, mend_torn: bool | str = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sync = sync
+        self.hook = hook
+        self.window = window
+        self.mend_torn = mend_torn
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        sync = scope.service.sync(self.sync)
+        hook = hook_named(sync.before_activate, self.hook)
+        hosts.run(copies.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True"))
+        hooks = [hook]
+        if self.window.is_over(context["ti"], self.task_id):
+            self.log.warning("The hooks before this one were ended since: they are run again first.")
+            hooks = list(sync.before_activate[: sync.before_activate.index(hook) + 1])
+        hosts.run(run_hooks(scope, hooks, f"before_activate of sync {sync.name}"))
+        mark_begun(context["ti"])
+
+
+class SourceAfterActivateOperator(CloneOperator):
+    """One `after_activate` of a sync. It takes no lock: it must not need the control host.
+
+    It runs its command whatever became of the tasks before it. When one of these failed it fails, too, once
+    the command is done: *Clear, Only failed tasks* then runs both again.
+
+    :param sync: name of the sync.
+    :param hook: name of the hook there.
+    :param window: the tasks around this activation.
+    """
+
+    def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sync = sync
+        self.hook = hook
+        self.window = window
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        ti = context["ti"]
+        sync = scope.service.sync(self.sync)
+        ti.xcom_push(key=ENDED, value=self.window.marks(ti, [*self.window.before, self.window.activate]))
+        hosts.run(
+            run_hook(scope, hook_named(sync.after_activate, self.hook), f"after_activate of sync {sync.name}")
+        )
+        earlier = self.window.earlier(self.task_id)
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=earlier, run_ids=[ti.run_id])
+        failed = [
+            task
+            for task in earlier
+            if str(states.get(ti.run_id, {}).get(task)) in ("failed", "upstream_failed")
+        ]
+        if failed:
+            raise AirflowFailException(
+                f"This hook was run. It fails because {failed[0]} did, so that both are cleared together.\n"
+                f"What to do: mend what the log of {failed[0]} names, then Clear, Only failed tasks."
+            )
