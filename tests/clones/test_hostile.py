@@ -173,7 +173,7 @@ def check(scope: Scope, command: Command, whole: list[str]) -> None:
         assert command.words[2] in SCRIPTS, "a script holds nothing that a user typed"
     for word in command.words:
         assert word.isascii() and (word.isprintable() or word in SCRIPTS or word in whole)
-        assert "/" not in word or ".." not in word.split("/") and "//" not in word
+        assert "/" not in word or (".." not in word.split("/") and "//" not in word)
 
 
 @hostile
