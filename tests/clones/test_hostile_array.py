@@ -218,6 +218,25 @@ def test_no_wrong_pair_is_accepted_and_no_right_one_refused() -> None:
     assert outcomes[True, False] > 40 and outcomes[False, True] > 40, f"it must meet both: {outcomes}"
 
 
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        ({"A": 1, "B": 2, "C": 2, "D": 4}, "0002 is the source of sync archivelogs"),
+        ({"A": 1, "B": 2, "C": 1, "D": 2}, "0002 is the target of sync data"),
+        ({"A": 1, "B": 2, "C": 4, "D": 1}, "0001 is itself the source of a copy"),
+    ],
+)
+def test_names_of_two_syncs_that_stand_for_one_device(numbers: dict[str, int], says: str) -> None:
+    """Only the array knows; it has the one session that the pairs agree on."""
+    syncs = [
+        {"name": name, "symdg": "DG", "pairs": [pair]}
+        for name, pair in (("data", "A:B"), ("archivelogs", "C:D"))
+    ]
+    array = Array(NOON, {"DG": numbers}, dict.fromkeys((1, 2, 4), 100), [Copy(1, 2, "Copied", NOON)])
+    with pytest.raises(Refused, match=says):
+        drive(plan(scope_from({**BY_NUMBERS, "syncs": syncs}), "resync"), array, others)
+
+
 def test_no_configuration_with_a_device_that_is_overwritten_by_another_service() -> None:
     outcomes: Counter[bool] = Counter()
 
