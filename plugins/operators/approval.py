@@ -89,6 +89,7 @@ class SecondPersonApprovalOperator(ApprovalOperator):
             raise AirflowFailException(
                 f"There is no plan to approve. What to do: clear `{self.plan_task_id}` with Downstream."
             )
+        self.options = _options(plan["digest"])
         # Indented lines are shown as they are, whatever a host printed into them.
         shown = "\n".join(f"    {line}" for line in plan["text"])
         self.body = (
@@ -111,11 +112,12 @@ class SecondPersonApprovalOperator(ApprovalOperator):
             raise AirflowFailException(
                 f"Nobody approved in time: {event['error']} Nothing was changed. What to do: trigger again."
             )
+        self.options = _options(digest)
         self.validate_chosen_options(event["chosen_options"])
         who = event.get("responded_by_user")
         names = _names(who)
         name = names[-1] if names else "nobody who is known"
-        if event["chosen_options"] != [self.APPROVE]:
+        if event["chosen_options"] != self.options[:1]:
             raise AirflowFailException(f"Rejected by {name}. Nothing was changed.")
         if not names:
             raise AirflowFailException(
@@ -138,6 +140,11 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         self.log.info("Approved by %s at %s: plan %s, asked by %s", name, at, digest, asked)
         context["ti"].xcom_push(key=APPROVAL, value=approval)
         return approval
+
+
+def _options(digest: str) -> list[str]:
+    """The two answers. The yes names the plan: one to another plan is no answer to this."""
+    return [f"{SecondPersonApprovalOperator.APPROVE} {digest[:16]}", SecondPersonApprovalOperator.REJECT]
 
 
 def requester(context: Context) -> str:

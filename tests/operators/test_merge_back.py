@@ -77,6 +77,7 @@ class MergeBack:
     ) -> None:
         who = {"id": user, "name": user} if isinstance(user, str) else user
         now = datetime.now(UTC) - age
+        choice = f"Approve {kept['digest'][:16]}" if choice == "Approve" else choice
         event = {
             "chosen_options": [choice],
             "params_input": {},
@@ -328,6 +329,17 @@ def test_an_answer_that_is_no_approval(merge_back: MergeBack, user: Any, choice:
     with pytest.raises(AirflowFailException, match=says):
         merge_back.answer(kept, user, choice)
     merge_back.refused(merge_back.restore, "there is no approval")
+
+
+@ONE_ARRAY
+def test_a_yes_to_another_plan_is_no_answer(merge_back: MergeBack) -> None:
+    take_down(merge_back.lab)
+    merge_back.plan()
+    merge_back.ask()
+    assert merge_back.asked["options"] == [f"Approve {merge_back.ti.xcom['plan']['digest'][:16]}", "Reject"]
+    for choice in ("Approve 0123456789abcdef", "Approve "):
+        with pytest.raises(ValueError, match="not in"):
+            merge_back.answer(merge_back.ask(), choice=choice)
 
 
 @ONE_ARRAY
