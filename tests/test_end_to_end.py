@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from clones.config_file import load
 from clones.lock import Owner
+from clones.resources import drivers
 from clones.steps import Command
 from hooks.symcli import SymcliHook
 from lab.check import findings
@@ -189,6 +191,58 @@ def test_stopped_then_only_the_failed_tasks_are_cleared(site: Site) -> None:
     assert site.wait(run_id) == "success", site.states(run_id)
     assert len(site.controls(since)) == 4, "the rerun sent no control command again"
     assert site.lab.host(SERVICE).mounts()
+
+
+def test_clear_failed_only_with_the_service_up_by_hand(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop is not run again: the recreate proves by itself that the service is down."""
+    since = site.seq()
+    fault = site.lab.fault(
+        "exit", match="symclone -g DGCVIARCH -noprompt recreate", exit=1, stderr="not permitted"
+    )
+    run_id = site.trigger()
+    assert site.wait(run_id) == "failed"
+    site.lab.clear_faults(fault)
+    connect(monkeypatch, site.lab.connections)
+    service = load(SERVICES).services[SERVICE]
+    address = drivers(service, service.hosts[0])[0]
+    with SymcliHook() as hosts:
+        for command in address.start("absent"):
+            assert hosts.execute(command).exit_code == 0
+    assert site.lab.host(SERVICE).addresses()
+    site.rest.clear(SERVICE, run_id=run_id, only_failed=True)
+    assert site.wait(run_id) == "failed"
+    again = site.log(run_id, "resync.archivelogs.recreate", 2)
+    assert "is not down" in again and "192.168.32.41" in again
+    assert site.controls(since)[1:] == ["recreate DGCVIARCH"], "nothing more was sent"
+    with SymcliHook() as hosts:
+        for command in address.stop("configured"):
+            assert hosts.execute(command).exit_code == 0
+    site.clear_failed(run_id)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert site.controls(since)[2:] == ["recreate DGCVIARCH", "activate DGCVI", "activate DGCVIARCH"]
+
+
+def test_cancelled_in_the_ui_the_next_run_goes_on(site: Site) -> None:
+    since = site.seq()
+    site.lab.fault("delay", match="symclone -g DGCVI -noprompt recreate", seconds=8, count=1)
+    # Not announced to the journal as a run: a cancelled run says no result.
+    first = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "to be cancelled"})
+    until(lambda: bool(site.controls(since)), 90, site.shown(first))
+    site.rest.request("PATCH", f"/dags/{SERVICE}/dagRuns/{first}", json={"state": "failed"})
+    until(lambda: "running" not in site.states(first).values(), 60, site.shown(first))
+    log = site.log(first, "resync.data.recreate")
+    assert "Ended from outside while this was under way on symcli_demo" in log
+    assert "recreate" in log and "trigger the action again" in log
+    second = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "go on"})
+    until(lambda: not active_runs(site), 200, site.shown(second))
+    assert site.rest.dag_run(SERVICE, second)["state"] == "success", site.states(second)
+    assert f"its owner, run {first} of {SERVICE}, has ended" in site.log(second, "plan")
+    assert site.controls(since) == [
+        "recreate DGCVI",
+        "recreate DGCVIARCH",
+        "activate DGCVI",
+        "activate DGCVIARCH",
+    ]
 
 
 def test_refused_before_any_change_the_service_runs_on_its_old_copies(site: Site) -> None:
