@@ -154,7 +154,8 @@ def test_missed_and_failed_dates_by_the_command_line(site: Site) -> None:
     since = site.seq()
     until(lambda: all(job["completed_at"] for job in backfills(site)), 90, "the one before is not over")
     site.airflow.run(
-        "backfill", "create", "--dag-id", SERVICE, "--from-date", "2026-01-19", "--to-date", "2026-01-22T23:00:00",
+        "backfill", "create", "--dag-id", SERVICE,
+        "--from-date", "2026-01-19", "--to-date", "2026-01-22T23:00:00",
         "--max-active-runs", "4", "--reprocess-behavior", "failed",
     )  # fmt: skip
     until(lambda: bool(active_runs(site)), 60, "nothing began")
