@@ -23,7 +23,7 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
 
     :returns: ``action``, ``phases`` that run, ``clock`` of the control host as the run's beginning,
         ``syncs`` as observed, and ``up``: whether any part of the service is up. Plain JSON.
-    :raises Refused: what the action must not do, before it did anything.
+    :raises Refused: all that the action must not do, at once, before it did anything.
     :raises MustWait: a copy is moving; while it does, the service is left as it is.
     :raises Unknown: a resource could not tell whether it is up.
     """
@@ -33,15 +33,19 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
         f"Plan: {action} of service {scope.name}: {' -> '.join(phases)}",
         *([f"left out by this action: {', '.join(skipped)}"] if skipped else []),
     )
-    seen = []
-    for sync in scope.service.syncs:
-        seen.append((yield from observe(scope, sync)))
-        refuse_wrong_pairs(scope.name, sync, seen[-1])
-        fresh = freshness(seen[-1], scope.service.sync_max_delay)
-        yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
-    refuse_shared_devices(scope, seen)
+    refused: list[Refused] = []
+    seen: list[SyncSeen] = []
     decisions: list[tuple[Sync, Decision]] = []
-    for sync, shown in zip(scope.service.syncs, seen, strict=True):
+    for sync in scope.service.syncs:
+        try:
+            shown = yield from observe(scope, sync)
+            refuse_wrong_pairs(scope.name, sync, shown)
+        except Refused as error:
+            refused.append(error)
+            continue
+        seen.append(shown)
+        fresh = freshness(shown, scope.service.sync_max_delay)
+        yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
         if RESYNC in phases:
             decision = decide_resync(sync, shown)
         elif BREAK in phases:
@@ -49,12 +53,28 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
         else:
             continue
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
-        decisions.append((sync, decision))
-    for sync, decision in decisions:
         if decision.verdict is Verdict.REFUSE:
-            raise _refusal(scope.subject(sync), action, decision)
-    if START in phases and RESYNC not in phases:
-        _refuse_start(scope, action, seen)
+            refused.append(_refusal(scope.subject(sync), action, decision))
+        decisions.append((sync, decision))
+    try:
+        refuse_shared_devices(scope, seen)
+        if START in phases and RESYNC not in phases and not refused:
+            _refuse_start(scope, action, seen)
+    except Refused as error:
+        refused.append(error)
+    rows = yield from look_at_all(scope)
+    up = [row.line() for row in rows if row.probe.use is Use.UP]
+    if up and RESYNC in phases and STOP not in phases:
+        refused.append(
+            Refused(
+                f"Service {scope.name}: {action} is refused: it is not down:\n  "
+                + "\n  ".join(up)
+                + "\nNothing was changed.",
+                "run the action `refresh`, which stops it, or `stop` first",
+            )
+        )
+    if refused:
+        raise _all(refused)
     for sync, decision in decisions:
         if decision.verdict is Verdict.WAIT and decision.wanted == "settled":  # a precopy goes on by itself
             raise MustWait(
@@ -63,15 +83,6 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
                 wanted="settled",
                 seconds=sync.copy_timeout,
             )
-    rows = yield from look_at_all(scope)
-    up = [row.line() for row in rows if row.probe.use is Use.UP]
-    if up and RESYNC in phases and STOP not in phases:
-        raise Refused(
-            f"Service {scope.name}: {action} is refused: it is not down:\n  "
-            + "\n  ".join(up)
-            + "\nNothing was changed.",
-            "run the action `refresh`, which stops it, or `stop` first",
-        )
     require_known(scope, rows)
     return {
         "action": action,
@@ -80,6 +91,13 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
         "syncs": [to_plain(shown) for shown in seen],
         "up": bool(up),
     }
+
+
+def _all(refused: list[Refused]) -> Refused:
+    """One for all of them."""
+    if len(refused) == 1:
+        return refused[0]
+    return Refused("\n".join(str(one) for one in refused), f"mend all {len(refused)}, then run it again")
 
 
 def left_out(plan: dict[str, Any]) -> list[str]:

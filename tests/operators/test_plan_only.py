@@ -16,13 +16,13 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 from clones import copies, service
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
 from clones.config_file import load
-from clones.errors import MustWait
+from clones.errors import MustWait, Refused
 from clones.foresight import foresee
 from clones.scope import Scope
 from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
-from tests.conftest import ROOT, SERVICES
+from tests.conftest import ROOT, SERVICES, SYMID
 from tests.hooked import hooked_services, in_short
 
 
@@ -123,6 +123,16 @@ def run_script(*words: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+def test_all_refusals_at_once(lab: Any) -> None:
+    lab.remove_session(SYMID, "1234", "4321")
+    lab.set_state(SYMID, "1235", "4322", "Failed")
+    with SymcliHook() as hosts, pytest.raises(Refused) as refused:
+        hosts.run(foresee(scope_of("aastmphpux"), "update"))
+    for words in ("sync data", "_provision", "sync archivelogs", "is Failed", "it is not down", "mend all 3"):
+        assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
 def test_from_the_command_line(lab: Any) -> None:
     code, shown = run_script("aastmphpux", "refresh")
     assert code == 0 and "umount" in shown["commands"][0]["line"] and not shown["said"]
