@@ -30,7 +30,7 @@ def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
     are looked at.
 
     :returns: every command that would change something; without the lock's own.
-    :raises CloneError: what the run would raise: the first refusal, a wait, or what is not known.
+    :raises CloneError: what the run would raise: all refusals at once, a wait, or what is not known.
     """
     yield from plan(scope, action)
     phases = phases_run(action, scope.service)
