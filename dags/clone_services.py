@@ -92,7 +92,8 @@ def build(name: str, service: Service) -> DAG:
                     before >> around[0]
                     hooked = around[-1:] if sync.after_activate else []
                     before = [last, *hooked]
-                    if sync.wait_for == "copied":
+                    one_by_one = not service.overlap and sync is not service.syncs[-1]
+                    if sync.wait_for == "copied" or one_by_one:
                         copied = SymcloneStateSensor(
                             task_id="wait_copied",
                             service=name,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from clones.actions import ACTIONS
-from tests.conftest import SERVICES, connect, sent
+from clones.config import Service
+from tests.conftest import SERVICES, SYMID, connect, sent
 from tests.dags.conftest import dags, run
 
 
@@ -130,3 +131,27 @@ def test_stop_skips_what_it_leaves_out(
         } == {"skipped"}
         assert not sent(lab, "recreate") and not sent(lab, "activate")
         assert not lab.host("aastmphpux").mounts()
+
+
+@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("wait_for", ["copied", "active"])
+def test_recreates_in_a_row_and_activations_in_order(count: int, overlap: bool, wait_for: str) -> None:
+    pairs = [(f"{0x1000 + n:04X}", f"{0x2000 + n:04X}") for n in range(count)]
+    plain = {
+        "control_host": "control",
+        "sync_max_delay": 60,
+        "resources": [],
+        "unattended": True,
+        "overlap": overlap,
+        "syncs": [
+            {"name": f"s{n}", "symid": SYMID, "pairs": [":".join(pair)], "wait_for": wait_for}
+            for n, pair in enumerate(pairs)
+        ],
+    }
+    dag = dags().build("many", Service.model_validate(plain))
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    for n in range(1, count):
+        assert upstream[f"resync.s{n}.recreate"] == {f"resync.s{n - 1}.recreate"}, "none waits for a copy"
+        before = f"break.s{n - 1}.{'activate' if overlap else 'wait_copied'}"
+        assert before in upstream[f"break.s{n}.activate"]
