@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clones import lock
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
-from clones.errors import Refused
+from clones.errors import Locked, Refused
+from clones.leftovers import nothing_still_runs
 from clones.observing import observe
 from clones.planning import plan
 from clones.proof import Row, look_at_all, require_known
@@ -26,13 +28,21 @@ from clones.symcli import commands
 def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
     """Judge an action as a run's plan does, and list the commands that it would send, in order.
 
-    Sends only commands that look. Neither the service's lock nor control commands of others that still run
-    are looked at.
+    Sends only commands that look. A lock that another run holds, and control commands that still run, are
+    said in the log: the run would wait for their end.
 
     :returns: every command that would change something; without the lock's own.
     :raises CloneError: what the run would raise: all refusals at once, a wait, or what is not known.
     """
     yield from plan(scope, action)
+    for owner in (yield from lock.holders(scope)):
+        yield from note(
+            f"Would wait first: the lock of service {scope.name} is held by {owner}", warning=True
+        )
+    try:
+        yield from nothing_still_runs(scope, scope.service.syncs, action)
+    except Locked as error:
+        yield from note(f"Would wait first: {error.what}", warning=True)
     phases = phases_run(action, scope.service)
     seen = []
     for sync in scope.service.syncs:

@@ -152,6 +152,12 @@ def give_back(scope: Scope, owner: Owner) -> Steps[bool]:
     return given
 
 
+def holders(scope: Scope) -> Steps[list[str]]:
+    """The owners that the lock names, without touching it; none when it is free or cannot be seen."""
+    listed = yield from run(_sh(scope.control_host, OWNERS, _folder(scope)))
+    return listed.stdout.split() if listed.exit_code == 0 else []
+
+
 def _folder(scope: Scope) -> str:
     return f"{scope.symcli.work_dir}/locks/{scope.name}"
 

@@ -9,21 +9,31 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 
+from clones import provision, retire
 from clones.actions import ACTIONS
 from clones.config_file import load
 from clones.errors import CloneError, ConfigError, MustWait, Refused
 from clones.foresight import foresee
 from clones.scope import Scope
+from clones.steps import Command, Steps
 from hooks.symcli import SymcliHook
 from operators.base import CONFIG
+
+PLANS: dict[str, Callable[[Scope], Steps[list[Command]]]] = {
+    **{action: partial(foresee, action=action) for action in ACTIONS},
+    "provision": provision.plan,
+    "retire": retire.plan,
+}
 
 
 def main() -> int:
     """Print the commands, or why there are none; what was looked at goes to stderr."""
     parser = argparse.ArgumentParser(prog="scripts/plan", description=__doc__)
     parser.add_argument("service")
-    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("action", choices=PLANS)
     parser.add_argument("--config", default=CONFIG, help="services.yaml")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
@@ -36,7 +46,7 @@ def main() -> int:
                 raise ConfigError(f"There is no service {arguments.service!r}.", f"name one of: {known}")
             scope = Scope(arguments.service, config.services[arguments.service], config.symcli)
             with SymcliHook() as hosts:
-                commands = hosts.run(foresee(scope, arguments.action))
+                commands = hosts.run(PLANS[arguments.action](scope))
         except CloneError as error:
             said, code = str(error), 1 if isinstance(error, Refused | ConfigError | MustWait) else 2
     lines = [{"host": command.host, "line": command.line()} for command in commands]

@@ -123,6 +123,19 @@ def run_script(*words: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
+def test_what_it_would_wait_for_is_said(lab: Any, log: Any) -> None:
+    held = "/var/tmp/symclone-airflow/locks/aastmphpux/other@run@elsewhere"
+    running = "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001"
+    listed = f"UID PID PPID C STIME TTY TIME CMD\nsymcli 7 1 0 00:00 ? 00:00:00 {running}\n"
+    lab.fault(host="symcli_demo", match="ps -ef", kind="exit", exit=0, stdout=listed)
+    with SymcliHook() as hosts:
+        hosts.execute(Command("symcli_demo", ("mkdir", "-p", held)))
+    with SymcliHook() as hosts:
+        assert hosts.run(foresee(scope_of("aastmphpux"), "stop"))
+    assert "held by other@run@elsewhere" in log.text and "there still runs" in log.text
+
+
 def test_all_refusals_at_once(lab: Any) -> None:
     lab.remove_session(SYMID, "1234", "4321")
     lab.set_state(SYMID, "1235", "4322", "Failed")
@@ -138,6 +151,10 @@ def test_from_the_command_line(lab: Any) -> None:
     assert code == 0 and "umount" in shown["commands"][0]["line"] and not shown["said"]
     code, shown = run_script("aastmphpux", "update")
     assert code == 1 and "it is not down" in shown["said"] and not shown["commands"]
+    code, shown = run_script("aastmphpux", "provision")
+    assert code == 0 and shown["commands"] == [], "nothing is missing"
+    code, shown = run_script("aastmphpux", "retire")
+    assert code == 1 and "is not down" in shown["said"]
     lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
     code, shown = run_script("aastmphpux", "refresh")
     assert code == 2 and "could not be told" in shown["said"]
