@@ -66,6 +66,10 @@ def arrays(request: pytest.FixtureRequest) -> dict[str, Any]:
     return config
 
 
+ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
+"""For what does not depend on how an array does it."""
+
+
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrays: dict[str, Any]) -> Iterator[Any]:
     """The demo's arrays and hosts on a clock that the test turns, and Airflow connections to them."""

@@ -23,12 +23,10 @@ from operators.merge_back import (
     MergeBackRestoreOperator,
 )
 from sensors.symclone import SymcloneStateSensor
-from tests.conftest import SYMID, Store, TaskInstance, connect, new_context, sent, take_down
+from tests.conftest import ONE_ARRAY, SYMID, Store, TaskInstance, connect, new_context, sent, take_down
 from tests.production import HOST, PRODUCTION, services, with_production
 
 SERVICE = "aastmphpux"
-ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
-"""For what does not depend on how an array does it."""
 PAIRS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
 
 

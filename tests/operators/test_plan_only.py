@@ -22,7 +22,7 @@ from clones.scope import Scope
 from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
-from tests.conftest import ROOT, SERVICES, SYMID
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID
 from tests.hooked import hooked_services, in_short
 
 
@@ -123,7 +123,7 @@ def run_script(*words: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
+@ONE_ARRAY
 def test_what_it_would_wait_for_is_said(lab: Any, log: Any) -> None:
     held = "/var/tmp/symclone-airflow/locks/aastmphpux/other@run@elsewhere"
     running = "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001"
@@ -145,7 +145,7 @@ def test_all_refusals_at_once(lab: Any) -> None:
         assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
+@ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:
     code, shown = run_script("aastmphpux", "refresh")
     assert code == 0 and "umount" in shown["commands"][0]["line"] and not shown["said"]

@@ -19,7 +19,7 @@ from clones.steps import Command, Result
 from hooks.preflight import exit_code, main
 from hooks.symcli import SymcliHook
 from operators.preflight import PreflightOperator
-from tests.conftest import ROOT, SERVICES, SYMID, Log, take_down
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, take_down
 
 HOSTS = ("symcli_demo", "aastmphpux", "lnxpp01")
 Findings = list[dict[str, str]]
@@ -101,6 +101,7 @@ def test_a_service_that_is_down_is_fit_too(lab: Any, preflight: Preflight) -> No
     assert not any("lnxpp" in f["where"] for f in findings)
 
 
+@ONE_ARRAY
 def test_another_host_key(lab: Any, preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
     """One finding of the host, and what was not looked at for it; all else is looked at."""
     connection = json.loads(json.dumps(lab.connections["symcli_demo"]))
@@ -117,6 +118,7 @@ def test_another_host_key(lab: Any, preflight: Preflight, monkeypatch: pytest.Mo
     assert any(f["where"] == "service lnxpp, fs /pp/data on lnxpp01" for f in findings)
 
 
+@ONE_ARRAY
 def test_no_connection_is_defined(lab: Any, preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_LNXPP01")
     findings = preflight(AirflowFailException)
@@ -132,6 +134,7 @@ def test_no_connection_is_defined(lab: Any, preflight: Preflight, monkeypatch: p
     assert "lnxpp01 cannot be used" in found[0][2]
 
 
+@ONE_ARRAY
 def test_a_host_is_down(lab: Any, preflight: Preflight) -> None:
     """It may pass by itself: not an error, but not success either."""
     lab.fault("down", host="aastmphpux")
@@ -173,6 +176,7 @@ def test_several_things_that_are_wrong_with_copies(lab: Any, preflight: Prefligh
     assert "reporting_copies_provision" in remedies[4]
 
 
+@ONE_ARRAY
 def test_a_target_that_is_too_small(lab: Any, preflight: Preflight, tmp_path: Path) -> None:
     lab.remove_session(SYMID, "1234", "4321")
     lab.remove_session(SYMID, "1236", "4323")
@@ -186,6 +190,7 @@ def test_a_target_that_is_too_small(lab: Any, preflight: Preflight, tmp_path: Pa
     assert "holds 10240 MB, less than the source's 20480 MB" in found[0][2]
 
 
+@ONE_ARRAY
 def test_a_device_of_two_services(lab: Any, preflight: Preflight, tmp_path: Path) -> None:
     """By logical names alone it does not show in the configuration."""
     path = config(
@@ -201,6 +206,7 @@ def test_a_device_of_two_services(lab: Any, preflight: Preflight, tmp_path: Path
     assert "is also target of service reporting_copies, sync warehouse, 1235 -> 4322" in found[0][2]
 
 
+@ONE_ARRAY
 def test_programs_that_are_missing(lab: Any, preflight: Preflight) -> None:
     for host, path in (
         ("symcli_demo", "/usr/symcli/bin/symclone"),
@@ -223,6 +229,7 @@ def test_programs_that_are_missing(lab: Any, preflight: Preflight) -> None:
     ]
 
 
+@ONE_ARRAY
 def test_answers_that_do_not_tell(lab: Any, preflight: Preflight) -> None:
     lab.fault("exit", host="symcli_demo", match="ps -ef", exit=1, stderr="ps: not permitted")
     lab.fault("silent", host="symcli_demo", match="/symcli$")
@@ -249,6 +256,7 @@ def test_a_control_command_that_runs_now(lab: Any, preflight: Preflight) -> None
     assert any(f["level"] == "warning" and command.split("/bin/")[1][8:] in f["what"] for f in findings)
 
 
+@ONE_ARRAY
 def test_a_folder_for_locks_that_cannot_be_written(lab: Any, preflight: Preflight, tmp_path: Path) -> None:
     path = config(tmp_path, ("services:\n", "symcli: {work_dir: /etc/symclone/airflow}\nservices:\n"))
     assert "cannot write to /etc, " in grave(preflight(AirflowFailException, config=path))[0][2]

@@ -19,7 +19,7 @@ from lab import Lab
 from operators.run import ProvisionPlanOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
 from sensors.symclone import SymcloneStateSensor
-from tests.conftest import SERVICES, SYMID, connect, perform, sent, take_down
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, perform, sent, take_down
 
 REP = "reporting_copies"
 GROUP = {"service": REP, "sync": "warehouse"}
@@ -99,6 +99,7 @@ def test_from_nothing_to_prepared_and_a_second_time_nothing(lab: Any, context: d
     assert changes(lab, since) == [*FILLED, CREATED]
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("there", range(1, 5))
 def test_only_what_is_missing_is_added(lab: Any, context: dict[str, Any], there: int) -> None:
     nothing_there(lab)
@@ -135,6 +136,7 @@ def service(**sync: Any) -> dict[str, Any]:
     }
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize(
     ("sync", "says"),
     [
@@ -220,6 +222,7 @@ def test_a_service_without_groups(lab: Any, context: dict[str, Any]) -> None:
     assert lab.session("000297600001", "01A11", "01AB5")["state"] in PREPARED
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize(
     ("match", "fault", "kind"),
     [
@@ -243,6 +246,7 @@ def test_what_cannot_be_told_is_not_missing(
     assert changes(lab, since) == []
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("cut", ["cut_before", "cut_after"])
 @pytest.mark.parametrize("step", range(len(FILLED)))
 def test_a_session_that_is_lost_at_any_command(

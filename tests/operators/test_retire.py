@@ -17,7 +17,7 @@ from clones.steps import Steps
 from lab import Lab
 from operators.approval import APPROVAL
 from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
-from tests.conftest import SERVICES, SYMID, connect, take_down
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down
 from tests.operators.test_provision import (
     GROUP,
     REP,
@@ -83,6 +83,7 @@ def approve(context: dict[str, Any]) -> None:
     context["ti"].xcom[APPROVAL] = approval.to_plain()
 
 
+@ONE_ARRAY
 def test_only_what_was_approved_is_ended(lab: Any, context: dict[str, Any]) -> None:
     asks = {"approval_task_id": "approve"}
     plan(context)
@@ -115,6 +116,7 @@ def test_from_prepared(lab: Any, context: dict[str, Any]) -> None:
     assert changes(lab) == [ENDED, *REMOVED]
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("gone", range(1, 6))
 def test_only_what_is_left_is_removed(lab: Any, context: dict[str, Any], gone: int) -> None:
     for pair in TARGETS:
@@ -193,6 +195,7 @@ def test_one_that_ends_is_waited_for(lab: Any, context: dict[str, Any]) -> None:
     assert changes(lab) == [ENDED, *REMOVED]
 
 
+@ONE_ARRAY
 def test_a_group_that_holds_other_names_stays_as_it_is(lab: Any, context: dict[str, Any]) -> None:
     by_hand(f"symdg -g DGREP -sid {SYMID} add dev 1235 OTHER")
     since = max(entry["seq"] for entry in lab.journal)
@@ -219,6 +222,7 @@ def test_a_group_of_two_syncs_goes_with_the_second(lab: Any, context: dict[str, 
     assert changes(lab) == foreseen and foreseen[2:] == REMOVED
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize(
     ("sync", "says"),
     [
@@ -243,6 +247,7 @@ def test_what_is_refused(lab: Any, context: dict[str, Any], sync: dict[str, Any]
     assert changes(lab) == []
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("cut", ["cut_before", "cut_after"])
 @pytest.mark.parametrize("step", range(1 + len(REMOVED)))
 def test_a_session_that_is_lost_at_any_command(
