@@ -11,29 +11,11 @@ import pytest
 from clones import copies, planning, service
 from clones.config_file import load
 from clones.scope import Scope
-from clones.steps import Command, Result, Steps
-from hooks.symcli import SymcliHook
+from clones.steps import Steps
 from lab import Lab
 from lab.check import findings
 from tests.conftest import SERVICES, connect, sent
-
-
-class Killed(BaseException):
-    """The worker's end, as sudden as SIGKILL: nothing below may catch it and go on."""
-
-
-class MortalHook(SymcliHook):
-    """Dies when it is to send one command more than it has left."""
-
-    def __init__(self, left: int) -> None:
-        super().__init__()
-        self.left = left
-
-    def execute(self, command: Command) -> Result:
-        if self.left == 0:
-            raise Killed
-        self.left -= 1
-        return super().execute(command)
+from tests.mortal import Killed, MortalHook
 
 
 def refresh(name: str) -> list[Callable[[dict[str, Any]], Steps[Any]]]:

@@ -10,14 +10,13 @@ import pytest
 
 from tests.conftest import ROOT
 
-FILE = ROOT / "dags" / "clone_services.py"
 
-
-def dags() -> Any:
-    spec = importlib.util.spec_from_file_location("clone_services", FILE)
+def dags(name: str = "clone_services") -> Any:
+    """A file of the DAG folder, read anew."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "dags" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["clone_services"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -31,10 +30,10 @@ def database() -> None:
     DagBundlesManager().sync_bundles_to_db()
 
 
-def run(dag: Any, action: str) -> Any:
+def run(dag: Any, **conf: Any) -> Any:
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
     bag = DagBag(dag_folder="/dev/null")
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
-    return dag.test(run_conf={"action": action, "reason": "test"})
+    return dag.test(run_conf={"reason": "test", **conf})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,18 +10,15 @@ import pytest
 
 from clones.config_file import load
 from operators import base
-from tests.conftest import ROOT, SERVICES
+from tests.conftest import SERVICES
+from tests.dags.conftest import dags as load_dags
 from tests.production import services
 
 
 def dags(monkeypatch: pytest.MonkeyPatch, config: Path, only: str = "") -> dict[str, Any]:
     monkeypatch.setattr(base, "CONFIG", str(config))
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", only)
-    spec = importlib.util.spec_from_file_location("clone_merge_back", ROOT / "dags" / "clone_merge_back.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "clone_merge_back", module)
-    spec.loader.exec_module(module)
+    module = load_dags("clone_merge_back")
     return {name: value for name, value in vars(module).items() if name.endswith("_merge_back")}
 
 

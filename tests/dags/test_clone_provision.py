@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clones.run_result import judge
-from tests.conftest import ROOT, SERVICES, SYMID, connect, sent, take_down
-
-FILE = ROOT / "dags" / "clone_provision.py"
+from tests.conftest import SERVICES, SYMID, connect, sent, take_down
+from tests.dags.conftest import dags as load_dags
+from tests.dags.conftest import run
 
 
 def dags() -> Any:
-    spec = importlib.util.spec_from_file_location("clone_provision", FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["clone_provision"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_dags("clone_provision")
 
 
 def test_one_dag_a_service() -> None:
@@ -77,20 +70,9 @@ def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hasattr(module, "lnxpp_provision") and not hasattr(module, "aastmphpux_provision")
 
 
-def run(dag: Any, **conf: Any) -> Any:
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.utils.db import initdb
-
-    initdb()
-    DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(dag_folder="/dev/null")
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    return dag.test(run_conf={"reason": "test", **conf})
-
-
-def test_a_whole_run(arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_run(
+    database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from lab import Lab
 
     for array in arrays["arrays"]:
@@ -110,7 +92,7 @@ def test_a_whole_run(arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest
 
 
 def test_plan_only_skips_the_rest(
-    arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lab import Lab
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
-
-FILE = ROOT / "dags" / "clone_retire.py"
+from tests.dags.conftest import dags as load_dags
 
 
 def dags(monkeypatch: pytest.MonkeyPatch, only: str = "") -> dict[str, Any]:
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", only)
-    spec = importlib.util.spec_from_file_location("clone_retire", FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "clone_retire", module)
-    spec.loader.exec_module(module)
+    module = load_dags("clone_retire")
     return {name: value for name, value in vars(module).items() if name.endswith("_retire")}
 
 

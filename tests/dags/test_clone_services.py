@@ -92,7 +92,7 @@ def test_a_whole_refresh(
 
     with Lab(arrays, directory=tmp_path / "lab", speed=50, services=SERVICES) as lab:
         connect(monkeypatch, lab.connections)
-        result = run(dags().aastmphpux, "refresh")
+        result = run(dags().aastmphpux, action="refresh")
         states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
         assert str(result.state) == "success", states
         assert states.pop("start.on_old_copies") == "skipped"
@@ -118,7 +118,7 @@ def test_stop_skips_what_it_leaves_out(
 
     with Lab(arrays, directory=tmp_path / "lab", speed=50, services=SERVICES) as lab:
         connect(monkeypatch, lab.connections)
-        result = run(dags().aastmphpux, "stop")
+        result = run(dags().aastmphpux, action="stop")
         states = {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
         assert str(result.state) == "success"
         assert {task for task, state in states.items() if state == "success"} == {

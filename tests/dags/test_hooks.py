@@ -105,7 +105,7 @@ class TestRuns:
 
     def run(self, tmp_path: Path, action: str = "refresh") -> tuple[str, dict[str, str], dict[str, str]]:
         """The run's state, its tasks' states, and how it says that it ended."""
-        result = run(hooked(tmp_path, retries=0), action)
+        result = run(hooked(tmp_path, retries=0), action=action)
         found = result.get_task_instances()
         ended = next(ti for ti in found if ti.task_id == "finish").xcom_pull(task_ids="finish", key="result")
         return str(result.state), {ti.task_id: str(ti.state) for ti in found}, ended
@@ -130,7 +130,7 @@ class TestRuns:
         ]
 
     def test_none_but_those_of_the_stop(self, database: None, lab: Any, tmp_path: Path) -> None:
-        state, states, _ = self.run(tmp_path, "stop")
+        state, states, _ = self.run(tmp_path, action="stop")
         assert state == "success", states
         assert sent_in_order(lab) == ["drain start", "umount"]
 

@@ -13,13 +13,14 @@ from clones import copies, provision
 from clones.config_file import load
 from clones.errors import CloneError, ConfigError, Locked, MustWait, NotDone, Refused, Unknown
 from clones.scope import Scope
-from clones.steps import Command, Result, Steps
+from clones.steps import Command, Steps
 from hooks.symcli import SymcliHook
 from lab import Lab
 from operators.run import ProvisionPlanOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, perform, sent, take_down
+from tests.mortal import Killed, MortalHook
 
 REP = "reporting_copies"
 GROUP = {"service": REP, "sync": "warehouse"}
@@ -313,24 +314,6 @@ def test_plan_only(lab: Any, context: dict[str, Any]) -> None:
 def test_a_reason_is_required(context: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="without a reason"):
         ProvisionPlanOperator(task_id="plan", service=REP, reason="").execute(context)  # type: ignore[arg-type]
-
-
-class Killed(BaseException):
-    """The worker's end, as sudden as SIGKILL."""
-
-
-class MortalHook(SymcliHook):
-    """Dies when it is to send one command more than it has left."""
-
-    def __init__(self, left: int) -> None:
-        super().__init__()
-        self.left = left
-
-    def execute(self, command: Command) -> Result:
-        if self.left == 0:
-            raise Killed
-        self.left -= 1
-        return super().execute(command)
 
 
 def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> None:

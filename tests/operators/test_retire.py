@@ -18,12 +18,11 @@ from lab import Lab
 from operators.approval import APPROVAL
 from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down
+from tests.mortal import Killed, MortalHook
 from tests.operators.test_provision import (
     GROUP,
     REP,
     TARGETS,
-    Killed,
-    MortalHook,
     by_hand,
     changes,
     nothing_there,
