@@ -6,7 +6,6 @@ runs only its own service's DAG is built.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
@@ -14,7 +13,7 @@ from airflow.sdk.bases.operator import chain
 
 from clones.config import Service
 from clones.config_file import load
-from operators.base import CONFIG
+from operators.base import CONFIG, retries
 from operators.run import ProvisionPlanOperator, RunEndOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
 from sensors.symclone import SymcloneStateSensor
@@ -48,12 +47,7 @@ def build(name: str, service: Service) -> DAG:
                 description_md="Show in the log of `plan` what would be sent, and change nothing.",
             ),
         },
-        default_args={
-            "retries": service.retries,
-            "retry_delay": timedelta(seconds=service.retry_delay),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(hours=1),
-        },
+        default_args=retries(service),
     ) as dag:
         plan = ProvisionPlanOperator(
             task_id="plan",

@@ -17,7 +17,7 @@ from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import Service, Sync
 from clones.config_file import load
 from clones.run_result import RESTART
-from operators.base import CONFIG
+from operators.base import CONFIG, retries
 from operators.completed import copy_assets
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import (
@@ -60,12 +60,7 @@ def build(name: str, service: Service) -> DAG:
         max_active_runs=1,
         tags=["symclone"],
         params=_params(service),
-        default_args={
-            "retries": service.retries,
-            "retry_delay": timedelta(seconds=service.retry_delay),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(hours=1),
-        },
+        default_args=retries(service),
     ) as dag:
         stops: list[BaseOperator] = []
         starts: list[BaseOperator] = []

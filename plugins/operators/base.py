@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 )
 
 from clones import lock
+from clones.config import Service
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError, MustWait, NotDone, NotMyTurn, Refused
 from clones.run_record import TaskRecord
@@ -186,6 +187,16 @@ class CloneOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             return self.take_turn(context, None)
+
+
+def retries(service: Service) -> dict[str, Any]:
+    """How often and when a task is tried again, as a DAG's default arguments."""
+    return {
+        "retries": service.retries,
+        "retry_delay": timedelta(seconds=service.retry_delay),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(hours=1),
+    }
 
 
 @contextmanager
