@@ -1,0 +1,27 @@
+"""What a site configures: services, their syncs, pairs, hosts and resources.
+
+Keys bear the predecessor's keyword where it has one. Unknown keys are errors. Reading a file, with the line
+of each error, is :mod:`clones.config_file`; checks across services are :mod:`clones.config_checks`.
+"""
+
+from clones.config.hooks import Hook
+from clones.config.resources import App, Fs, Host, Ip, Production, Resource, ResourceEntry, Vg
+from clones.config.services import Config, Service, Symcli
+from clones.config.syncs import Pair, Sync
+
+__all__ = [
+    "App",
+    "Config",
+    "Fs",
+    "Hook",
+    "Host",
+    "Ip",
+    "Pair",
+    "Production",
+    "Resource",
+    "ResourceEntry",
+    "Service",
+    "Symcli",
+    "Sync",
+    "Vg",
+]

@@ -1,0 +1,175 @@
+"""Services, and the whole of ``services.yaml``."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections import Counter
+from typing import Annotated, Any
+
+from croniter import croniter
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from clones.config.hooks import Hooks, hooks_apart, refuse_hook
+from clones.config.model import Model, Seconds
+from clones.config.resources import Host, Production, ResourceEntry
+from clones.config.syncs import Sync
+from clones.names import AbsolutePath, ConnectionId, ServiceName
+
+
+class Symcli(Model):
+    """How SYMCLI is called on the control hosts."""
+
+    bin: AbsolutePath = Field("/usr/symcli/bin", description="Folder of the SYMCLI programs.")
+    work_dir: AbsolutePath = Field(
+        "/var/tmp/symclone-airflow",
+        description="Folder on the control host for locks and pair files, writable by the SSH account.",
+    )
+    command_timeout: Seconds = Field(
+        1200,
+        description="Seconds a control command may take in all; more than the 10 minutes that "
+        "`-i 20 -c 30` may spend retrying while the array is locked.",
+    )
+    query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
+    retry_interval: int = Field(20, ge=1, le=600, description="`-i` of control commands, in seconds.")
+    retry_count: int = Field(30, ge=1, le=1000, description="`-c` of control commands.")
+
+
+def _no_schedule(value: Any) -> Any:
+    return None if value in ("", "none") else value
+
+
+def _cron(value: str) -> str:
+    if not croniter.is_valid(value):
+        raise ValueError(
+            f"{value!r} is no schedule; write five cron fields like 30 2 * * 1-5, a preset like @daily, or "
+            "none"
+        )
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no time zone; write it like Europe/Paris or UTC") from None
+    return value
+
+
+class Service(Model):
+    """A service on copied disks, or only the syncs that feed other servers."""
+
+    description: str = Field("", max_length=200)
+    control_host: ConnectionId = Field(description="Airflow connection (SSH) of the host with SYMCLI.")
+    schedule: Annotated[Annotated[str, AfterValidator(_cron)] | None, BeforeValidator(_no_schedule)] = Field(
+        None, description="Cron expression of the scheduled refresh, or none."
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="Time zone of the schedule.")
+    sync_max_delay: Annotated[int, Field(gt=0)] = Field(
+        description="Minutes after which a copy is too old (status `warn`)."
+    )
+    hosts: tuple[Host, ...] = Field(
+        (), description="Where the service may run: started on the first, proven down on all."
+    )
+    resources: tuple[ResourceEntry, ...] = Field(
+        description="In the order in which they are started. `[]` for a service that only has syncs."
+    )
+    unattended: bool = Field(
+        False,
+        description="Only with `resources: []`: nobody can prove that the targets are unused; "
+        "whoever runs this service answers for it.",
+    )
+    syncs: tuple[Sync, ...] = Field(min_length=1, description="In the order in which they are made.")
+    production: Production | None = Field(
+        None,
+        description="How production is proven down. With it the service gets a merge-back DAG; without it, "
+        "none.",
+    )
+    approval_timeout: Seconds = Field(
+        86400,
+        description="Seconds that a merge-back or a retirement waits for the second person's approval, and "
+        "that an approval is good for.",
+    )
+    before_stop: Hooks = Field((), description="Commands before the service is stopped, in order.")
+    after_start: Hooks = Field(
+        (), description="Commands after the service was started, also on its old copies, in order."
+    )
+    probes: Hooks = Field(
+        (),
+        description="Commands that try the service after its start, in order: a run is done only after them.",
+    )
+    restart_if_unchanged: bool = Field(
+        True, description="After a failure before any copy was changed, start the service on the old copies."
+    )
+    overlap: bool = Field(
+        True,
+        description="Activate each sync as soon as the one before is active; false: only once it is copied.",
+    )
+    poll_interval: Seconds = Field(15, description="Seconds between two looks at a copy in progress.")
+    turn_timeout: Seconds = Field(
+        12 * 3600,
+        description="Seconds that a run waits for its turn while another run of the service goes on.",
+    )
+    retries: int = Field(
+        4, ge=0, le=20, description="Further tries of what may pass (locks, SSH): by default over 15 minutes."
+    )
+    retry_delay: Seconds = Field(60, description="Seconds before the first further try; doubled each time.")
+
+    @model_validator(mode="after")
+    def _resources_in_words(self) -> Service:
+        if not self.resources and not self.unattended:
+            raise ValueError(
+                "`resources` is empty: a service that only drives other servers' copies must say "
+                "`unattended: true`; otherwise list what runs on the copied disks"
+            )
+        if self.resources and self.unattended:
+            raise ValueError("`unattended: true` goes only with `resources: []`; remove one of the two")
+        if self.resources and not self.hosts:
+            raise ValueError("`resources` need `hosts`: add the host on which they run")
+        if self.production and self.unattended:
+            raise ValueError(
+                "`production` asks for a merge-back, before which the service must be proven down: list its "
+                "`resources` instead of `unattended: true`"
+            )
+        if self.production:
+            own = {host.connection for host in self.hosts}
+            shared = [h.connection for h in self.production.hosts if h.connection in own]
+            if shared and any(entry in self.resources for entry in self.production.resources):
+                raise ValueError(
+                    f"`production` lists a resource of the service itself on {shared[0]}, which proves "
+                    "nothing about production; list what runs on the source disks"
+                )
+        names = Counter(sync.name for sync in self.syncs)
+        twice = [name for name, count in names.items() if count > 1]
+        if twice:
+            raise ValueError(f"two syncs are named {', '.join(sorted(twice))}; give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_have_a_place(self) -> Service:
+        for place in ("before_stop", "after_start", "probes"):
+            hooks: Hooks = getattr(self, place)
+            if hooks and not self.resources:
+                refuse_hook(
+                    f"`{place}` needs `resources`: a service of syncs only is never stopped or started; "
+                    "remove it, or use the syncs' `before_activate` and `after_activate`",
+                    place,
+                )
+            hooks_apart(place, hooks)
+        return self
+
+    def sync(self, name: str) -> Sync:
+        """:raises ConfigError: when there is no such sync."""
+        from clones.errors import ConfigError
+
+        for sync in self.syncs:
+            if sync.name == name:
+                return sync
+        known = ", ".join(sync.name for sync in self.syncs)
+        raise ConfigError(f"There is no sync {name!r}.", f"name one of: {known}")
+
+
+class Config(Model):
+    """The whole of ``services.yaml``."""
+
+    symcli: Symcli = Symcli()
+    services: dict[ServiceName, Service]

@@ -1,0 +1,127 @@
+"""Syncs and their pairs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from clones.config.hooks import Hooks, hooks_apart, refuse_hook
+from clones.config.model import Model, Seconds
+from clones.names import GroupName, SymId, SyncName, match_pair
+
+
+class Pair(Model):
+    """One source device and its target, as configured: ``SOURCE:TARGET``.
+
+    Device numbers are kept as integers; in a device group they are None unless pinned.
+    """
+
+    source: str
+    target: str
+    source_device: int | None = None
+    target_device: int | None = None
+
+    @property
+    def label(self) -> str:
+        """How logs and errors name the pair."""
+        return f"{self.source} -> {self.target}"
+
+
+class Sync(Model):
+    """One ordered step of a service: the pairs that are recreated and activated together."""
+
+    name: SyncName
+    symid: SymId | None = Field(None, description="The array. Required when pairs are device numbers.")
+    symdg: GroupName | None = Field(
+        None, description="Device group on the control host. Pairs are then logical device names."
+    )
+    pairs: tuple[Pair, ...] = Field(
+        min_length=1,
+        description="`SOURCE:TARGET` each: logical names in a device group (`DEV001:CLONE001`, or pinned "
+        "`DEV001=1234:CLONE001=4321`), else device numbers (`1234:4321`).",
+    )
+    precopy: bool = Field(
+        True, description="Recreate with `-precopy`: copy changed tracks ahead of the split."
+    )
+    consistent: bool = Field(
+        True, description="Activate with `-consistent`: all pairs at one point in time (D5)."
+    )
+    precopy_timeout: Seconds | None = Field(
+        None,
+        description="Before activating, wait up to so many seconds until the precopy has gone through all "
+        "tracks once (`symclone verify -precopy -cycled`); none: activate at once.",
+    )
+    recreate_timeout: Seconds = Field(300, description="Seconds until all pairs must be seen prepared.")
+    restore_timeout: Seconds = Field(
+        86400, description="Seconds a merge-back's restore may take (used by the merge-back DAG)."
+    )
+    wait_for: Literal["copied", "active"] = Field(
+        "copied",
+        description="Start the service once all tracks are `copied`, or as soon as the pairs are `active`.",
+    )
+    copy_timeout: Seconds = Field(6 * 3600, description="Seconds to wait for `copied` after the activation.")
+    recreate_while_copying: bool = Field(
+        False, description="The array's microcode accepts recreate of a session that is CopyInProg."
+    )
+    before_activate: Hooks = Field(
+        (),
+        description="Commands on the source's host before the activation (Oracle: begin backup), in order.",
+    )
+    after_activate: Hooks = Field(
+        (),
+        description="Commands on the source's host after the activation (end backup, log switch), in order. "
+        "Once a `before_activate` was begun they always run, also when the activation failed.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_pairs(cls, data: Any) -> Any:
+        """Read the pairs in the form that the sync's `symdg` or `symid` calls for."""
+        if not isinstance(data, dict) or not isinstance(data.get("pairs"), list | tuple):
+            return data
+        unknown = [key for key in data if key not in cls.model_fields]
+        if unknown:  # said before the pairs, whose form would be misjudged after a misspelt `symdg`
+            raise PydanticCustomError("extra_forbidden", "unknown key", {"at": (unknown[0],)})
+        in_group = bool(data.get("symdg"))
+        pairs: list[Any] = []
+        for index, text in enumerate(data["pairs"]):
+            if not isinstance(text, str):
+                pairs.append(text)
+                continue
+            try:
+                found = match_pair(text, in_group=in_group)
+            except ValueError as error:
+                raise PydanticCustomError(
+                    "pair", "{message}", {"message": str(error), "at": ("pairs", index)}
+                ) from None
+            if not in_group:
+                found |= {"source_device": found["source"], "target_device": found["target"]}
+            for end in ("source_device", "target_device"):
+                found[end] = int(found[end], 16) if found.get(end) else None  # type: ignore[arg-type, assignment]
+            pairs.append(found)
+        return {**data, "pairs": pairs}
+
+    @model_validator(mode="after")
+    def _one_way_to_name_pairs(self) -> Sync:
+        if self.symid is None and self.symdg is None:
+            raise ValueError("give `symdg` (pairs are logical names) or `symid` (pairs are device numbers)")
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_on_the_sources_host(self) -> Sync:
+        for place, hooks in (
+            ("before_activate", self.before_activate),
+            ("after_activate", self.after_activate),
+        ):
+            hooks_apart(place, hooks)
+            for index, hook in enumerate(hooks):
+                if hook.connection is None:
+                    refuse_hook(f"hook {hook.name} needs `connection`: the source's host", place, index)
+        return self
+
+    @property
+    def grouped(self) -> bool:
+        """Whether pairs are logical names of a device group."""
+        return self.symdg is not None
