@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from clones.config_file import load
+from clones.pools import pools_of
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from lab import Lab
@@ -119,6 +121,7 @@ def running_site(
     """
     config = home / "services.yaml"
     config.write_text(services.read_text().replace("retry_delay: 10", "retry_delay: 1"))
+    read = load(config)
     with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab:
         airflow = LocalAirflow(
             home / "airflow",
@@ -126,6 +129,7 @@ def running_site(
             plugins=ROOT / "plugins",
             connections=lab.connections,
             env={"SYMCLONE_CONFIG": str(config)},
+            pools=pools_of(read.limits, read.services),
             **options,
         )
         with airflow, airflow.client() as rest:

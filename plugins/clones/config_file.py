@@ -19,6 +19,7 @@ from clones.config import (
     Hook,
     Host,
     Ip,
+    Limits,
     Production,
     ResourceEntry,
     Service,
@@ -32,6 +33,7 @@ from clones.scope import Scope
 
 _MODELS: dict[str, type[BaseModel]] = {
     "symcli": Symcli,
+    "limits": Limits,
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from croniter import croniter
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from clones.config.hooks import Hooks, hooks_apart, refuse_hook
+from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds
 from clones.config.resources import Host, Production, ResourceEntry
 from clones.config.syncs import Sync
@@ -32,6 +32,20 @@ class Symcli(Model):
     query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
     retry_interval: int = Field(20, ge=1, le=600, description="`-i` of control commands, in seconds.")
     retry_count: int = Field(30, ge=1, le=1000, description="`-c` of control commands.")
+
+
+class Limits(Model):
+    """How many commands run at the same time, over all services; each limit is an Airflow pool."""
+
+    per_array: int | None = Field(
+        None, ge=1, le=1000, description="Control commands on one array; none: as many as come."
+    )
+    per_host: int | None = Field(
+        None, ge=1, le=1000, description="Tasks on one service host; none: as many as come."
+    )
+
+
+NO_LIMITS = Limits()
 
 
 def _no_schedule(value: Any) -> Any:
@@ -157,6 +171,10 @@ class Service(Model):
             hooks_apart(place, hooks)
         return self
 
+    def host_of(self, hook: Hook) -> str:
+        """The connection of the host that runs a hook."""
+        return hook.connection or self.hosts[0].connection
+
     def sync(self, name: str) -> Sync:
         """:raises ConfigError: when there is no such sync."""
         from clones.errors import ConfigError
@@ -172,4 +190,5 @@ class Config(Model):
     """The whole of ``services.yaml``."""
 
     symcli: Symcli = Symcli()
+    limits: Limits = Limits()
     services: dict[ServiceName, Service]
