@@ -15,6 +15,7 @@ from typing import Any
 from clones.approval import ASK_AGAIN, Approval, differences, digest
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
+from clones.estimates import differing
 from clones.leftovers import nothing_still_runs
 from clones.observing import observe, to_plain
 from clones.proof import prove_down, prove_production_down
@@ -23,7 +24,7 @@ from clones.rules import Decision, Verdict, decide_end_restored, decide_merge_ba
 from clones.scope import Scope
 from clones.states import PairSeen, State, SyncSeen, device_text
 from clones.steps import Command, Steps, note, run
-from clones.symcli import commands, output
+from clones.symcli import commands
 from clones.symcli.exit_codes import Outcome, classify
 
 AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
@@ -50,7 +51,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         shown = yield from _look(scope, sync)
         seen.append(shown)
         yield from _decided(scope, sync, decide_merge_back(shown, sent=False))
-        differ = yield from _differing(scope, sync, shown)
+        differ = yield from differing(scope, sync, shown.pairs)
         lines.append(f"Sync {sync.name} on array {shown.symid}, {shown.clock:%Y-%m-%d %H:%M:%S}:")
         lines += [f"  {_pair_line(pair, differ)}" for pair in shown.pairs]
         lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
@@ -269,12 +270,6 @@ def _send(
     shown = "\n  ".join(after.lines())
     kind = Unknown if classify(result.exit_code) is Outcome.UNKNOWN else NotDone
     raise kind(f"{said}\nNot every pair is where it should be:\n  {shown}", remedy)
-
-
-def _differing(scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[dict[tuple[int, int], int]]:
-    """Modified tracks by source and target; empty when the control host does not show them."""
-    result = yield from run(commands.query(scope.symcli, scope.service, sync, seen.pairs))
-    return output.read_tracks(result.stdout) if classify(result.exit_code) is Outcome.DONE else {}
 
 
 def _pair_line(pair: PairSeen, differ: Mapping[tuple[int, int], int]) -> str:

@@ -101,7 +101,7 @@ def test_a_whole_refresh(
         order = [
             entry["command"].split("symclone -g ")[1]
             for entry in lab.journal
-            if "symclone -g" in entry.get("command", "")
+            if "-noprompt" in entry.get("command", "")
         ]
         assert [line.split()[0] + " " + line.split()[2] for line in order] == [
             "DGCVI recreate",
