@@ -5,12 +5,13 @@ of each error, is :mod:`clones.config_file`; checks across services are :mod:`cl
 """
 
 from clones.config.hooks import Hook
-from clones.config.resources import App, Fs, Host, Ip, Production, Resource, ResourceEntry, Vg
+from clones.config.resources import App, Command, Fs, Host, Ip, Production, Resource, ResourceEntry, Vg
 from clones.config.services import Config, Service, Symcli
 from clones.config.syncs import Pair, Sync
 
 __all__ = [
     "App",
+    "Command",
     "Config",
     "Fs",
     "Hook",
