@@ -124,7 +124,7 @@ class IpDriver(OnHost):
         if live:
             return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
         if table.problem:
-            return unknown(f"{table.problem}: {result.said()}")
+            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
         if mine:
             return down(ABSENT, f"the interface is down: {mine[0].line}")
         return down(ABSENT, f"{self.address} in none of {len(table.rows)} addresses of ifconfig -a")

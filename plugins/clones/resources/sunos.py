@@ -93,7 +93,7 @@ class IpDriver(OnHost):
         if live:
             return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
         if table.problem:
-            return unknown(f"{table.problem}: {result.said()}")
+            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
         for row in table.rows:
             if (
                 row.interface == self.device
