@@ -188,10 +188,16 @@ class LogicalVolumeConfig(Strict):
 
 
 class VolumeGroupConfig(Strict):
-    """A volume group, a VxVM disk group, a ZFS pool, or (`slice`) disks that are used as they are."""
+    """A volume group, a VxVM disk group, a ZFS pool, or (`slice`) disks that are used as they are.
+
+    `copy_of` is another group of the host whose copy it is; then it is described as it is once it was given
+    identifiers of its own. `clones_refused`: VxVM imports disks of a copy only when it is told that they are.
+    """
 
     name: Name
     manager: Manager = "lvm"
+    copy_of: Name | None = None
+    clones_refused: bool = False
     devices: list[DiskConfig]
     map_file: str | None = None
     active: bool = True
@@ -309,6 +315,8 @@ class LabConfig(Strict):
 def _check_group(host: HostConfig, vg: VolumeGroupConfig, arrays: dict[str, set[int]]) -> None:
     where = f"host {host.name}, {vg.name}"
     own = {int(d.device, 16) for d in vg.devices}
+    if vg.copy_of is not None and vg.copy_of not in {g.name for g in host.volume_groups if g is not vg}:
+        raise ValueError(f"{where}: copy_of {vg.copy_of}: no such volume group on this host")
     for disk in vg.devices:
         if int(disk.device, 16) not in arrays.get(disk.array, set()):
             raise ValueError(f"{where}: no device {disk.device} in array {disk.array}")

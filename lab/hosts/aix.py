@@ -5,6 +5,8 @@ From manual pages and published message texts; how sure each output is:
 * lspv, lsvg, lsvg -o, lsvg -l: layout documented; failures documented (0516-306, 0516-010)
 * importvg: layout documented; failures documented (0516-360, 0516-062, 0516-776), a disk that is in a group
   already assumed
+* recreatevg: what it does documented; failures assumed
+* getlvodm -v, lqueryvg -p -v: layout assumed (the identifier alone), from public administration notes
 * varyonvg: layout documented; failure documented (0516-052), when it happens is documented in two ways: the
   command's reference asks for a majority of the disks, a support note for every one of them unless -f is
   given; the lab does the latter

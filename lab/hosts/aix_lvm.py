@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+from lab.hosts import beside
 from lab.hosts.service import Disk, VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
@@ -140,6 +141,11 @@ def importvg(call: Call) -> int:
         return call.fail(
             f"0516-1775 importvg: Physical volume {given} is already in volume group {holder.name}."
         )
+    if beside.is_duplicate(call.host, holder):
+        return call.fail(
+            "0516-1775 importvg: The volume group identifier is already in the Device\n"
+            f"\tConfiguration Database.\n0516-776 importvg: Cannot import {given} as {name or holder.name}."
+        )
     if not disk.device.ready or (name is not None and name != holder.name):
         # The lab knows a group by one name: another one can not be given.
         return call.fail(
@@ -156,7 +162,8 @@ def _varyon(call: Call, vg: VolumeGroup, *, force: bool = False) -> int:
     """Every disk must answer, whatever the message says of a quorum; -f goes on with those that do."""
     if vg.active:
         return 0
-    if len(vg.missing) == len(vg.disks) or (vg.missing and not force):
+    duplicate = beside.is_duplicate(call.host, vg)
+    if duplicate or len(vg.missing) == len(vg.disks) or (vg.missing and not force):
         return call.fail(
             "0516-052 varyonvg: Volume group cannot be varied on without a\n"
             "\tquorum. More physical volumes in the group must be active.\n"
@@ -216,7 +223,62 @@ def exportvg(call: Call) -> int:
     return 0
 
 
+def getlvodm(call: Call) -> int:
+    """`getlvodm -v VG`: the group's identifier in the device database."""
+    vg = _groups(call).get(call.words[-1]) if call.words[:1] == ["-v"] and len(call.words) == 2 else None
+    if vg is None:
+        return call.fail(f"0516-306 getlvodm: Unable to find {' '.join(call.words[1:])} in the Device\n"
+                         "\tConfiguration Database.")  # fmt: skip
+    call.line(beside.identifier(vg))
+    return 0
+
+
+def lqueryvg(call: Call) -> int:
+    """`lqueryvg -p DISK -v`: the group's identifier on the disk."""
+    words = call.words
+    given = words[1] if words[:1] == ["-p"] and words[2:] == ["-v"] else ""
+    for vg in call.host.of("lvm").values():
+        for disk in vg.disks:
+            if hdisk(disk) == given and disk.device.ready:
+                call.line(beside.held(call.host, vg))
+                return 0
+    return call.fail(
+        "0516-062 lqueryvg: Unable to read or write logical volume manager\n"
+        "\trecord. PV may be permanently corrupted. Run diagnostics"
+    )
+
+
+def recreatevg(call: Call) -> int:
+    """`recreatevg [-y VG] [-Y PREFIX] [-L PREFIX] [-n] DISK...`: new identifiers, names with the prefix."""
+    try:
+        found, disks = read_flags(call.words, "npf", "yYLlV")
+    except Usage:
+        found, disks = {}, []
+    if not disks:
+        return call.fail("Usage: recreatevg [-y VGname] [-p] [-f] [-Y lv_prefix] [-L label_prefix] PVname...")
+    name = found.get("y", "")
+    vg = beside.on_disks(call.host, disks)
+    if name in _groups(call):
+        return call.fail("0516-360 getvgname: The device name is already used; choose a\n\tdifferent name.")
+    if vg is None or vg.missing or vg.known:
+        return call.fail(
+            "0516-1254 recreatevg: The disks are not those of one volume group that is not in use."
+        )
+    source = beside.source_of(call.host, vg)
+    prefix = found.get("Y", "fs")
+    if vg.name != name or (source and set(vg.volumes) != {prefix + lv for lv in source.volumes}):
+        # The lab knows a group and its volumes by one name each.
+        return call.fail(
+            f"0516-1254 recreatevg: {name}: its names after that are not those of the lab's YAML."
+        )
+    beside.renew(call.host, vg)
+    vg.known = True
+    call.line(name)
+    return 0 if "n" in found else _varyon(call, vg)
+
+
 PROGRAMS: dict[str, Program] = {
     "lspv": lspv, "lsvg": lsvg, "importvg": importvg, "varyonvg": varyonvg, "varyoffvg": varyoffvg,
-    "exportvg": exportvg, "cfgmgr": lambda call: 0, "sync": lambda call: 0,
+    "exportvg": exportvg, "getlvodm": getlvodm, "lqueryvg": lqueryvg, "recreatevg": recreatevg,
+    "cfgmgr": lambda call: 0, "sync": lambda call: 0,
 }  # fmt: skip

@@ -12,6 +12,14 @@ UP = "1e080863,480<UP,BROADCAST,NOTRAILERS,RUNNING,SIMPLEX,MULTICAST,GROUPRT,64B
 DOWN = "1e080862,480<BROADCAST,NOTRAILERS,SIMPLEX,MULTICAST,GROUPRT,64BIT,CHECKSUM_OFFLOAD(ACTIVE)>"
 
 
+LOOPBACK = (
+    "lo0: flags=e08084b,c0<UP,BROADCAST,LOOPBACK,RUNNING,SIMPLEX,MULTICAST,GROUPRT,64BIT,LARGESEND,CHAIN>\n"
+    "\tinet 127.0.0.1 netmask 0xff000000 broadcast 127.255.255.255\n"
+    "\tinet6 ::1%1/0\n"
+    "\t tcp_sendspace 131072 tcp_recvspace 131072 rfc1323 1\n"
+)
+
+
 def short_network(network: ipaddress.IPv4Network) -> str:
     """AIX leaves out the zero octets at the end."""
     octets = str(network.network_address).split(".")
@@ -49,6 +57,7 @@ def ifconfig(call: Call) -> int:
     if words == ["-a"]:
         for name in host.interfaces:
             _show(call, name)
+        call.out(LOOPBACK)
         return 0
     if not words:
         return call.fail("usage: ifconfig interface [ address_family ] [ address ] [ parameters ]")

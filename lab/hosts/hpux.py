@@ -6,6 +6,7 @@ How sure each output is, from manual pages and public administration notes:
 * ifconfig: layout documented; failures documented (no such interface)
 * vgdisplay: layout documented; failures documented (not activated, not in /etc/lvmtab)
 * vgimport, vgexport: layout documented (11.31); failures assumed
+* vgchgid: layout assumed (nothing printed); that it takes raw devices of one group documented
 * vgchange: layout documented; failures documented (attach, quorum, device busy)
 * fsck -F vxfs: layout documented; failures documented; of a torn file system (exit 12) assumed
 * mount, mount -v, mount -p, bdf: layout documented, widths assumed; failures documented (V-3-...)

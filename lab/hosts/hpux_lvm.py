@@ -6,6 +6,7 @@ import posixpath
 import re
 
 from lab.filesystem import FileError
+from lab.hosts import beside
 from lab.hosts.service import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
@@ -167,12 +168,47 @@ def vgexport(call: Call) -> int:
     return 0
 
 
+def vgchgid(call: Call) -> int:
+    """`vgchgid RAW DISK...`: all disks of one group, which is not active."""
+    vg = beside.on_disks(call.host, call.words)
+    if not call.words or any(not w.startswith(("/dev/rdisk/", "/dev/rdsk/")) for w in call.words):
+        return call.fail("Usage: vgchgid PhysicalVolumePath [PhysicalVolumePath ...]")
+    if vg is None or vg.missing or vg.active:
+        return call.fail(f'vgchgid: "{call.words[0]}": the devices are not all disks of one volume group.')
+    beside.renew(call.host, vg)
+    return 0
+
+
+def _import_disks(call: Call, name: str, disks: list[str], map_file: str) -> int:
+    """`vgimport -m MAP VG DISK...`: these disks, whatever identifier the map has."""
+    try:
+        text = call.files.read(call.path(map_file), call.login)
+    except FileError as error:
+        return call.fail(f'vgimport: Mapfile, "{map_file}", could not be opened: {error.text}')
+    vg = beside.on_disks(call.host, disks)
+    taken = call.host.of("lvm").get(posixpath.basename(name))
+    if (taken is not None and taken.known) or (vg is not None and vg.known):
+        return call.fail(f'vgimport: Volume group "{name}" already exists in the "/etc/lvmtab" file.')
+    if vg is None or vg.missing or vg.name != posixpath.basename(name) or beside.is_duplicate(call.host, vg):
+        return call.fail(
+            "vgimport: Verification of unique LVM disk id on each disk in the volume group failed."
+        )
+    if set(re.findall(r"(?m)^\d+ (\S+)$", text)) != set(vg.volumes):
+        # The lab knows the volumes by one name each.
+        return call.fail(f'vgimport: Mapfile, "{map_file}", does not have the names of the logical volumes.')
+    vg.known, vg.active = True, False
+    call.line(f'vgimport: Volume group "/dev/{vg.name}" has been successfully created.')
+    return 0
+
+
 def vgimport(call: Call) -> int:
     """With -s the disks are found by the VGID of the map file: a disk that is not ready is not found."""
     try:
         found, names = read_flags(call.words, "spvN", "m")
     except Usage:
         found, names = {}, []
+    if len(names) > 1 and not {"s", "N"} & set(found):
+        return _import_disks(call, names[0], names[1:], found.get("m", "mapfile"))
     if len(names) != 1 or "m" not in found or "s" not in found:
         return call.fail("Usage: vgimport [-N] [-p] [-v] -m mapfile -s vg_name", 2)
     name = posixpath.basename(names[0])
@@ -187,7 +223,7 @@ def vgimport(call: Call) -> int:
     taken = call.host.of("lvm").get(name)
     if (taken is not None and taken.known) or (vg is not None and vg.known):
         return call.fail(f'vgimport: Volume group "{names[0]}" already exists in the "/etc/lvmtab" file.')
-    if vg is None or vg.name != name or vg.missing:
+    if vg is None or vg.name != name or vg.missing or beside.is_duplicate(call.host, vg):
         call.err(f"vgimport: Couldn't find all physical volumes of VGID {match.group(1)}.\n")
         return call.fail(f'vgimport: Couldn\'t import volume group "{names[0]}".')
     if "p" in found:
@@ -212,5 +248,5 @@ def accept(call: Call) -> int:
 
 PROGRAMS: dict[str, Program] = {
     "vgdisplay": vgdisplay, "vgchange": vgchange, "vgexport": vgexport, "vgimport": vgimport,
-    "ioscan": accept, "insf": accept,
+    "vgchgid": vgchgid, "ioscan": accept, "insf": accept,
 }  # fmt: skip

@@ -80,7 +80,7 @@ def _mount(call: Call, kind: str, options: str | None, device: str, directory: s
             f"{prefix}V-3-21264: {device} is already mounted, {directory} is busy,\n"
             "                 or allowable number of mount points exceeded"
         )
-    if host.torn(vg, volume[1], "mount"):
+    if host.torn(vg, volume[1], "mount") or (kind == "vxfs" and host.dirty(vg, volume[1])):
         return call.fail(
             f"{prefix}V-3-26881: Cannot be mounted until it has been cleaned by fsck."
             f' Please run "fsck -F {kind} -y {device}" before mounting'
@@ -123,6 +123,7 @@ def fsck(call: Call) -> int:
             "log replay failed to clean file system\nfile system check failure, aborting ...", 12
         )
     call.line("log replay in progress\nreplay complete - marking super-block as CLEAN")
+    host.cleaned(vg, volume[1])
     return 0
 
 

@@ -4,6 +4,8 @@
 * vgs, lvs, vgchange: layout documented; failures documented (not found, exit 5; logical volume in use)
 * pvscan --cache, multipath: layout assumed (nothing printed)
 * dmsetup info -c: layout documented; failures documented
+* vgimportclone: layout assumed (nothing printed); that it takes another name if there is one documented
+* fsck -t vxfs: as on the other families
 * e2fsck -p: layout documented; failures documented (exit 8; exit 4 of a torn file system)
 * mount, umount, /proc/mounts: layout documented; failures documented (exit 32, torn: needs cleaning)
 * systemctl: layout documented; failures documented (is-active exit 3, unknown unit exit 5)
@@ -34,7 +36,7 @@ class LinuxHost(ServiceHost):
         self.install(linux_net.PROGRAMS, SBIN + BIN)
         self.install(linux_lvm.PROGRAMS, SBIN)
         self.install(linux_mount.PROGRAMS, BIN)
-        self.install({"e2fsck": linux_mount.e2fsck}, SBIN)
+        self.install({"e2fsck": linux_mount.e2fsck, "fsck": linux_mount.fsck}, SBIN)
         self.install(linux_system.PROGRAMS, BIN + SBIN)
         for path in ("/proc/mounts", "/proc/self/mounts"):
             self.files.add_virtual(path, lambda: linux_mount.proc_mounts(self))

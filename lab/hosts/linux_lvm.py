@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.config import LogicalVolumeConfig
-from lab.hosts.service import VolumeGroup
+from lab.hosts import beside
+from lab.hosts.service import Disk, VolumeGroup
 from lab.shell.call import Call, Program
 from lab.volumes import mapper_name
 
@@ -18,6 +19,7 @@ class Row:
     lv: LogicalVolumeConfig | None
     opened: int
     minor: int = 0
+    disk: Disk | None = None
 
 
 def _uuid(text: str) -> str:
@@ -58,6 +60,7 @@ FIELDS: dict[str, tuple[str, Callable[[Row], str]]] = {
     "vg_free": ("VFree", lambda r: _size(r.vg.megabytes - sum(v.megabytes for v in r.vg.volumes.values()))),
     "vg_tags": ("VG Tags", lambda r: ""),
     "tags": ("VG Tags", lambda r: ""),
+    "pv_name": ("PV", lambda r: r.disk.path if r.disk else ""),
     "pv_count": ("#PV", lambda r: str(len(r.vg.disks))),
     "lv_count": ("#LV", lambda r: str(len(r.vg.volumes))),
     "snap_count": ("#SN", lambda r: "0"),
@@ -79,6 +82,8 @@ def _rows(call: Call, volumes: bool) -> list[Row]:
     rows: list[Row] = []
     minor = 3
     for vg in call.host.of("lvm").values():
+        if beside.is_duplicate(call.host, vg) and not vg.active:
+            continue
         mounted = [call.host.volume(m.device) for m in call.host.mounts]
         opened = {lv: mounted.count((vg.name, lv)) for lv in vg.volumes}
         if not volumes:
@@ -91,7 +96,7 @@ def _rows(call: Call, volumes: bool) -> list[Row]:
 
 
 def _report(call: Call, volumes: bool, default: str) -> int:
-    headings, separator, fields, names = True, None, default, []
+    headings, separator, fields, names, order = True, None, default, [], ""
     words = list(call.words)
     while words:
         word, equals, value = words.pop(0).partition("=")
@@ -99,8 +104,9 @@ def _report(call: Call, volumes: bool, default: str) -> int:
             headings = False
         elif word in ("--nosuffix", "--readonly", "--unquoted", "-a", "--all"):
             continue
-        elif word in ("--separator", "-o", "--options", "--units"):
+        elif word in ("--separator", "-o", "--options", "--units", "-O", "--sort"):
             value = value if equals else (words.pop(0) if words else "")
+            order = value if word in ("-O", "--sort") else order
             if word == "--separator":
                 separator = value
             elif word in ("-o", "--options"):
@@ -118,6 +124,8 @@ def _report(call: Call, volumes: bool, default: str) -> int:
     for column in columns:
         if column not in FIELDS:
             return call.fail(f"  Unrecognised field: {column}", 3)
+    if order and order not in FIELDS:
+        return call.fail(f"  Unrecognised field: {order}", 3)
     status = 0
     rows = []
     for row in _rows(call, volumes):
@@ -140,6 +148,10 @@ def _report(call: Call, volumes: bool, default: str) -> int:
                         f'  Volume group "{vg}" not found\n  Cannot process volume group {vg}', 5
                     )
         rows = [r for r in rows if r.vg.name in names or f"{r.vg.name}/{_lv_name(r)}" in names]
+    if "pv_name" in columns:
+        rows = [replace(row, disk=disk) for row in rows for disk in row.vg.disks]
+    if order:
+        rows.sort(key=FIELDS[order][1])
     _print(call, columns, rows, headings, separator)
     return status
 
@@ -204,6 +216,8 @@ def vgchange(call: Call) -> int:
 
 def _activate(call: Call, name: str, mode: str | None) -> int:
     vg: VolumeGroup | None = call.host.of("lvm").get(name)
+    if vg is not None and beside.is_duplicate(call.host, vg) and not vg.active:
+        vg = None
     if vg is None or (len(vg.missing) == len(vg.disks) and not vg.active):
         return call.fail(f'  Volume group "{name}" not found\n  Cannot process volume group {name}', 5)
     count = len(vg.volumes)
@@ -233,6 +247,26 @@ def _activate(call: Call, name: str, mode: str | None) -> int:
         return 5
     call.host.deactivate(vg)
     call.line(f'  0 logical volume(s) in volume group "{name}" now active')
+    return 0
+
+
+def vgimportclone(call: Call) -> int:
+    """`vgimportclone --basevgname VG PV...`: if there is such a group, a number is put behind the name.
+
+    The lab knows a group by one name: with another one it is there, but is not found by the name asked for.
+    """
+    words = list(call.words)
+    if words[:1] not in (["--basevgname"], ["-n"]) or len(words) < 3:
+        return call.fail("  Command line too long or no physical volumes given.", 3)
+    name, disks = words[1], words[2:]
+    vg = beside.on_disks(call.host, disks)
+    if vg is None or vg.missing or vg.config.manager != "lvm":
+        return call.fail(f"  Failed to find physical volume {disks[0]}.", 5)
+    if vg.active:
+        return call.fail(f"  Volume group {vg.name} has active logical volumes.", 5)
+    taken = call.host.of("lvm").get(name)
+    if name == vg.name and (taken is None or taken is vg):
+        beside.renew(call.host, vg)
     return 0
 
 
@@ -297,5 +331,6 @@ PROGRAMS: dict[str, Program] = {
     "lvs": lvs,
     "pvscan": pvscan,
     "vgchange": vgchange,
+    "vgimportclone": vgimportclone,
     "dmsetup": dmsetup,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.hosts import beside, sunos_mount
 from lab.hosts.service import Mount, unslash
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
@@ -65,9 +66,24 @@ def mount(call: Call) -> int:
     if host.mounted(device) or host.mounted(directory):
         at = host.mounted(device) or host.mounted(directory)
         return call.fail(f"mount: {directory}: {shown} already mounted on {at.directory}.", 32)
+    source = beside.source_of(host, vg)
+    given = found.get("o", "").split(",")
+    if real == "xfs" and source is not None and "nouuid" not in given and host.mounts_of(source):
+        # The kernel's log has the reason: Filesystem has duplicate UUID - can't mount.
+        return call.fail(
+            f"mount: {directory}: wrong fs type, bad option, bad superblock on {shown},"
+            " missing codepage or helper program, or other error.",
+            32,
+        )
     options = host.default_options(real)
     if "o" in found:
         options = ",".join(["ro" if "ro" in found["o"].split(",") else "rw", "relatime"])
+    if real == "vxfs" and host.dirty(vg, volume[1]):
+        return call.fail(
+            f"UX:vxfs mount.vxfs: ERROR: V-3-26881: Cannot be mounted until it has been cleaned by fsck."
+            f' Please run "fsck -t vxfs -y {device}" before mounting',
+            32,
+        )
     if host.torn(vg, volume[1], "mount"):
         return call.fail(f"mount: {directory}: mount(2) system call failed: Structure needs cleaning.", 32)
     host.attach(device, directory, real, options)
@@ -124,6 +140,14 @@ def e2fsck(call: Call) -> int:
     call.line(f"{device}: recovering journal")
     call.line(f"{device}: clean, 11/{blocks // 4} files, {blocks // 2}/{blocks} blocks")
     return 0
+
+
+def fsck(call: Call) -> int:
+    """`fsck -t vxfs [-y] DEVICE`: the front end calls the program that VxFS brings along."""
+    words = call.words
+    if words[:2] != ["-t", "vxfs"]:
+        return call.fail("fsck: only -t vxfs is known here", 8)
+    return sunos_mount.fsck_as(call, ["-F", *words[1:]])
 
 
 PROGRAMS: dict[str, Program] = {"mount": mount, "umount": umount}

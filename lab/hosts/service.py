@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.config import AppConfig, HostConfig, LogicalVolumeConfig, VolumeGroupConfig
-from lab.hosts import torn
+from lab.hosts import beside, torn
 from lab.hosts.host import Host
 from lab.session import Device
 from lab.shell.call import Call
@@ -41,7 +41,8 @@ class VolumeGroup:
     """`known`: the host has it in its tables (HP-UX: imported). Its disks are on the array.
 
     `left` is when this host gave it up by itself, in lab seconds; `clean` the points in time of the copies
-    whose file systems were checked or unmounted here, by volume.
+    whose file systems were checked or unmounted here, by volume; `renewed` those of the copy that was given
+    identifiers of its own (`lab.hosts.beside`).
     """
 
     config: VolumeGroupConfig
@@ -51,6 +52,7 @@ class VolumeGroup:
     volumes: dict[str, LogicalVolumeConfig]
     left: float | None = None
     clean: dict[str, list[float]] = field(default_factory=dict)
+    renewed: list[float] | None = None
 
     @property
     def name(self) -> str:
@@ -127,6 +129,8 @@ class ServiceHost(Host):
             volumes = {lv.name: lv for lv in vg.logical_volumes}
             made = VolumeGroup(vg, disks, vg.imported, vg.active and vg.imported, volumes)
             self.groups[vg.name] = made
+            if made.known:
+                beside.renew(self, made)
             for lv in volumes:
                 self.cleaned(made, lv)
         self.mounts: list[Mount] = []

@@ -10,7 +10,8 @@ From manual pages and public administration notes; how sure each output is:
 * fsck -F ufs -m: layout documented; exit 32 (needs checking), 33 (mounted), 36 of -y documented
 * fsck -F vxfs: layout documented; of a torn file system assumed
 * mount, mount -p, mount -v, /etc/mnttab: layout documented; failures documented
-* mount of a UFS that needs checking is refused: documented without logging (with logging it is replayed)
+* mount of a UFS that needs checking is refused: documented without logging (with logging it is replayed);
+  of a VxFS: documented
 * umount, fuser: layout documented; failures documented
 
 A pool that was copied while another host had it imported needs `import -f`; a UFS that was copied while it

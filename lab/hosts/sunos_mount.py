@@ -77,7 +77,7 @@ def _mount(call: Call, kind: str, options: str | None, device: str, directory: s
         return call.fail(f"mount: {device} is not this fstype", 32)
     if host.mounted(device) or host.mounted(directory):
         return call.fail(f"mount: {device} is already mounted or {directory} is busy", 32)
-    if host.torn(vg, volume[1], "mount") or (kind == "ufs" and host.dirty(vg, volume[1])):
+    if host.torn(vg, volume[1], "mount") or (kind != "zfs" and host.dirty(vg, volume[1])):
         return call.fail(
             f"mount: The state of {device} is not okay\n\tand it was attempted to be mounted read/write\n"
             "mount: Please run fsck and try again",
@@ -107,8 +107,13 @@ def umount(call: Call) -> int:
 
 
 def fsck(call: Call) -> int:
+    return fsck_as(call, call.words)
+
+
+def fsck_as(call: Call, words: list[str]) -> int:
+    """fsck with these words, which read `-F TYPE` whatever the family calls that."""
     try:
-        found, rest = read_flags(call.words, "mynYN", "Fo")
+        found, rest = read_flags(words, "mynYN", "Fo")
     except Usage:
         found, rest = {}, []
     kind = found.get("F", "ufs")

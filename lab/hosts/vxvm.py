@@ -9,14 +9,18 @@ From manual pages and public administration notes; how sure each output is:
 * vxvol startall, stopall: nothing printed; failures assumed in their words
 
 Import does not start the volumes (documented; newer releases can). A copy of a disk group that another host
-had imported carries that host's name, and needs -C (documented). That the disks of a copy have another
-hardware identity (`udid_mismatch`, `-o useclonedev=on`) is not simulated.
+had imported carries that host's name, and needs -C (documented). The disks of a copy have another hardware
+identity than they say (`udid_mismatch`, documented). Beside its source such a group is found only with
+`-o useclonedev=on`, by the source's name, and needs a name of its own by `-n` (documented); elsewhere it
+depends on the release: `clones_refused` (assumed). `-o updateid` gives the disks an identity of their own and
+marks them as clones, which they remain (documented).
 """
 
 from __future__ import annotations
 
 import zlib
 
+from lab.hosts import beside
 from lab.hosts.service import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
@@ -38,8 +42,11 @@ def _imported(call: Call, name: str) -> VolumeGroup | None:
 
 
 def vxdg(call: Call) -> int:
+    options = [after for word, after in zip(call.words, call.words[1:], strict=False) if word == "-o"]
     try:
-        found, words = read_flags(call.words, "tCfq")
+        found, words = read_flags(call.words, "tCfq", "on")
+        if set(options) - {"useclonedev=on", "updateid"}:
+            words = []
     except Usage:
         found, words = {}, []
     if words[:1] == ["list"] and len(words) <= 2:
@@ -53,7 +60,11 @@ def vxdg(call: Call) -> int:
             found |= later
     if len(words) != 2 or words[0] not in ("import", "deport"):
         return _error(call, "V-5-1-532", "usage: vxdg [-tCf] import|deport|list diskgroup", 2)
-    return (_import if words[0] == "import" else _deport)(call, words[1], "C" in found, "f" in found)
+    if words[0] == "deport":
+        return _deport(call, words[1])
+    if "useclonedev=on" in options:
+        return _import_clone(call, words[1], found.get("n", words[1]), "C" in found)
+    return _import(call, words[1], "C" in found, "f" in found)
 
 
 def _list(call: Call, names: list[str]) -> int:
@@ -82,13 +93,40 @@ def _import(call: Call, name: str, clear: bool, force: bool) -> int:
         return refused("No valid disk found containing disk group")
     if vg.missing and not force:
         return refused("Disk for disk group not found")
+    if vg.config.copy_of is not None:
+        return refused("No valid disk found containing disk group")
+    if vg.config.clones_refused:
+        return _error(
+            call, "V-5-1-10978", f"Disk group {name}: import failed:\nDG import duplcate clone detected"
+        )
     if not clear and host.foreign(vg):
         return refused("Disk is in use by another host")
     vg.known = True
     return 0
 
 
-def _deport(call: Call, name: str, clear: bool, force: bool) -> int:
+def _import_clone(call: Call, name: str, new_name: str, clear: bool) -> int:
+    """Only disks of copies: by the name of the source's group, under one of their own where that is taken."""
+
+    def refused(reason: str) -> int:
+        return _error(call, "V-5-1-587", f"Disk group {name}: import failed:\n{reason}")
+
+    host = call.host
+    vg: VolumeGroup | None = host.of("vxvm").get(new_name)
+    if vg is not None and vg.known:
+        return refused("Disk group exists and is imported")
+    if vg is None or name != (vg.config.copy_of or vg.name) or len(vg.missing) == len(vg.disks):
+        return refused("No valid disk found containing disk group")
+    if vg.missing:
+        return refused("Disk for disk group not found")
+    if not clear and host.foreign(vg):
+        return refused("Disk is in use by another host")
+    beside.renew(host, vg)
+    vg.known = True
+    return 0
+
+
+def _deport(call: Call, name: str) -> int:
     vg = _imported(call, name)
     if vg is None:
         return _error(call, "V-5-1-2275", f"vxdg: Disk group {name}: No such disk group is imported", 11)
@@ -146,4 +184,11 @@ def vxdisk(call: Call) -> int:
     return 0
 
 
-PROGRAMS: dict[str, Program] = {"vxdg": vxdg, "vxvol": vxvol, "vxdisk": vxdisk}
+def vxdctl(call: Call) -> int:
+    """`vxdctl enable`: the disks are read again, which the lab does at every look."""
+    if call.words != ["enable"]:
+        return _error(call, "V-5-1-532", "usage: vxdctl enable", 2)
+    return 0
+
+
+PROGRAMS: dict[str, Program] = {"vxdg": vxdg, "vxvol": vxvol, "vxdisk": vxdisk, "vxdctl": vxdctl}

@@ -219,6 +219,20 @@ def identity(call: Call) -> int:
     return 0
 
 
+def grep(call: Call) -> int:
+    """Only `grep -c PATTERN FILE`: the number of matching lines, exit 1 when there are none."""
+    if len(call.words) != 3 or call.words[0] != "-c":
+        return call.fail("grep: only -c with one file is known here", 2)
+    _, pattern, name = call.words
+    try:
+        text = call.files.read(call.path(name), call.login)
+    except FileError as error:
+        return call.fail(call.host.wording.file("grep", "open", name, error.text), 2)
+    count = sum(1 for line in text.splitlines() if re.search(pattern, line))
+    call.line(str(count))
+    return 0 if count else 1
+
+
 async def sleep(call: Call) -> int:
     if len(call.words) != 1 or not re.fullmatch(r"\d+(\.\d+)?", call.words[0]):
         return call.fail(f"sleep: invalid time interval '{' '.join(call.words)}'")
@@ -297,7 +311,7 @@ async def sh(call: Call) -> int:
 
 TOOLS: dict[str, Program] = {
     "cat": cat, "mkdir": mkdir, "rmdir": rmdir, "rm": rm, "mv": mv, "ls": ls, "date": date, "uname": uname,
-    "hostname": hostname, "ps": ps, "id": identity, "sleep": sleep, "env": env, "sh": sh,
+    "hostname": hostname, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env, "sh": sh,
 }  # fmt: skip
 # Some systems want these by path; the shell's own are the same.
 TOOLS |= {n: BUILTINS[n] for n in ("true", "false", "echo", "printf", "test", "[", "pwd")}

@@ -44,6 +44,7 @@ class Grammar:
 
 _LD = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}"
 _DEV = r"[0-9A-Fa-f]{4,5}"
+_PATH = r"(?:/[A-Za-z0-9_+=@:,][A-Za-z0-9_.+=@:,-]*)+"
 
 ServiceName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "a service name (letters, digits, _ and -)", "aastmphpux")
@@ -66,7 +67,7 @@ GroupName = Annotated[
 AbsolutePath = Annotated[
     str,
     Grammar(
-        r"(?:/[A-Za-z0-9_+=@:,][A-Za-z0-9_.+=@:,-]*)+",
+        _PATH,
         "an absolute path of letters, digits and . _ + = @ : , - (no blanks, no `..`)",
         "/dev/vgCVI/lv_CVI",
     ),
@@ -74,13 +75,30 @@ AbsolutePath = Annotated[
 VolumeGroupName = Annotated[
     str, Grammar(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,126}", "a volume group's name", "vgCVI")
 ]
+DiskName = Annotated[
+    str,
+    Grammar(
+        rf"{_PATH}|[A-Za-z][A-Za-z0-9_-]{{0,63}}",
+        "a disk as its host names it",
+        "/dev/mapper/mpathb, hdisk4 or c2t0d3",
+    ),
+]
+FsDevice = Annotated[
+    str,
+    Grammar(
+        rf"{_PATH}|[A-Za-z][A-Za-z0-9_.:-]{{0,63}}(?:/[A-Za-z0-9_][A-Za-z0-9_.:-]{{0,63}})*",
+        "a block device or a ZFS file system",
+        "/dev/vgCVI/lv_CVI or, of ZFS, pppool/data",
+    ),
+]
 InterfaceName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_.-]{0,30}(?::[0-9]{1,4})?", "a network interface", "lan900:1 or eth0")
 ]
 FsType = Annotated[str, Grammar(r"[a-z][a-z0-9]{1,15}", "a file system type", "vxfs, ext4 or xfs")]
+_OPTION = r"[A-Za-z0-9_=.-]+(?:=(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+)?"
 MountOptions = Annotated[
     str,
-    Grammar(r"[A-Za-z0-9_=.-]+(?:,[A-Za-z0-9_=.-]+)*", "mount options joined by commas", "noatime,nodev"),
+    Grammar(rf"{_OPTION}(?:,{_OPTION})*", "mount options joined by commas", "noatime,log=/dev/loglv00"),
 ]
 
 

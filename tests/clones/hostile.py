@@ -7,6 +7,7 @@ whole range of their grammar in :mod:`clones.names`, or by ones that no grammar 
 from __future__ import annotations
 
 import typing
+from copy import deepcopy
 from typing import Any
 
 import yaml
@@ -36,13 +37,19 @@ texts = st.one_of(
 )
 
 _GRAMMARS: dict[str, Any] = {
-    **dict.fromkeys(("bin", "work_dir", "map_file", "dev", "mnt"), names.AbsolutePath),
+    **dict.fromkeys(("bin", "work_dir", "map_file", "mnt"), names.AbsolutePath),
+    **{"dev": names.FsDevice, "devices": names.DiskName, "source_name": names.VolumeGroupName},
     **dict.fromkeys(("control_host", "connection"), names.ConnectionId),
-    **dict.fromkeys(("start", "stop", "check"), names.Word),
+    **dict.fromkeys(("start", "stop", "check", "probe"), names.Word),
     **{"ipdev": names.InterfaceName, "type": names.FsType, "mnt_opt": names.MountOptions},
     **{"symid": names.SymId, "symdg": names.GroupName},
 }
-_NAMES = {"vg": names.VolumeGroupName, "app": names.SyncName, "syncs": names.SyncName}
+_NAMES = {
+    "vg": names.VolumeGroupName,
+    "app": names.SyncName,
+    "command": names.SyncName,
+    "syncs": names.SyncName,
+}
 
 
 def fitting(place: tuple[Any, ...]) -> st.SearchStrategy[str] | None:
@@ -56,26 +63,67 @@ def fitting(place: tuple[Any, ...]) -> st.SearchStrategy[str] | None:
     return None
 
 
-resources = st.one_of(
-    st.builds(
-        lambda address, bits, device: {"ip": {"ipname": str(address), "ipdev": device, "netmask": str(bits)}},
-        st.ip_addresses(v=4),
-        st.integers(0, 32),
-        st.sampled_from(("eth0", "lan900:1")),
-    ),
-    st.builds(lambda: {"vg": {"name": "vgCVI", "map_file": "/var/vgCVI.map"}}),
-    st.builds(
-        lambda kind, options: {"fs": {"dev": "/dev/vg/lv", "mnt": "/copy", "type": kind, "mnt_opt": options}},
-        st.sampled_from(("vxfs", "ext4", "xfs")),
-        st.sampled_from((None, "noatime", "-o,ro")),
-    ),
-    st.builds(
-        lambda stop: {
-            "app": {"name": "db", "start": ["/opt/db", "start"], "stop": stop, "check": ["/opt/db", "is"]}
-        },
-        st.lists(texts.filter(bool), min_size=1, max_size=3),
-    ),
-)
+TOGETHER = (("hpux", "linux"), ("aix",), ("sunos",))
+"""Families of which one service can have hosts: elsewhere interfaces and groups go by other rules."""
+_INTERFACES = {"hpux": ("eth0", "lan900:1"), "aix": ("en0", "en1"), "sunos": ("e1000g0:1", "net0:12")}
+_GROUPS: dict[str, list[dict[str, Any]]] = {
+    "hpux": [{"map_file": "/var/vgCVI.map"}],
+    "aix": [
+        {},
+        {"devices": ["hdisk4", "hdisk5"]},
+        {"devices": ["hdisk4"], "same_host_as_source": True},
+    ],
+    "sunos": [
+        {"manager": "zfs"},
+        {"manager": "vxvm"},
+        {"manager": "vxvm", "devices": ["c2t0d3"], "same_host_as_source": True, "source_name": "dgCVI"},
+    ],
+}
+_FILE_SYSTEMS = {
+    "hpux": [("vxfs", "/dev/vg/lv"), ("ext4", "/dev/vg/lv"), ("xfs", "/dev/vg/lv")],
+    "aix": [("jfs2", "/dev/lv"), ("vxfs", "/dev/vx/dsk/dg/vol")],
+    "sunos": [("ufs", "/dev/dsk/c2t0d4s6"), ("vxfs", "/dev/vx/dsk/dg/vol"), ("zfs", "pool/data")],
+}
+
+
+def _resources(family: str) -> st.SearchStrategy[dict[str, Any]]:
+    words = st.lists(texts.filter(bool), min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(
+            lambda address, bits, device: {
+                "ip": {"ipname": str(address), "ipdev": device, "netmask": str(bits)}
+            },
+            st.ip_addresses(v=4),
+            st.integers(0, 32),
+            st.sampled_from(_INTERFACES[family]),
+        ),
+        st.builds(lambda more: {"vg": {"name": "vgCVI", **deepcopy(more)}}, st.sampled_from(_GROUPS[family])),
+        st.builds(
+            lambda fs, options, kill: {
+                "fs": {"dev": fs[1], "mnt": "/copy", "type": fs[0], "mnt_opt": options, "kill": kill}
+            },
+            st.sampled_from(_FILE_SYSTEMS[family]),
+            st.sampled_from((None, "noatime", "-o,ro")),
+            st.booleans(),
+        ),
+        st.builds(
+            lambda stop: {
+                "app": {"name": "db", "start": ["/opt/db", "start"], "stop": stop, "check": ["/opt/db", "is"]}
+            },
+            words,
+        ),
+        st.builds(
+            lambda stop: {
+                "command": {
+                    "name": "md",
+                    "start": ["/opt/md", "start"],
+                    "stop": stop,
+                    "probe": ["/opt/md", "is"],
+                }
+            },
+            words,
+        ),
+    )
 
 
 @st.composite
@@ -95,7 +143,8 @@ def _sync(draw: st.DrawFn, name: str, ends: list[int]) -> dict[str, Any]:
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A service as a DAG or a file gives it: `name`, `symcli`, and the keys of services.yaml."""
     ends = draw(st.lists(st.integers(0, 0xFFFFF), min_size=6, max_size=6, unique=True))
-    families = draw(st.lists(st.sampled_from(("hpux", "linux")), min_size=1, max_size=2))
+    together = draw(st.sampled_from(TOGETHER))
+    families = draw(st.lists(st.sampled_from(together), min_size=1, max_size=2))
     return {
         "name": "svc",
         "symcli": {"bin": "/usr/symcli/bin", "work_dir": "/var/tmp/symclone"},
@@ -105,7 +154,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "schedule": "30 2 * * 1-5",
         "timezone": "Europe/Paris",
         "hosts": [{"connection": f"host{n}", "family": family} for n, family in enumerate(families)],
-        "resources": draw(st.lists(resources, min_size=1, max_size=3)),
+        "resources": draw(st.lists(_resources(together[0]), min_size=1, max_size=3)),
         "syncs": [draw(_sync("data", ends[:4])), draw(_sync("archivelogs", ends[4:]))],
     }
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from clones import lock
 from clones.actions import ACTIONS, actions_of, phases_run
+from clones.config import ResourceEntry
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError
 from clones.lock import Owner
-from clones.resources import drivers
+from clones.resources import aix, drivers, filesystems, hpux, linux, sunos, vxvm
 from clones.scope import Scope
 from clones.states import PairSeen, State, wanted_states
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -36,6 +37,8 @@ hostile = settings(
 SCRIPTS = {
     *(commands.WITH_CLOCK, commands.WITH_PAIR_FILE),
     *(lock.TAKE, lock.TAKE_OVER, lock.GIVE_BACK, lock.OWNERS, lock.CLEAR),
+    *(filesystems.CHECK_VXFS, filesystems.KILL, filesystems.KILL_LINUX, sunos.CHECK_UFS, sunos.KILL_ZFS),
+    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE, vxvm.IMPORT),
 }
 PLACES = (
     "absent",
@@ -48,7 +51,7 @@ PLACES = (
     "unmounted",
     "mounted",
 )
-PLACES = (*PLACES, "running", "stopped", "elsewhere", "unknown")
+PLACES = (*PLACES, "running", "stopped", "elsewhere", "unknown", "plumbed", "varied off", "deported")
 """Where a driver may say that a resource is (`Probe.at`)."""
 EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
 
@@ -100,19 +103,31 @@ def with_resources(scope: Scope) -> Iterator[tuple[Command, list[str]]]:
             yield driver.probe(), []
             for at in (*PLACES, driver.stopped):
                 for command in driver.start(at) + driver.stop(at):
-                    program = command.words[0].rsplit("/", 1)[-1]
-                    whole: list[str] = []
-                    if entry.ip is not None:
-                        whole = [
-                            entry.ip.ipdev.partition(":")[0] if host.family == "linux" else entry.ip.ipdev
-                        ]
-                    elif entry.vg is not None and program != "pvscan":
-                        whole = [entry.vg.name]
-                        whole += [str(entry.vg.map_file)] if program in ("vgimport", "vgexport") else []
-                    elif entry.fs is not None:
-                        whole = [entry.fs.mnt if program in ("mount", "umount") else entry.fs.dev]
-                        whole += [entry.fs.mnt_opt] if program == "mount" and entry.fs.mnt_opt else []
-                    yield command, whole
+                    yield command, whole_words(entry, host.family, command)
+
+
+def whole_words(entry: ResourceEntry, family: str, command: Command) -> list[str]:
+    """The texts of the user that must be whole words of a command on that resource."""
+    script = command.words[0] == "/bin/sh"
+    program = command.words[3] if script else command.words[0].rsplit("/", 1)[-1]
+    if entry.ip is not None:
+        return [entry.ip.ipdev.partition(":")[0] if family == "linux" else entry.ip.ipdev]
+    if entry.vg is not None:
+        maps = {"vgimport": "", "vgexport": ".new", "keep": ".new"}
+        whole = [] if program in ("pvscan", "vxdctl", "keep", "vgchgid") else [entry.vg.name]
+        whole += [f"{entry.vg.map_file}{maps[program]}"] if program in maps else []
+        return whole
+    if entry.fs is not None:
+        raw = entry.fs.dev.replace("/dsk/", "/rdsk/", 1) if family == "sunos" else entry.fs.dev
+        whole = {
+            "zfs": [entry.fs.dev],
+            "mount": [entry.fs.dev, entry.fs.mnt],
+            "umount": [entry.fs.mnt],
+            "unmount": [entry.fs.mnt, entry.fs.dev],
+        }.get(program, [raw])
+        mounts = program == "mount" or command.words[1:2] == ("mount",)
+        return whole + ([entry.fs.mnt_opt] if mounts and entry.fs.mnt_opt else [])
+    return []
 
 
 def with_lock(scope: Scope, owner: Owner, other: Owner) -> Iterator[tuple[Command, list[str]]]:
@@ -155,8 +170,9 @@ def everything(scope: Scope) -> list[tuple[Command, list[str]]]:
 
 def own_words(scope: Scope) -> set[tuple[str, ...]]:
     """The commands that a site may write as it likes."""
-    apps = [entry.app for entry in scope.service.resources if entry.app]
-    return {words for app in apps for words in (app.start, app.stop, app.check)}
+    entries = scope.service.resources
+    apps = {words for e in entries if (app := e.app) for words in (app.start, app.stop, app.check)}
+    return apps | {words for e in entries if (c := e.command) for words in (c.start, c.stop, c.probe)}
 
 
 def check(scope: Scope, command: Command, whole: list[str]) -> None:
@@ -211,20 +227,88 @@ RICH = {
 }
 
 
-@pytest.mark.parametrize("place", places(RICH), ids=lambda place: ".".join(map(str, place)))
-def test_every_lure_at_every_place(place: tuple[Any, ...]) -> None:
+def rich(family: str, *resources: dict[str, Any]) -> dict[str, Any]:
+    return {**RICH, "hosts": [{"connection": "one", "family": family}], "resources": list(resources)}
+
+
+COMMAND = {
+    "name": "md",
+    "start": ["/opt/md", "start"],
+    "stop": ["/opt/md", "stop"],
+    "probe": ["/opt/md", "is"],
+}
+RICHES = {
+    "lvm": RICH,
+    "aix": rich(
+        "aix",
+        {"ip": {"ipname": "192.168.50.11", "ipdev": "en0", "netmask": "255.255.255.0"}},
+        {"vg": {"name": "ppvg", "devices": ["hdisk4", "hdisk5"]}},
+        {"vg": {"name": "qqvg", "devices": ["hdisk6"], "same_host_as_source": True}},
+        {"fs": {"dev": "/dev/pplv", "mnt": "/pp", "type": "jfs2", "mnt_opt": "log=INLINE", "kill": True}},
+        {"command": COMMAND},
+    ),
+    "sunos": rich(
+        "sunos",
+        {"ip": {"ipname": "192.168.51.11", "ipdev": "e1000g0:1", "netmask": "24"}},
+        {"vg": {"name": "pppool", "manager": "zfs"}},
+        {
+            "vg": {
+                "name": "ppdg",
+                "manager": "vxvm",
+                "devices": ["c2t0d5"],
+                "same_host_as_source": True,
+                "source_name": "proddg",
+            }
+        },
+        {"fs": {"dev": "pppool/data", "mnt": "/pp/zfs", "type": "zfs", "mnt_opt": "ro"}},
+        {"fs": {"dev": "/dev/vx/dsk/ppdg/vol01", "mnt": "/pp/vx", "type": "vxfs", "kill": True}},
+    ),
+    "hpux beside its source": rich(
+        "hpux",
+        {
+            "vg": {
+                "name": "vgCVI",
+                "map_file": "/etc/lvmconf/vgCVI.map",
+                "devices": ["/dev/rdisk/disk21"],
+                "same_host_as_source": True,
+            }
+        },
+    ),
+    "linux beside its source": rich(
+        "linux",
+        {"vg": {"name": "vgpp", "devices": ["/dev/mapper/mpathb"], "same_host_as_source": True}},
+        {"fs": {"dev": "/dev/vgpp/lv", "mnt": "/pp", "type": "ext4", "kill": True}},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        pytest.param(document, place, id=f"{name}: {'.'.join(map(str, place))}")
+        for name, document in RICHES.items()
+        for place in places(document)
+        if document is RICH or place[0] == "resources"
+    ],
+)
+def test_every_lure_at_every_place(document: dict[str, Any], place: tuple[Any, ...]) -> None:
     """Alone, before and behind what stands there: what a property would meet too seldom."""
-    plain = get(RICH, place)
+    plain = get(document, place)
     refused = 0
     for lure in LURES:
         for text in {lure, f"{plain}{lure}", f"{lure}{plain}"} - {plain}:
-            document = deepcopy(RICH)
-            put(document, place, text)
-            scope = scope_of(document)
+            changed = deepcopy(document)
+            put(changed, place, text)
+            scope = scope_of(changed)
             refused += scope is None
             for command, whole in everything(scope) if scope else ():
                 check(scope, command, whole)
     assert refused > 10
+
+
+@pytest.mark.parametrize("document", RICHES.values(), ids=RICHES)
+def test_what_the_lures_are_tried_on_is_accepted(document: dict[str, Any]) -> None:
+    assert scope_of(document) is not None
 
 
 @settings(hostile, max_examples=60)
@@ -245,8 +329,8 @@ def test_a_real_shell_sees_the_same_words(document: dict[str, Any]) -> None:
 def test_every_shape_with_plain_texts_is_accepted(document: dict[str, Any]) -> None:
     """The properties above hold of something: only what an application's command may not hold is refused."""
     for entry in document["resources"]:
-        if "app" in entry:
-            entry["app"]["stop"] = ["/opt/db", "stop"]
+        for kind in set(entry) & {"app", "command"}:
+            entry[kind]["stop"] = ["/opt/db", "stop"]
     scope = scope_of(document)
     assert scope is not None and len(everything(scope)) > 15
 

@@ -8,7 +8,9 @@ exit codes than 0 mean success) and ``refused`` (configurations that no driver i
 from __future__ import annotations
 
 import random
+import shlex
 import string
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from _pytest.mark import ParameterSet
 
 from clones.config import Service
 from clones.errors import ConfigError
-from clones.resources import drivers
+from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
 from clones.steps import Command, Result
 
@@ -27,6 +29,7 @@ FILES: dict[str, dict[str, Any]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))
 }
 HOST = "a_host"
+FAMILIES = ("hpux", "linux", "aix", "sunos")
 
 
 def entries(key: str) -> list[ParameterSet]:
@@ -67,6 +70,12 @@ def result(command: Command, entry: dict[str, Any]) -> Result:
     )
 
 
+def shown(command: Command) -> str:
+    """Its line; of a script its name and arguments, for the text is fixed."""
+    script = command.words[:2] == ("/bin/sh", "-c")
+    return f"sh {shlex.join(command.words[3:])}" if script else command.line()
+
+
 def check_evidence(evidence: str) -> None:
     assert 0 < len(evidence) <= 200
     assert evidence.isprintable()
@@ -98,8 +107,8 @@ def test_garbage_is_unknown(stem: str) -> None:
     rng = random.Random(stem)
     letters = string.printable + "\x00\x1b\x85\u2028\udcffé"
     for exit_code in (None, 0, 1, 2):
-        if stem == "app" and exit_code in (0, 1):
-            continue  # an application's check speaks by its exit code alone
+        if stem in ("app", "command") and exit_code in (0, 1):
+            continue  # a site's own check speaks by its exit code alone
         for _ in range(200):
             text = "".join(rng.choices(letters, k=rng.randrange(400)))
             probe = it.read(Result(it.probe(), exit_code, stdout=text, stderr=text[::-1]))
@@ -133,8 +142,8 @@ def test_commands(data: dict[str, Any], entry: dict[str, Any]) -> None:
     kind, fields = next(iter(entry.get("resource", data["resource"]).items()))
     it = driver(data, {"resource": {kind: {**fields, "timeout": 77}}})
     start, stop = it.start(entry["at"]), it.stop(entry["at"])
-    assert [command.line() for command in start] == entry.get("start", [])
-    assert [command.line() for command in stop] == entry.get("stop", [])
+    assert [shown(command) for command in start] == entry.get("start", [])
+    assert [shown(command) for command in stop] == entry.get("stop", [])
     for command in start + stop:
         assert (command.host, command.timeout, command.changes) == (HOST, 77, True)
 
@@ -163,17 +172,82 @@ def test_order_is_the_configured_one() -> None:
     assert labels == ["ip 192.168.32.41", "vg vgCVI", "fs /aaststcvi", "app pp"]
 
 
-def test_an_application_is_the_same_on_every_family() -> None:
-    lines = set()
-    for family in ("hpux", "linux"):
-        made = service(FILES["app"]["resource"], family=family)
+@pytest.mark.parametrize("stem", ["app", "command", "vxvm-vg"])
+def test_some_are_the_same_on_every_family(stem: str) -> None:
+    seen = set()
+    for family in FAMILIES:
+        made = service(FILES[stem]["resource"], family=family)
         (it,) = drivers(made, made.hosts[0])
-        lines.add((it.label, it.probe().line(), it.start("stopped")[0].line(), it.stop("running")[0].line()))
-    assert len(lines) == 1
+        sent = [*it.start(it.stopped), *it.stop(it.started)]
+        seen.add((it.label, it.probe().line(), *(command.line() for command in sent)))
+    assert len(seen) == 1 and len(next(iter(seen))) > 3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_manager_on_every_family_is_handled_or_refused(family: str) -> None:
+    handled = set()
+    for manager in ("lvm", "vxvm", "zfs"):
+        made = service({"vg": {"name": "pp", "manager": manager, "map_file": "/etc/map"}}, family=family)
+        try:
+            handled |= {manager for _ in drivers(made, made.hosts[0])}
+        except ConfigError as error:
+            assert f"manager: {manager}" in error.what and "give `manager` as" in error.remedy
+    assert handled == ({"vxvm", "zfs"} if family == "sunos" else {"lvm", "vxvm"})
+
+
+@pytest.mark.parametrize(
+    ("dev", "type", "options", "expected"),
+    [
+        ("/dev/vgcopy/lv", "xfs", None, "nouuid"),
+        ("/dev/mapper/vgcopy-lv", "xfs", "noatime", "noatime,nouuid"),
+        ("/dev/vgcopy/lv", "xfs", "nouuid,ro", "nouuid,ro"),
+        ("/dev/vgcopy/lv", "ext4", None, None),
+        ("/dev/vgother/lv", "xfs", None, None),
+        ("/dev/vgcopy2/lv", "xfs", None, None),
+        ("/dev/mapper/vgcopy--x-lv", "xfs", None, None),
+    ],
+)
+def test_xfs_beside_its_source(dev: str, type: str, options: str | None, expected: str | None) -> None:
+    made = service(
+        {"vg": {"name": "vgcopy", "devices": ["/dev/mapper/mpathb"], "same_host_as_source": True}},
+        {"vg": {"name": "vgother"}},
+        {"fs": {"dev": dev, "mnt": "/copy", "type": type, "mnt_opt": options}},
+        family="linux",
+    )
+    mount = drivers(made, made.hosts[0])[2].start("unmounted")[-1].words
+    assert (mount[mount.index("-o") + 1] if "-o" in mount else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "exit_code", "kept"),
+    [
+        (None, "VGID 0a1b\n1 lv_CVI\n2 lv_X\n", 0, "VGID 0a1b\n1 lv_CVI\n2 lv_X\n"),
+        ("1 lv_CVI\n", "1 lv_CVI\n2 lv_X\n", 0, "1 lv_CVI\n2 lv_X\n"),
+        ("1 lv_CVI\n2 lv_X\n", "1 lvol1\n", 0, "1 lv_CVI\n2 lv_X\n"),
+        ("1 lv_CVI\n", "", 1, "1 lv_CVI\n"),
+        ("1 lv_CVI\n", "VGID 0a1b\n", 1, "1 lv_CVI\n"),
+        ("1 lv_CVI\n", None, 1, "1 lv_CVI\n"),
+        ("", "1 lv_CVI\n", 0, "1 lv_CVI\n"),
+        (None, None, 1, None),
+    ],
+)
+def test_the_map_outlives_an_export_that_wrote_less(
+    tmp_path: Path, old: str | None, new: str | None, exit_code: int, kept: str | None
+) -> None:
+    map_file, new_map = tmp_path / "map", tmp_path / "map.new"
+    for path, text in ((map_file, old), (new_map, new)):
+        if text is not None:
+            path.write_text(text)
+    done = subprocess.run(
+        ["/bin/sh", "-c", hpux.KEEP_MAP, "keep", new_map, map_file], capture_output=True, text=True
+    )
+    assert done.returncode == exit_code, done
+    assert (map_file.read_text() if map_file.exists() else None) == kept
 
 
 def test_every_case_file_is_used() -> None:
-    kinds = {f"{family}-{kind}" for family in ("hpux", "linux") for kind in ("ip", "vg", "fs")} | {"app"}
+    kinds = {f"{family}-{kind}" for family in FAMILIES for kind in ("ip", "vg", "fs")} - {"sunos-vg"}
+    kinds |= {"app", "command", "zfs-vg", "vxvm-vg"}
     assert set(FILES) == kinds == {path.stem for path in FOLDER.iterdir()}
     known = {"family", "resource", "label", "probe", "probe_timeout"}
     known |= {"cases", "commands", "accepts", "refused"}

@@ -217,6 +217,10 @@ async def test_vxvm(bench: Any, host: str, group: str, pair: str, dg: str, mnt: 
     if host == SUN:
         await no(bench, host, f"fsck -F vxfs -m /dev/vx/rdsk/{dg}/vol01", "needs checking", 32)
         await ok(bench, host, f"fsck -F vxfs -y /dev/vx/rdsk/{dg}/vol01")
+    else:
+        await no(bench, host, f"{mount} {device} {mnt}", "V-3-26881", 32)
+        await no(bench, host, f"fsck {device}", "only -t vxfs", 8)
+        await ok(bench, host, f"fsck -t vxfs {device}")
     await ok(bench, host, f"{mount} {device} {mnt}")
     assert device in await ok(bench, host, "mount")
     await no(bench, host, f"vxdg -tCf import {dg}", "exists and is imported")

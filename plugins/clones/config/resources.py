@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from clones.config.model import Model, Seconds
 from clones.names import (
     AbsolutePath,
     ConnectionId,
+    DiskName,
+    FsDevice,
     FsType,
     InterfaceName,
     IpAddress,
@@ -26,7 +28,10 @@ class Ip(Model):
     """An address that the service brings up."""
 
     ipname: IpAddress = Field(description="The address.")
-    ipdev: InterfaceName = Field(description="Interface; on HP-UX with the alias number (`lan900:1`).")
+    ipdev: InterfaceName = Field(
+        description="Interface; on HP-UX and SunOS with the number of the alias (`lan900:1`, `e1000g0:1`), "
+        "on AIX without."
+    )
     netmask: Netmask = Field(description="`255.255.252.0` or a prefix length.")
     timeout: Seconds = 30
 
@@ -40,23 +45,94 @@ class Ip(Model):
 
 
 class Vg(Model):
-    """A volume group on the copied disks."""
+    """A volume group, a disk group of VxVM or a pool of ZFS on the copied disks."""
 
     name: VolumeGroupName
+    manager: Literal["lvm", "vxvm", "zfs"] = Field(
+        "lvm",
+        description="What manages the disks: the family's own LVM, Veritas VxVM (on every family) or ZFS (on "
+        "SunOS). To be given on SunOS, which has no LVM.",
+    )
+    devices: tuple[DiskName, ...] = Field(
+        (),
+        description="The group's disks, as the host names them: `/dev/mapper/mpathb` on Linux, `hdisk4` on "
+        "AIX, `/dev/rdisk/disk21` on HP-UX, `c2t0d3` in VxVM and on SunOS.",
+    )
+    same_host_as_source: bool = Field(
+        False,
+        description="The host also sees the disks that these are copies of: the copy gets identifiers, and "
+        "the name, of its own before it is used. Needs `devices`.",
+    )
+    source_name: VolumeGroupName | None = Field(
+        None,
+        description="VxVM beside its source: the disk group's name there, which the copy bears until it is "
+        "imported as `name`.",
+    )
     map_file: AbsolutePath | None = Field(
-        None, description="HP-UX: map file for vgimport and vgexport. Required there."
+        None, description="HP-UX: map file for vgimport and vgexport. Required there for LVM."
     )
     timeout: Seconds = 180
+
+    @model_validator(mode="after")
+    def _beside_the_source(self) -> Vg:
+        if len(set(self.devices)) != len(self.devices):
+            raise ValueError("`devices` lists a disk twice; list each disk of the group once")
+        if self.same_host_as_source and not self.devices:
+            raise ValueError(
+                "`same_host_as_source` needs `devices`: list all disks of the copy as the host names them, "
+                "so that the disks of the source are never taken for them"
+            )
+        if self.same_host_as_source and self.manager == "zfs":
+            raise ValueError(
+                "ZFS cannot import a copy on a host that sees its source: both have the same identifier; use "
+                "another host, and remove `same_host_as_source`"
+            )
+        needs_source_name = self.same_host_as_source and self.manager == "vxvm"
+        if needs_source_name and self.source_name in (None, self.name):
+            raise ValueError(
+                "a disk group of VxVM beside its source needs `source_name`, the name of the source's disk "
+                "group, and another one as its own `name`"
+            )
+        if self.source_name is not None and not needs_source_name:
+            raise ValueError(
+                "`source_name` goes only with `manager: vxvm` and `same_host_as_source: true`; remove it"
+            )
+        return self
 
 
 class Fs(Model):
     """A file system on the copied disks."""
 
-    dev: AbsolutePath = Field(description="Block device.")
+    dev: FsDevice = Field(description="Block device; of ZFS the file system's name (`pppool/data`).")
     mnt: AbsolutePath = Field(description="Mount point.")
     type: FsType
     mnt_opt: MountOptions | None = Field(None, description="Mount options.")
+    kill: bool = Field(
+        False,
+        description="true: whatever still uses the file system when it is to be unmounted is killed "
+        "(`fuser -k`). false: the unmount fails, and nobody is harmed.",
+    )
     timeout: Seconds = Field(600, description="Seconds for each of check, mount and unmount.")
+
+    @model_validator(mode="after")
+    def _device_of_that_type(self) -> Fs:
+        if (self.type == "zfs") == self.dev.startswith("/"):
+            raise ValueError(
+                "`dev` of a `type: zfs` is a name like pppool/data; of any other type it is a device's path"
+            )
+        return self
+
+
+def _down_codes(codes: tuple[int, ...]) -> tuple[int, ...]:
+    for code in codes:
+        if not 1 <= code <= 125:
+            raise ValueError(
+                f"{code} never means down: 0 is up, and 126 and above come from the shell or SSH"
+            )
+    return codes
+
+
+DownExitCodes = Annotated[tuple[int, ...], AfterValidator(_down_codes)]
 
 
 class App(Model):
@@ -66,23 +142,26 @@ class App(Model):
     start: tuple[Word, ...] = Field(min_length=1)
     stop: tuple[Word, ...] = Field(min_length=1)
     check: tuple[Word, ...] = Field(min_length=1, description="Exit code 0: it runs.")
-    down_exit_codes: tuple[int, ...] = Field(
+    down_exit_codes: DownExitCodes = Field(
         (1, 3), description="Exit codes of `check` that mean: it does not run. Any other is unknown."
     )
     timeout: Seconds = 600
 
-    @field_validator("down_exit_codes")
-    @classmethod
-    def _codes_of_the_program(cls, codes: tuple[int, ...]) -> tuple[int, ...]:
-        for code in codes:
-            if not 1 <= code <= 125:
-                raise ValueError(
-                    f"{code} never means down: 0 is up, and 126 and above come from the shell or SSH"
-                )
-        return codes
+
+class Command(Model):
+    """Anything else that lies on the copied disks, by the site's own commands (run without a shell)."""
+
+    name: SyncName
+    start: tuple[Word, ...] = Field(min_length=1, description="Brings it up.")
+    stop: tuple[Word, ...] = Field(min_length=1, description="Takes it down.")
+    probe: tuple[Word, ...] = Field(min_length=1, description="Only looks. Exit code 0: it is up.")
+    down_exit_codes: DownExitCodes = Field(
+        (1, 3), description="Exit codes of `probe` that mean: it is down. Any other is unknown."
+    )
+    timeout: Seconds = Field(600, description="Seconds for each of the three.")
 
 
-Resource = Ip | Vg | Fs | App
+Resource = Ip | Vg | Fs | App | Command
 
 
 class ResourceEntry(Model):
@@ -92,23 +171,26 @@ class ResourceEntry(Model):
     vg: Vg | None = None
     fs: Fs | None = None
     app: App | None = None
+    command: Command | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> ResourceEntry:
         if len(self.model_fields_set) != 1 or self.resource is None:
-            raise ValueError("a resource has exactly one key: `ip`, `vg`, `fs` or `app`")
+            raise ValueError("a resource has exactly one key: `ip`, `vg`, `fs`, `app` or `command`")
         return self
 
     @property
     def resource(self) -> Resource | None:
-        return self.ip or self.vg or self.fs or self.app
+        return self.ip or self.vg or self.fs or self.app or self.command
 
 
 class Host(Model):
     """A host on which the copied disks are used."""
 
     connection: ConnectionId = Field(description="Airflow connection (SSH).")
-    family: Literal["hpux", "linux"] = Field(description="Decides the commands that are sent.")
+    family: Literal["hpux", "linux", "aix", "sunos"] = Field(
+        description="Decides the commands that are sent."
+    )
 
 
 class Production(Model):
@@ -120,3 +202,12 @@ class Production(Model):
     resources: tuple[ResourceEntry, ...] = Field(
         min_length=1, description="What runs on the source disks; only probed, never started or stopped."
     )
+
+    @model_validator(mode="after")
+    def _the_source_itself(self) -> Production:
+        for entry in self.resources:
+            if entry.vg and entry.vg.same_host_as_source:
+                raise ValueError(
+                    f"vg {entry.vg.name} of `production` is the source itself: remove `same_host_as_source`"
+                )
+        return self

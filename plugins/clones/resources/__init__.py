@@ -1,20 +1,41 @@
-"""What a service is made of, on each family of hosts: what to send, and how to read what comes back."""
+"""What a service is made of, on each family of hosts: what to send, and how to read what comes back.
+
+One small module a family (hpux.py, linux.py, aix.py, sunos.py), one a volume manager that several families
+have (vxvm.py, zfs.py), and app.py for what sites bring up by their own commands. A driver is one resource
+on one host, in the shape of :class:`clones.resources.base.Driver`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from clones.config import App, Fs, Host, Ip, Production, Resource, Service, Vg
-from clones.resources import hpux, linux
+from clones.config import App, Command, Fs, Host, Ip, Production, Resource, Service, Vg
+from clones.errors import ConfigError
+from clones.resources import aix, hpux, linux, sunos, vxvm, zfs
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
 from clones.resources.reading import ELSEWHERE
 
 __all__ = ["ELSEWHERE", "drivers"]
 
-_IP: dict[str, Callable[[str, Ip], Driver]] = {"hpux": hpux.IpDriver, "linux": linux.IpDriver}
-_VG: dict[str, Callable[[str, Vg], Driver]] = {"hpux": hpux.VgDriver, "linux": linux.VgDriver}
-_FS: dict[str, Callable[[str, Fs], Driver]] = {"hpux": hpux.FsDriver, "linux": linux.FsDriver}
+_IP: dict[str, Callable[[str, Ip], Driver]] = {
+    "hpux": hpux.IpDriver,
+    "linux": linux.IpDriver,
+    "aix": aix.IpDriver,
+    "sunos": sunos.IpDriver,
+}
+_VG: dict[tuple[str, str], Callable[[str, Vg], Driver]] = {
+    ("hpux", "lvm"): hpux.VgDriver,
+    ("linux", "lvm"): linux.VgDriver,
+    ("aix", "lvm"): aix.VgDriver,
+    ("sunos", "zfs"): zfs.PoolDriver,
+    **{(family, "vxvm"): vxvm.GroupDriver for family in _IP},
+}
+_FS: dict[str, Callable[[str, Fs], Driver]] = {
+    "hpux": hpux.FsDriver,
+    "linux": linux.FsDriver,
+    "aix": aix.FsDriver,
+    "sunos": sunos.FsDriver,
+}
 
 
 def drivers(service: Service | Production, host: Host) -> list[Driver]:
@@ -22,16 +43,39 @@ def drivers(service: Service | Production, host: Host) -> list[Driver]:
 
     :raises ConfigError: when one of them cannot be handled on that host's family.
     """
-    return [_driver(entry.resource, host) for entry in service.resources if entry.resource]
+    resources = [entry.resource for entry in service.resources if entry.resource]
+    copies = [one.name for one in resources if isinstance(one, Vg) and one.same_host_as_source]
+    return [_driver(resource, host, copies) for resource in resources]
 
 
-def _driver(resource: Resource, host: Host) -> Driver:
+def _driver(resource: Resource, host: Host, copies: list[str]) -> Driver:
+    """:param copies: the groups whose source the host sees too."""
     match resource:
         case Ip():
             return _IP[host.family](host.connection, resource)
         case Vg():
-            return _VG[host.family](host.connection, resource)
+            return _vg(resource, host)
         case Fs():
+            if resource.type == "zfs" and host.family != "sunos":
+                raise ConfigError(
+                    f"fs {resource.mnt} on {host.connection}: `type: zfs` is known on the family sunos only.",
+                    "mend `type`, or list a `command` that mounts it",
+                )
+            if host.family == "linux":
+                beside = any(linux.on_group(resource.dev, name) for name in copies)
+                return linux.FsDriver(host.connection, resource, beside_source=beside)
             return _FS[host.family](host.connection, resource)
-        case App():
+        case App() | Command():
             return AppDriver(host.connection, resource)
+
+
+def _vg(vg: Vg, host: Host) -> Driver:
+    made = _VG.get((host.family, vg.manager))
+    if made is None:
+        known = " or ".join(manager for family, manager in _VG if family == host.family)
+        raise ConfigError(
+            f"vg {vg.name} on {host.connection}: the family {host.family} has no `manager: {vg.manager}`"
+            f"{', which is the default' if vg.manager == 'lvm' else ''}.",
+            f"give `manager` as {known}, or list a `command` that handles the group",
+        )
+    return made(host.connection, vg)

@@ -1,4 +1,6 @@
-"""Applications, by the site's own commands. The same on every family.
+"""Applications, and `command` resources for what no driver knows: by the site's own commands.
+
+The same on every family; `check` below is an application's `check` and a command's `probe`.
 
 ========================  ==========================================  ==================================
 Exit code of `check`      Reading                                     How sure
@@ -14,7 +16,7 @@ none, any other           unknown                                     by decisio
 
 from __future__ import annotations
 
-from clones.config import App
+from clones import config
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
 from clones.steps import Command, Result
@@ -27,17 +29,18 @@ NOT_RUN = frozenset({126, 127, 255})
 
 
 class AppDriver(OnHost):
-    """One application."""
+    """One application, or whatever else the site's own commands bring up and take down."""
 
     started = RUNNING
     stopped = STOPPED
 
-    def __init__(self, host: str, app: App) -> None:
-        super().__init__(f"app {app.name}", host, app.timeout)
+    def __init__(self, host: str, app: config.App | config.Command) -> None:
+        kind, self.check = ("app", app.check) if isinstance(app, config.App) else ("command", app.probe)
+        super().__init__(f"{kind} {app.name}", host, app.timeout)
         self.app = app
 
     def probe(self) -> Command:
-        return Command(self.host, self.app.check, timeout=self.timeout)  # in the site's own locale
+        return Command(self.host, self.check, timeout=self.timeout)  # in the site's own locale
 
     def read(self, result: Result) -> Probe:
         code, evidence = result.exit_code, how_it_ended(result)

@@ -1,7 +1,19 @@
 """HP-UX: addresses, volume groups of LVM, file systems.
 
 Sent, all below ``/usr/sbin``: ``ifconfig``, ``vgimport``, ``vgexport``, ``vgchange``, ``fsck``, ``mount`` and
-``umount`` with the words of the documented transcripts of the predecessor. Probes:
+``umount`` with the words of the documented transcripts of the predecessor; HP-UX announces an address by ARP
+itself (assumed).
+
+The map file names the logical volumes, and without it an import calls them lvol1, lvol2, ... It must outlive
+whatever goes wrong: before the export a preview (``vgexport -p``, documented to change nothing but the map)
+writes a new one beside it, which takes its place only if it names at least as many volumes, and nothing but
+that move ever touches it.
+
+Beside its source a copy gets a group identifier of its own, ``vgchgid RAW DISK...`` (documented; a second
+time does no harm), and is then imported from these very disks, ``vgimport -m MAP VG DISK...``, not by the
+identifier in the map (``-s``), which is the source's (documented).
+
+Probes:
 
 ``/usr/bin/netstat -in``
 
@@ -46,16 +58,29 @@ from __future__ import annotations
 
 import re
 
-from clones.config import Fs, Ip, Vg
+from clones.config import Ip, Vg
 from clones.errors import ConfigError
-from clones.resources.addresses import configured, printed
+from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
-from clones.resources.mounts import MOUNTED, UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, down, how_it_ended, lines, unknown, up
+from clones.resources.filesystems import FsOnHost
+from clones.resources.mounts import UNMOUNTED, Mount, judge
+from clones.resources.reading import ELSEWHERE, OnHost, broken, down, how_it_ended, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
 ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
+
+KEEP_MAP = (
+    "PATH=/usr/bin:/bin; export PATH; "
+    'new=$(grep -c "^[0-9]" "$1"); old=0; test -s "$2" && old=$(grep -c "^[0-9]" "$2"); '
+    'test "$new" -gt 0 || echo "$1 names no logical volume: the group stays imported, $2 as it is" >&2; '
+    'test "$new" -gt 0 || exit 1; '
+    'test "$new" -ge "$old" || echo "$2 is kept, for $1 names fewer volumes: remove it if that is right"; '
+    'test "$new" -lt "$old" || mv -f "$1" "$2"'
+)
+"""NEW MAP: the one takes the place of the other unless it says less. A volume's line begins with a digit."""
+
+_DISK = re.compile(r"/dev/r?(disk|dsk)/([\w.]+)")
 
 
 class IpDriver(OnHost):
@@ -69,12 +94,7 @@ class IpDriver(OnHost):
 
     def __init__(self, host: str, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
-        interface = configured(ip)
-        if interface.version != 4:
-            raise ConfigError(
-                f"{self.label} on {host}: IPv6 addresses of HP-UX hosts are not supported.",
-                "take the address out of `resources` and list an `app` that handles it",
-            )
+        interface = only_ipv4(ip, self.label, host, "HP-UX")
         self.address = interface.ip
         self.netmask = str(interface.netmask)
         self.device = ip.ipdev
@@ -83,8 +103,9 @@ class IpDriver(OnHost):
         return self.look("/usr/bin/netstat", "-in")
 
     def read(self, result: Result) -> Probe:
-        if result.exit_code != 0:
-            return unknown(how_it_ended(result))
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
         header, rows, foreign = False, list[tuple[list[str], str]](), list[str]()
         for line in lines(result.stdout):
             words = line.split()
@@ -134,8 +155,18 @@ class VgDriver(OnHost):
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         if vg.map_file is None:
             raise ConfigError(f"{self.label} on {host} has no `map_file`.", "give the map file of vgexport")
+        disks = [_DISK.fullmatch(disk) for disk in vg.devices]
+        if not all(disks):
+            raise ConfigError(
+                f"{self.label} on {host}: {', '.join(vg.devices)} are not all disks of HP-UX.",
+                "give `devices` like /dev/rdisk/disk21 or /dev/rdsk/c4t0d1",
+            )
         self.name = vg.name
         self.map_file = vg.map_file
+        self.new_map = f"{vg.map_file}.new"
+        self.raw = [f"/dev/r{disk[1]}/{disk[2]}" for disk in disks if disk]
+        self.block = [f"/dev/{disk[1]}/{disk[2]}" for disk in disks if disk]
+        self.beside_source = vg.same_host_as_source
 
     def probe(self) -> Command:
         return self.look("/usr/sbin/vgdisplay", self.name)
@@ -163,32 +194,37 @@ class VgDriver(OnHost):
         return unknown(how_it_ended(result))
 
     def start(self, at: str) -> list[Command]:
-        load = self.change("/usr/sbin/vgimport", "-m", self.map_file, "-s", "-N", self.name)
+        load = [self.change("/usr/sbin/vgimport", "-m", self.map_file, "-s", "-N", self.name)]
+        if self.beside_source:
+            load = [
+                self.change("/usr/sbin/vgchgid", *self.raw),
+                self.change("/usr/sbin/vgimport", "-m", self.map_file, self.name, *self.block),
+            ]
         activate = self.change("/usr/sbin/vgchange", "-a", "y", self.name)
-        return {EXPORTED: [load, activate], IMPORTED: [activate]}.get(at, [])
+        return {EXPORTED: [*load, activate], IMPORTED: [activate]}.get(at, [])
 
     def stop(self, at: str) -> list[Command]:
         deactivate = self.change("/usr/sbin/vgchange", "-a", "n", self.name)
-        unload = self.change("/usr/sbin/vgexport", "-m", self.map_file, "-s", self.name)
-        return {ACTIVE: [deactivate, unload], IMPORTED: [unload]}.get(at, [])
+        # With -s the map has the group's identifier, by which its disks are found again.
+        words = ("-m", self.new_map, *(() if self.beside_source else ("-s",)), self.name)
+        unload = [
+            self.change("/usr/sbin/vgexport", "-p", *words),
+            self.script(KEEP_MAP, "keep", self.new_map, self.map_file),
+            self.change("/usr/sbin/vgexport", *words),
+        ]
+        return {ACTIVE: [deactivate, *unload], IMPORTED: unload}.get(at, [])
 
 
-class FsDriver(OnHost):
+class FsDriver(FsOnHost):
     """One file system."""
-
-    started = MOUNTED
-    stopped = UNMOUNTED
-
-    def __init__(self, host: str, fs: Fs) -> None:
-        super().__init__(f"fs {fs.mnt}", host, fs.timeout)
-        self.fs = fs
 
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount", "-p")
 
     def read(self, result: Result) -> Probe:
-        if result.exit_code != 0:
-            return unknown(how_it_ended(result))
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
         mounts, foreign = list[Mount](), list[str]()
         for line in lines(result.stdout):
             words = line.split()
@@ -200,13 +236,9 @@ class FsDriver(OnHost):
         # A line that cannot be read may be the one that shows it in use.
         return unknown(f"not a row of mount -p: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
 
-    def start(self, at: str) -> list[Command]:
-        if at != UNMOUNTED:
-            return []
-        fs = self.fs
-        check = [self.change("/usr/sbin/fsck", "-F", "vxfs", "-y", fs.dev)] if fs.type == "vxfs" else []
-        options = ("-o", fs.mnt_opt) if fs.mnt_opt else ()
-        return [*check, self.change("/usr/sbin/mount", "-F", fs.type, *options, fs.dev, fs.mnt)]
+    def check(self) -> list[Command]:
+        return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []
 
-    def stop(self, at: str) -> list[Command]:
-        return [self.change("/usr/sbin/umount", self.fs.mnt)] if at == MOUNTED else []
+    def mount(self) -> Command:
+        words = ("-F", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
+        return self.change("/usr/sbin/mount", *words)

@@ -34,7 +34,21 @@ row ``DEV DIR TYPE OPTIONS 0 0``, blanks as ``\\040``  up, at `mounted` or `else
 mounts that exist only in a container's own namespace  not seen here; dmsetup shows them  documented
 =====================================================  =================================  ===========
 
-``e2fsck -p`` ends with 0, or with 1 when it corrected something (documented). Anything else is unknown.
+/etc/mtab is not asked: it is a file that can lie, where it is not a link to this one (documented).
+
+Sent: ``ip addr add``, then ``arping -U``, for Linux does not announce an added address (documented); where
+there is no arping, or it fails, that is said and harms nothing. ``pvscan --cache``, ``vgchange -a y``. ext2
+to ext4: ``e2fsck -p``, which ends with 0, or with 1 when it corrected something (documented). xfs: no
+check; the log is replayed by the mount, and ``xfs_repair`` refuses a log that is not empty, with ``-n``
+reports what is only the log, and without would throw the log away (documented). vxfs: as everywhere.
+
+Beside its source a copy's disks are duplicates, which LVM does not use. ``vgimportclone --basevgname VG
+DISK...`` gives them identifiers and a name of their own (documented); but if there is a group of that name
+it takes another one (documented), so before it and after it the name must be that of no disks but ours, and
+before every stop too: otherwise it would be the source that is deactivated. Names of disks are compared as
+``vgs`` prints them. An xfs there is mounted with ``nouuid`` (documented).
+
+Anything else is unknown.
 """
 
 from __future__ import annotations
@@ -46,14 +60,35 @@ from clones.config import Fs, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
-from clones.resources.mounts import MOUNTED, UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, down, how_it_ended, lines, unknown, up
+from clones.resources.filesystems import KILL_LINUX, FsOnHost
+from clones.resources.mounts import UNMOUNTED, Mount, judge
+from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT = "configured", "absent"
 ACTIVE, INACTIVE = "active", "inactive"
 
 E2FSCK = "/usr/sbin/e2fsck"
+
+ANNOUNCE = (
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
+    'arping -U -c 1 -w 2 -I "$1" "$2" || echo "$2 was not announced: other hosts find it once they ask anew"'
+)
+"""INTERFACE ADDRESS. It never fails: an address that is up needs no announcement to be right."""
+
+_OURS = (
+    'held=$(echo $(/usr/sbin/vgs --noheadings -O pv_name -o pv_name "$name" 2>/dev/null)); '
+    'test "$held" = "$*" '
+)
+_NOT_OURS = 'echo "volume group $name is on other disks than $*: $held" >&2; '
+CLAIM = (
+    f"LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}&& exit 0; "
+    f'test -z "$held" || {_NOT_OURS}test -z "$held" || exit 1; '
+    f'/usr/sbin/vgimportclone --basevgname "$name" "$@" || exit; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
+)
+"""VG DISK..., sorted: the disks are that group afterwards, and nothing else is."""
+OURS = f'LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
+"""VG DISK..., sorted: fails unless the group is on these disks."""
 
 _ADDRESS_ROW = re.compile(r"\s*\d+:\s+(?P<device>[^\s:@]+)(?:@\S+)?:?\s+(?P<family>\S+)\s+(?P<address>\S+)")
 _ALIAS = re.compile(r"/dev/(?:disk|block|md)/.*|/dev/dm-\d+")
@@ -69,6 +104,11 @@ def _dm(name: str) -> str:
 
 def _unescape(word: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), word)
+
+
+def on_group(device: str, group: str) -> bool:
+    """Whether a device is a logical volume of that group, by either of its names."""
+    return re.match(rf"/dev/mapper/{re.escape(_dm(group))}-(?!-).", _device(device)) is not None
 
 
 def _device(path: str) -> str:
@@ -94,8 +134,9 @@ class IpDriver(OnHost):
         return self.look("/usr/sbin/ip", "-o", "addr", "show")
 
     def read(self, result: Result) -> Probe:
-        if result.exit_code != 0:
-            return unknown(how_it_ended(result))
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
         readable, elsewhere, foreign = 0, list[str](), list[str]()
         for line in lines(result.stdout):
             row = _ADDRESS_ROW.match(line)
@@ -125,7 +166,12 @@ class IpDriver(OnHost):
 
     def start(self, at: str) -> list[Command]:
         words = ("addr", "add", str(self.interface), "dev", self.device, *self.tag)
-        return [self.change("/usr/sbin/ip", *words)] if at == ABSENT else []
+        if at != ABSENT:
+            return []
+        add = self.change("/usr/sbin/ip", *words)
+        if self.interface.version != 4:
+            return [add]
+        return [add, self.script(ANNOUNCE, "announce", self.device, str(self.interface.ip))]
 
     def stop(self, at: str) -> list[Command]:
         words = ("addr", "del", str(self.interface), "dev", self.device)
@@ -144,15 +190,23 @@ class VgDriver(OnHost):
 
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
+        for disk in vg.devices:
+            if not disk.startswith("/dev/"):
+                raise ConfigError(
+                    f"{self.label} on {host}: {disk} is no path of a disk.",
+                    "give `devices` as `pvs` prints them, like /dev/mapper/mpathb",
+                )
         self.name = vg.name
+        self.copy = (vg.name, *sorted(vg.devices)) if vg.same_host_as_source else ()
 
     def probe(self) -> Command:
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
         return self.look("/usr/sbin/dmsetup", "info", *columns)
 
     def read(self, result: Result) -> Probe:
-        if result.exit_code != 0:
-            return unknown(how_it_ended(result))
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
         text = [line.strip() for line in lines(result.stdout)]
         # Volumes' names do not begin with a dash, so one dash ends the group's name and two are part of it.
         mine = re.compile(re.escape(_dm(self.name)) + r"-(?!-).")
@@ -169,39 +223,46 @@ class VgDriver(OnHost):
     def start(self, at: str) -> list[Command]:
         if at != INACTIVE:
             return []
-        rescan = self.change("/usr/sbin/pvscan", "--cache")
-        return [rescan, self.change("/usr/sbin/vgchange", "-a", "y", self.name)]
+        first = [self.change("/usr/sbin/pvscan", "--cache")]
+        if self.copy:
+            first.append(self.script(CLAIM, "claim", *self.copy))
+        return [*first, self.change("/usr/sbin/vgchange", "-a", "y", self.name)]
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change("/usr/sbin/vgchange", "-a", "n", self.name)] if at == ACTIVE else []
+        if at != ACTIVE:
+            return []
+        first = [self.script(OURS, "own", *self.copy)] if self.copy else []
+        return [*first, self.change("/usr/sbin/vgchange", "-a", "n", self.name)]
 
 
-class FsDriver(OnHost):
+class FsDriver(FsOnHost):
     """One file system.
 
+    :param beside_source: it is on a group whose source this host sees too.
     :raises ConfigError: for a device by a name that mount replaces with another one: such a mount could not
         be recognised, and would be taken for unmounted.
     """
 
-    started = MOUNTED
-    stopped = UNMOUNTED
+    umount = "/usr/bin/umount"
+    kill = KILL_LINUX
 
-    def __init__(self, host: str, fs: Fs) -> None:
-        super().__init__(f"fs {fs.mnt}", host, fs.timeout)
+    def __init__(self, host: str, fs: Fs, *, beside_source: bool = False) -> None:
+        super().__init__(host, fs)
         if _ALIAS.fullmatch(fs.dev):
             raise ConfigError(
                 f"{self.label} on {host}: {fs.dev} is an alias, not what the table of mounts shows.",
                 "give `dev` as /dev/VG/LV, /dev/mapper/NAME or what `findmnt` prints once it is mounted",
             )
-        self.fs = fs
         self.device = _device(fs.dev)
+        self.nouuid = beside_source and fs.type == "xfs"
 
     def probe(self) -> Command:
         return self.look("/usr/bin/cat", "/proc/self/mounts")
 
     def read(self, result: Result) -> Probe:
-        if result.exit_code != 0:
-            return unknown(how_it_ended(result))
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
         mounts, foreign = list[Mount](), list[str]()
         for line in lines(result.stdout):
             # The kernel escapes blanks within a word, but no other white space of Unicode.
@@ -220,17 +281,17 @@ class FsDriver(OnHost):
                     return unknown(f"this may be {self.fs.dev}: {mount.line}")
         return found
 
-    def start(self, at: str) -> list[Command]:
-        if at != UNMOUNTED:
-            return []
-        fs = self.fs
-        # xfs replays its log when it is mounted; its checker is for damage only.
-        check = [self.change(E2FSCK, "-p", fs.dev)] if fs.type in ("ext2", "ext3", "ext4") else []
-        options = ("-o", fs.mnt_opt) if fs.mnt_opt else ()
-        return [*check, self.change("/usr/bin/mount", "-t", fs.type, *options, fs.dev, fs.mnt)]
+    def check(self) -> list[Command]:
+        if self.fs.type == "vxfs":
+            return self.check_vxfs("/usr/sbin/fsck", "-t", self.fs.dev)
+        return [self.change(E2FSCK, "-p", self.fs.dev)] if self.fs.type in ("ext2", "ext3", "ext4") else []
 
-    def stop(self, at: str) -> list[Command]:
-        return [self.change("/usr/bin/umount", self.fs.mnt)] if at == MOUNTED else []
+    def mount(self) -> Command:
+        options = self.fs.mnt_opt.split(",") if self.fs.mnt_opt else []
+        if self.nouuid and "nouuid" not in options:
+            options.append("nouuid")
+        words = ("-o", ",".join(options)) if options else ()
+        return self.change("/usr/bin/mount", "-t", self.fs.type, *words, self.fs.dev, self.fs.mnt)
 
     def accepts(self, command: Command, exit_code: int) -> bool:
         """0; for e2fsck also 1: errors were corrected."""

@@ -40,6 +40,15 @@ def how_it_ended(result: Result) -> str:
     return f"{result.ending()}: {result.said()}"
 
 
+def broken(result: Result) -> str | None:
+    """Why a table that was printed proves nothing: the command failed, or its last line is cut off."""
+    if result.exit_code != 0:
+        return how_it_ended(result)
+    if result.stdout.strip() and not result.stdout.endswith("\n"):
+        return f"its last line is cut off: {result.stdout.splitlines()[-1]}"
+    return None
+
+
 def lines(text: str) -> list[str]:
     """The lines that hold text."""
     return [line for line in text.split("\n") if line.strip()]
@@ -66,6 +75,12 @@ class OnHost:
     def change(self, *words: str) -> Command:
         """A command that changes the resource."""
         return Command(self.host, words, timeout=self.timeout, changes=True)
+
+    def script(self, text: str, name: str, *arguments: str) -> Command:
+        """A fixed text for the shell; what is configured is only ever an argument of it (D10)."""
+        title = f"{name} {' '.join(arguments)}"
+        words = ("/bin/sh", "-c", text, name, *arguments)
+        return Command(self.host, words, timeout=self.timeout, changes=True, title=title)
 
     def accepts(self, command: Command, exit_code: int) -> bool:
         """Whether that exit code means success."""

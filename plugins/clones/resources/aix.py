@@ -1,0 +1,236 @@
+"""AIX: addresses, volume groups of its LVM, file systems.
+
+``/usr/sbin/ifconfig -a``
+
+====================================================  ==================================  ==========
+Output                                                Reading                             How sure
+====================================================  ==================================  ==========
+``en0: flags=1e084863,480<UP,BROADCAST,...>``         the interface is up                 documented
+``<TAB>inet A netmask 0xffffff00 broadcast B``        up, at `configured` or `elsewhere`  documented
+``<TAB>inet6 A/P``, ``tcp_sendspace ...``             passed over                         documented
+an address of an interface without ``UP``             not in use                          assumed
+no address 127.0.0.1 or ::1                           the table is not whole              by decision
+====================================================  ==================================  ==========
+
+``/usr/sbin/lspv``
+
+====================================================  ========================================  ==========
+Output                                                Reading                                   How sure
+====================================================  ========================================  ==========
+``hdisk4 00f6050a4f2c5a51 ppvg active``               up, at `active`                           documented
+``hdisk4 00f6050a4f2c5a51 ppvg concurrent``           up, at `active`                           documented
+``hdisk4 00f6050a4f2c5a51 ppvg``                      down, at `varied off`                     documented
+no row of the group, and rootvg is ``active``         down, at `exported`                       documented
+the group has other disks than `devices`              up, at `elsewhere`; else unknown          by decision
+``0516-...`` on stderr (a lock, an ODM that fails)    unknown                                   documented
+====================================================  ========================================  ==========
+
+It reads the device database and the kernel, not the disks (documented: PVID sources of LVM).
+
+``/usr/sbin/mount``
+
+====================================================  ==================================  ==========
+Output                                                Reading                             How sure
+====================================================  ==================================  ==========
+two lines of headings                                 passed over                         documented
+row ``NODE DEV DIR VFS MON DD HH:MM OPTIONS``, the    up, at `mounted` or `elsewhere`     documented
+node only of what is mounted from another host
+the table is the kernel's (mntctl)                    a missing row means unmounted       documented
+====================================================  ==================================  ==========
+
+Sent: ``ifconfig IF A netmask M alias`` and ``ifconfig IF A delete`` (documented); ``importvg -n -y VG
+DISK``, ``varyonvg VG``, ``varyoffvg VG``, ``exportvg VG`` (documented); ``fsck -p -V jfs2``, which replays
+the log and ends with 0 (documented); ``mount -v``, ``umount``. AIX announces an alias by ARP itself
+(assumed).
+
+A group with `devices` is exported between runs, so that the import reads the fresh copy; without them it
+stays defined, which does as long as the source's layout does not change. Beside its source a copy must not
+be imported, for both have the same identifiers: ``recreatevg -y VG -Y fs -L /fs DISK...`` gives it new
+ones, prefixes the names of its logical volumes with ``fs`` (so `dev` is ``/dev/fsNAME``) and varies it on
+(documented). It stays defined between runs; whether the disks hold a new copy since is told by comparing
+the group's identifier in the device database (``getlvodm -v``) and on the disk (``lqueryvg -p DISK -v``):
+the same one needs only ``varyonvg`` (assumed: both programs are used by IBM's scripts, not documented).
+
+Anything else is unknown, other languages' messages included.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clones.config import Ip, Vg
+from clones.errors import ConfigError
+from clones.resources.addresses import only_ipv4
+from clones.resources.base import Probe
+from clones.resources.filesystems import FsOnHost
+from clones.resources.ifconfig import read_table
+from clones.resources.mounts import UNMOUNTED, Mount, judge
+from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.steps import Command, Result
+
+CONFIGURED, ABSENT = "configured", "absent"
+ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
+
+RECREATE = (
+    'name=$1; shift; known=$(/usr/sbin/getlvodm -v "$name" 2>/dev/null); '
+    'held=$(/usr/sbin/lqueryvg -p "$1" -v) || exit; '
+    'test "$known" = "$held" && exec /usr/sbin/varyonvg "$name"; '
+    'test -z "$known" || /usr/sbin/exportvg "$name" || exit; '
+    'exec /usr/sbin/recreatevg -y "$name" -Y fs -L /fs "$@"'
+)
+"""VG DISK...: varied on as it is, or recreated when the disks hold a new copy."""
+
+_DISK = re.compile(
+    r"(?P<disk>[A-Za-z]\w*)\s+(?P<id>[0-9a-f]{16,32}|none)\s+(?P<vg>\S+)(?:\s+(?P<state>active|concurrent))?\s*"
+)
+_MOUNT = re.compile(
+    r"(?:\S+)?\s+(?P<device>\S+)\s+(?P<directory>/\S*)\s+(?P<type>\w+)"
+    r"\s+[A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?:\s.*)?"
+)
+
+
+class IpDriver(OnHost):
+    """One IPv4 address, an alias of an interface.
+
+    :raises ConfigError: for IPv6, or for an interface with an alias number, which AIX does not have.
+    """
+
+    started = CONFIGURED
+    stopped = ABSENT
+
+    def __init__(self, host: str, ip: Ip) -> None:
+        super().__init__(f"ip {ip.ipname}", host, ip.timeout)
+        interface = only_ipv4(ip, self.label, host, "AIX")
+        if ":" in ip.ipdev:
+            raise ConfigError(
+                f"{self.label} on {host}: {ip.ipdev} has the number of an alias, which AIX does not know.",
+                "give `ipdev` as the interface alone, like en0",
+            )
+        self.address, self.netmask, self.device = interface.ip, str(interface.netmask), ip.ipdev
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/ifconfig", "-a")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        table = read_table(result.stdout)
+        mine = [row for row in table.rows if row.address == self.address]
+        live = [row for row in mine if row.live]
+        for row in live:
+            if row.interface == self.device:
+                return up(CONFIGURED, row.line)
+        if live:
+            return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
+        if table.problem:
+            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
+        if mine:
+            return down(ABSENT, f"the interface is down: {mine[0].line}")
+        return down(ABSENT, f"{self.address} in none of {len(table.rows)} addresses of ifconfig -a")
+
+    def start(self, at: str) -> list[Command]:
+        words = (self.device, str(self.address), "netmask", self.netmask, "alias")
+        return [self.change("/usr/sbin/ifconfig", *words)] if at == ABSENT else []
+
+    def stop(self, at: str) -> list[Command]:
+        words = (self.device, str(self.address), "delete")
+        return [self.change("/usr/sbin/ifconfig", *words)] if at == CONFIGURED else []
+
+
+class VgDriver(OnHost):
+    """One volume group.
+
+    :raises ConfigError: for `devices` that are no names of AIX' disks.
+    """
+
+    started = ACTIVE
+
+    def __init__(self, host: str, vg: Vg) -> None:
+        super().__init__(f"vg {vg.name}", host, vg.timeout)
+        for disk in vg.devices:
+            if not re.fullmatch(r"[A-Za-z]\w*", disk):
+                raise ConfigError(
+                    f"{self.label} on {host}: {disk} is no disk's name of AIX.",
+                    "give `devices` as `lspv` prints them, like hdisk4 or hdiskpower4",
+                )
+        self.name, self.disks, self.beside_source = vg.name, vg.devices, vg.same_host_as_source
+        self.exports = bool(vg.devices) and not vg.same_host_as_source
+        self.stopped = EXPORTED if self.exports else VARIED_OFF
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/lspv")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        found = [(line, _DISK.fullmatch(line)) for line in lines(result.stdout)]
+        rows = [(line, row) for line, row in found if row]
+        mine = [(line, row) for line, row in rows if row["vg"] == self.name]
+        others = [row["disk"] for _, row in mine if self.disks and row["disk"] not in self.disks]
+        for line, row in mine:
+            if row["state"]:
+                return up(ELSEWHERE if others else ACTIVE, line)
+        foreign = [line for line, row in found if not row]
+        complaints = [line for line in lines(result.stderr) if "0516-" in line]
+        if foreign or complaints:
+            return unknown(f"not a row of lspv: {[*complaints, *foreign][0]}")
+        if not any(row["vg"] == "rootvg" and row["state"] for _, row in rows):
+            return unknown(f"no active rootvg among {len(rows)} disks: the table cannot be trusted")
+        if others:
+            return unknown(f"{self.name} is on {', '.join(others)}, which `devices` does not list")
+        if mine:
+            return down(VARIED_OFF, f"not varied on: {mine[0][0]}")
+        return down(EXPORTED, f"no disk of {self.name} among {len(rows)} rows of lspv")
+
+    def start(self, at: str) -> list[Command]:
+        activate = self.change("/usr/sbin/varyonvg", self.name)
+        if self.beside_source:
+            return (
+                [self.script(RECREATE, "recreate", self.name, *self.disks)]
+                if at in (EXPORTED, VARIED_OFF)
+                else []
+            )
+        if at == EXPORTED and self.disks:
+            return [self.change("/usr/sbin/importvg", "-n", "-y", self.name, self.disks[0]), activate]
+        return [activate] if at == VARIED_OFF else []
+
+    def stop(self, at: str) -> list[Command]:
+        unload = [self.change("/usr/sbin/exportvg", self.name)] if self.exports else []
+        if at == ACTIVE:
+            return [self.change("/usr/sbin/varyoffvg", self.name), *unload]
+        return unload if at == VARIED_OFF else []
+
+
+class FsDriver(FsOnHost):
+    """One file system."""
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/mount")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        text = lines(result.stdout)
+        headed = (
+            len(text) > 1 and text[0].split()[:2] == ["node", "mounted"] and set(text[1].split()[0]) == {"-"}
+        )
+        rows = [(line, _MOUNT.fullmatch(line.rstrip())) for line in (text[2:] if headed else text)]
+        # What is mounted from another host has the same form with that host's name in front.
+        mounts = [Mount(row["device"], row["directory"], line) for line, row in rows if row]
+        found = judge(mounts, self.fs.dev, self.fs.mnt)
+        foreign = [line for line, row in rows if not row]
+        return unknown(f"not a row of mount: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+
+    def check(self) -> list[Command]:
+        if self.fs.type == "vxfs":
+            return self.check_vxfs("/usr/sbin/fsck", "-V", self.fs.dev)
+        if self.fs.type in ("jfs2", "jfs"):
+            return [self.change("/usr/sbin/fsck", "-p", "-V", self.fs.type, self.fs.dev)]
+        return []
+
+    def mount(self) -> Command:
+        words = ("-v", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
+        return self.change("/usr/sbin/mount", *words)

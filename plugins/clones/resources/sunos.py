@@ -1,0 +1,158 @@
+"""SunOS (Solaris): addresses, and the file systems ufs, vxfs and zfs. Its groups are zfs.py and vxvm.py.
+
+``/usr/sbin/ifconfig -a``
+
+====================================================  ==================================  ===========
+Output                                                Reading                             How sure
+====================================================  ==================================  ===========
+``e1000g0:1: flags=1000843<UP,...> mtu 1500 ...``     the logical interface is up         documented
+``<TAB>inet A netmask ffffff00 broadcast B``          up, at `configured` or `elsewhere`  documented
+the interface is plumbed, without ``UP``              down, at `plumbed`                  documented
+it carries another address                            down, at `occupied` (no start)      assumed
+``inet6 A/P``, ``ether``, ``zone``, ``groupname``     no address of ours                  documented
+no address 127.0.0.1 or ::1                           the table is not whole              by decision
+====================================================  ==================================  ===========
+
+``/usr/bin/cat /etc/mnttab``
+
+====================================================  ==================================  ===========
+Output                                                Reading                             How sure
+====================================================  ==================================  ===========
+row ``DEV DIR TYPE OPTIONS TIME`` with tabs between   up, at `mounted` or `elsewhere`     documented
+of zfs, DEV is the file system's name                 the same                            documented
+it is no file but the kernel's own table (mntfs)      a missing row means unmounted       documented
+====================================================  ==================================  ===========
+
+Sent: ``ifconfig IF:N plumb A netmask M broadcast + up`` and ``ifconfig IF:N unplumb`` (documented), only
+with a number, for without one it would be the host's own interface; SunOS announces the address by ARP
+itself (documented). ufs: ``fsck -F ufs -m``, and only if that ends with 32 (needs checking) ``fsck -F ufs
+-o p``, which mends what is safe to mend without asking, as at boot (documented); never ``-y``. vxfs: as
+everywhere. zfs: no check; ``zfs mount``, which mounts where the property ``mountpoint`` says: `mnt` must be
+the same (documented). Both checks take the raw device, /dev/rdsk or /dev/vx/rdsk (documented).
+
+Anything else is unknown, other languages' messages included.
+"""
+
+from __future__ import annotations
+
+from clones.config import Fs, Ip
+from clones.errors import ConfigError
+from clones.resources.addresses import only_ipv4
+from clones.resources.base import Probe
+from clones.resources.filesystems import FsOnHost, killing
+from clones.resources.ifconfig import read_table
+from clones.resources.mounts import UNMOUNTED, Mount, judge
+from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.steps import Command, Result
+
+CONFIGURED, ABSENT, PLUMBED, OCCUPIED = "configured", "absent", "plumbed", "occupied"
+
+CHECK_UFS = (
+    '/usr/sbin/fsck -F ufs -m "$1"; code=$?; test "$code" -eq 32 || exit "$code"; '
+    'exec /usr/sbin/fsck -F ufs -o p "$1"'
+)
+"""RAW DEVICE."""
+KILL_ZFS = killing(
+    'zfs unmount "$2"', 'test "$(zfs get -H -o value mounted "$2")" = yes || exit 1; fuser -c -k "$1"'
+)
+"""A zfs has no device by which its users could be found, so that it is still mounted is made sure of."""
+
+
+class IpDriver(OnHost):
+    """One IPv4 address on a logical interface of its own.
+
+    :raises ConfigError: for IPv6, or for an interface without the number of a logical one.
+    """
+
+    started = CONFIGURED
+    stopped = ABSENT
+
+    def __init__(self, host: str, ip: Ip) -> None:
+        super().__init__(f"ip {ip.ipname}", host, ip.timeout)
+        interface = only_ipv4(ip, self.label, host, "SunOS")
+        if ":" not in ip.ipdev or ip.ipdev.endswith(":0"):
+            raise ConfigError(
+                f"{self.label} on {host}: {ip.ipdev} is a whole interface, which a stop would unplumb.",
+                "give `ipdev` with the number of a logical interface, like e1000g0:1",
+            )
+        self.address, self.netmask, self.device = interface.ip, str(interface.netmask), ip.ipdev
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/ifconfig", "-a")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        table = read_table(result.stdout)
+        mine = [row for row in table.rows if row.address == self.address]
+        live = [row for row in mine if row.live]
+        for row in live:
+            if row.interface == self.device:
+                return up(CONFIGURED, row.line)
+        if live:
+            return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
+        if table.problem:
+            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
+        for row in table.rows:
+            if (
+                row.interface == self.device
+                and not row.address.is_unspecified
+                and row.address != self.address
+            ):
+                return down(OCCUPIED, f"{self.device} carries another address: {row.line}")
+        if self.device in table.interfaces:
+            return down(PLUMBED, f"{self.device} is plumbed, and not up with {self.address}")
+        return down(ABSENT, f"{self.address} in none of {len(table.rows)} addresses of ifconfig -a")
+
+    def start(self, at: str) -> list[Command]:
+        if at not in (ABSENT, PLUMBED):
+            return []
+        plumb = ("plumb",) if at == ABSENT else ()
+        words = (self.device, *plumb, str(self.address), "netmask", self.netmask, "broadcast", "+", "up")
+        return [self.change("/usr/sbin/ifconfig", *words)]
+
+    def stop(self, at: str) -> list[Command]:
+        return [self.change("/usr/sbin/ifconfig", self.device, "unplumb")] if at == CONFIGURED else []
+
+
+class FsDriver(FsOnHost):
+    """One file system."""
+
+    def __init__(self, host: str, fs: Fs) -> None:
+        super().__init__(host, fs)
+        self.raw = fs.dev.replace("/dsk/", "/rdsk/", 1)
+        self.kill = KILL_ZFS if fs.type == "zfs" else self.kill
+
+    def probe(self) -> Command:
+        return self.look("/usr/bin/cat", "/etc/mnttab")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        mounts, foreign = list[Mount](), list[str]()
+        for line in lines(result.stdout):
+            words = line.rstrip("\r\n").split("\t")
+            if len(words) == 5 and all(words) and words[1].startswith("/") and words[4].isdigit():
+                mounts.append(Mount(words[0], words[1], line))
+            else:
+                foreign.append(line)
+        found = judge(mounts, self.fs.dev, self.fs.mnt)
+        return unknown(f"not a row of mnttab: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+
+    def check(self) -> list[Command]:
+        if self.fs.type == "ufs":
+            return [self.script(CHECK_UFS, "check", self.raw)]
+        return self.check_vxfs("/usr/sbin/fsck", "-F", self.raw) if self.fs.type == "vxfs" else []
+
+    def mount(self) -> Command:
+        if self.fs.type == "zfs":
+            return self.change("/usr/sbin/zfs", "mount", *self.options(), self.fs.dev)
+        words = ("-F", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
+        return self.change("/usr/sbin/mount", *words)
+
+    def unmount(self) -> Command:
+        if self.fs.type == "zfs":
+            return self.change("/usr/sbin/zfs", "unmount", self.fs.dev)
+        return super().unmount()

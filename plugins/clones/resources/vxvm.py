@@ -1,0 +1,92 @@
+"""Disk groups of Veritas VxVM, the same on every family.
+
+``/usr/sbin/vxdg list``
+
+====================================================  =====================  ===========
+Output                                                Reading                How sure
+====================================================  =====================  ===========
+``NAME STATE ID``                                     the table is readable  documented
+row ``ppdg enabled,cds 1063304.6.host``               up, at `imported`      documented
+row ``ppdg disabled 1063304.6.host``                  up, at `imported`      documented
+no row of the group, also no row at all               down, at `deported`    documented
+``VxVM vxdg ERROR V-5-1-684 IPC failure: ...``        unknown                documented
+====================================================  =====================  ===========
+
+A deported group is not in it (documented). Whether the volumes of an imported group are started is not asked:
+the start sends ``vxvol startall`` also then, which leaves started volumes alone (documented).
+
+Sent: ``vxdctl enable``, so that VxVM reads the disks again (documented); ``vxdg -tC import DG``: ``-C``
+clears the name of the host that has the source imported, ``-t`` keeps the host from importing it by itself
+at boot (documented), never ``-f``, which goes on without disks that are missing. From VxVM 5.0 on the disks
+of a copy bear their source's identifier (``udid_mismatch``) and some releases refuse them; the import is
+then tried once more with ``-o useclonedev=on -o updateid``, which takes only such disks and gives them
+identifiers of their own (documented). Then ``vxvol -g DG -f startall``. Stop: ``vxvol -g DG stopall``,
+``vxdg deport DG``.
+
+On a host that sees the source, only the second form is sent, with ``-n NAME``: the source's disks cannot be
+meant, and its name stays the source's own (documented). With ``-t`` that name lasts until the deport
+(documented), so that the next import finds `source_name` again, whether or not there is a fresh copy
+(assumed: ``updateid`` marks the disks as ``clone_disk``, by which ``useclonedev=on`` still takes them)."""
+
+from __future__ import annotations
+
+import re
+
+from clones.config import Vg
+from clones.resources.base import Probe
+from clones.resources.reading import OnHost, broken, down, lines, unknown, up
+from clones.steps import Command, Result
+
+IMPORTED, DEPORTED = "imported", "deported"
+VXDG, VXVOL = "/usr/sbin/vxdg", "/usr/sbin/vxvol"
+CLONE = ("-o", "useclonedev=on", "-o", "updateid")
+
+IMPORT = '/usr/sbin/vxdg -tC import "$1" || exec /usr/sbin/vxdg -tC -o useclonedev=on -o updateid import "$1"'
+"""DISKGROUP."""
+
+
+class GroupDriver(OnHost):
+    """One disk group."""
+
+    started = IMPORTED
+    stopped = DEPORTED
+
+    def __init__(self, host: str, vg: Vg) -> None:
+        super().__init__(f"vg {vg.name}", host, vg.timeout)
+        self.name, self.source_name = vg.name, vg.source_name
+
+    def probe(self) -> Command:
+        return self.look(VXDG, "list")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        text = [" ".join(line.split()) for line in lines(result.stdout)]
+        for line in text[1:]:
+            if line.split()[0] == self.name:
+                return up(IMPORTED, line)
+        if text[:1] != ["NAME STATE ID"]:
+            return unknown(f"no heading of vxdg list: {result.said()}")
+        foreign = [line for line in text[1:] if not re.fullmatch(r"\S+ (?:enabled|disabled)\S* \S+", line)]
+        complaints = lines(result.stderr)
+        if foreign or complaints:
+            return unknown(f"not a row of vxdg list: {[*foreign, *complaints][0]}")
+        return down(DEPORTED, f"no {self.name} among {len(text) - 1} imported disk groups")
+
+    def start(self, at: str) -> list[Command]:
+        run = self.change(VXVOL, "-g", self.name, "-f", "startall")
+        if at == IMPORTED:
+            return [run]
+        if at != DEPORTED:
+            return []
+        load = self.script(IMPORT, "import", self.name)
+        if self.source_name:
+            load = self.change(VXDG, "-tC", "-n", self.name, *CLONE, "import", self.source_name)
+        return [self.change("/usr/sbin/vxdctl", "enable"), load, run]
+
+    def stop(self, at: str) -> list[Command]:
+        if at != IMPORTED:
+            return []
+        halt = self.change(VXVOL, "-g", self.name, "stopall")
+        return [halt, self.change(VXDG, "deport", self.name)]
