@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from clones.config import (
     App,
     Config,
+    DownCheck,
     Fs,
     Hook,
     Host,
@@ -42,6 +43,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "vg": Vg,
     "fs": Fs,
     "app": App,
+    "down_checks": DownCheck,
     "before_activate": Hook,
     "after_activate": Hook,
     "before_stop": Hook,

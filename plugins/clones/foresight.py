@@ -19,7 +19,7 @@ from clones.estimates import Pace
 from clones.leftovers import nothing_still_runs
 from clones.observing import observe
 from clones.planning import plan
-from clones.proof import Row, look_at_all, require_known
+from clones.proof import Row, Seen, look_at_all, look_at_guards, require_known
 from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
@@ -104,7 +104,10 @@ def conclude(
     :raises Refused: with everything that was refused.
     :raises Unknown: a resource could not tell whether it is up.
     """
-    rows = (yield from look_at_all(scope)) if must_be_down else []
+    rows: list[Seen] = []
+    if must_be_down:
+        rows += yield from look_at_all(scope)
+        rows += yield from look_at_guards(scope)
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         lines = "\n  ".join(up)

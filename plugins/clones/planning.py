@@ -12,7 +12,7 @@ from clones.config import Sync
 from clones.errors import MustWait, Refused
 from clones.freshness import freshness
 from clones.observing import is_same, observe, to_plain
-from clones.proof import look_at_all, require_known
+from clones.proof import GuardRow, look_at_all, look_at_guards, require_known, unexplained
 from clones.resources.base import Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
@@ -89,6 +89,12 @@ def plan(
                 "run the action `refresh`, which stops it, or `stop` first",
             )
         )
+    around: list[GuardRow] = []
+    if RESYNC in phases or START in phases:
+        around = yield from look_at_guards(scope, only_addresses=RESYNC not in phases)
+    strange = unexplained(rows, around)
+    if strange:
+        refused.append(_in_use_by_others(scope, action, strange))
     if refused:
         raise _all(refused)
     for sync, decision in decisions:
@@ -99,7 +105,7 @@ def plan(
                 wanted="settled",
                 seconds=sync.copy_timeout,
             )
-    require_known(scope, rows)
+    require_known(scope, [*rows, *around])
     guesses = {}
     for (sync, decision), shown in zip(decisions, seen, strict=False):
         if RESYNC in phases and decision.verdict is Verdict.ACT:
@@ -113,6 +119,15 @@ def plan(
         "estimates": guesses,
         "up": bool(up),
     }
+
+
+def _in_use_by_others(scope: Scope, action: str, strange: list[GuardRow]) -> Refused:
+    return Refused(
+        f"Service {scope.name}: {action} is refused: its resources are down, and yet:\n  "
+        + "\n  ".join(row.line() for row in strange)
+        + "\nNothing was changed.",
+        "find out who has the address or uses the disks, and end that; nothing of it is stopped by a run",
+    )
 
 
 def _all(refused: list[Refused]) -> Refused:
