@@ -48,6 +48,10 @@ class Ledger:
     def die(self, *kinds: str) -> None:
         (self.folder / "mode").write_text("\n".join(kinds))
 
+    def forget(self) -> None:
+        """Let every place be died at again."""
+        (self.folder / "deaths").unlink(missing_ok=True)
+
     def deaths(self, run_id: str) -> list[dict[str, Any]]:
         return [one for one in self._lines("deaths") if one["run"] == run_id]
 
@@ -168,3 +172,20 @@ def test_a_command_is_in_flight(mortal: tuple[Site, Ledger]) -> None:
     ]
     assert any("there still runs" in log for log in later)
     ledger.die()
+
+
+def test_a_copy_that_the_run_has_activated_is_not_recreated(mortal: tuple[Site, Ledger]) -> None:
+    """Somebody clears the resync of a run that has activated already, and its tasks are killed once more."""
+    site, ledger = mortal
+    ledger.die()
+    run_id = refresh(site)
+    since = site.seq()
+    ledger.forget()
+    ledger.die("in flight")
+    site.lab.note("run begins", service=SERVICE, run=run_id, action="refresh", again=run_id)
+    site.rest.clear(SERVICE, run_id=run_id, tasks=CONTROLS)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert site.controls(since) == []
+    assert "already refreshed" in site.log(run_id, CONTROLS[-1], site.tries(run_id)[CONTROLS[-1]])
+    assert ledger.deaths(run_id)
+    assert site.lab.host(SERVICE).mounts() and findings(site.lab.journal, SERVICES) == []
