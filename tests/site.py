@@ -22,6 +22,9 @@ from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID
 
 SERVICE = "aastmphpux"
+HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
+"""Seconds. Of a killed task Airflow 3.3.2 tells its database nothing: its scheduler learns it from the
+executor, once. Where that gets lost, only the missing heartbeat tells, by default after 300 s."""
 TASK = re.compile("airflow worker -- [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How a task's own process calls itself."""
 
@@ -139,7 +142,7 @@ def running_site(
             dags=ROOT / "dags",
             plugins=ROOT / "plugins",
             connections=lab.connections,
-            env={"SYMCLONE_CONFIG": str(config), **(env or {})},
+            env={"SYMCLONE_CONFIG": str(config), HEARTBEAT_TIMEOUT: "60", **(env or {})},
             **options,
         )
         with airflow, airflow.client() as rest:
