@@ -16,7 +16,7 @@ from clones.approval import ASK_AGAIN, Approval, differences, digest
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
 from clones.estimates import differing
-from clones.leftovers import nothing_still_runs
+from clones.leftovers import list_running, nothing_still_runs, refuse_leftovers
 from clones.observing import observe, to_plain
 from clones.proof import prove_down, prove_production_down
 from clones.right_pairs import refuse_wrong_pairs
@@ -95,6 +95,7 @@ def restore(
         )
     syncs, planned = scope.service.syncs, kept["bound"]["syncs"]
     at = next(number for number, other in enumerate(syncs) if other.name == sync.name)
+    running = yield from list_running(scope)
     seen = []
     for other in syncs:
         seen.append((yield from _look(scope, other)))
@@ -102,7 +103,7 @@ def restore(
     yield from note(f"Decided for restore of {sync.name}: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
         # Retrying on a locked array, a restore could come through when production is up again: say so first.
-        yield from nothing_still_runs(scope, syncs, "restore")
+        refuse_leftovers(scope, running, syncs, "restore")
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
         return seen[at]
@@ -127,7 +128,7 @@ def restore(
             + "\n  ".join(differences(kept["bound"], bound)),
             f"find out who changed it; then {ASK_AGAIN}",
         )
-    yield from nothing_still_runs(scope, syncs, "restore")
+    refuse_leftovers(scope, running, syncs, "restore")
     yield from prove_down(scope)
     yield from prove_production_down(scope)
     command = commands.restore(scope.symcli, scope.service, sync, seen[at].pairs)
@@ -145,12 +146,13 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
 
     :raises CloneError: see :mod:`clones.errors`.
     """
+    running = yield from list_running(scope)
     seen = yield from _look(scope, sync)
     decision = decide_end_restored(seen)
     yield from _decided(scope, sync, decision, what="terminate -restored", wanted="restored")
     if decision.verdict is Verdict.NOTHING:
         return seen
-    yield from nothing_still_runs(scope, [sync], "terminate -restored")
+    refuse_leftovers(scope, running, [sync], "terminate -restored")
     command = commands.end_restored(scope.symcli, scope.service, sync, seen.pairs)
     return (
         yield from _send(
