@@ -18,7 +18,7 @@ the start sends ``vxvol startall`` also then, which leaves started volumes alone
 Sent: ``vxdctl enable``, so that VxVM reads the disks again (documented); ``vxdg -tC import DG``: ``-C``
 clears the name of the host that has the source imported, ``-t`` keeps the host from importing it by itself
 at boot (documented), never ``-f``, which goes on without disks that are missing. From VxVM 5.0 on the disks
-of a copy bear their source's identifier (``udid_mismatch``) and some releases refuse them; the import is
+of a copy bear their source's identifier (``udid_mismatch``) and newer releases refuse them; the import is
 then tried once more with ``-o useclonedev=on -o updateid``, which takes only such disks and gives them
 identifiers of their own (documented). Then ``vxvol -g DG -f startall``. Stop: ``vxvol -g DG stopall``,
 ``vxdg deport DG``.
@@ -26,7 +26,8 @@ identifiers of their own (documented). Then ``vxvol -g DG -f startall``. Stop: `
 On a host that sees the source, only the second form is sent, with ``-n NAME``: the source's disks cannot be
 meant, and its name stays the source's own (documented). With ``-t`` that name lasts until the deport
 (documented), so that the next import finds `source_name` again, whether or not there is a fresh copy
-(assumed: ``updateid`` marks the disks as ``clone_disk``, by which ``useclonedev=on`` still takes them)."""
+(assumed: ``updateid`` marks the disks as ``clone_disk``, by which ``useclonedev=on`` still takes them).
+"""
 
 from __future__ import annotations
 
