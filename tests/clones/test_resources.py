@@ -203,6 +203,8 @@ def test_every_manager_on_every_family_is_handled_or_refused(family: str) -> Non
         ("/dev/vgcopy/lv", "xfs", None, "nouuid"),
         ("/dev/mapper/vgcopy-lv", "xfs", "noatime", "noatime,nouuid"),
         ("/dev/vgcopy/lv", "xfs", "nouuid,ro", "nouuid,ro"),
+        ("/dev/vx/dsk/vgcopy/vol", "xfs", None, "nouuid"),
+        ("/dev/vx/dsk/vgcopy2/vol", "xfs", None, None),
         ("/dev/vgcopy/lv", "ext4", None, None),
         ("/dev/vgother/lv", "xfs", None, None),
         ("/dev/vgcopy2/lv", "xfs", None, None),

@@ -34,6 +34,7 @@ from __future__ import annotations
 import re
 
 from clones.config import Vg
+from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, broken, down, lines, unknown, up
 from clones.steps import Command, Result
@@ -47,13 +48,22 @@ IMPORT = '/usr/sbin/vxdg -tC import "$1" || exec /usr/sbin/vxdg -tC -o usecloned
 
 
 class GroupDriver(OnHost):
-    """One disk group."""
+    """One disk group.
+
+    :raises ConfigError: for `devices` that are no names of VxVM's disks.
+    """
 
     started = IMPORTED
     stopped = DEPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
+        for disk in vg.devices:
+            if "/" in disk:
+                raise ConfigError(
+                    f"{self.label} on {host}: {disk} is no disk's name of VxVM.",
+                    "give `devices` as `vxdisk list` prints them, like c2t0d3 or emc0_0b06",
+                )
         self.name, self.source_name = vg.name, vg.source_name
 
     def probe(self) -> Command:
