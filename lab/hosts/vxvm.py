@@ -12,8 +12,8 @@ Import does not start the volumes (documented; newer releases can). A copy of a 
 had imported carries that host's name, and needs -C (documented). The disks of a copy have another hardware
 identity than they say (`udid_mismatch`, documented). Beside its source such a group is found only with
 `-o useclonedev=on`, by the source's name, and needs a name of its own by `-n` (documented); elsewhere it
-depends on the release: `clones_refused` (assumed). `-o updateid` gives the disks an identity of their own and
-marks them as clones, which they remain (documented).
+depends on the release: `clones_refused` (assumed). `-o updateid` gives the disks an identity of their own
+(documented) and marks them as clones, which they remain (assumed).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from clones.config import Config, Production, Service, Sync
+from clones.config import Config, Production, Service, Sync, Vg
 from clones.errors import ConfigError
 from clones.resources import drivers
 
@@ -79,6 +79,41 @@ def check_resources(config: Config) -> list[Problem]:
                 except ConfigError as error:
                     problems.append((at, f"service {' '.join(at[1:])}: {error.what} {error.remedy}"))
     return problems
+
+
+def check_beside_the_source(config: Config) -> list[Problem]:
+    """Copies on a host that sees their source too: they must be told apart, and say how."""
+    problems: list[Problem] = []
+    for name, service in config.services.items():
+        production = service.production
+        seeing = {host.connection for host in production.hosts} if production else set()
+        shared = [host.connection for host in service.hosts if host.connection in seeing]
+        if not production or not shared:
+            continue
+        sources = {entry.vg.name for entry in production.resources if entry.vg}
+        for index, entry in enumerate(service.resources):
+            wrong = _beside_the_source(entry.vg, sources) if entry.vg else None
+            if entry.vg and wrong:
+                what = f"service {name}: vg {entry.vg.name} on {shared[0]}, a host of `production`: {wrong}"
+                problems.append((("services", name, "resources", index, "vg"), what))
+    return problems
+
+
+def _beside_the_source(vg: Vg, sources: set[str]) -> str | None:
+    """What is wrong with a copy's group on a host that sees the source, if anything."""
+    if vg.manager == "zfs":
+        return (
+            "ZFS cannot import a copy where its source is seen, for both have the same identifier; run the "
+            "service on another host"
+        )
+    if not vg.same_host_as_source:
+        return (
+            "the copy has the source's identifiers, so that one could be taken for the other; give "
+            "`same_host_as_source: true` and the copy's `devices`, or mend `hosts`"
+        )
+    if vg.name in sources:
+        return "a group of `production` has that name there; give the copy a name of its own"
+    return None
 
 
 def check_pairs_across(config: Config) -> list[Problem]:

@@ -28,7 +28,12 @@ from clones.config import (
     Sync,
     Vg,
 )
-from clones.config_checks import check_names, check_pairs_across, check_resources
+from clones.config_checks import (
+    check_beside_the_source,
+    check_names,
+    check_pairs_across,
+    check_resources,
+)
 from clones.errors import ConfigError
 from clones.scope import Scope
 
@@ -118,7 +123,12 @@ def _validate(data: Any, path: str, root: yaml.Node | None, remedy: str) -> Conf
 
 def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> None:
     """What must hold beyond each value by itself."""
-    problems = check_names(config) or check_resources(config) or check_pairs_across(config)
+    problems = (
+        check_names(config)
+        or check_resources(config)
+        or check_beside_the_source(config)
+        or check_pairs_across(config)
+    )
     if problems:
         lines = (f"{_where(path, root, location)}: {message}" for location, message in problems)
         raise ConfigError("\n".join(lines), remedy)

@@ -37,7 +37,14 @@ hostile = settings(
 SCRIPTS = {
     *(commands.WITH_CLOCK, commands.WITH_PAIR_FILE),
     *(lock.TAKE, lock.TAKE_OVER, lock.GIVE_BACK, lock.OWNERS, lock.CLEAR),
-    *(filesystems.CHECK_VXFS, filesystems.KILL, filesystems.KILL_LINUX, sunos.CHECK_UFS, sunos.KILL_ZFS),
+    *(
+        filesystems.CHECK_VXFS,
+        filesystems.KILL,
+        filesystems.KILL_LINUX,
+        filesystems.KILL_AIX,
+        sunos.CHECK_UFS,
+        sunos.KILL_ZFS,
+    ),
     *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE, vxvm.IMPORT),
 }
 PLACES = (

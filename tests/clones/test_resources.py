@@ -8,6 +8,7 @@ exit codes than 0 mean success) and ``refused`` (configurations that no driver i
 from __future__ import annotations
 
 import random
+import re
 import shlex
 import string
 import subprocess
@@ -23,6 +24,7 @@ from clones.errors import ConfigError
 from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
 from clones.steps import Command, Result
+from tests.conftest import ROOT
 
 FOLDER = Path(__file__).parent / "cases" / "resources"
 FILES: dict[str, dict[str, Any]] = {
@@ -201,6 +203,8 @@ def test_every_manager_on_every_family_is_handled_or_refused(family: str) -> Non
         ("/dev/vgcopy/lv", "xfs", None, "nouuid"),
         ("/dev/mapper/vgcopy-lv", "xfs", "noatime", "noatime,nouuid"),
         ("/dev/vgcopy/lv", "xfs", "nouuid,ro", "nouuid,ro"),
+        ("/dev/vx/dsk/vgcopy/vol", "xfs", None, "nouuid"),
+        ("/dev/vx/dsk/vgcopy2/vol", "xfs", None, None),
         ("/dev/vgcopy/lv", "ext4", None, None),
         ("/dev/vgother/lv", "xfs", None, None),
         ("/dev/vgcopy2/lv", "xfs", None, None),
@@ -258,3 +262,27 @@ def test_every_case_file_is_used() -> None:
         names = [entry["name"] for entry in data["cases"]]
         assert len(names) == len(set(names)), stem
         assert all(set(entry) <= case for entry in data["cases"]), stem
+
+
+def test_every_program_that_is_sent_stands_in_the_reference() -> None:
+    sections = dict(
+        section.split("\n", 1)
+        for section in (ROOT / "docs" / "reference" / "hosts.md").read_text().split("\n## ")
+    )
+    headings = {"hpux": "HP-UX", "linux": "Linux", "aix": "AIX", "sunos": "SunOS"}
+    for stem, data in FILES.items():
+        if stem in ("app", "command"):
+            continue
+        heading = "VxVM" if stem == "vxvm-vg" else headings[data["family"]]
+        (text,) = (body for name, body in sections.items() if name.startswith(heading))
+        words = set(re.findall(r"[\w./-]+", text))
+        for entry in data["commands"]:
+            it = driver(data, entry)
+            for command in [*it.start(entry["at"]), *it.stop(entry["at"]), it.probe()]:
+                script = command.words[:2] == ("/bin/sh", "-c")
+                programs = re.findall(r"/usr/\w+/(\w+)", command.words[2]) if script else []
+                programs.append(
+                    command.words[3] if script else (command.title or command.words[0]).split()[0]
+                )
+                for program in programs:
+                    assert program.rsplit("/", 1)[-1] in words, f"{stem}: {program} is not in the reference"

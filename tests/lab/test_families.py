@@ -228,7 +228,22 @@ async def test_vxvm(bench: Any, host: str, group: str, pair: str, dg: str, mnt: 
 
 @pytest.mark.parametrize(
     "command",
-    ["lsvg -z", "importvg -y x", "varyonvg", "mount a", "umount", "fsck", "netstat", "ifconfig", "fuser"],
+    [
+        "recreatevg",
+        "recreatevg -y ppvg hdisk4",
+        "getlvodm -v nope",
+        "lqueryvg -p hdisk99 -v",
+        "varyonvg nope",
+        "lsvg -z",
+        "importvg -y x",
+        "varyonvg",
+        "mount a",
+        "umount",
+        "fsck",
+        "netstat",
+        "ifconfig",
+        "fuser",
+    ],
 )
 async def test_aix_refuses_what_it_does_not_know(bench: Any, command: str) -> None:
     assert (await bench.run(AIX, command))[0] != 0
@@ -238,6 +253,7 @@ async def test_aix_refuses_what_it_does_not_know(bench: Any, command: str) -> No
     "command",
     ["zpool", "zpool dance", "zpool import -x p", "zpool export", "zfs", "zfs dance", "zfs mount a b",
      "zfs get mounted", "zfs list -o colour", "mount a", "umount", "fsck -F hsfs x", "netstat", "ifconfig",
+     "vxdctl dance", "vxdg -o dance import ppdg", "vxdg -o useclonedev=on import nowhere",
      "vxdg", "vxdg dance ppdg", "vxvol startall", "vxvol -g nowhere startall", "vxdisk show"],
 )  # fmt: skip
 async def test_sunos_refuses_what_it_does_not_know(bench: Any, command: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clones.errors import NotDone
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import ROOT, connect, new_context, perform
@@ -179,3 +180,169 @@ def test_down_and_up_again_without_a_fresh_copy(bench: Bench, service: str) -> N
     bench.stop(service)
     bench.start(service)
     assert bench.lab.host(HOSTS[service]).describe()["mounts"]
+
+
+SYMID = "000190105678"
+COPY_DISKS = {
+    "linux": "/dev/mapper/mpathb",
+    "hpux": "/dev/disk/disk21",
+    "aix": "/dev/hdisk4",
+    "vxvm": "c2t0d6",
+}
+FS = {"linux": "xfs", "hpux": "vxfs", "aix": "jfs2", "vxvm": "vxfs"}
+DEVICES = {
+    "linux": ("/dev/vgprod/lv", "/dev/vgcopy/lv"),
+    "hpux": ("/dev/vgprod/lv", "/dev/vgcopy/lv"),
+    "aix": ("/dev/lv", "/dev/fslv"),
+    "vxvm": ("/dev/vx/dsk/vgprod/lv", "/dev/vx/dsk/vgcopy/lv"),
+}
+OWN = {
+    "linux": [
+        "/usr/sbin/pvscan --cache",
+        "claim vgcopy /dev/mapper/mpathb",
+        "/usr/sbin/vgchange -a y vgcopy",
+    ],
+    "hpux": [
+        "/usr/sbin/vgchgid /dev/rdisk/disk21",
+        "/usr/sbin/vgimport -m /etc/lvmconf/vgcopy.map vgcopy /dev/disk/disk21",
+        "/usr/sbin/vgchange -a y vgcopy",
+    ],
+    "aix": ["recreate vgcopy hdisk4"],
+    "vxvm": [
+        "/usr/sbin/vxdctl enable",
+        "/usr/sbin/vxdg -tC -n vgcopy -o useclonedev=on -o updateid import vgprod",
+        "/usr/sbin/vxvol -g vgcopy -f startall",
+    ],
+}
+"""How the copy gets an identity of its own, for the first time and again."""
+
+
+def beside(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A lab with one host that has the source in use and the copy, and the service on the copy."""
+    family = "sunos" if kind == "vxvm" else kind
+    source_lv, copy_lv = DEVICES[kind]
+
+    def group(name: str, device: str, path: str, **more: Any) -> dict[str, Any]:
+        lv = ("lv" if name == "vgprod" else "fslv") if kind == "aix" else "lv"
+        return {
+            "name": name,
+            "manager": "vxvm" if kind == "vxvm" else "lvm",
+            "devices": [{"array": SYMID, "device": device, "path": path}],
+            "logical_volumes": [{"name": lv, "fs": FS[kind]}],
+            **({"map_file": f"/etc/lvmconf/{name}.map"} if kind == "hpux" else {}),
+            **more,
+        }
+
+    config = lab_config()
+    config["hosts"] = [
+        config["hosts"][0],
+        {
+            "name": "both01",
+            "connection_id": "both01",
+            "family": family,
+            "volume_groups": [
+                group("vgprod", "0A06", {"linux": "/dev/mapper/mpatha", "hpux": "/dev/disk/disk20",
+                                         "aix": "/dev/hdisk3", "vxvm": "c2t0d5"}[kind]),
+                group("vgcopy", "0B06", COPY_DISKS[kind], copy_of="vgprod"),
+            ],
+            "mounts": [
+                {"device": source_lv, "directory": "/prod"},
+                {"device": copy_lv, "directory": "/copy"},
+            ],
+        },
+    ]  # fmt: skip
+    vg: dict[str, Any] = {
+        "name": "vgcopy",
+        "devices": [COPY_DISKS[kind].removeprefix("/dev/") if kind == "aix" else COPY_DISKS[kind]],
+        "same_host_as_source": True,
+    }
+    if kind == "hpux":
+        vg["map_file"] = "/etc/lvmconf/vgcopy.map"
+    if kind == "vxvm":
+        vg |= {"manager": "vxvm", "source_name": "vgprod"}
+    host = {"connection": "both01", "family": family}
+    service = {
+        **services()["lnxvx"],
+        "hosts": [host],
+        "resources": [{"vg": vg}, {"fs": {"dev": copy_lv, "mnt": "/copy", "type": FS[kind]}}],
+        "production": {
+            "hosts": [host],
+            "resources": [{"fs": {"dev": source_lv, "mnt": "/prod", "type": FS[kind]}}],
+        },
+    }
+    return config, {"twin": service}
+
+
+@pytest.mark.parametrize("kind", COPY_DISKS)
+def test_beside_its_source(make: Make, kind: str) -> None:
+    bench = make(*beside(kind))
+    source = bench.lab.host("both01").volume_groups()["vgprod"]
+    for fresh in (True, False, True):  # also twice, and once without a new copy
+        bench.stop("twin")
+        assert bench.lab.host("both01").mounts() == {"/prod": DEVICES[kind][0]}
+        if fresh:
+            bench.refresh("twin")
+        before = len(bench.changes("both01"))
+        bench.start("twin")
+        started = bench.changes("both01")[before:]
+        assert started[: len(OWN[kind])] == OWN[kind]
+        assert ("nouuid" in started[-1]) == (kind == "linux")
+        assert bench.lab.host("both01").mounts() == dict(zip(("/prod", "/copy"), DEVICES[kind], strict=True))
+        assert bench.lab.host("both01").volume_groups()["vgprod"] == source
+
+
+@pytest.mark.parametrize("kind", ["linux", "hpux"])
+def test_the_lab_takes_no_copy_for_its_source(make: Make, kind: str) -> None:
+    """What the commands above are for: without them neither the copy is found nor its file system mounted."""
+    config, twin = beside(kind)
+    del twin["twin"]["production"]
+    twin["twin"]["resources"][0]["vg"]["same_host_as_source"] = False
+    bench = make(config, twin)
+    bench.stop("twin")
+    bench.refresh("twin")
+    with pytest.raises(NotDone, match=r"vgimport|vgchange -a y vgcopy"):
+        bench.start("twin")
+
+
+def test_the_sources_group_is_never_taken_for_the_copy(make: Make) -> None:
+    """It bears the configured name, and the copy does not."""
+    config, twin = beside("linux")
+    del twin["twin"]["production"]
+    twin["twin"]["resources"] = twin["twin"]["resources"][:1]
+    twin["twin"]["resources"][0]["vg"]["name"] = "vgprod"
+    bench = make(config, twin)
+    with pytest.raises(NotDone, match="vgprod is on other disks than /dev/mapper/mpathb: /dev/mapper/mpatha"):
+        bench.stop("twin")
+    assert bench.lab.host("both01").volume_groups()["vgprod"]["active"]
+    assert not any("vgchange" in one for one in bench.changes("both01"))
+
+
+def test_a_release_that_wants_to_be_told_that_they_are_copies(make: Make) -> None:
+    config = lab_config()
+    (group,) = [
+        vg for host in config["hosts"] for vg in host.get("volume_groups", []) if vg["name"] == "lxdg"
+    ]
+    group["clones_refused"] = True
+    bench = make(config, services())
+    bench.stop("lnxvx")
+    bench.refresh("lnxvx")
+    bench.start("lnxvx")
+    assert bench.lab.host("lnxvx01").mounts()
+
+
+@pytest.mark.parametrize(
+    ("service", "directory"), [("aixpp", "/pp"), ("sunpp", "/pp/ufs"), ("sunpp", "/pp/zfs"), ("lnxvx", "/lx")]
+)
+def test_nobody_is_killed_unless_it_is_allowed(make: Make, service: str, directory: str) -> None:
+    allowed = services()
+    for resource in allowed[service]["resources"]:
+        if "fs" in resource:
+            resource["fs"]["kill"] = resource["fs"]["mnt"] == directory
+    bench = make(lab_config(), {service: allowed[service], "careful": services()[service]})
+    bench.lab.host(HOSTS[service]).occupy(directory)
+    with pytest.raises(NotDone, match=f"fs {directory} on {HOSTS[service]}"):
+        bench.stop("careful")
+    assert directory in bench.lab.host(HOSTS[service]).mounts()
+    bench.lab.jump()
+    bench.stop(service)
+    assert not bench.lab.host(HOSTS[service]).mounts()

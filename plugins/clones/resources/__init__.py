@@ -2,7 +2,8 @@
 
 One small module a family (hpux.py, linux.py, aix.py, sunos.py), one a volume manager that several families
 have (vxvm.py, zfs.py), and app.py for what sites bring up by their own commands. A driver is one resource
-on one host, in the shape of :class:`clones.resources.base.Driver`."""
+on one host, in the shape of :class:`clones.resources.base.Driver`.
+"""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ from clones.config import Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4
 from clones.resources.base import Probe
-from clones.resources.filesystems import FsOnHost
+from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import read_table
 from clones.resources.mounts import UNMOUNTED, Mount, judge
 from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
@@ -205,6 +205,8 @@ class VgDriver(OnHost):
 
 class FsDriver(FsOnHost):
     """One file system."""
+
+    kill = KILL_AIX
 
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount")

@@ -36,6 +36,8 @@ def killing(umount: str, fuser: str) -> str:
 
 
 KILL = killing('umount "$1"', 'fuser -k "$2"')
+KILL_AIX = killing('umount "$1"', 'fuser -k -x "$2"')
+"""With ``-x`` also whoever runs a program of it (documented)."""
 KILL_LINUX = killing('umount "$1"', 'fuser -k -m "$2"')
 
 

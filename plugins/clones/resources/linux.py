@@ -107,7 +107,9 @@ def _unescape(word: str) -> str:
 
 
 def on_group(device: str, group: str) -> bool:
-    """Whether a device is a logical volume of that group, by either of its names."""
+    """Whether a device is a volume of that group, of LVM by either of its names or of VxVM."""
+    if device.startswith(f"/dev/vx/dsk/{group}/"):
+        return True
     return re.match(rf"/dev/mapper/{re.escape(_dm(group))}-(?!-).", _device(device)) is not None
 
 

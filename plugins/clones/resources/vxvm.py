@@ -18,7 +18,7 @@ the start sends ``vxvol startall`` also then, which leaves started volumes alone
 Sent: ``vxdctl enable``, so that VxVM reads the disks again (documented); ``vxdg -tC import DG``: ``-C``
 clears the name of the host that has the source imported, ``-t`` keeps the host from importing it by itself
 at boot (documented), never ``-f``, which goes on without disks that are missing. From VxVM 5.0 on the disks
-of a copy bear their source's identifier (``udid_mismatch``) and some releases refuse them; the import is
+of a copy bear their source's identifier (``udid_mismatch``) and newer releases refuse them; the import is
 then tried once more with ``-o useclonedev=on -o updateid``, which takes only such disks and gives them
 identifiers of their own (documented). Then ``vxvol -g DG -f startall``. Stop: ``vxvol -g DG stopall``,
 ``vxdg deport DG``.
@@ -26,13 +26,15 @@ identifiers of their own (documented). Then ``vxvol -g DG -f startall``. Stop: `
 On a host that sees the source, only the second form is sent, with ``-n NAME``: the source's disks cannot be
 meant, and its name stays the source's own (documented). With ``-t`` that name lasts until the deport
 (documented), so that the next import finds `source_name` again, whether or not there is a fresh copy
-(assumed: ``updateid`` marks the disks as ``clone_disk``, by which ``useclonedev=on`` still takes them)."""
+(assumed: ``updateid`` marks the disks as ``clone_disk``, by which ``useclonedev=on`` still takes them).
+"""
 
 from __future__ import annotations
 
 import re
 
 from clones.config import Vg
+from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, broken, down, lines, unknown, up
 from clones.steps import Command, Result
@@ -46,13 +48,22 @@ IMPORT = '/usr/sbin/vxdg -tC import "$1" || exec /usr/sbin/vxdg -tC -o usecloned
 
 
 class GroupDriver(OnHost):
-    """One disk group."""
+    """One disk group.
+
+    :raises ConfigError: for `devices` that are no names of VxVM's disks.
+    """
 
     started = IMPORTED
     stopped = DEPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
+        for disk in vg.devices:
+            if "/" in disk:
+                raise ConfigError(
+                    f"{self.label} on {host}: {disk} is no disk's name of VxVM.",
+                    "give `devices` as `vxdisk list` prints them, like c2t0d3 or emc0_0b06",
+                )
         self.name, self.source_name = vg.name, vg.source_name
 
     def probe(self) -> Command:
