@@ -15,7 +15,7 @@ linux   ``readlink -f DISK...``; ``ls /sys/block/dm-N/slaves...``; for each path
 hpux    ``ls -L DISK``; when it is missing ``ioscan -fC disk`` and ``insf -e``     documented
 aix     ``lsdev -l hdiskN -F status``; unless Available ``cfgmgr``                 documented
 sunos   ``ls -L /dev/rdsk/cXtYdZs2``; when it is missing ``devfsadm -c disk``      documented
-VxVM    ``vxdctl enable``, once, on any family                                     documented
+VxVM    nothing here: its driver begins an import with ``vxdctl enable``
 ======  =========================================================================  =========================
 """
 
@@ -76,10 +76,6 @@ def make_visible(name: str, service: Service, host: Host) -> Steps[None]:
     :raises Unknown: a command did not come to its end.
     """
     groups = [entry.vg for entry in service.resources if entry.vg and entry.vg.devices]
-    if any(group.manager == "vxvm" for group in groups):
-        result = yield from run(_find(host, "/usr/sbin/vxdctl", "enable"))
-        if result.exit_code != 0:
-            raise _failed(name, host, "the disks of VxVM", result)
     disks = [disk for group in groups if group.manager != "vxvm" for disk in group.devices]
     if disks and host.family == "linux":
         yield from _linux(name, host, disks)

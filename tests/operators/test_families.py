@@ -27,7 +27,10 @@ PROBES = (
     "vgdisplay",
     "mount -p",
 )
-PROBES = (*PROBES, "ip -o", "dmsetup")
+PROBES = (*PROBES, "ip -o", "dmsetup", "ping", "fuser", "PATH=\\S+ fuser", "lsblk")
+# What makes disks usable changes none.
+PROBES = (*PROBES, "readlink", "ls", "sg_turs", "lsdev")
+USABLE = re.compile(r"(?:/usr/sbin/multipath -r|rescan) ")
 
 HOSTS = {"aixpp": "aixpp01", "sunpp": "sunpp01", "lnxvx": "lnxvx01"}
 STOPS = {
@@ -106,7 +109,7 @@ class Bench:
         return [
             re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", one)
             for one in sent
-            if not looks.match(one) and one != "env LC_ALL=C /usr/sbin/mount"
+            if not looks.match(one) and one != "env LC_ALL=C /usr/sbin/mount" and not USABLE.search(one)
         ]
 
 
