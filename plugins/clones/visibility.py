@@ -85,6 +85,16 @@ def make_visible(name: str, service: Service, host: Host) -> Steps[None]:
         yield from note(f"Usable on {host.connection}: {', '.join(disks)}")
 
 
+def needed_programs(service: Service, host: Host) -> list[str]:
+    """The programs that :func:`make_visible` runs there, by path."""
+    if not any(entry.vg and entry.vg.devices and entry.vg.manager != "vxvm" for entry in service.resources):
+        return []
+    if host.family == "linux":
+        return ["/usr/bin/readlink", "/usr/bin/ls", "/usr/bin/sg_turs"]
+    scan = SCANS[host.family]
+    return [scan.look("")[0], *(words[0] for words in scan.find)]
+
+
 def _scan(name: str, host: Host, disk: str, scan: Scan) -> Steps[None]:
     look = _look(host, *scan.look(disk))
     if scan.there((yield from _told(name, host, disk, look))):
