@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -97,8 +98,8 @@ def keep_paces(context: Context, scope: Scope, guesses: Mapping[str, Mapping[str
     if stores is None:
         return
     for name, guess in guesses.items():
-        recreated = ti.xcom_pull(task_ids=f"{RESYNC}.{name}.recreate", key="return_value")
-        copied = ti.xcom_pull(task_ids=f"{BREAK}.{name}.wait_copied", key="seen")
+        recreated = _seen(ti.xcom_pull(task_ids=f"{RESYNC}.{name}.recreate", key="return_value"))
+        copied = _seen(ti.xcom_pull(task_ids=f"{BREAK}.{name}.wait_copied", key="seen"))
         pace = estimates.pace(guess["tracks"], recreated, copied)
         if pace is None:
             continue
@@ -106,3 +107,8 @@ def keep_paces(context: Context, scope: Scope, guesses: Mapping[str, Mapping[str
             stores[copy_asset(scope.name, name)].set(PACE, pace.to_plain())
         except AirflowRuntimeError as error:
             log.warning("How fast sync %s was copied could not be remembered: %s", name, error)
+
+
+def _seen(xcom: Any) -> Mapping[str, Any] | None:
+    """An observation as a task left it. Of a task that ended in the triggerer Airflow hands it out as text."""
+    return json.loads(xcom) if isinstance(xcom, str) else xcom
