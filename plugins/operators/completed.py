@@ -110,5 +110,5 @@ def keep_paces(context: Context, scope: Scope, guesses: Mapping[str, Mapping[str
 
 
 def _seen(xcom: Any) -> Mapping[str, Any] | None:
-    """An observation as a task left it. Of a task that ended in the triggerer Airflow hands it out as text."""
+    """An observation as a task left it; of one that ended in the triggerer Airflow hands it out as text."""
     return json.loads(xcom) if isinstance(xcom, str) else xcom
