@@ -12,8 +12,9 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
 from airflow.sdk.bases.operator import chain
 
-from clones.config import Service
+from clones.config import NO_LIMITS, Limits, Service
 from clones.config_file import load
+from clones.pools import array_pool, pools_of
 from operators.approval import SecondPersonApprovalOperator
 from operators.base import CONFIG
 from operators.merge_back import (
@@ -28,9 +29,10 @@ from sensors.symclone import SymcloneStateSensor
 SUFFIX = "_merge_back"
 
 
-def build(name: str, service: Service) -> DAG:
+def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The merge-back DAG of one service."""
     step: dict[str, Any] = {"service": name, "config": CONFIG}
+    needs = [pool.name for pool in pools_of(limits, {name: service})]
     with DAG(
         dag_id=name + SUFFIX,
         description=f"OVERWRITES PRODUCTION of {name} with what its copies hold",
@@ -51,7 +53,7 @@ def build(name: str, service: Service) -> DAG:
         default_args={"retries": 0},
     ) as dag:
         tasks: list[BaseOperator] = [
-            MergeBackPlanOperator(task_id="plan", reason="{{ params.reason }}", **step),
+            MergeBackPlanOperator(task_id="plan", reason="{{ params.reason }}", needs_pools=needs, **step),
             SecondPersonApprovalOperator(
                 task_id="approve",
                 subject=f"Overwrite PRODUCTION of {name} with its copies?",
@@ -60,9 +62,10 @@ def build(name: str, service: Service) -> DAG:
         ]
         with TaskGroup("restore", tooltip="Overwrite production, sync by sync"):
             for sync in service.syncs:
+                pool = array_pool(limits, service, sync)
                 with TaskGroup(sync.name):
                     tasks += [
-                        MergeBackRestoreOperator(task_id="restore", sync=sync.name, **step),
+                        MergeBackRestoreOperator(task_id="restore", sync=sync.name, pool=pool, **step),
                         SymcloneStateSensor(
                             task_id="wait_restored",
                             sync=sync.name,
@@ -71,7 +74,7 @@ def build(name: str, service: Service) -> DAG:
                             poke_interval=service.poll_interval,
                             **step,
                         ),
-                        MergeBackEndOperator(task_id="terminate", sync=sync.name, **step),
+                        MergeBackEndOperator(task_id="terminate", sync=sync.name, pool=pool, **step),
                     ]
         tasks.append(MergeBackConfirmOperator(task_id="confirm", **step))
         chain(*tasks)
@@ -95,6 +98,7 @@ def _doc(name: str, service: Service) -> str:
 _dag = get_parsing_context().dag_id
 if not _dag or _dag.endswith(SUFFIX):
     _only = _dag.removesuffix(SUFFIX) if _dag else None
-    for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
+    _config = load(CONFIG, only=_only)
+    for _name, _service in sorted(_config.services.items()):
         if _service.production:
-            globals()[_name + SUFFIX] = build(_name, _service)
+            globals()[_name + SUFFIX] = build(_name, _service, _config.limits)

@@ -11,8 +11,9 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
 from airflow.sdk.bases.operator import chain
 
-from clones.config import Service
+from clones.config import NO_LIMITS, Limits, Service
 from clones.config_file import load
+from clones.pools import array_pool, pools_of
 from operators.base import CONFIG, retries
 from operators.run import ProvisionPlanOperator, RunEndOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
@@ -21,9 +22,10 @@ from sensors.symclone import SymcloneStateSensor
 SUFFIX = "_provision"
 
 
-def build(name: str, service: Service) -> DAG:
+def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that provisions one service."""
     step: dict[str, Any] = {"service": name, "config": CONFIG, "hold_lock": True}
+    pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
         description=f"Device groups and first full copies of {name}, as far as they are missing",
@@ -55,15 +57,22 @@ def build(name: str, service: Service) -> DAG:
             config=CONFIG,
             reason="{{ params.reason or '' }}",
             plan_only="{{ params.plan_only }}",
+            needs_pools=[pool.name for pool in pools_of(limits, {name: service})],
         )
-        grouped = [sync.name for sync in service.syncs if sync.grouped]
+        grouped = [sync for sync in service.syncs if sync.grouped]
         groups: list[BaseOperator] = []
         if grouped:
             with TaskGroup("group", tooltip="Make the device groups and add their devices"):
-                groups = [SymcloneProvideGroupOperator(task_id=sync, sync=sync, **step) for sync in grouped]
+                groups = [
+                    SymcloneProvideGroupOperator(
+                        task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step
+                    )
+                    for sync in grouped
+                ]
         with TaskGroup("create", tooltip="Create the sessions that are missing: the first full copy"):
             creates: list[BaseOperator] = [
-                SymcloneCreateOperator(task_id=sync.name, sync=sync.name, **step) for sync in service.syncs
+                SymcloneCreateOperator(task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step)
+                for sync in service.syncs
             ]
         with TaskGroup("wait_prepared", tooltip="Until every pair can be activated"):
             # Prepared, or active since before; with `precopy_timeout` the precopy has gone round too.
@@ -101,5 +110,6 @@ def _doc(name: str, service: Service) -> str:
 
 # In a task's own process only its service is read and built; the DAG processor reads and checks them all.
 _only = get_parsing_context().dag_id
-for _name, _service in sorted(load(CONFIG, only=_only and _only.removesuffix(SUFFIX)).services.items()):
-    globals()[_name + SUFFIX] = build(_name, _service)
+_config = load(CONFIG, only=_only and _only.removesuffix(SUFFIX))
+for _name, _service in sorted(_config.services.items()):
+    globals()[_name + SUFFIX] = build(_name, _service, _config.limits)

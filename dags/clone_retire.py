@@ -11,8 +11,9 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
 from airflow.sdk.bases.operator import chain
 
-from clones.config import Service
+from clones.config import NO_LIMITS, Limits, Service
 from clones.config_file import load
+from clones.pools import array_pool, pools_of
 from operators.approval import SecondPersonApprovalOperator
 from operators.base import CONFIG
 from operators.run import RunEndOperator
@@ -21,9 +22,11 @@ from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, 
 SUFFIX = "_retire"
 
 
-def build(name: str, service: Service) -> DAG:
+def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that retires the copies of one service."""
     step: dict[str, Any] = {"service": name, "config": CONFIG}
+    needs = [pool.name for pool in pools_of(limits, {name: service})]
+    pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
         description=f"Ends the copy sessions of {name} and deletes its device groups",
@@ -47,7 +50,7 @@ def build(name: str, service: Service) -> DAG:
         },
         default_args={"retries": 0},
     ) as dag:
-        plan = RetirePlanOperator(task_id="plan", reason="{{ params.reason }}", **step)
+        plan = RetirePlanOperator(task_id="plan", reason="{{ params.reason }}", needs_pools=needs, **step)
         approve = SecondPersonApprovalOperator(
             task_id="approve",
             subject=f"End the copies of {name} for good?",
@@ -56,13 +59,19 @@ def build(name: str, service: Service) -> DAG:
         step |= {"hold_lock": True, "approval_task_id": "approve"}
         with TaskGroup("terminate", tooltip="End the sessions"):
             ends: list[BaseOperator] = [
-                SymcloneTerminateOperator(task_id=sync.name, sync=sync.name, **step) for sync in service.syncs
+                SymcloneTerminateOperator(task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step)
+                for sync in service.syncs
             ]
-        grouped = [sync.name for sync in service.syncs if sync.grouped]
+        grouped = [sync for sync in service.syncs if sync.grouped]
         removes: list[BaseOperator] = []
         if grouped:
             with TaskGroup("remove", tooltip="Empty and delete the device groups"):
-                removes = [SymcloneRemoveGroupOperator(task_id=sync, sync=sync, **step) for sync in grouped]
+                removes = [
+                    SymcloneRemoveGroupOperator(
+                        task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step
+                    )
+                    for sync in grouped
+                ]
         # It runs whatever happened, and as the only leaf it decides the run's state.
         finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
         chain(plan, approve, *ends, *removes, finish)
@@ -73,5 +82,6 @@ def build(name: str, service: Service) -> DAG:
 _dag = get_parsing_context().dag_id
 if not _dag or _dag.endswith(SUFFIX):
     _only = _dag.removesuffix(SUFFIX) if _dag else None
-    for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
-        globals()[_name + SUFFIX] = build(_name, _service)
+    _config = load(CONFIG, only=_only)
+    for _name, _service in sorted(_config.services.items()):
+        globals()[_name + SUFFIX] = build(_name, _service, _config.limits)

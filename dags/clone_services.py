@@ -14,8 +14,9 @@ from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGrou
 from airflow.sdk.bases.operator import chain
 
 from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
-from clones.config import Service, Sync
+from clones.config import NO_LIMITS, Limits, Service, Sync
 from clones.config_file import load
+from clones.pools import array_pool, host_pool, pools_of
 from clones.run_result import RESTART
 from operators.base import CONFIG, retries
 from operators.completed import copy_assets
@@ -36,7 +37,7 @@ SINCE = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('clock') or ''
 MEND = "{{ params.action in ('refresh', 'update') }}"
 
 
-def build(name: str, service: Service) -> DAG:
+def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG of one service."""
     step: dict[str, Any] = {
         "service": name,
@@ -44,6 +45,7 @@ def build(name: str, service: Service) -> DAG:
         "hold_lock": True,
         "trigger_rule": AFTER_SKIPPED,
     }
+    on_host = {**step, "pool": host_pool(limits, service.hosts[0].connection if service.hosts else None)}
     copies = copy_assets(name, service)
     # No start date, and no time for a run that was due before: unpausing a DAG must not stop a service.
     schedule = (
@@ -70,19 +72,25 @@ def build(name: str, service: Service) -> DAG:
 
         if service.resources:
             with TaskGroup(STOP, tooltip="Stop the service"):
-                stops += _commands("before_stop", service, step)
-                stops.append(ServiceStopOperator(task_id="service", **step))
+                stops += _commands("before_stop", service, limits, step)
+                stops.append(ServiceStopOperator(task_id="service", **on_host))
         with TaskGroup(RESYNC, tooltip="Re-establish the copies, in order"):
             for sync in service.syncs:
                 with TaskGroup(sync.name):
                     resyncs.append(
-                        SymcloneRecreateOperator(task_id="recreate", sync=sync.name, since=SINCE, **step)
+                        SymcloneRecreateOperator(
+                            task_id="recreate",
+                            sync=sync.name,
+                            since=SINCE,
+                            pool=array_pool(limits, service, sync),
+                            **step,
+                        )
                     )
         with TaskGroup(BREAK, tooltip="Split the copies, in order"):
             before: list[BaseOperator] = []
             for sync in service.syncs:
                 with TaskGroup(sync.name):
-                    around, last = _activation(sync, step)
+                    around, last = _activation(sync, array_pool(limits, service, sync), step)
                     breaks += around
                     before >> around[0]
                     hooked = around[-1:] if sync.after_activate else []
@@ -106,11 +114,12 @@ def build(name: str, service: Service) -> DAG:
                     ends += [last, *hooked]
         if service.resources:
             with TaskGroup(START, tooltip="Start the service on the fresh copies"):
-                starts.append(ServiceStartOperator(task_id="service", **step))
-                starts += _commands("after_start", service, step) + _commands("probes", service, step)
+                starts.append(ServiceStartOperator(task_id="service", **on_host))
+                for place in ("after_start", "probes"):
+                    starts += _commands(place, service, limits, step)
                 chain(*starts)
                 restart = ServiceRestartUnchangedOperator(
-                    task_id=RESTART.split(".")[1], **{**step, "trigger_rule": "one_failed"}
+                    task_id=RESTART.split(".")[1], **{**on_host, "trigger_rule": "one_failed"}
                 )
                 starts.append(restart)
         phases = {
@@ -125,6 +134,7 @@ def build(name: str, service: Service) -> DAG:
             reason="{{ params.reason or '' }}",
             phases=phases,
             plan_only="{{ params.plan_only }}",
+            needs_pools=[pool.name for pool in pools_of(limits, {name: service})],
             inlets=copies,
         )
         # It runs whatever happened, and as the only leaf it decides the run's state.
@@ -142,15 +152,23 @@ def build(name: str, service: Service) -> DAG:
     return dag
 
 
-def _commands(place: str, service: Service, step: dict[str, Any]) -> list[BaseOperator]:
+def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]) -> list[BaseOperator]:
     """The service's hooks at one place."""
     return [
-        ServiceCommandOperator(task_id=f"{place}.{hook.name}", place=place, hook=hook.name, **step)
+        ServiceCommandOperator(
+            task_id=f"{place}.{hook.name}",
+            place=place,
+            hook=hook.name,
+            pool=host_pool(limits, service.host_of(hook)),
+            **step,
+        )
         for hook in getattr(service, place)
     ]
 
 
-def _activation(sync: Sync, step: dict[str, Any]) -> tuple[list[BaseOperator], BaseOperator]:
+def _activation(
+    sync: Sync, pool: str | None, step: dict[str, Any]
+) -> tuple[list[BaseOperator], BaseOperator]:
     """The chain of a sync's activation with the hooks around it, and the activation itself.
 
     Setups and teardowns, so that what was begun is also ended when the activation fails or somebody ends the
@@ -172,7 +190,7 @@ def _activation(sync: Sync, step: dict[str, Any]) -> tuple[list[BaseOperator], B
         setups.append(
             SourceBeforeActivateOperator(task_id=f"before_activate.{hook.name}", hook=hook.name, **inside)
         )
-    activate = SymcloneActivateOperator(task_id="activate", **inside)
+    activate = SymcloneActivateOperator(task_id="activate", pool=pool, **inside)
     ends = [
         SourceAfterActivateOperator(
             task_id=f"after_activate.{hook.name}",
@@ -233,5 +251,6 @@ def _doc(name: str, service: Service) -> str:
 
 # In a task's own process only its service is read and built; the DAG processor reads and checks them all.
 _only = get_parsing_context().dag_id
-for _name, _service in sorted(load(CONFIG, only=_only).services.items()):
-    globals()[_name] = build(_name, _service)
+_config = load(CONFIG, only=_only)
+for _name, _service in sorted(_config.services.items()):
+    globals()[_name] = build(_name, _service, _config.limits)

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from clones.config_file import load
 from clones.errors import ConfigError
+from clones.pools import pools_of
 from demo.local_airflow import LocalAirflow, StartError
 from demo.local_lab import ROOT, LabError, LocalLab
 from demo.outcome import copies_of
@@ -71,7 +72,8 @@ def _shown(path: Path) -> str:
 
 def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     name: str = arguments.service
-    service = load(SERVICES, only=name).services[name]
+    config = load(SERVICES, only=name)
+    service = config.services[name]
     copies = copies_of(service, load_lab(None))
     print(
         f"This starts simulated arrays and hosts and an Airflow of its own in {_shown(FOLDER)}, "
@@ -92,6 +94,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
         port=arguments.port,
         template=FOLDER / "airflow-template.db",
         fresh=True,
+        pools=pools_of(config.limits, config.services),
     )
     stack.callback(airflow.stop, grace=1.0)  # nothing in there is kept
     airflow.start()

@@ -11,11 +11,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from clones.pools import KNOWN, Pool
 from demo.airflow_environment import (
     SQLITE_NAME,
     Secrets,
@@ -54,6 +55,7 @@ class LocalAirflow:
     :param fresh: start with an empty database and no logs (SQLite only), whatever an earlier run left.
     :param users: user -> role (`admin`, `op`, `user`, `viewer`); all have the generated :attr:`password`.
     :param parallelism: tasks at the same time.
+    :param pools: made at the start, where they are missing.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class LocalAirflow:
         fresh: bool = False,
         users: Mapping[str, str] | None = None,
         parallelism: int = 4,
+        pools: Sequence[Pool] = (),
     ) -> None:
         self.home = home.absolute()
         self.port = port or free_port()
@@ -78,6 +81,7 @@ class LocalAirflow:
         self.sqlite = None if database_url else self.home / SQLITE_NAME
         self.template = template.absolute() if template else None
         self.fresh = fresh
+        self.pools = pools
         self.home.mkdir(parents=True, exist_ok=True)
         self._secrets = Secrets.of(self.home)
         self._processes = Processes()
@@ -96,6 +100,7 @@ class LocalAirflow:
                 parallelism=parallelism,
             ),
             **connection_variables(connections or {}),
+            f"AIRFLOW_VAR_{KNOWN.upper()}": " ".join(pool.name for pool in pools),
             **(env or {}),
         }
 
@@ -140,6 +145,7 @@ class LocalAirflow:
             for component in COMPONENTS:
                 self.start_component(component)
             self.wait_healthy(timeout)
+            self._make_pools()
         except BaseException:
             self.stop(grace=0.5)
             raise
@@ -232,6 +238,16 @@ class LocalAirflow:
             what = " ".join(["airflow", *command])
             raise StartError(f"`{what}` ended with exit code {done.returncode}:\n{output}")
         return done.stdout
+
+    def _make_pools(self) -> None:
+        """As scripts/pools does, but by the REST API, which needs no process of its own."""
+        if not self.pools:
+            return
+        with self.client() as rest:
+            there = {pool["name"] for pool in rest.request("GET", "/pools", params={"limit": 1000})["pools"]}
+            for pool in self.pools:
+                if pool.name not in there:
+                    rest.request("POST", "/pools", json=pool.to_plain())
 
     def _behind(self, health: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Components that are unhealthy, or have not reported since they were started."""

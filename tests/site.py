@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from clones.config_file import load
+from clones.pools import pools_of
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from lab import Lab
@@ -21,6 +24,11 @@ from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID
 
 SERVICE = "aastmphpux"
+HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
+"""Seconds. Of a killed task Airflow 3.3.2 tells its database nothing: its scheduler learns it from the
+executor, once. Where that gets lost, only the missing heartbeat tells, by default after 300 s."""
+TASK = re.compile("airflow worker -- [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""How a task's own process calls itself."""
 
 
 @dataclass
@@ -79,18 +87,27 @@ class Site:
         return int(self.lab.journal[-1]["seq"])
 
     def kill_task(self) -> None:
-        """SIGKILL to the task's own process: the one with a connection to the lab."""
-        ports = {connection["port"] for connection in self.lab.connections.values()}
-        below = psutil.Process(self.airflow.supervisor_pid).children(recursive=True)
-        talking = [
-            process
-            for process in below
-            if any(c.raddr and c.raddr.port in ports for c in process.net_connections("tcp"))
-            and "triggerer" not in " ".join(process.cmdline())
-        ]
-        assert talking, "no task talks to the lab"
-        for process in talking:
-            os.kill(process.pid, signal.SIGKILL)
+        """SIGKILL to the one task process that there is, and to nothing else.
+
+        Airflow names it after its task instance. Its parent, the executor's worker that supervises it, is
+        named `LocalExecutor: ...`: were that one killed, nobody would tell the scheduler before the task's
+        heartbeat is missed, and killed while idle it can take the queue's lock with it.
+        """
+        (task,) = [process for process in self.processes() if TASK.fullmatch(title(process))]
+        os.kill(task.pid, signal.SIGKILL)
+
+    def processes(self) -> list[psutil.Process]:
+        """All of this Airflow's."""
+        assert self.airflow.supervisor_pid
+        return psutil.Process(self.airflow.supervisor_pid).children(recursive=True)
+
+
+def title(process: psutil.Process) -> str:
+    """What a process calls itself; nothing when it has ended."""
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
 
 
 def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str) -> None:
@@ -108,6 +125,7 @@ def running_site(
     sshd: bool = False,
     arrays: dict[str, Any] | None = None,
     services: Path = SERVICES,
+    env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Iterator[Site]:
     """Start the lab and Airflow, and unpause the service's DAG.
@@ -115,17 +133,20 @@ def running_site(
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
     :param services: what to run in place of the example configuration; tried again after a second.
     :param arrays: the lab's configuration; none: the demo's.
+    :param env: further variables for all of Airflow.
     :param options: of :class:`LocalAirflow`.
     """
     config = home / "services.yaml"
     config.write_text(services.read_text().replace("retry_delay: 10", "retry_delay: 1"))
+    read = load(config)
     with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab:
         airflow = LocalAirflow(
             home / "airflow",
             dags=ROOT / "dags",
             plugins=ROOT / "plugins",
             connections=lab.connections,
-            env={"SYMCLONE_CONFIG": str(config)},
+            env={"SYMCLONE_CONFIG": str(config), HEARTBEAT_TIMEOUT: "60", **(env or {})},
+            pools=pools_of(read.limits, read.services),
             **options,
         )
         with airflow, airflow.client() as rest:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from clones import copies, planning, service
+from clones.config import Sync
 from clones.config_file import load
+from clones.errors import Locked
 from clones.scope import Scope
-from clones.steps import Steps
+from clones.states import SyncSeen
+from clones.steps import Command, Result, Steps
+from hooks import symcli
+from hooks.symcli import SymcliHook
 from lab import Lab
 from lab.check import findings
 from tests.conftest import SERVICES, connect, sent
 from tests.mortal import Killed, MortalHook
+from tests.site import SERVICE, until
 
 
 def refresh(name: str) -> list[Callable[[dict[str, Any]], Steps[Any]]]:
@@ -77,3 +84,72 @@ def test_it_reaches_the_same_end_and_does_nothing_twice(
             assert findings(lab.journal) == [], f"killed after {lives} commands"
         lives += step
     assert lives > 40, "the refresh has more commands than that: were they all tried?"
+
+
+class KilledInFlight(SymcliHook):
+    """Dies when a command with this word has been sent."""
+
+    def __init__(self, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.word, self.monkeypatch = word, monkeypatch
+
+    def execute(self, command: Command) -> Result:
+        with self.monkeypatch.context() as patch:
+            if self.word in command.words:
+                patch.setattr(symcli, "_drain", self.die)
+            return super().execute(command)
+
+    def die(self, *_: object) -> bool:
+        raise Killed
+
+
+class LateHook(SymcliHook):
+    """Before one of its commands, something else happens."""
+
+    def __init__(self, number: int, happens: Callable[[], None]) -> None:
+        super().__init__()
+        self.number, self.happens = number, happens
+
+    def execute(self, command: Command) -> Result:
+        if self.commands == self.number:
+            self.happens()
+        return super().execute(command)
+
+
+@pytest.mark.parametrize("action", ["recreate", "activate"])
+def test_what_an_earlier_try_sent_may_come_through_at_any_moment(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender is killed while it waits for the array: it may end at any command of the next try."""
+    number, came = 0, True
+    while came:
+        with Lab(clock="manual", services=SERVICES) as lab:
+            connect(monkeypatch, lab.connections)
+            config = load(SERVICES)
+            scope = Scope(SERVICE, config.services[SERVICE], config.symcli)
+            sync = scope.service.syncs[0]
+
+            def step(scope: Scope = scope, sync: Sync = sync) -> Steps[SyncSeen]:
+                return copies.resync(scope, sync) if action == "recreate" else copies.split(scope, sync)
+
+            def comes_through(lab: Lab = lab) -> None:
+                lab.advance(20)
+                until(lambda: bool(sent(lab, action)), 10, "it does not come through")
+
+            with SymcliHook() as hosts:
+                hosts.run(service.stop(scope))
+                if action == "activate":
+                    hosts.run(copies.resync(scope, sync))
+            lab.fault("lock", match=f"noprompt {action}", exit=3, count=1)
+            with pytest.raises(Killed), KilledInFlight(action, monkeypatch) as hosts:
+                hosts.run(step())
+            with LateHook(number, comes_through) as hosts:
+                with suppress(Locked):
+                    hosts.run(step())
+                came = hosts.commands > number
+            comes_through()
+            with SymcliHook() as hosts:
+                hosts.run(step())
+            assert len(sent(lab, action)) == 1, f"it came through before command {number} of the next try"
+        number += 1
+    assert number > 3, "the looks of a try are more than that: were they all tried?"

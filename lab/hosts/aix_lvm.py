@@ -113,6 +113,16 @@ def _disks(call: Call, vg: VolumeGroup) -> None:
         call.line(f"{hdisk(disk):<17} {state:<17} {size:<11} {0:<11} 00..00..00..00..00")
 
 
+def lsdev(call: Call) -> int:
+    """`lsdev -l hdiskN -F status`: a disk whose device is not ready stays Available until cfgmgr looks."""
+    if len(call.words) != 4 or call.words[0] != "-l" or call.words[2:] != ["-F", "status"]:
+        return call.fail(f"lsdev: the lab knows no {' '.join(call.words)}")
+    if call.words[1] in [hdisk(d) for vg in call.host.groups.values() for d in vg.disks]:
+        call.line("Available")
+        return 0
+    return call.fail(f"lsdev: 0514-521 Cannot find {call.words[1]} in the customized device database.")
+
+
 def importvg(call: Call) -> int:
     """`importvg [-n] [-f] -y VG hdiskN`: any disk of the group will do, and it must answer."""
     try:
@@ -280,5 +290,5 @@ def recreatevg(call: Call) -> int:
 PROGRAMS: dict[str, Program] = {
     "lspv": lspv, "lsvg": lsvg, "importvg": importvg, "varyonvg": varyonvg, "varyoffvg": varyoffvg,
     "exportvg": exportvg, "getlvodm": getlvodm, "lqueryvg": lqueryvg, "recreatevg": recreatevg,
-    "cfgmgr": lambda call: 0, "sync": lambda call: 0,
+    "cfgmgr": lambda call: 0, "lsdev": lsdev, "sync": lambda call: 0,
 }  # fmt: skip

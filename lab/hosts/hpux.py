@@ -41,6 +41,9 @@ class HpuxHost(ServiceHost):
         self.install(hpux_lvm.PROGRAMS, SBIN)
         self.install(hpux_mount.PROGRAMS, ("/usr/bin", *SBIN))
         for vg in self.of("lvm").values():
+            for disk in vg.disks:
+                for path in (disk.path, disk.path.replace("/dev/disk/", "/dev/rdisk/")):
+                    self.files.put(path, "")
             if vg.config.map_file:
                 self.files.put(vg.config.map_file, hpux_lvm.map_text(vg))
 

@@ -99,8 +99,8 @@ def _set(call: Call, name: str, words: list[str], found: Address | None) -> int:
 
 
 def ping(call: Call) -> int:
-    """`ping ADDRESS [-n COUNT]`. Whether anything in the lab has the address up."""
-    words = [w for w in call.words if not re.fullmatch(r"-n|\d+", w)]
+    """`ping ADDRESS [-n COUNT [-m TIMEOUT]]`. Whether anything in the lab has the address up."""
+    words = [w for w in call.words if not re.fullmatch(r"-[nm]|\d+", w)]
     if len(words) != 1:
         return call.fail("usage: ping host [-n count]")
     up = answers_ping(call.host.world, words[0])

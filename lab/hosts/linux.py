@@ -8,6 +8,7 @@
 * fsck -t vxfs: as on the other families
 * e2fsck -p: layout documented; failures documented (exit 8; exit 4 of a torn file system)
 * mount, umount, /proc/mounts: layout documented; failures documented (exit 32, torn: needs cleaning)
+* lsblk, readlink -f, /sys/block: layout documented (linux_disks.py)
 * systemctl: layout documented; failures documented (is-active exit 3, unknown unit exit 5)
 * arping, ping, sg_turs, fuser: layout documented; failures assumed
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.config import HostConfig
-from lab.hosts import linux_lvm, linux_mount, linux_net, linux_system
+from lab.hosts import linux_disks, linux_lvm, linux_mount, linux_net, linux_system
 from lab.hosts.service import ServiceHost
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class LinuxHost(ServiceHost):
         self.install(linux_mount.PROGRAMS, BIN)
         self.install({"e2fsck": linux_mount.e2fsck, "fsck": linux_mount.fsck}, SBIN)
         self.install(linux_system.PROGRAMS, BIN + SBIN)
+        self.install(linux_disks.PROGRAMS, BIN)
+        linux_disks.add_files(self)
         for path in ("/proc/mounts", "/proc/self/mounts"):
             self.files.add_virtual(path, lambda: linux_mount.proc_mounts(self))
 

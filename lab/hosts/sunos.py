@@ -43,6 +43,9 @@ class SunosHost(ServiceHost):
         super().__init__(config, world)
         for programs in (sunos_net.PROGRAMS, sunos_zfs.PROGRAMS, sunos_mount.PROGRAMS):
             self.install(programs, FOLDERS)
+        for vg in self.groups.values():
+            for disk in vg.disks:
+                self.files.put(f"/dev/rdsk/{disk.path.rpartition('/')[2]}s2", "")
         self.files.add_virtual("/etc/mnttab", lambda: sunos_mount.mnttab(self))
 
     def default_options(self, fs: str) -> str:

@@ -132,7 +132,7 @@ def mv(call: Call) -> int:
 def ls(call: Call) -> int:
     """Names, one a line, as every `ls` does when it does not write on a terminal."""
     try:
-        found, words = read_flags(call.words, "a1d")
+        found, words = read_flags(call.words, "a1dL")
     except Usage as fault:
         return _usage(call, fault)
     status = 0

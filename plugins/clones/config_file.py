@@ -15,10 +15,12 @@ from pydantic import BaseModel, ValidationError
 from clones.config import (
     App,
     Config,
+    DownCheck,
     Fs,
     Hook,
     Host,
     Ip,
+    Limits,
     Production,
     ResourceEntry,
     Service,
@@ -37,6 +39,7 @@ from clones.scope import Scope
 
 _MODELS: dict[str, type[BaseModel]] = {
     "symcli": Symcli,
+    "limits": Limits,
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,
@@ -45,6 +48,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "vg": Vg,
     "fs": Fs,
     "app": App,
+    "down_checks": DownCheck,
     "before_activate": Hook,
     "after_activate": Hook,
     "before_stop": Hook,

@@ -11,14 +11,14 @@ from datetime import datetime
 
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, Unknown
-from clones.leftovers import nothing_still_runs
+from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.proof import prove_down
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Decision, Verdict, decide_break, decide_create, decide_resync, is_torn
 from clones.scope import Scope
 from clones.states import ACTIVE, PREPARED, PairSeen, State, SyncSeen
-from clones.steps import Command, Steps, note, run
+from clones.steps import Command, Result, Steps, note, run
 from clones.symcli import commands
 from clones.symcli.exit_codes import Outcome, classify, failure
 
@@ -28,6 +28,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
 
     :raises CloneError: see :mod:`clones.errors`.
     """
+    running = yield from list_running(scope)
     seen = yield from look(scope, sync)
     decision = decide_create(seen)
     yield from decided(scope, sync, "create", decision, wait_seconds=sync.recreate_timeout)
@@ -40,7 +41,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
             "sent to the array.",
             "see with `symdev show` that each target is at least as large as its source",
         )
-    yield from nothing_still_runs(scope, [sync], "create")
+    refuse_leftovers(scope, running, [sync], "create")
     yield from prove_down(scope)
     command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
     return (yield from act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))
@@ -53,12 +54,13 @@ def resync(scope: Scope, sync: Sync, since: datetime | None = None) -> Steps[Syn
         by this run and is left alone.
     :raises CloneError: see :mod:`clones.errors`.
     """
+    running = yield from list_running(scope)
     seen = yield from look(scope, sync)
     decision = decide_resync(sync, seen, since)
     yield from decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen
-    return (yield from _recreate(scope, sync, seen, decision.pairs))
+    return (yield from _recreate(scope, sync, running, seen, decision.pairs))
 
 
 def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSeen]:
@@ -67,6 +69,7 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     :param mend_torn: recreate the active pairs of a torn sync, and activate all together.
     :raises CloneError: see :mod:`clones.errors`.
     """
+    running = yield from list_running(scope)
     seen, decision = yield from _decide_split(scope, sync, mend_torn)
     if decision.verdict is Verdict.NOTHING:
         return seen
@@ -81,8 +84,8 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
                 f"activate {before.name} first: run the action `break`, or clear its task",
             )
     if decision.torn:
-        seen = yield from _recreate(scope, sync, seen, decision.pairs)
-    yield from nothing_still_runs(scope, [sync], "activate")
+        seen = yield from _recreate(scope, sync, running, seen, decision.pairs)
+    refuse_leftovers(scope, running, [sync], "activate")
     command = commands.activate(scope.symcli, scope.service, sync, seen.pairs)
     return (yield from act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
 
@@ -129,8 +132,10 @@ def decided(scope: Scope, sync: Sync, action: str, decision: Decision, *, wait_s
         )
 
 
-def _recreate(scope: Scope, sync: Sync, seen: SyncSeen, pairs: Sequence[PairSeen]) -> Steps[SyncSeen]:
-    yield from nothing_still_runs(scope, [sync], "recreate")
+def _recreate(
+    scope: Scope, sync: Sync, running: Result, seen: SyncSeen, pairs: Sequence[PairSeen]
+) -> Steps[SyncSeen]:
+    refuse_leftovers(scope, running, [sync], "recreate")
     yield from prove_down(scope)
     command = commands.recreate(scope.symcli, scope.service, sync, pairs)
     return (yield from act(scope, sync, "recreate", command, seen, lambda state: state in PREPARED))

@@ -7,34 +7,42 @@ were recreated are prepared, a resource that was stopped is where its driver cal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from clones import lock
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
+from clones.config import Hook
 from clones.errors import Locked, Refused
+from clones.estimates import Pace
 from clones.leftovers import nothing_still_runs
 from clones.observing import observe
 from clones.planning import plan
-from clones.proof import Row, look_at_all, require_known
+from clones.proof import Row, Seen, look_at_all, look_at_guards, require_known
 from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
 from clones.scope import Scope
 from clones.site_commands import command_of
+from clones.states import SyncSeen
 from clones.steps import Command, Steps, note
 from clones.symcli import commands
 
 
-def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
+def foresee(
+    scope: Scope, action: str, paces: Mapping[str, Pace | None] = MappingProxyType({})
+) -> Steps[list[Command]]:
     """Judge an action as a run's plan does, and list the commands that it would send, in order.
 
     Sends only commands that look. A lock that another run holds, and control commands that still run, are
     said in the log: the run would wait for their end.
 
-    :returns: every command that would change something; without the lock's own.
+    :param paces: as :func:`clones.planning.plan` has it.
+    :returns: every command that would change something, without the lock's own, and what it follows from.
     :raises CloneError: what the run would raise: all refusals at once, a wait, or what is not known.
     """
-    yield from plan(scope, action)
+    yield from plan(scope, action, paces)
     for owner in (yield from lock.holders(scope)):
         yield from note(
             f"Would wait first: the lock of service {scope.name} is held by {owner}", warning=True
@@ -50,7 +58,7 @@ def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
     rows = yield from look_at_all(scope)
     foreseen: list[Command] = []
     if STOP in phases:
-        foreseen += [command_of(scope, hook) for hook in scope.service.before_stop]
+        foreseen += _hooks(scope, scope.service.before_stop, "before_stop")
         for host in scope.service.hosts:
             for row in reversed([row for row in rows if row.host == host.connection]):
                 foreseen += _stop(scope, row)
@@ -58,23 +66,29 @@ def foresee(scope: Scope, action: str) -> Steps[list[Command]]:
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
             decision = decide_resync(sync, shown)
             if decision.verdict is Verdict.ACT:
-                foreseen.append(commands.recreate(scope.symcli, scope.service, sync, decision.pairs))
+                command = commands.recreate(scope.symcli, scope.service, sync, decision.pairs)
+                foreseen.append(replace(command, because=_states(shown)))
     if BREAK in phases:
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
-            foreseen += [command_of(scope, hook) for hook in sync.before_activate]
+            foreseen += _hooks(scope, sync.before_activate, "before_activate")
             # After a resync every pair is prepared, whatever it was before.
             if RESYNC in phases or decide_break(shown, mend=False).verdict is not Verdict.NOTHING:
-                foreseen.append(commands.activate(scope.symcli, scope.service, sync, shown.pairs))
-            foreseen += [command_of(scope, hook) for hook in sync.after_activate]
+                command = commands.activate(scope.symcli, scope.service, sync, shown.pairs)
+                prepared = "all pairs are prepared by then" if RESYNC in phases else _states(shown)
+                foreseen.append(replace(command, because=prepared))
+            foreseen += _hooks(scope, sync.after_activate, "after_activate")
     if START in phases:
         for row in rows:
             if row.host == scope.service.hosts[0].connection:
                 stops = STOP in phases and row.driver.stop(row.probe.at)
-                foreseen += row.driver.start(row.driver.stopped if stops else row.probe.at)
-        foreseen += [command_of(scope, hook) for hook in scope.service.after_start + scope.service.probes]
+                at = row.driver.stopped if stops else row.probe.at
+                because = "this run has stopped it" if stops else _said(row)
+                foreseen += [replace(command, because=because) for command in row.driver.start(at)]
+        foreseen += _hooks(scope, scope.service.after_start, "after_start")
+        foreseen += _hooks(scope, scope.service.probes, "probes")
     yield from note(
         f"Would send {len(foreseen)} commands for {action} of service {scope.name}; nothing was changed",
-        *(f"{command.host}$ {command.line()}" for command in foreseen),
+        *listed(foreseen),
     )
     return foreseen
 
@@ -90,7 +104,10 @@ def conclude(
     :raises Refused: with everything that was refused.
     :raises Unknown: a resource could not tell whether it is up.
     """
-    rows = (yield from look_at_all(scope)) if must_be_down else []
+    rows: list[Seen] = []
+    if must_be_down:
+        rows += yield from look_at_all(scope)
+        rows += yield from look_at_guards(scope)
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         lines = "\n  ".join(up)
@@ -106,14 +123,35 @@ def conclude(
     require_known(scope, rows)
     yield from note(
         f"To {doing} service {scope.name}: {len(foreseen)} commands that change something",
-        *(f"{command.host}$ {command.line()}" for command in foreseen),
+        *listed(foreseen),
     )
     return foreseen
 
 
 def plain(foreseen: Sequence[Command]) -> list[dict[str, str]]:
-    """Commands as JSON: ``[{"host", "line"}]``."""
-    return [{"host": command.host, "line": command.line()} for command in foreseen]
+    """Commands as JSON: ``[{"host", "line", "because"}]``."""
+    return [{"host": c.host, "line": c.line(), "because": c.because} for c in foreseen]
+
+
+def listed(foreseen: Sequence[Command]) -> list[str]:
+    """Commands for people, each with what it follows from below it."""
+    lines = []
+    for command in foreseen:
+        lines.append(f"{command.host}$ {command.line()}")
+        lines += [f"    because {command.because}"] if command.because else []
+    return lines
+
+
+def _hooks(scope: Scope, hooks: Sequence[Hook], place: str) -> list[Command]:
+    return [replace(command_of(scope, hook), because=f"hook {hook.name} of {place}") for hook in hooks]
+
+
+def _states(shown: SyncSeen) -> str:
+    return ", ".join(f"{pair.label} is {pair.state}" for pair in shown.pairs)
+
+
+def _said(row: Row) -> str:
+    return f"{row.driver.label} is {row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}"
 
 
 def _stop(scope: Scope, row: Row) -> list[Command]:
@@ -124,4 +162,4 @@ def _stop(scope: Scope, row: Row) -> list[Command]:
             f"{row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}. Nothing was changed.",
             "bring it to where it is configured, or take it down by hand",
         )
-    return sent
+    return [replace(command, because=_said(row)) for command in sent]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from clones.config import Sync
 from clones.errors import Locked, Unknown
 from clones.scope import Scope
-from clones.steps import Steps, run
+from clones.steps import Result, Steps, run
 from clones.symcli import commands
 from clones.symcli.output import still_running
 
@@ -23,7 +23,20 @@ def nothing_still_runs(scope: Scope, syncs: Sequence[Sync], action: str) -> Step
     :raises Locked: one does.
     :raises Unknown: it could not be told.
     """
-    listed = yield from run(commands.list_processes(scope.control_host))
+    refuse_leftovers(scope, (yield from list_running(scope)), syncs, action)
+
+
+def list_running(scope: Scope) -> Steps[Result]:
+    """What runs on the control host; it is judged by :func:`refuse_leftovers` once it is known what to do.
+
+    It is to be asked for *before* the look at the array that decides. The other way round, a command of an
+    earlier try that comes through after the look and ends before the list is in neither, and is sent again.
+    """
+    return (yield from run(commands.list_processes(scope.control_host)))
+
+
+def refuse_leftovers(scope: Scope, listed: Result, syncs: Sequence[Sync], action: str) -> None:
+    """:raises Locked, Unknown: as :func:`nothing_still_runs`."""
     if listed.exit_code != 0:
         raise Unknown(
             f"Service {scope.name}: {action} is not done, for what still runs on {scope.control_host} could "

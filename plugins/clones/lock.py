@@ -109,11 +109,13 @@ def take(scope: Scope, owner: Owner, has_ended: Callable[[Owner], bool | None]) 
             continue
         held_by = Owner.read(names[0])
         if held_by is None or held_by.instance != owner.instance:
+            who = f"run {held_by.run_id} of {held_by.dag_id}" if held_by else names[0]
             raise Refused(
-                f"Service {scope.name}: its lock is held by {names[0]}, which is not a run of this Airflow. "
-                "Nothing was changed.",
-                f"ask who that is; when it is over: `rmdir {folder}/{names[0]} {folder}` on "
-                f"{scope.control_host}",
+                f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of "
+                "another one, or of this one before its metadata database was lost. Nothing was changed.",
+                "find out whether it still goes on there. Only when it does not: "
+                f"`rmdir {folder}/{names[0]} {folder}` on {scope.control_host}, then clear this task. What "
+                "that run has done to the copies is seen on the array, and gone on from",
             )
         if not has_ended(held_by):
             raise NotMyTurn(

@@ -15,7 +15,8 @@ from typing import Any
 from clones.approval import ASK_AGAIN, Approval, differences, digest
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
-from clones.leftovers import nothing_still_runs
+from clones.estimates import differing
+from clones.leftovers import list_running, nothing_still_runs, refuse_leftovers
 from clones.observing import observe, to_plain
 from clones.proof import prove_down, prove_production_down
 from clones.right_pairs import refuse_wrong_pairs
@@ -23,7 +24,7 @@ from clones.rules import Decision, Verdict, decide_end_restored, decide_merge_ba
 from clones.scope import Scope
 from clones.states import PairSeen, State, SyncSeen, device_text
 from clones.steps import Command, Steps, note, run
-from clones.symcli import commands, output
+from clones.symcli import commands
 from clones.symcli.exit_codes import Outcome, classify
 
 AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
@@ -50,7 +51,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         shown = yield from _look(scope, sync)
         seen.append(shown)
         yield from _decided(scope, sync, decide_merge_back(shown, sent=False))
-        differ = yield from _differing(scope, sync, shown)
+        differ = yield from differing(scope, sync, shown.pairs)
         lines.append(f"Sync {sync.name} on array {shown.symid}, {shown.clock:%Y-%m-%d %H:%M:%S}:")
         lines += [f"  {_pair_line(pair, differ)}" for pair in shown.pairs]
         lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
@@ -94,6 +95,7 @@ def restore(
         )
     syncs, planned = scope.service.syncs, kept["bound"]["syncs"]
     at = next(number for number, other in enumerate(syncs) if other.name == sync.name)
+    running = yield from list_running(scope)
     seen = []
     for other in syncs:
         seen.append((yield from _look(scope, other)))
@@ -101,7 +103,7 @@ def restore(
     yield from note(f"Decided for restore of {sync.name}: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
         # Retrying on a locked array, a restore could come through when production is up again: say so first.
-        yield from nothing_still_runs(scope, syncs, "restore")
+        refuse_leftovers(scope, running, syncs, "restore")
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
         return seen[at]
@@ -126,7 +128,7 @@ def restore(
             + "\n  ".join(differences(kept["bound"], bound)),
             f"find out who changed it; then {ASK_AGAIN}",
         )
-    yield from nothing_still_runs(scope, syncs, "restore")
+    refuse_leftovers(scope, running, syncs, "restore")
     yield from prove_down(scope)
     yield from prove_production_down(scope)
     command = commands.restore(scope.symcli, scope.service, sync, seen[at].pairs)
@@ -144,12 +146,13 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
 
     :raises CloneError: see :mod:`clones.errors`.
     """
+    running = yield from list_running(scope)
     seen = yield from _look(scope, sync)
     decision = decide_end_restored(seen)
     yield from _decided(scope, sync, decision, what="terminate -restored", wanted="restored")
     if decision.verdict is Verdict.NOTHING:
         return seen
-    yield from nothing_still_runs(scope, [sync], "terminate -restored")
+    refuse_leftovers(scope, running, [sync], "terminate -restored")
     command = commands.end_restored(scope.symcli, scope.service, sync, seen.pairs)
     return (
         yield from _send(
@@ -269,12 +272,6 @@ def _send(
     shown = "\n  ".join(after.lines())
     kind = Unknown if classify(result.exit_code) is Outcome.UNKNOWN else NotDone
     raise kind(f"{said}\nNot every pair is where it should be:\n  {shown}", remedy)
-
-
-def _differing(scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[dict[tuple[int, int], int]]:
-    """Modified tracks by source and target; empty when the control host does not show them."""
-    result = yield from run(commands.query(scope.symcli, scope.service, sync, seen.pairs))
-    return output.read_tracks(result.stdout) if classify(result.exit_code) is Outcome.DONE else {}
 
 
 def _pair_line(pair: PairSeen, differ: Mapping[tuple[int, int], int]) -> str:

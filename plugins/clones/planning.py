@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from clones import estimates
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.config import Sync
 from clones.errors import MustWait, Refused
 from clones.freshness import freshness
 from clones.observing import is_same, observe, to_plain
-from clones.proof import look_at_all, require_known
+from clones.proof import GuardRow, look_at_all, look_at_guards, require_known, unexplained
 from clones.resources.base import Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
@@ -18,11 +21,15 @@ from clones.states import ACTIVE, SyncSeen, device_text
 from clones.steps import Steps, note
 
 
-def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
+def plan(
+    scope: Scope, action: str, paces: Mapping[str, estimates.Pace | None] = MappingProxyType({})
+) -> Steps[dict[str, Any]]:
     """Look at everything and judge it for an action.
 
+    :param paces: by sync, what the last completed run showed, for the estimate.
     :returns: ``action``, ``phases`` that run, ``clock`` of the control host as the run's beginning,
-        ``syncs`` as observed, and ``up``: whether any part of the service is up. Plain JSON.
+        ``syncs`` as observed, ``estimates`` by sync that would be recreated, and ``up``: whether any part of
+        the service is up. Plain JSON.
     :raises Refused: all that the action must not do, at once, before it did anything.
     :raises MustWait: a copy is moving; while it does, the service is left as it is.
     :raises Unknown: a resource could not tell whether it is up.
@@ -37,11 +44,17 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
     seen: list[SyncSeen] = []
     decisions: list[tuple[Sync, Decision]] = []
     for sync in scope.service.syncs:
+        shown = None
         try:
             shown = yield from observe(scope, sync)
             refuse_wrong_pairs(scope.name, sync, shown)
         except Refused as error:
-            refused.append(error)
+            if phases != (STOP,):
+                refused.append(error)
+                continue
+            # Nothing is sent to the array: what is wrong there keeps no service up.
+            yield from note(f"Not a hindrance to {action}: {error.what}", warning=True)
+        if shown is None:
             continue
         seen.append(shown)
         fresh = freshness(shown, scope.service.sync_max_delay)
@@ -57,9 +70,12 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
             refused.append(_refusal(scope.subject(sync), action, decision))
         decisions.append((sync, decision))
     try:
-        refuse_shared_devices(scope, seen)
-        if START in phases and RESYNC not in phases and not refused:
-            _refuse_start(scope, action, seen)
+        if phases != (STOP,):
+            refuse_shared_devices(scope, seen)
+        if BREAK in phases and RESYNC not in phases and not refused:
+            if START in phases:
+                _refuse_start(scope, action, seen)
+            _refuse_order(scope, action, seen)
     except Refused as error:
         refused.append(error)
     rows = yield from look_at_all(scope)
@@ -73,6 +89,12 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
                 "run the action `refresh`, which stops it, or `stop` first",
             )
         )
+    around: list[GuardRow] = []
+    if RESYNC in phases or START in phases:
+        around = yield from look_at_guards(scope, only_addresses=RESYNC not in phases)
+    strange = unexplained(rows, around)
+    if strange:
+        refused.append(_in_use_by_others(scope, action, strange))
     if refused:
         raise _all(refused)
     for sync, decision in decisions:
@@ -83,14 +105,29 @@ def plan(scope: Scope, action: str) -> Steps[dict[str, Any]]:
                 wanted="settled",
                 seconds=sync.copy_timeout,
             )
-    require_known(scope, rows)
+    require_known(scope, [*rows, *around])
+    guesses = {}
+    for (sync, decision), shown in zip(decisions, seen, strict=False):
+        if RESYNC in phases and decision.verdict is Verdict.ACT:
+            guess = yield from estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
+            guesses[sync.name] = guess.to_plain()
     return {
         "action": action,
         "phases": list(phases),
-        "clock": seen[0].clock.isoformat(),
+        "clock": seen[0].clock.isoformat() if seen else None,
         "syncs": [to_plain(shown) for shown in seen],
+        "estimates": guesses,
         "up": bool(up),
     }
+
+
+def _in_use_by_others(scope: Scope, action: str, strange: list[GuardRow]) -> Refused:
+    return Refused(
+        f"Service {scope.name}: {action} is refused: its resources are down, and yet:\n  "
+        + "\n  ".join(row.line() for row in strange)
+        + "\nNothing was changed.",
+        "find out who has the address or uses the disks, and end that; nothing of it is stopped by a run",
+    )
 
 
 def _all(refused: list[Refused]) -> Refused:
@@ -113,6 +150,8 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
     now = []
     for sync in scope.service.syncs:
         now.append((yield from observe(scope, sync)))
+    if len(now) != len(plan["syncs"]):
+        return False
     return decide_start(now).verdict is Verdict.ACT and all(
         is_same(before, shown) for before, shown in zip(plan["syncs"], now, strict=True)
     )
@@ -144,14 +183,18 @@ def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
 
 
 def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
-    """What the start would refuse once the rest is split is refused before that (D6).
-
-    :raises Refused: what is split already may not be started on, or would be older than a sync before it.
-    """
-    split = [shown for shown in seen if shown.all_in(ACTIVE)]
-    decision = decide_start(split)
+    """:raises Refused: what is split already may not be started on."""
+    decision = decide_start([shown for shown in seen if shown.all_in(ACTIVE)])
     if decision.verdict is Verdict.REFUSE:
         raise _refusal(f"Service {scope.name}", action, decision)
+
+
+def _refuse_order(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
+    """What the start would refuse once the rest is split is refused before that (D6).
+
+    :raises Refused: a sync is split already, and would be older than one before it.
+    """
+    split = [shown for shown in seen if shown.all_in(ACTIVE)]
     for before, shown in zip(seen, split, strict=False):
         if shown is not before:
             raise Refused(

@@ -1,11 +1,17 @@
-"""Proof that a service, or production, is down (D3): every resource, on every host, says so by itself."""
+"""Proof that a service, or production, is down (D3): every resource, on every host, says so by itself.
+
+Every guard (:mod:`clones.guards`) must say, too, that nothing else uses the copies.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clones.config import Production, Service
 from clones.errors import ConfigError, Refused, Unknown
+from clones.guards import Guard, guards
+from clones.guards.address import AddressGuard
 from clones.resources import drivers
 from clones.resources.base import Driver, Probe, Use
 from clones.scope import Scope
@@ -13,22 +19,43 @@ from clones.steps import PROOF, Steps, note, run
 
 
 @dataclass(frozen=True)
-class Row:
-    """What one resource said on one host."""
+class Seen:
+    """What was said on one host about one thing."""
 
     host: str
-    driver: Driver
+    label: str
     probe: Probe
 
     def line(self) -> str:
+        """For the log and the proof."""
         probe = self.probe
-        return f"{probe.use.value:8} {self.host}  {self.driver.label}  [{probe.at}] {probe.evidence}"
+        return f"{probe.use.value:8} {self.host}  {self.label}  [{probe.at}] {probe.evidence}"
+
+
+@dataclass(frozen=True)
+class Row(Seen):
+    """What one resource said."""
+
+    driver: Driver
+
+
+@dataclass(frozen=True)
+class GuardRow(Seen):
+    """What one guard said."""
+
+    guard: Guard
 
 
 def look(driver: Driver, host: str) -> Steps[Row]:
     """Probe one resource."""
     result = yield from run(driver.probe())
-    return Row(host, driver, driver.read(result))
+    return Row(host, driver.label, driver.read(result), driver)
+
+
+def look_at(guard: Guard) -> Steps[GuardRow]:
+    """Ask one guard."""
+    result = yield from run(guard.probe())
+    return GuardRow(guard.host, guard.label, guard.read(result), guard)
 
 
 def look_at_all(scope: Scope) -> Steps[list[Row]]:
@@ -36,8 +63,27 @@ def look_at_all(scope: Scope) -> Steps[list[Row]]:
     return (yield from _look_at_all(f"service {scope.name}", scope.service))
 
 
-def prove_down(scope: Scope) -> Steps[list[Row]]:
-    """Go on only if every resource says that it is down.
+def look_at_guards(scope: Scope, *, only_addresses: bool = False) -> Steps[list[GuardRow]]:
+    """Ask every guard of the service, and log the table.
+
+    :param only_addresses: leave the disks and the other servers alone.
+    """
+    asked = [g for g in guards(scope.service) if isinstance(g, AddressGuard) or not only_addresses]
+    return (yield from _look_at_guards(f"service {scope.name}", asked))
+
+
+def unexplained(rows: Sequence[Row], around: Sequence[GuardRow]) -> list[GuardRow]:
+    """The guards that are up though no resource that would account for it is."""
+    up = [row for row in rows if row.probe.use is Use.UP]
+    return [
+        seen
+        for seen in around
+        if seen.probe.use is Use.UP and not any(seen.guard.explained_by(row.host, row.label) for row in up)
+    ]
+
+
+def prove_down(scope: Scope) -> Steps[list[Seen]]:
+    """Go on only if every resource says that it is down, and every guard that nothing else is in use.
 
     :raises Refused: something is up.
     :raises Unknown: something could not tell; not knowing is not down (D2).
@@ -59,7 +105,7 @@ def prove_down(scope: Scope) -> Steps[list[Row]]:
     )
 
 
-def prove_production_down(scope: Scope) -> Steps[list[Row]]:
+def prove_production_down(scope: Scope) -> Steps[list[Seen]]:
     """The same for what uses the sources. Nothing here ever stops it.
 
     :raises ConfigError: the service does not say what uses its sources.
@@ -89,8 +135,19 @@ def _look_at_all(subject: str, what: Service | Production) -> Steps[list[Row]]:
     return rows
 
 
-def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[Row]]:
-    rows = yield from _look_at_all(subject, what)
+def _look_at_guards(subject: str, asked: Sequence[Guard]) -> Steps[list[GuardRow]]:
+    rows = []
+    for guard in asked:
+        rows.append((yield from look_at(guard)))
+    if rows:
+        yield from note(f"What else may be in use of {subject}", *(row.line() for row in rows))
+    return rows
+
+
+def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[Seen]]:
+    rows: list[Seen] = [*(yield from _look_at_all(subject, what))]
+    if not any(row.probe.use is Use.UP for row in rows):  # else they would only say the same again
+        rows += yield from _look_at_guards(subject, guards(what))
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         raise Refused(
@@ -104,12 +161,12 @@ def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[
     return rows
 
 
-def require_known(scope: Scope, rows: list[Row]) -> None:
-    """:raises Unknown: naming every resource that could not tell."""
+def require_known(scope: Scope, rows: Sequence[Seen]) -> None:
+    """:raises Unknown: naming everything that could not tell."""
     _require_known(f"service {scope.name}", rows)
 
 
-def _require_known(subject: str, rows: list[Row]) -> None:
+def _require_known(subject: str, rows: Sequence[Seen]) -> None:
     unknown = [row.line() for row in rows if row.probe.use is Use.UNKNOWN]
     if unknown:
         raise Unknown(

@@ -38,7 +38,10 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             refused.append(str(error))
             continue
         shown.append(looked.seen)
-        groups |= {todo.what: todo.command for todo in _lacking(scope, sync, looked)}
+        groups |= {
+            todo.what: replace(todo.command, because=f"not yet so: {todo.what}")
+            for todo in _lacking(scope, sync, looked)
+        }
         decision = decide_create(looked.seen)
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
         if decision.verdict is not Verdict.REFUSE:
@@ -50,7 +53,8 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
         if decision.verdict is Verdict.ACT:
             overwritten += decision.pairs
-            creates.append(commands.create(scope.symcli, scope.service, sync, decision.pairs))
+            command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
+            creates.append(replace(command, because=decision.why))
             unsized = [pair.label for pair in decision.pairs if not pair.sizes_known]
             if unsized:
                 refused.append(

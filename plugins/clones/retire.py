@@ -14,7 +14,7 @@ from clones.copies import act, decided
 from clones.errors import Refused
 from clones.foresight import conclude, plain
 from clones.groups import Looked, Todo, look, one_by_one
-from clones.leftovers import nothing_still_runs
+from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import is_same, to_plain
 from clones.proof import prove_down
 from clones.rules import Verdict, decide_retire
@@ -78,6 +78,7 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
     :param approved: ``bound`` of :func:`to_approve`; if given, the sync must still be what was approved.
     :raises CloneError: see :mod:`clones.errors`.
     """
+    running = yield from list_running(scope)
     looked = yield from _look(scope, sync)
     decision = decide_retire(looked.seen)
     yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
@@ -93,7 +94,7 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
             "sent to the array.",
             ASK_AGAIN,
         )
-    yield from nothing_still_runs(scope, [sync], "terminate")
+    refuse_leftovers(scope, running, [sync], "terminate")
     yield from prove_down(scope)
     yield from act(
         scope, sync, "terminate", command, looked.seen, lambda state: state is State.NONE,

@@ -28,8 +28,8 @@ class TaskRecord:
     :param tries: what earlier tries have left.
     :param number: of this try.
     :param clock: tells the time.
-    :param keep: puts the tries where they outlive this process; called before each command that changes
-        something, and at the end.
+    :param keep: puts the tries where they outlive this process; called at the beginning, before each command
+        that changes something, and at the end.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class TaskRecord:
         self._events: list[dict[str, Any]] = []
         self._this = {"try": number, "began": self._time(), "ended": "", "error": "", "events": self._events}
         self.tries.append(self._this)
+        self._keep(self.tries)  # a try that is killed before it changes anything is told as well
 
     def sent(self, command: Command) -> None:
         """A command goes out; how it ended is not known yet."""

@@ -1,17 +1,23 @@
-"""Stopping and starting what runs on the copies, resource by resource; what is already so is left alone."""
+"""Stopping and starting what runs on the copies, resource by resource; what is already so is left alone.
+
+A start that fails half way takes down again what it has brought up, in reverse, and says what stayed.
+"""
 
 from __future__ import annotations
 
 from clones.errors import CloneError, NotDone, Refused, Unknown
+from clones.guards import guards
+from clones.guards.address import AddressGuard
 from clones.leftovers import nothing_still_runs
 from clones.observing import observe
-from clones.proof import Row, look
+from clones.proof import GuardRow, Row, look, look_at
 from clones.resources import ELSEWHERE, drivers
 from clones.resources.base import Driver, Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Verdict, decide_start
 from clones.scope import Scope
 from clones.steps import Steps, note, run
+from clones.visibility import make_visible
 
 
 def stop(scope: Scope) -> Steps[None]:
@@ -28,7 +34,8 @@ def stop(scope: Scope) -> Steps[None]:
 def start(scope: Scope) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
-    :raises Refused: a sync is not wholly active, torn or out of order, or another host runs the service.
+    :raises Refused: a sync is not wholly active, torn or out of order, another host runs the service, or
+        somebody else has its address.
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
     """
@@ -47,12 +54,41 @@ def start(scope: Scope) -> Steps[None]:
             row = yield from look(driver, host.connection)
             if row.probe.use is not Use.DOWN:
                 raise _not_down_elsewhere(scope, row)
+    yield from make_visible(scope.name, scope.service, first)
+    addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
+    brought: list[Driver] = []
     for driver in drivers(scope.service, first):
-        yield from _bring(scope, driver, first.connection, Use.UP)
+        try:
+            if (yield from _bring(scope, driver, first.connection, Use.UP, addresses.get(driver.label))):
+                brought.append(driver)
+        except CloneError as error:
+            if not scope.service.rollback:
+                raise
+            said = yield from _take_back(scope, [*brought, driver], first.connection)
+            raise type(error)("\n".join((error.what, *said)), error.remedy) from error
 
 
-def _bring(scope: Scope, driver: Driver, host: str, wanted: Use) -> Steps[None]:
-    """Bring one resource up or down, from wherever it is."""
+def _take_back(scope: Scope, brought: list[Driver], host: str) -> Steps[list[str]]:
+    """Take down what this start has brought up; what became of it, in sentences."""
+    down, stayed = [], []
+    for driver in reversed(brought):
+        try:
+            if (yield from _bring(scope, driver, host, Use.DOWN)):
+                down.append(driver.label)
+        except CloneError as error:
+            stayed.append(f"{driver.label} ({error.what})")
+    said = [f"Taken down again, in this order: {', '.join(down)}."] if down else []
+    return [*said, *([f"STAYED as it is: {'; '.join(stayed)}."] if stayed else [])]
+
+
+def _bring(
+    scope: Scope, driver: Driver, host: str, wanted: Use, conflict: AddressGuard | None = None
+) -> Steps[bool]:
+    """Bring one resource up or down, from wherever it is.
+
+    :param conflict: asked before an address is brought up.
+    :returns: whether anything had to be sent.
+    """
     before = yield from look(driver, host)
     subject = f"Service {scope.name}: {driver.label} on {host}"
     if before.probe.use is Use.UNKNOWN:
@@ -65,7 +101,11 @@ def _bring(scope: Scope, driver: Driver, host: str, wanted: Use) -> Steps[None]:
         if before.probe.use is not wanted or before.probe.at == ELSEWHERE:
             raise _not_done(subject, wanted, before)
         yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
-        return
+        return False
+    if conflict and wanted is Use.UP:
+        answers = yield from look_at(conflict)
+        if answers.probe.use is not Use.DOWN:
+            raise _address_taken(subject, answers)
     for command in commands:
         result = yield from run(command)
         if result.exit_code is None:
@@ -82,6 +122,7 @@ def _bring(scope: Scope, driver: Driver, host: str, wanted: Use) -> Steps[None]:
     if after.probe.use is not wanted or after.probe.at == ELSEWHERE:
         raise _not_done(subject, wanted, after)
     yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
+    return True
 
 
 def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
@@ -89,6 +130,15 @@ def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
         f"{subject} should be {wanted.value} and is {row.probe.use.value} [{row.probe.at}]: "
         f"{row.probe.evidence}",
         "it is tried again; if it stays so, bring it there by hand and clear this task",
+    )
+
+
+def _address_taken(subject: str, answers: GuardRow) -> CloneError:
+    kind = Unknown if answers.probe.use is Use.UNKNOWN else Refused
+    return kind(
+        f"{subject} is not brought up: it is down there, and whether somebody else has the address: "
+        f"{answers.line()}",
+        "find out which host has it and take it away there, or mend what keeps the ping from telling",
     )
 
 

@@ -12,8 +12,7 @@ from clones.steps import Command, Steps, note, run
 
 def command_of(scope: Scope, hook: Hook) -> Command:
     """What a hook sends. Nobody knows what it does, so it counts as a change."""
-    host = hook.connection or scope.service.hosts[0].connection
-    return Command(host, hook.command, hook.timeout, changes=True)
+    return Command(scope.service.host_of(hook), hook.command, hook.timeout, changes=True)
 
 
 def run_hook(scope: Scope, hook: Hook, place: str) -> Steps[None]:

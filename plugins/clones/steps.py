@@ -25,6 +25,7 @@ class Command:
     :param words: the program's absolute path and its arguments.
     :param timeout: seconds it may take in all, from sending it to its exit status.
     :param changes: whether it changes anything; such a command is never sent twice unobserved.
+    :param because: in a plan, what it follows from; no part of what is sent.
     :param title: what the log shows of it before one opens the line; the whole line when empty.
     """
 
@@ -33,6 +34,7 @@ class Command:
     timeout: float = 60.0
     changes: bool = False
     title: str = ""
+    because: str = field(default="", compare=False)
 
     def line(self) -> str:
         """The command as one shell line."""

@@ -16,7 +16,7 @@ from clones import provision, retire
 from clones.actions import ACTIONS
 from clones.config_file import load
 from clones.errors import CloneError, ConfigError, MustWait, Refused
-from clones.foresight import foresee
+from clones.foresight import foresee, listed, plain
 from clones.scope import Scope
 from clones.steps import Command, Steps
 from hooks.symcli import SymcliHook
@@ -49,12 +49,12 @@ def main() -> int:
                 commands = hosts.run(PLANS[arguments.action](scope))
         except CloneError as error:
             said, code = str(error), 1 if isinstance(error, Refused | ConfigError | MustWait) else 2
-    lines = [{"host": command.host, "line": command.line()} for command in commands]
+    lines = plain(commands)
     if arguments.json:
         print(json.dumps({"code": code, "said": said, "commands": lines}, indent=2))
         return code
-    for line in lines:
-        print(f"{line['host']}$ {line['line']}")
+    for line in listed(commands):
+        print(line)
     if said:
         print(("WOULD NOT BE DONE: " if code == 1 else "NOT KNOWN: ") + said)
     return code

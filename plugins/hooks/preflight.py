@@ -13,19 +13,26 @@ import sys
 from clones.config_file import load
 from clones.errors import ConfigError
 from clones.findings import Finding, Level, count, from_error, summary, table
+from clones.pools import findings as pool_findings
+from clones.pools import pools_of
 from clones.preflight import check
 from hooks.symcli import SymcliHook
-from operators.base import CONFIG
+from operators.base import CONFIG, known_pools
 
 
-def look(config: str, service: str | None) -> list[Finding]:
+def look(config: str, service: str | None, *, in_task: bool = False) -> list[Finding]:
     """The findings about one service of a configuration file, or about all of them.
 
+    :param in_task: whether this is one of Airflow's tasks.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
     read = load(config, only=service)
+    known = known_pools()
+    if known is None and in_task:
+        known = []  # a task would be told; elsewhere there may be no Airflow to ask
     with SymcliHook() as hosts:
-        return hosts.run(check(read.services, read.symcli))
+        found = hosts.run(check(read.services, read.symcli))
+    return [*found, *pool_findings(pools_of(read.limits, read.services), known)]
 
 
 def exit_code(findings: list[Finding]) -> int:

@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import (
     TaskDeferralTimeout,
 )
 
-from clones import lock
+from clones import lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError, MustWait, NotDone, NotMyTurn, Refused
@@ -62,6 +62,8 @@ class CloneOperator(BaseOperator):
     :param config: path of the configuration file.
     :param hold_lock: take the service's lock for this run first; every step of a service DAG does, so that a
         single cleared task is safe too. The run's last task gives it back.
+    :param needs_pools: Airflow pools that the run's tasks need: nothing is done unless all are known to
+        exist.
     :param deferrable: while a copy is moving, or another run works on the service, wait in the triggerer;
         else fail, to be tried again.
     """
@@ -75,6 +77,7 @@ class CloneOperator(BaseOperator):
         service: str | Mapping[str, Any],
         config: str = CONFIG,
         hold_lock: bool = False,
+        needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -83,6 +86,7 @@ class CloneOperator(BaseOperator):
         self.service = service
         self.config = config
         self.hold_lock = hold_lock
+        self.needs_pools = tuple(needs_pools)
         self.deferrable = deferrable
         self._hosts: SymcliHook | None = None
 
@@ -102,6 +106,8 @@ class CloneOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         scope = self.scope()
+        if self.needs_pools:
+            pools.require(self.needs_pools, known_pools() or ())
         try:
             with recorded(context) as record, SymcliHook(record) as self._hosts:
                 if self.hold_lock:
@@ -197,6 +203,12 @@ def retries(service: Service) -> dict[str, Any]:
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
     }
+
+
+def known_pools() -> list[str] | None:
+    """The pools that are known to exist in this Airflow, None when nobody has said."""
+    known = Variable.get(pools.KNOWN, default=None)
+    return None if known is None else str(known).split()
 
 
 @contextmanager

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from clones import superseded
+from clones import estimates, superseded
+from clones.actions import BREAK, RESYNC
 from clones.config import Service
+from clones.estimates import Pace
 from clones.freshness import freshness
 from clones.scope import Scope
 from clones.states import SyncSeen
 
 LAST = "last_completed"
 RUNS = "completed_runs"
+PACE = "pace"
 
 log = logging.getLogger(__name__)
 
@@ -68,3 +71,38 @@ def write(context: Context, scope: Scope, phases: list[str], split: Sequence[Syn
         first.set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
     except AirflowRuntimeError as error:
         log.warning("That this run was completed could not be remembered: %s", error)
+
+
+def paces(context: Context, scope: Scope) -> dict[str, Pace | None]:
+    """By sync, what the last completed run showed of its copy; nothing where there is no answer."""
+    stores = context.get("asset_state_store")
+    if stores is None:
+        return {}
+    try:
+        return {
+            sync.name: Pace.read(cast("Any", stores[copy_asset(scope.name, sync.name)].get(PACE)))
+            for sync in scope.service.syncs
+        }
+    except AirflowRuntimeError as error:
+        log.warning("How fast earlier runs copied could not be read: %s", error)
+        return {}
+
+
+def keep_paces(context: Context, scope: Scope, guesses: Mapping[str, Mapping[str, Any]]) -> None:
+    """Remember what this run showed of each copy that it made from beginning to end.
+
+    :param guesses: the estimates of the run's plan.
+    """
+    stores, ti = context.get("asset_state_store"), context["ti"]
+    if stores is None:
+        return
+    for name, guess in guesses.items():
+        recreated = ti.xcom_pull(task_ids=f"{RESYNC}.{name}.recreate", key="return_value")
+        copied = ti.xcom_pull(task_ids=f"{BREAK}.{name}.wait_copied", key="seen")
+        pace = estimates.pace(guess["tracks"], recreated, copied)
+        if pace is None:
+            continue
+        try:
+            stores[copy_asset(scope.name, name)].set(PACE, pace.to_plain())
+        except AirflowRuntimeError as error:
+            log.warning("How fast sync %s was copied could not be remembered: %s", name, error)

@@ -37,7 +37,7 @@ class PreflightOperator(BaseOperator):
         self.config = config
 
     def execute(self, context: Context) -> None:
-        findings = look(self.config, None if self.service == ALL else self.service)
+        findings = look(self.config, None if self.service == ALL else self.service, in_task=True)
         grave = [finding for finding in findings if finding.level in (Level.ERROR, Level.UNKNOWN)]
         log_note(self.log, Note(f"Preflight: {summary(findings)}", tuple(table(findings)), bool(grave)))
         context["ti"].xcom_push(key="findings", value=[finding.to_plain() for finding in findings])

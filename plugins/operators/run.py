@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from clones import lock, planning, provision
 from clones.actions import BREAK, phases_run
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain
+from clones.estimates import Pace
 from clones.foresight import foresee, plain
 from clones.freshness import freshness
 from clones.observing import observe
@@ -40,7 +41,7 @@ class RunPlanOperator(CloneOperator):
     Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
 
     Its XCom `plan` is what :func:`clones.planning.plan` returns, with `reason`. With `plan_only` its XCom is
-    `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line"}]}``.
+    `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
@@ -60,6 +61,7 @@ class RunPlanOperator(CloneOperator):
         self.reason = reason
         self.phases = phases
         self.plan_only = plan_only
+        self.paces: dict[str, Pace | None] = {}
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
@@ -88,6 +90,7 @@ class RunPlanOperator(CloneOperator):
         refused: str = ""
         foreseen: list[Command] = []
         scope = self.scope()
+        self.paces = completed.paces(context, scope)
         with recorded(context) as record, SymcliHook(record) as hosts:
             try:
                 foreseen = hosts.run(self.foresee(scope))
@@ -100,11 +103,11 @@ class RunPlanOperator(CloneOperator):
 
     def foresee(self, scope: Scope) -> Steps[list[Command]]:
         """Judge the run, and list the commands that it would send."""
-        return foresee(scope, self.action)
+        return foresee(scope, self.action, self.paces)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self._end_if_not_needed(context, scope, hosts)
-        plan = hosts.run(planning.plan(scope, self.action))
+        plan = hosts.run(planning.plan(scope, self.action, completed.paces(context, scope)))
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
         skipped = [task for phase in planning.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
@@ -140,8 +143,8 @@ class RunPlanOperator(CloneOperator):
 class ProvisionPlanOperator(RunPlanOperator):
     """Look at what the copies lack, and refuse all at once before anything is changed.
 
-    Its XCom `plan` is ``{"action", "commands": [{"host", "line"}], "reason"}``; with `plan_only` it is as
-    :class:`RunPlanOperator` says. `reason` and `plan_only` are as there.
+    Its XCom `plan` is ``{"action", "commands": [{"host", "line", "because"}], "reason"}``; with `plan_only`
+    it is as :class:`RunPlanOperator` says. `reason` and `plan_only` are as there.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -178,6 +181,7 @@ class RunEndOperator(CloneOperator):
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             completed.write(context, scope, phases, after if BREAK in phases else [])
+            completed.keep_paces(context, scope, plan["estimates"])
         try:
             hosts.run(lock.give_back(scope, owner(context)))
         except TryAgain as error:

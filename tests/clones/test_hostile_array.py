@@ -20,10 +20,10 @@ from clones.config import Config
 from clones.config_checks import check_pairs_across
 from clones.config_file import scope_from
 from clones.errors import CloneError, MustWait, Refused
-from clones.planning import plan
+from clones.planning import plan, refuse_shared_devices
 from clones.scope import Scope
 from clones.states import ACTIVE, PREPARED, Session
-from clones.steps import Command, Result
+from clones.steps import Command, Result, Steps
 from clones.symcli import output
 from tests.clones.cases_in_tables import CASES
 from tests.clones.test_hostile import hostile
@@ -177,9 +177,16 @@ def others(command: Command) -> Result | None:
 
 
 def accepted(scope: Scope, array: Array) -> bool:
-    """`stop` is refused for nothing but wrong pairs: it asks for no state."""
+    """Whether every action but `stop` would find the pairs right."""
+
+    def look() -> Steps[None]:
+        seen = []
+        for sync in scope.service.syncs:
+            seen.append((yield from copies.look(scope, sync)))
+        refuse_shared_devices(scope, seen)
+
     try:
-        drive(plan(scope, "stop"), array, others)
+        drive(look(), array, others)
     except Refused as error:
         assert error.remedy
         return False

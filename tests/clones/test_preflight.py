@@ -51,7 +51,7 @@ def test_pair(case: dict[str, Any], while_copying: bool) -> None:
 def test_resource(case: dict[str, Any]) -> None:
     driver = IpDriver("lnx", Ip(ipname="192.168.40.17", ipdev="eth0", netmask="24"))
     result = Result(driver.probe(), case.get("exit_code", 0), case.get("stdout", ""))
-    found = judge_resource("there", Row("lnx", driver, driver.read(result)))
+    found = judge_resource("there", Row("lnx", driver.label, driver.read(result), driver))
     assert found.level == case["level"] and case["what"] in found.what
     assert bool(found.remedy) == (found.level is not Level.OK)
 

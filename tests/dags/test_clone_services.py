@@ -101,7 +101,7 @@ def test_a_whole_refresh(
         order = [
             entry["command"].split("symclone -g ")[1]
             for entry in lab.journal
-            if "symclone -g" in entry.get("command", "")
+            if "-noprompt" in entry.get("command", "")
         ]
         assert [line.split()[0] + " " + line.split()[2] for line in order] == [
             "DGCVI recreate",
@@ -155,3 +155,47 @@ def test_recreates_in_a_row_and_activations_in_order(count: int, overlap: bool, 
         assert upstream[f"resync.s{n}.recreate"] == {f"resync.s{n - 1}.recreate"}, "none waits for a copy"
         before = f"break.s{n - 1}.{'activate' if overlap else 'wait_copied'}"
         assert before in upstream[f"break.s{n}.activate"]
+
+
+def test_each_task_is_in_the_pool_of_what_it_commands() -> None:
+    """A wait is in none, and neither is what gives the lock back."""
+    dag = dags().aastmphpux
+    pools = {task.task_id: task.pool for task in dag.tasks}
+    array, host, none = "symclone_array_000190101234", "symclone_host_aastmphpux", "default_pool"
+    assert pools == {
+        "plan": none,
+        "stop.service": host,
+        "resync.data.recreate": array,
+        "resync.archivelogs.recreate": array,
+        "break.data.activate": array,
+        "break.data.wait_copied": none,
+        "break.archivelogs.activate": array,
+        "break.archivelogs.wait_copied": none,
+        "start.service": host,
+        "start.on_old_copies": host,
+        "finish": none,
+    }
+    assert set(dag.get_task("plan").needs_pools) >= set(pools.values()) - {none}
+
+
+def test_the_first_task_of_every_dag_asks_whether_its_pools_exist() -> None:
+    for file in ("clone_services", "clone_provision", "clone_retire", "clone_merge_back"):
+        module = dags(file)
+        found = [dag for dag in vars(module).values() if isinstance(dag, module.DAG)]
+        assert found or file == "clone_merge_back"
+        for dag in found:
+            used = {task.pool for task in dag.tasks} - {"default_pool"}
+            assert used and used <= set(dag.get_task("plan").needs_pools), dag.dag_id
+
+
+def test_a_run_whose_pools_are_missing_stops_before_anything(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clones.errors import Refused
+
+    monkeypatch.setenv("AIRFLOW_VAR_SYMCLONE_POOLS", "symclone_host_aastmphpux")
+    plan = dags().aastmphpux.get_task("plan")
+    plan.action, plan.reason, plan.plan_only = "refresh", "test", "False"
+    with pytest.raises(Refused, match="pool symclone_array_000190101234"):
+        plan.execute(context)
+    assert not lab.commands(), "not even a look was sent"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from clones.foresight import foresee
 from clones.scope import Scope
 from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
+from operators.completed import copy_asset
 from operators.run import RunPlanOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID
 from tests.hooked import hooked_services, in_short
@@ -180,3 +182,32 @@ def test_hooks_stand_at_their_places(lab: Any, tmp_path: Path) -> None:
         "answers status",
         "quick status",
     ]
+
+
+def test_each_command_says_what_it_follows_from(lab: Any, context: dict[str, Any]) -> None:
+    commands = plan_only(context, "refresh")["commands"]
+    assert all(line["because"] for line in commands), commands
+    umount = next(line["because"] for line in commands if "umount" in line["line"])
+    assert umount.startswith("fs /aaststcvi is up [mounted]: /dev/vgCVI/lv_CVI /aaststcvi vxfs ")
+    recreates = [line["because"] for line in commands if "recreate" in line["line"]]
+    assert recreates == [
+        "DEV001 -> CLONE001 (1234 -> 4321) is Copied",
+        "DEV001 -> CLONE001 (1235 -> 4322) is Copied",
+    ]
+
+
+def test_the_estimate_is_from_what_differs_and_from_the_last_run(
+    lab: Any, context: dict[str, Any], log: Any
+) -> None:
+    """The lab's arrays count modified tracks, or do not, as they may."""
+    store = context["asset_state_store"][copy_asset("aastmphpux", "data")]
+    store.set("pace", {"tracks": 1000, "seconds": 100})
+    plan_only(context, "refresh")
+    shown = re.search(
+        r"Estimate for sync data: (\d+) tracks, about (\d+) min: .* 10 tracks a second", log.text
+    )
+    if shown:
+        assert float(shown[2]) == pytest.approx(int(shown[1]) / 10 / 60, abs=1)
+    else:
+        assert "Estimate for sync data: tracks not known, about 2 min" in log.text
+    assert "Estimate for sync archivelogs: " in log.text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
+from clones import service
 from clones.errors import Locked, NotDone, Refused, Unknown
 from clones.steps import Command
 from hooks.symcli import SymcliHook
@@ -19,13 +21,17 @@ from tests.conftest import ONE_ARRAY, perform, take_down
 MAP = "/var/lib/opensvc/vg_aastmphpux_vgCVI.map"
 
 
-def start(context: dict[str, Any], service: str = "aastmphpux") -> None:
-    ServiceStartOperator(task_id="start", service=service).execute(context)  # type: ignore[arg-type]
+DISKS = ("readlink", "/sys/block", "multipath", "sg_turs", "lsblk", "fuser /dev")
+"""What makes disks usable, and what looks at who uses them: none of it changes one."""
+
+
+def start(context: dict[str, Any], name: str = "aastmphpux") -> None:
+    ServiceStartOperator(task_id="start", service=name).execute(context)  # type: ignore[arg-type]
 
 
 def changes(lab: Any, host: str) -> list[str]:
     """The programs that changed something on a host, with their first words."""
-    probes = ("netstat", "vgdisplay", "mount -p", "ip -o", "dmsetup", "cat /proc", "status")
+    probes = ("netstat", "vgdisplay", "mount -p", "ip -o", "dmsetup", "cat /proc", "status", "/ping", *DISKS)
     return [
         re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", entry["command"])  # a script's text is fixed
         for entry in lab.journal
@@ -108,19 +114,156 @@ def test_what_is_already_so_is_left_alone(lab: Any, context: dict[str, Any]) -> 
     assert len(changes(lab, "aastmphpux")) == done
 
 
-def test_start_goes_on_from_the_middle(lab: Any, context: dict[str, Any]) -> None:
-    take_down(lab)
+def mount_fails(lab: Any, count: int = 1) -> None:
     lab.fault(
-        host="aastmphpux", command="mount -F", kind="exit", exit=1, stderr="vxfs mount: cannot open", count=1
+        host="aastmphpux",
+        match="mount -F",
+        kind="exit",
+        exit=1,
+        stderr="vxfs mount: cannot open",
+        count=count,
     )
-    with pytest.raises(NotDone, match=r"fs /aaststcvi.*exit code 1: vxfs mount: cannot open"):
-        start(context)
+
+
+def test_a_start_that_fails_half_way_takes_down_what_it_brought_up(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    mount_fails(lab)
     before = len(changes(lab, "aastmphpux"))
+    with pytest.raises(NotDone, match=r"fs /aaststcvi.*exit code 1: vxfs mount: cannot open") as raised:
+        start(context)
+    assert "Taken down again, in this order: vg vgCVI, ip 192.168.32.41." in str(raised.value)
+    assert "STAYED" not in str(raised.value)
+    sent = [command.split()[0].rsplit("/", 1)[-1] for command in changes(lab, "aastmphpux")[before:]]
+    up, down = ["ifconfig", "vgimport", "vgchange", "check", "mount"], ["vgchange", "vgexport", "keep"]
+    assert sent == [*up, *down, "vgexport", "ifconfig"]
+    host = lab.host("aastmphpux")
+    assert not host.mounts() and "192.168.32.41" not in str(host.addresses())
+    start(context)
+    assert host.mounts()
+
+
+def test_what_stays_after_a_half_way_start_is_said(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    mount_fails(lab)
+    lab.fault(host="aastmphpux", match="vgchange -a n", kind="exit", exit=1, stderr="Device busy", count=1)
+    with pytest.raises(NotDone, match="mount: cannot open") as raised:
+        start(context)
+    said = str(raised.value)
+    assert "Taken down again, in this order: ip 192.168.32.41." in said
+    assert "STAYED as it is: vg vgCVI (" in said and "Device busy" in said
+
+
+def test_what_was_up_before_is_no_part_of_a_rollback(lab: Any, context: dict[str, Any]) -> None:
+    """Nor is anything rolled back with `rollback: false`: the next try goes on from the middle."""
+    take_down(lab)
+    mount_fails(lab)
+    scope = ServiceStartOperator(task_id="start", service="aastmphpux").scope()
+    keeping = replace(scope, service=scope.service.model_copy(update={"rollback": False}))
+    with SymcliHook() as hosts, pytest.raises(NotDone, match="mount: cannot open") as raised:
+        hosts.run(service.start(keeping))
+    assert "Taken down" not in str(raised.value)
+    mount_fails(lab)
+    before = len(changes(lab, "aastmphpux"))
+    with pytest.raises(NotDone, match="mount: cannot open") as raised:
+        start(context)
+    assert "Taken down" not in str(raised.value), "address and group were up before"
     start(context)
     assert [command.split()[0] for command in changes(lab, "aastmphpux")[before:]] == [
         "check",
         "/usr/sbin/mount",
+        "check",
+        "/usr/sbin/mount",
     ]
+
+
+def take_address(lab: Any) -> None:
+    """Somebody else's host gets the address of service aastmphpux."""
+    words = ("/usr/sbin/ip", "addr", "add", "192.168.32.41/22", "dev", "eth0")
+    with SymcliHook() as hosts:
+        assert hosts.execute(Command("lnxpp01", words)).exit_code == 0
+
+
+@ONE_ARRAY
+def test_an_address_that_somebody_else_has_is_not_brought_up(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    take_address(lab)
+    before = len(changes(lab, "aastmphpux"))
+    with pytest.raises(
+        Refused, match=r"ip 192\.168\.32\.41 on aastmphpux is not brought up.*somebody answers"
+    ):
+        start(context)
+    assert changes(lab, "aastmphpux")[before:] == []
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("action", ["refresh", "update", "start"])
+def test_such_an_address_stops_the_run_before_the_array_is_touched(
+    lab: Any, context: dict[str, Any], action: str
+) -> None:
+    take_down(lab)
+    take_address(lab)
+    task = RunPlanOperator(task_id="plan", service="aastmphpux", action=action, reason="test", phases={})
+    with pytest.raises(Refused, match=r"its resources are down, and yet:\n  up .*somebody answers"):
+        task.execute(context)  # type: ignore[arg-type]
+    recreate = SymcloneRecreateOperator(task_id="r", service="aastmphpux", sync="data")
+    with pytest.raises(Refused, match=r"is not down:\n  up .*somebody answers"):
+        recreate.execute(context)  # type: ignore[arg-type]
+    assert not [entry for entry in lab.commands() if "-noprompt" in entry["command"]]
+
+
+@ONE_ARRAY
+def test_the_disks_are_made_usable_before_anything_is_brought_up(lab: Any, context: dict[str, Any]) -> None:
+    ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
+    since = lab.journal[-1]["seq"]
+    start(context, "lnxpp")
+    sent = [
+        e["command"]
+        for e in lab.journal
+        if e["seq"] > since and e.get("host") == "lnxpp01" and e.get("command")
+    ]
+    of_disks = [number for number, line in enumerate(sent) if any(word in line for word in DISKS)]
+    first_change = next(number for number, line in enumerate(sent) if "addr add" in line)
+    assert of_disks == list(range(of_disks[0], of_disks[-1] + 1)) and of_disks[-1] < first_change
+    told = [line.rsplit("/", 1)[-1] for line in sent if "sg_turs" in line]
+    assert told == ["mpathb", "mpathc", "mpathd"]
+    assert len([line for line in sent if "device/rescan" in line]) == 6, "two paths of each disk"
+
+
+@ONE_ARRAY
+def test_a_disk_that_does_not_come_back_is_named(lab: Any, context: dict[str, Any]) -> None:
+    ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
+    before = changes(lab, "lnxpp01")
+    lab.fault(
+        host="lnxpp01", match="sg_turs --num=5 /dev/mapper/mpathc", kind="exit", exit=2, stderr="not ready"
+    )
+    with pytest.raises(NotDone, match=r"/dev/mapper/mpathc is not usable on lnxpp01.*Not Visible") as raised:
+        start(context, "lnxpp")
+    assert "masking" in raised.value.remedy and changes(lab, "lnxpp01") == before
+
+
+@ONE_ARRAY
+def test_disks_that_somebody_uses_keep_a_copy_from_being_overwritten(
+    lab: Any, context: dict[str, Any]
+) -> None:
+    """The service is down by its own resources; a process or a volume on its disks says otherwise."""
+    ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
+    recreate = SymcloneRecreateOperator(task_id="r", service="lnxpp", sync="archivelogs")
+    for match, out, says in (
+        ("fuser /dev/mapper/mpathb", {"exit": 0, "stdout": " 4711\n"}, "held open by process 4711"),
+        (
+            "lsblk -rno NAME,TYPE,MOUNTPOINT /dev/mapper/mpathc",
+            {"exit": 0, "stdout": "mpathc mpath \nmd1 raid1 \n"},
+            "md1",
+        ),
+    ):
+        lab.fault(host="lnxpp01", match=match, kind="exit", count=1, **out)
+        with pytest.raises(Refused, match=f"is not down:\n  up .*{says}"):
+            recreate.execute(context)  # type: ignore[arg-type]
+    lab.fault(host="lnxpp01", match="fuser /dev/mapper/mpathb", kind="exit", exit=127, count=1)
+    with pytest.raises(Unknown, match="could not be told"):
+        recreate.execute(context)  # type: ignore[arg-type]
+    assert not [entry for entry in lab.commands() if "-noprompt" in entry["command"]]
+    recreate.execute(context)  # type: ignore[arg-type]
 
 
 def test_a_stop_that_takes_no_effect_is_seen(lab: Any, context: dict[str, Any]) -> None:

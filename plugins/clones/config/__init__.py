@@ -5,18 +5,32 @@ of each error, is :mod:`clones.config_file`; checks across services are :mod:`cl
 """
 
 from clones.config.hooks import Hook
-from clones.config.resources import App, Command, Fs, Host, Ip, Production, Resource, ResourceEntry, Vg
-from clones.config.services import Config, Service, Symcli
+from clones.config.resources import (
+    App,
+    Command,
+    DownCheck,
+    Fs,
+    Host,
+    Ip,
+    Production,
+    Resource,
+    ResourceEntry,
+    Vg,
+)
+from clones.config.services import NO_LIMITS, Config, Limits, Service, Symcli
 from clones.config.syncs import Pair, Sync
 
 __all__ = [
+    "NO_LIMITS",
     "App",
     "Command",
     "Config",
+    "DownCheck",
     "Fs",
     "Hook",
     "Host",
     "Ip",
+    "Limits",
     "Pair",
     "Production",
     "Resource",

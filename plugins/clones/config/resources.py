@@ -193,6 +193,19 @@ class Host(Model):
     )
 
 
+class DownCheck(Model):
+    """A command that says whether the copies are still in use somewhere, above all on servers of others."""
+
+    name: SyncName
+    connection: ConnectionId = Field(description="Airflow connection (SSH) of the host that runs it.")
+    command: tuple[Word, ...] = Field(
+        min_length=1,
+        description="A list of words, run without a shell; it must only look. Exit code 0: the copies are "
+        "not in use there; 1: they are; any other: it could not tell, and the run goes no further.",
+    )
+    timeout: Seconds = Field(60, description="Seconds it may take in all.")
+
+
 class Production(Model):
     """What uses the source disks. A merge-back overwrites these: all of it must say that it is down."""
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from croniter import croniter
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from clones.config.hooks import Hooks, hooks_apart, refuse_hook
+from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds
-from clones.config.resources import Host, Production, ResourceEntry
+from clones.config.resources import DownCheck, Host, Production, ResourceEntry
 from clones.config.syncs import Sync
 from clones.names import AbsolutePath, ConnectionId, ServiceName
 
@@ -32,6 +32,20 @@ class Symcli(Model):
     query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
     retry_interval: int = Field(20, ge=1, le=600, description="`-i` of control commands, in seconds.")
     retry_count: int = Field(30, ge=1, le=1000, description="`-c` of control commands.")
+
+
+class Limits(Model):
+    """How many commands run at the same time, over all services; each limit is an Airflow pool."""
+
+    per_array: int | None = Field(
+        None, ge=1, le=1000, description="Control commands on one array; none: as many as come."
+    )
+    per_host: int | None = Field(
+        None, ge=1, le=1000, description="Tasks on one service host; none: as many as come."
+    )
+
+
+NO_LIMITS = Limits()
 
 
 def _no_schedule(value: Any) -> Any:
@@ -78,6 +92,14 @@ class Service(Model):
         description="Only with `resources: []`: nobody can prove that the targets are unused; "
         "whoever runs this service answers for it.",
     )
+    down_checks: tuple[DownCheck, ...] = Field(
+        (),
+        description="Commands on other servers that say whether the copies are still in use there. All must "
+        "say no before a copy is overwritten.",
+    )
+    rollback: bool = Field(
+        True, description="A start that fails half way takes down again what it has brought up."
+    )
     syncs: tuple[Sync, ...] = Field(min_length=1, description="In the order in which they are made.")
     production: Production | None = Field(
         None,
@@ -116,11 +138,13 @@ class Service(Model):
 
     @model_validator(mode="after")
     def _resources_in_words(self) -> Service:
-        if not self.resources and not self.unattended:
+        if not self.resources and not self.unattended and not self.down_checks:
             raise ValueError(
-                "`resources` is empty: a service that only drives other servers' copies must say "
-                "`unattended: true`; otherwise list what runs on the copied disks"
+                "`resources` is empty: a service that only drives other servers' copies must have "
+                "`down_checks` or say `unattended: true`; otherwise list what runs on the copied disks"
             )
+        if self.unattended and self.down_checks:
+            raise ValueError("`down_checks` say whether the targets are unused: remove `unattended: true`")
         if self.resources and self.unattended:
             raise ValueError("`unattended: true` goes only with `resources: []`; remove one of the two")
         if self.resources and not self.hosts:
@@ -138,6 +162,9 @@ class Service(Model):
                     f"`production` lists a resource of the service itself on {shared[0]}, which proves "
                     "nothing about production; list what runs on the source disks"
                 )
+        checks = Counter(check.name for check in self.down_checks)
+        if checks and max(checks.values()) > 1:
+            raise ValueError("two `down_checks` have the same name; give each its own name")
         names = Counter(sync.name for sync in self.syncs)
         twice = [name for name, count in names.items() if count > 1]
         if twice:
@@ -157,6 +184,10 @@ class Service(Model):
             hooks_apart(place, hooks)
         return self
 
+    def host_of(self, hook: Hook) -> str:
+        """The connection of the host that runs a hook."""
+        return hook.connection or self.hosts[0].connection
+
     def sync(self, name: str) -> Sync:
         """:raises ConfigError: when there is no such sync."""
         from clones.errors import ConfigError
@@ -172,4 +203,5 @@ class Config(Model):
     """The whole of ``services.yaml``."""
 
     symcli: Symcli = Symcli()
+    limits: Limits = Limits()
     services: dict[ServiceName, Service]

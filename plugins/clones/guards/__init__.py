@@ -1,0 +1,75 @@
+"""Guards: what must not be in use besides the resources themselves before copies are overwritten.
+
+A resource's own probe says whether it is up where it is configured. A guard looks wider: does anybody answer
+at the address, does anything else use the disks, do other servers still use the copies? Guards only look.
+They have the shape of a resource's probe, and not knowing is not down for them either (D2, D3).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from clones.config import Fs, Ip, Production, Service, Vg
+from clones.guards.address import AddressGuard
+from clones.guards.disks import FuserGuard, LsblkGuard, NamespacesGuard
+from clones.guards.site_check import SiteCheckGuard
+from clones.resources import linux
+from clones.resources.base import Probe
+from clones.steps import Command, Result
+
+__all__ = ["Guard", "guards"]
+
+
+class Guard(Protocol):
+    """One look at one host."""
+
+    @property
+    def label(self) -> str:
+        """How logs and errors name it, e.g. ``answer of 192.168.32.41``."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """The connection of the host that is asked."""
+        ...
+
+    def probe(self) -> Command:
+        """A command that only looks."""
+        ...
+
+    def read(self, result: Result) -> Probe:
+        """The reading of its result; never raises: what cannot be read is `unknown`."""
+        ...
+
+    def explained_by(self, host: str, label: str) -> bool:
+        """Whether that resource, being up there, is enough for this guard to be up too."""
+        ...
+
+
+def guards(what: Service | Production) -> list[Guard]:
+    """All that are looked at for a service, or for production, in order."""
+    found: list[Guard] = []
+    resources = [entry.resource for entry in what.resources if entry.resource]
+    groups = [one for one in resources if isinstance(one, Vg)]
+    for one in resources:
+        if isinstance(one, Ip):
+            found.append(AddressGuard(what.hosts[0], one))
+    for host in what.hosts:
+        disks = [disk for group in groups for disk in group.devices]
+        bare = [one.dev for one in resources if isinstance(one, Fs) and _bare(one, groups, host.family)]
+        if host.family == "linux":
+            found += [LsblkGuard(host.connection, disk) for disk in dict.fromkeys([*disks, *bare])]
+            found += [NamespacesGuard(host.connection, device) for device in bare]
+        paths = [disk for disk in dict.fromkeys([*disks, *bare]) if disk.startswith("/")]
+        if paths:
+            found.append(FuserGuard(host, paths))
+    if isinstance(what, Service):
+        found += [SiteCheckGuard(check) for check in what.down_checks]
+    return found
+
+
+def _bare(fs: Fs, groups: list[Vg], family: str) -> bool:
+    """Whether a file system lies on a disk itself, not on a volume of one of the service's groups."""
+    if fs.dev.startswith("/dev/vx/"):
+        return False
+    return family == "linux" and not any(linux.on_group(fs.dev, group.name) for group in groups)

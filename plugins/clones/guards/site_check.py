@@ -1,0 +1,41 @@
+"""The site's own word on whether other servers still use the copies.
+
+==============  ===================================  =============================
+Exit code       Reading                              How sure
+==============  ===================================  =============================
+0               down: they are not in use            the site's own contract
+1               up: they are                         the site's own contract
+none, any other unknown                              by decision (D2)
+==============  ===================================  =============================
+"""
+
+from __future__ import annotations
+
+from clones.config import DownCheck
+from clones.resources.base import Probe
+from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
+from clones.steps import Command, Result
+
+
+class SiteCheckGuard(OnHost):
+    """One of the service's `down_checks`."""
+
+    def __init__(self, check: DownCheck) -> None:
+        super().__init__(f"down_check {check.name}", check.connection, check.timeout)
+        self.check = check
+
+    def probe(self) -> Command:
+        return Command(self.host, self.check.command, timeout=self.timeout)  # in the site's own locale
+
+    def read(self, result: Result) -> Probe:
+        match result.exit_code:
+            case 0:
+                return down("unused", how_it_ended(result))
+            case 1:
+                return up("used", how_it_ended(result))
+            case _:
+                return unknown(f"neither 0 (not in use) nor 1 (in use), {how_it_ended(result)}")
+
+    def explained_by(self, host: str, label: str) -> bool:
+        """The service itself may be what uses them."""
+        return True

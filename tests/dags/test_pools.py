@@ -1,0 +1,31 @@
+"""`scripts/pools` on a real metadata database."""
+
+from __future__ import annotations
+
+import pytest
+
+from hooks.pools import main
+from tests.conftest import SERVICES
+
+
+def test_it_makes_what_is_missing_and_changes_nothing_that_is_there(
+    database: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.models.pool import Pool
+    from airflow.models.variable import Variable
+
+    monkeypatch.delenv("AIRFLOW_VAR_SYMCLONE_POOLS")
+    Pool.create_or_update_pool("symclone_host_lnxpp01", slots=7, description="ours", include_deferred=False)
+    monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES), "--check"])
+    assert main() == 1
+    assert "symclone_array_000190101234: missing" in capsys.readouterr().out
+    assert Variable.get("symclone_pools", default_var=None) is None, "--check writes nothing"
+    monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES)])
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert "symclone_array_000190101234: made, 4 slots" in said and "symclone_host_lnxpp01: there" in said
+    slots = {pool.pool: pool.slots for pool in Pool.get_pools()}
+    assert (slots["symclone_array_000190101234"], slots["symclone_host_lnxpp01"]) == (4, 7)
+    assert "symclone_host_lnxpp01" in Variable.get("symclone_pools").split()
+    monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES), "--check"])
+    assert main() == 0

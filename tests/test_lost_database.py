@@ -1,0 +1,91 @@
+"""Airflow's metadata database is lost in the middle of a refresh: a new Airflow goes on from the array."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from clones.steps import Command
+from hooks.symcli import SymcliHook
+from lab.check import findings
+from tests.conftest import SERVICES, connect
+from tests.site import SERVICE, Site, has_dag, running_site, until
+
+pytestmark = pytest.mark.airflow
+
+
+def lose_the_database(site: Site) -> None:
+    """All of Airflow ends at once, tasks too; what starts instead knows nothing but its configuration."""
+    site.rest.close()
+    site.airflow.stop(grace=0)
+    site.airflow.fresh = True
+    site.airflow.start()
+    site.rest = site.airflow.client()
+    until(lambda: has_dag(site.rest), 60, "the DAG was not parsed")
+    site.rest.unpause(SERVICE)
+
+
+def lost_while(site: Site, run_id: str, command: str) -> None:
+    """The database is lost right after this command was sent."""
+    since = site.seq()
+    fault = site.lab.fault("delay", match=command, seconds=300, count=1)
+    until(lambda: any(command in one["command"] for one in site.lab.commands(since)), 90, site.shown(run_id))
+    lose_the_database(site)
+    site.lab.clear_faults(fault)
+
+
+def do_what_it_says(text: str) -> None:
+    """The message tells a person which command frees the lock, and where."""
+    told = re.search(r"`(rmdir [^`]+)` on (\w+)", text)
+    assert told, text
+    with SymcliHook() as hosts:
+        result = hosts.execute(Command(told[2], tuple(shlex.split(told[1]))))
+    assert result.exit_code == 0, result
+
+
+def goes_on(site: Site, lost: str, action: str) -> None:
+    """The first run of the new Airflow is refused, says whose lock it is, and goes on once that is freed."""
+    since = site.seq()
+    run_id = site.trigger(action)
+    assert site.wait(run_id) == "failed"
+    assert not site.controls(since)
+    log = site.log(run_id, "plan")
+    assert f"run {lost} of {SERVICE}" in log and "metadata database was lost" in log
+    assert site.tries(run_id)["plan"] == 1 and "Stopped at plan" in site.log(run_id, "finish")
+    do_what_it_says(log)
+    site.clear_failed(run_id)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    host = site.lab.host(SERVICE)
+    assert host.mounts() and host.addresses()
+
+
+def test_lost_between_two_commands_to_the_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once while copies are re-established, and once while they are split."""
+    with running_site(tmp_path) as site:
+        connect(monkeypatch, site.lab.connections)
+        # Not announced to the journal as runs: a lost run says no result.
+        begun = site.seq()
+        lost = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "will be lost"})
+        lost_while(site, lost, "symclone -g DGCVI -noprompt recreate")
+        goes_on(site, lost, "refresh")
+        assert site.controls(begun) == [
+            "recreate DGCVI",
+            "recreate DGCVIARCH",
+            "activate DGCVI",
+            "activate DGCVIARCH",
+        ], "what the lost run had prepared is not recreated"
+
+        begun = site.seq()
+        lost = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "will be lost"})
+        lost_while(site, lost, "symclone -g DGCVI -noprompt activate")
+        goes_on(site, lost, "start")
+        assert site.controls(begun) == [
+            "recreate DGCVI",
+            "recreate DGCVIARCH",
+            "activate DGCVI",
+            "activate DGCVIARCH",
+        ], "what the lost run had activated is not activated again"
+        assert findings(site.lab.journal, SERVICES) == []
