@@ -13,10 +13,11 @@ from typing import TypeVar
 from clones.config import Service, Symcli, Sync
 from clones.errors import CloneError, Refused, Unknown
 from clones.findings import Finding, Level, from_error
+from clones.guards import guards
 from clones.host_files import HostFiles, look_at_files
 from clones.observing import NOTHING_CHANGED, observe
-from clones.preflight_rules import judge_devices, judge_pair, judge_resource
-from clones.proof import look
+from clones.preflight_rules import judge_devices, judge_guard, judge_pair, judge_resource
+from clones.proof import Row, look, look_at
 from clones.resources import drivers
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
@@ -26,6 +27,7 @@ from clones.states import SyncSeen
 from clones.steps import Command, Finished, Note, Result, Steps, answer, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure
+from clones.visibility import needed_programs
 
 T = TypeVar("T")
 
@@ -142,6 +144,13 @@ class _Site:
             for command in (driver.probe(), *driver.start(driver.stopped), *driver.stop(driver.started)):
                 labels = programs.setdefault(_program(command), [])
                 labels += [driver.label] if driver.label not in labels else []
+        for service in self.services.values():
+            for guard in guards(service):
+                if guard.host == host and (program := _program(guard.probe())).startswith("/"):
+                    programs.setdefault(program, []).append(guard.label)
+            for on in service.hosts:
+                for program in needed_programs(service, on) if on.connection == host else ():
+                    programs.setdefault(program, []).append("making disks usable")
         absolute = [program for program in programs if program.startswith("/")]
         files = yield from self._told(where, look_at_files(host, absolute))
         if files is None:
@@ -185,6 +194,7 @@ class _Site:
                 self._left_out(f"{where}, sync", [sync.name for sync in syncs[number:]], control)
                 break
             yield from self._sync(scope, sync)
+        rows: list[Row] = []
         for host in (host.connection for host in scope.service.hosts):
             mine = self._drivers(scope.name, scope.service, host, tell=True)
             for number, driver in enumerate(mine):
@@ -194,7 +204,14 @@ class _Site:
                 at = f"{where}, {driver.label} on {host}"
                 row = yield from self._told(at, look(driver, host))
                 if row is not None:
+                    rows.append(row)
                     self.findings.append(judge_resource(at, row))
+        for guard in guards(scope.service):
+            if guard.host not in self._eyes.lost:
+                at = f"{where}, {guard.label} on {guard.host}"
+                seen = yield from self._told(at, look_at(guard))
+                if seen is not None:
+                    self.findings.append(judge_guard(at, seen, rows))
         if scope.service.unattended:
             self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
 

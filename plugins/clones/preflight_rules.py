@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from clones.config import Sync
 from clones.findings import Finding, Level
-from clones.proof import Row
+from clones.proof import GuardRow, Row, unexplained
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_resync
 from clones.states import ACTIVE, PairSeen, State, SyncSeen, device_text
@@ -74,4 +74,24 @@ def judge_resource(where: str, row: Row) -> Finding:
     if not (driver.stop(probe.at) if probe.use is Use.UP else driver.start(probe.at)):
         could = "stop would leave it up" if probe.use is Use.UP else "start would leave it down"
         return Finding(Level.WARNING, where, f"not as configured, so {could}; {said}", "mend it by hand")
+    return Finding(Level.OK, where, said)
+
+
+def judge_guard(where: str, seen: GuardRow, rows: Sequence[Row]) -> Finding:
+    """Whether it can tell, and whether what it says fits what the service's own resources say."""
+    said = f"{seen.probe.use.value} [{seen.probe.at}]: {seen.probe.evidence}"
+    if seen.probe.use is Use.UNKNOWN:
+        return Finding(
+            Level.UNKNOWN,
+            where,
+            f"it could not tell: {seen.probe.evidence}",
+            f"run `{seen.guard.probe().line()}` by hand on {seen.host}, and mend what keeps it from telling",
+        )
+    if unexplained(rows, [seen]):
+        return Finding(
+            Level.ERROR,
+            where,
+            f"{said}, and no resource of the service accounts for it",
+            "find out who has the address or uses the disks: every run would be refused",
+        )
     return Finding(Level.OK, where, said)

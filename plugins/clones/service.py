@@ -28,7 +28,7 @@ def stop(scope: Scope) -> Steps[None]:
     """
     for host in scope.service.hosts:
         for driver in reversed(drivers(scope.service, host)):
-            yield from _bring(scope, driver, host.connection, Use.DOWN)
+            yield from _bring(scope, (yield from look(driver, host.connection)), Use.DOWN)
 
 
 def start(scope: Scope) -> Steps[None]:
@@ -54,12 +54,16 @@ def start(scope: Scope) -> Steps[None]:
             row = yield from look(driver, host.connection)
             if row.probe.use is not Use.DOWN:
                 raise _not_down_elsewhere(scope, row)
-    yield from make_visible(scope.name, scope.service, first)
     addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
     brought: list[Driver] = []
+    usable = False
     for driver in drivers(scope.service, first):
         try:
-            if (yield from _bring(scope, driver, first.connection, Use.UP, addresses.get(driver.label))):
+            before = yield from look(driver, first.connection)
+            if before.probe.use is Use.DOWN and not usable:
+                yield from make_visible(scope.name, scope.service, first)
+                usable = True
+            if (yield from _bring(scope, before, Use.UP, addresses.get(driver.label))):
                 brought.append(driver)
         except CloneError as error:
             if not scope.service.rollback:
@@ -73,7 +77,7 @@ def _take_back(scope: Scope, brought: list[Driver], host: str) -> Steps[list[str
     down, stayed = [], []
     for driver in reversed(brought):
         try:
-            if (yield from _bring(scope, driver, host, Use.DOWN)):
+            if (yield from _bring(scope, (yield from look(driver, host)), Use.DOWN)):
                 down.append(driver.label)
         except CloneError as error:
             stayed.append(f"{driver.label} ({error.what})")
@@ -81,15 +85,13 @@ def _take_back(scope: Scope, brought: list[Driver], host: str) -> Steps[list[str
     return [*said, *([f"STAYED as it is: {'; '.join(stayed)}."] if stayed else [])]
 
 
-def _bring(
-    scope: Scope, driver: Driver, host: str, wanted: Use, conflict: AddressGuard | None = None
-) -> Steps[bool]:
-    """Bring one resource up or down, from wherever it is.
+def _bring(scope: Scope, before: Row, wanted: Use, conflict: AddressGuard | None = None) -> Steps[bool]:
+    """Bring one resource up or down, from wherever it was just seen.
 
     :param conflict: asked before an address is brought up.
     :returns: whether anything had to be sent.
     """
-    before = yield from look(driver, host)
+    driver, host = before.driver, before.host
     subject = f"Service {scope.name}: {driver.label} on {host}"
     if before.probe.use is Use.UNKNOWN:
         raise Unknown(

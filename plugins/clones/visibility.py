@@ -15,7 +15,7 @@ linux   ``readlink -f DISK...``; ``ls /sys/block/dm-N/slaves...``; for each path
 hpux    ``ls -L DISK``; when it is missing ``ioscan -fC disk`` and ``insf -e``     documented
 aix     ``lsdev -l hdiskN -F status``; unless Available ``cfgmgr``                 documented
 sunos   ``ls -L /dev/rdsk/cXtYdZs2``; when it is missing ``devfsadm -c disk``      documented
-VxVM    ``vxdctl enable``, once, on any family                                     documented
+VxVM    nothing here: its driver begins an import with ``vxdctl enable``
 ======  =========================================================================  =========================
 """
 
@@ -76,10 +76,6 @@ def make_visible(name: str, service: Service, host: Host) -> Steps[None]:
     :raises Unknown: a command did not come to its end.
     """
     groups = [entry.vg for entry in service.resources if entry.vg and entry.vg.devices]
-    if any(group.manager == "vxvm" for group in groups):
-        result = yield from run(_find(host, "/usr/sbin/vxdctl", "enable"))
-        if result.exit_code != 0:
-            raise _failed(name, host, "the disks of VxVM", result)
     disks = [disk for group in groups if group.manager != "vxvm" for disk in group.devices]
     if disks and host.family == "linux":
         yield from _linux(name, host, disks)
@@ -87,6 +83,16 @@ def make_visible(name: str, service: Service, host: Host) -> Steps[None]:
         yield from _scan(name, host, disk, SCANS[host.family])
     if disks:
         yield from note(f"Usable on {host.connection}: {', '.join(disks)}")
+
+
+def needed_programs(service: Service, host: Host) -> list[str]:
+    """The programs that :func:`make_visible` runs there, by path."""
+    if not any(entry.vg and entry.vg.devices and entry.vg.manager != "vxvm" for entry in service.resources):
+        return []
+    if host.family == "linux":
+        return ["/usr/bin/readlink", "/usr/bin/ls", "/usr/bin/sg_turs"]
+    scan = SCANS[host.family]
+    return [scan.look("")[0], *(words[0] for words in scan.find)]
 
 
 def _scan(name: str, host: Host, disk: str, scan: Scan) -> Steps[None]:

@@ -15,7 +15,9 @@ import pytest
 import yaml
 
 from clones.config import Service
+from clones.findings import Level
 from clones.guards import Guard, guards
+from clones.preflight_rules import judge_guard
 from clones.proof import GuardRow, Row, unexplained
 from clones.resources import drivers
 from clones.resources.base import Probe, Use
@@ -151,3 +153,21 @@ def test_what_explains_a_guard_that_is_up(up: list[tuple[str, str]], strange: li
 def test_the_command_of_a_down_check_is_not_taken_for_a_change() -> None:
     (one,) = guards(service("linux", down_checks=[CHECK]))
     assert one.probe() == Command("rep1", ("/opt/x",), timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("use", "address_up", "level"),
+    [
+        (Use.DOWN, False, Level.OK),
+        (Use.UP, True, Level.OK),
+        (Use.UP, False, Level.ERROR),
+        (Use.UNKNOWN, True, Level.UNKNOWN),
+    ],
+)
+def test_what_a_check_of_the_site_says_of_a_guard(use: Use, address_up: bool, level: Level) -> None:
+    made = service("linux", IP)
+    (one,) = guards(made)
+    (driver,) = drivers(made, made.hosts[0])
+    row = Row("host0", driver.label, Probe(Use.UP if address_up else Use.DOWN, "x", "x"), driver)
+    found = judge_guard("there", GuardRow(one.host, one.label, Probe(use, "x", "it says so"), one), [row])
+    assert found.level is level and "it says so" in found.what and bool(found.remedy) == (level != Level.OK)

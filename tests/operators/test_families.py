@@ -17,8 +17,20 @@ from tests.conftest import ROOT, connect, new_context, perform
 
 FAMILIES = ROOT / "lab" / "families.yaml"
 SERVICES = Path(__file__).with_name("families.yaml")
-RESCANS = ("rescan ", "/usr/sbin/multipath ", "/usr/sbin/cfgmgr", "/usr/sbin/vxdctl enable")
-"""What lets a host find its disks again, and changes none of them."""
+PROBES = (
+    "ifconfig -a",
+    "lspv",
+    "/usr/sbin/mount",
+    "cat ",
+    "zpool list",
+    "vxdg list",
+    "vgdisplay",
+    "mount -p",
+)
+PROBES = (*PROBES, "ip -o", "dmsetup", "ping", "fuser", "PATH=\\S+ fuser", "lsblk")
+# What makes disks usable changes none.
+PROBES = (*PROBES, "readlink", "ls", "sg_turs", "lsdev")
+USABLE = re.compile(r"(?:/usr/sbin/multipath -r|rescan) ")
 
 HOSTS = {"aixpp": "aixpp01", "sunpp": "sunpp01", "lnxvx": "lnxvx01"}
 STOPS = {
@@ -50,6 +62,7 @@ STARTS = {
     "sunpp": [
         "/usr/sbin/ifconfig e1000g0:1 plumb 192.168.51.11 netmask 255.255.255.0 broadcast + up",
         "/usr/sbin/zpool import -f -N -o cachefile=none pppool",
+        "/usr/sbin/vxdctl enable",
         "import ppdg",
         "/usr/sbin/vxvol -g ppdg -f startall",
         "/usr/sbin/zfs mount pppool/data",
@@ -59,6 +72,7 @@ STARTS = {
         "/usr/sbin/mount -F vxfs /dev/vx/dsk/ppdg/vol01 /pp/vx",
     ],
     "lnxvx": [
+        "/usr/sbin/vxdctl enable",
         "import lxdg",
         "/usr/sbin/vxvol -g lxdg -f startall",
         "check /usr/sbin/fsck -t /dev/vx/dsk/lxdg/vol01",
@@ -91,8 +105,12 @@ class Bench:
     def changes(self, host: str) -> list[str]:
         """What changed something on a host, in order; of a script its name and arguments."""
         sent = [e["command"] for e in self.lab.journal if e.get("host") == host and e.get("command")]
-        named = [re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", one) for one in sent]
-        return [one for one in named if not one.startswith(("env LC_ALL=C ", *RESCANS))]
+        looks = re.compile(r"env LC_ALL=C (?:\S*/)?(?:" + "|".join(PROBES) + ")")
+        return [
+            re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", one)
+            for one in sent
+            if not looks.match(one) and one != "env LC_ALL=C /usr/sbin/mount" and not USABLE.search(one)
+        ]
 
 
 Make = Callable[[dict[str, Any], dict[str, Any]], Bench]
@@ -194,6 +212,7 @@ OWN = {
     ],
     "aix": ["recreate vgcopy hdisk4"],
     "vxvm": [
+        "/usr/sbin/vxdctl enable",
         "/usr/sbin/vxdg -tC -n vgcopy -o useclonedev=on -o updateid import vgprod",
         "/usr/sbin/vxvol -g vgcopy -f startall",
     ],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from clones import service
@@ -16,7 +17,7 @@ from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, perform, take_down
+from tests.conftest import ONE_ARRAY, SERVICES, perform, take_down
 
 MAP = "/var/lib/opensvc/vg_aastmphpux_vgCVI.map"
 
@@ -339,3 +340,20 @@ class TestRestartOnOldCopies:
     def test_not_when_nothing_was_planned(self, lab: Any, context: dict[str, Any]) -> None:
         with pytest.raises(AirflowSkipException, match="before it stopped anything"):
             self.restart(context)
+
+
+@ONE_ARRAY
+def test_other_servers_have_a_word_in_it(lab: Any, context: dict[str, Any]) -> None:
+    """A service of syncs only whose copies others use: they say whether they do."""
+    check = {"name": "pp", "connection": "lnxpp01", "command": ["/opt/pp/bin/unused"]}
+    plain = yaml.safe_load(SERVICES.read_text())["services"]["reporting_copies"]
+    given = {**plain, "unattended": False, "down_checks": [check], "name": "reporting_copies"}
+    recreate = SymcloneRecreateOperator(task_id="r", service=given, sync="warehouse")
+    for code, error, says in ((1, Refused, "is not down"), (2, Unknown, "could not be told")):
+        lab.fault(host="lnxpp01", match="/opt/pp/bin/unused", kind="exit", exit=code, stdout="", count=1)
+        with pytest.raises(error, match=rf"{says}(.|\n)*down_check pp"):
+            recreate.execute(context)  # type: ignore[arg-type]
+    assert not [entry for entry in lab.commands() if "-noprompt" in entry["command"]]
+    lab.fault(host="lnxpp01", match="/opt/pp/bin/unused", kind="exit", exit=0, stdout="")
+    perform(lab, recreate, context)
+    assert [entry for entry in lab.commands() if "recreate" in entry["command"]]
