@@ -47,6 +47,13 @@ SCRIPTS = {
     ),
     *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE, vxvm.IMPORT),
 }
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
+def test_a_real_shell_reads_each_script(script: str) -> None:
+    assert subprocess.run(["/bin/sh", "-n", "-c", script], capture_output=True).stderr == b""
+
+
 PLACES = (
     "absent",
     "configured",

@@ -21,7 +21,7 @@ from _pytest.mark import ParameterSet
 
 from clones.config import Service
 from clones.errors import ConfigError
-from clones.resources import drivers, hpux
+from clones.resources import drivers, filesystems, hpux
 from clones.resources.base import Driver, Use
 from clones.steps import Command, Result
 from tests.conftest import ROOT
@@ -247,6 +247,25 @@ def test_the_map_outlives_an_export_that_wrote_less(
     )
     assert done.returncode == exit_code, done
     assert (map_file.read_text() if map_file.exists() else None) == kept
+
+
+@pytest.mark.parametrize(
+    ("answers", "exit_code", "calls"),
+    [
+        ({"-F vxfs DEV": 0}, 0, ["-F vxfs DEV"]),
+        ({"-F vxfs DEV": 12, "-F vxfs -y DEV": 0}, 0, ["-F vxfs DEV", "-F vxfs -y DEV"]),
+        ({"-F vxfs DEV": 12, "-F vxfs -y DEV": 36}, 36, ["-F vxfs DEV", "-F vxfs -y DEV"]),
+    ],
+)
+def test_vxfs_is_checked_with_y_only_when_needed(
+    tmp_path: Path, answers: dict[str, int], exit_code: int, calls: list[str]
+) -> None:
+    fsck, log = tmp_path / "fsck", tmp_path / "log"
+    cases = "".join(f'"{words}") exit {code};; ' for words, code in answers.items())
+    fsck.write_text(f'#!/bin/sh\necho "$*" >> {log}\ncase "$*" in {cases}esac\nexit 99\n')
+    fsck.chmod(0o755)
+    done = subprocess.run(["/bin/sh", "-c", filesystems.CHECK_VXFS, "check", fsck, "-F", "DEV"])
+    assert (done.returncode, log.read_text().splitlines()) == (exit_code, calls)
 
 
 def test_every_case_file_is_used() -> None:

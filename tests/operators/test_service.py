@@ -88,6 +88,24 @@ def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
     ]
 
 
+@ONE_ARRAY
+def test_the_map_outlives_an_export_that_wrote_nothing(lab: Any, context: dict[str, Any]) -> None:
+    host = lab.host("aastmphpux")
+    before = host.files[MAP]
+    wrong = lab.fault(host="aastmphpux", match="vgexport -p", kind="exit", exit=0)
+    with pytest.raises(NotDone, match=r"names no logical volume: the group stays imported"):
+        take_down(lab)
+    assert host.files[MAP] == before and host.volume_groups()["vgCVI"]["known"]
+    lab.clear_faults(wrong)
+    take_down(lab)
+    lab.fault(host="aastmphpux", match="vgimport", kind="exit", exit=1, count=1)
+    with pytest.raises(NotDone, match="vgimport"):
+        start(context)
+    take_down(lab)
+    assert host.files[MAP] == before
+    start(context)
+
+
 def test_what_is_already_so_is_left_alone(lab: Any, context: dict[str, Any]) -> None:
     start(context)
     assert changes(lab, "aastmphpux") == []

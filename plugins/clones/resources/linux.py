@@ -39,8 +39,9 @@ mounts that exist only in a container's own namespace  not seen here; dmsetup sh
 Sent: ``ip addr add``, then ``arping -U``, for Linux does not announce an added address (documented); where
 there is no arping, or it fails, that is said and harms nothing. ``pvscan --cache``, ``vgchange -a y``. ext2
 to ext4: ``e2fsck -p``, which ends with 0, or with 1 when it corrected something (documented). xfs: no
-check; the log is replayed by the mount, and ``xfs_repair`` refuses a log that is not empty, with ``-n``
-reports what is only the log, and without would throw the log away (documented). vxfs: as everywhere.
+check; the log is replayed by the mount, while ``xfs_repair`` refuses a log that is not empty unless ``-L``
+throws it away, and with ``-n`` reports as damage what is only still in the log (documented). vxfs: as
+everywhere.
 
 Beside its source a copy's disks are duplicates, which LVM does not use. ``vgimportclone --basevgname VG
 DISK...`` gives them identifiers and a name of their own (documented); but if there is a group of that name
