@@ -20,7 +20,7 @@ from clones.config import ResourceEntry
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError
 from clones.lock import Owner
-from clones.resources import aix, drivers, filesystems, hpux, linux, sunos, vxvm
+from clones.resources import aix, drivers, filesystems, hpux, linux, sunos
 from clones.scope import Scope
 from clones.states import PairSeen, State, wanted_states
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -45,7 +45,7 @@ SCRIPTS = {
         sunos.CHECK_UFS,
         sunos.KILL_ZFS,
     ),
-    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE, vxvm.IMPORT),
+    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE),
 }
 
 

@@ -63,7 +63,7 @@ STARTS = {
         "/usr/sbin/ifconfig e1000g0:1 plumb 192.168.51.11 netmask 255.255.255.0 broadcast + up",
         "/usr/sbin/zpool import -f -N -o cachefile=none pppool",
         "/usr/sbin/vxdctl enable",
-        "import ppdg",
+        "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid import ppdg",
         "/usr/sbin/vxvol -g ppdg -f startall",
         "/usr/sbin/zfs mount pppool/data",
         "check /dev/rdsk/c2t0d4s6",
@@ -73,7 +73,7 @@ STARTS = {
     ],
     "lnxvx": [
         "/usr/sbin/vxdctl enable",
-        "import lxdg",
+        "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid import lxdg",
         "/usr/sbin/vxvol -g lxdg -f startall",
         "check /usr/sbin/fsck -t /dev/vx/dsk/lxdg/vol01",
         "/usr/bin/mount -t vxfs /dev/vx/dsk/lxdg/vol01 /lx",

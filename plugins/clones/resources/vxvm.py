@@ -15,18 +15,21 @@ no row of the group, also no row at all               down, at `deported`    doc
 A deported group is not in it (documented). Whether the volumes of an imported group are started is not asked:
 the start sends ``vxvol startall`` also then, which leaves started volumes alone (documented).
 
-Sent: ``vxdctl enable``, so that VxVM reads the disks again (documented); ``vxdg -tC import DG``: ``-C``
-clears the name of the host that has the source imported, ``-t`` keeps the host from importing it by itself
-at boot (documented), never ``-f``, which goes on without disks that are missing. From VxVM 5.0 on the disks
-of a copy bear their source's identifier (``udid_mismatch``) and newer releases refuse them; the import is
-then tried once more with ``-o useclonedev=on -o updateid``, which takes only such disks and gives them
-identifiers of their own (documented). Then ``vxvol -g DG -f startall``. Stop: ``vxvol -g DG stopall``,
-``vxdg deport DG``.
+Sent: ``vxdctl enable``, so that VxVM reads the disks again (documented); ``vxdg -tC -o useclonedev=on -o
+updateid import DG``, then ``vxvol -g DG -f startall``. Stop: ``vxvol -g DG stopall``, ``vxdg deport DG``.
 
-On a host that sees the source, only the second form is sent, with ``-n NAME``: the source's disks cannot be
-meant, and its name stays the source's own (documented). With ``-t`` that name lasts until the deport
-(documented), so that the next import finds `source_name` again, whether or not there is a fresh copy
-(assumed: ``updateid`` marks the disks as ``clone_disk``, by which ``useclonedev=on`` still takes them).
+* ``useclonedev=on`` takes only disks that VxVM knows for copies (``udid_mismatch``, from VxVM 5.0 on);
+  without it the originals are preferred, where the host sees them, and newer releases refuse copies
+  (documented). So it is never left out: with ``-C`` it could be production's own disk group that is taken
+  from its host.
+* ``updateid`` gives the copies identifiers of their own (documented).
+* ``-C`` clears the name of the host that has the source imported, ``-t`` keeps the host from importing
+  the group by itself at boot (documented). Never ``-f``, which goes on without disks that are missing.
+
+On a host that has the source too, ``-n NAME`` gives the copy a name of its own; with ``-t`` it lasts until
+the deport (documented). So each import finds the source's name on the disks, whether or not there is a
+fresh copy (assumed: ``updateid`` marks them as ``clone_disk``, by which ``useclonedev=on`` still takes
+them). VxVM before 5.0 knows no such options: there a `command` must do it.
 """
 
 from __future__ import annotations
@@ -42,9 +45,6 @@ from clones.steps import Command, Result
 IMPORTED, DEPORTED = "imported", "deported"
 VXDG, VXVOL = "/usr/sbin/vxdg", "/usr/sbin/vxvol"
 CLONE = ("-o", "useclonedev=on", "-o", "updateid")
-
-IMPORT = '/usr/sbin/vxdg -tC import "$1" || exec /usr/sbin/vxdg -tC -o useclonedev=on -o updateid import "$1"'
-"""DISKGROUP."""
 
 
 class GroupDriver(OnHost):
@@ -91,9 +91,8 @@ class GroupDriver(OnHost):
             return [run]
         if at != DEPORTED:
             return []
-        load = self.script(IMPORT, "import", self.name)
-        if self.source_name:
-            load = self.change(VXDG, "-tC", "-n", self.name, *CLONE, "import", self.source_name)
+        new_name = ("-n", self.name) if self.source_name else ()
+        load = self.change(VXDG, "-tC", *new_name, *CLONE, "import", self.source_name or self.name)
         return [self.change("/usr/sbin/vxdctl", "enable"), load, run]
 
     def stop(self, at: str) -> list[Command]:
