@@ -56,9 +56,8 @@ def test_the_proof_is_taken_right_before_the_command(lab: Any, context: dict[str
     recreate(lab, context, **DATA)
     commands = [entry["command"] for entry in lab.journal if entry.get("command")]
     at = next(n for n, command in enumerate(commands) if "recreate" in command)
-    assert ["netstat" in commands[at - 3], "vgdisplay" in commands[at - 2], "mount" in commands[at - 1]] == [
-        True
-    ] * 3
+    proof = zip(("netstat", "vgdisplay", "mount -p", "ping"), commands[at - 4 : at], strict=True)
+    assert all(word in command for word, command in proof)
 
 
 def test_a_service_that_runs_is_not_overwritten(lab: Any, context: dict[str, Any]) -> None:
