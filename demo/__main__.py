@@ -72,7 +72,9 @@ def _shown(path: Path) -> str:
 
 def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     name: str = arguments.service
-    config = load(SERVICES, only=name)
+    config = load(SERVICES)
+    if name not in config.services:
+        raise ConfigError(f"There is no service {name!r}.", f"name one of: {', '.join(config.services)}")
     service = config.services[name]
     copies = copies_of(service, load_lab(None))
     print(

@@ -48,7 +48,7 @@ class TaskRecord:
 
     def sent(self, command: Command) -> None:
         """A command goes out; how it ended is not known yet."""
-        line = command.line() if command.changes else (command.title or command.line())[:SHOWN_LINE]
+        line = command.line() if command.changes else command.shown()[:SHOWN_LINE]
         self._events.append(
             {
                 "at": self._time(),

@@ -112,12 +112,12 @@ def _bring(scope: Scope, before: Row, wanted: Use, conflict: AddressGuard | None
         result = yield from run(command)
         if result.exit_code is None:
             raise Unknown(
-                f"{subject}: `{command.line()}` gave {result.ending()}; whether it took effect is not known.",
+                f"{subject}: `{command.shown()}` gave {result.ending()}; whether it took effect is not known.",
                 "it is tried again, beginning with a look at the resource",
             )
         if not driver.accepts(command, result.exit_code):
             raise NotDone(
-                f"{subject}: `{command.line()}` ended with {result.ending()}: {result.said()}",
+                f"{subject}: `{command.shown()}` ended with {result.ending()}: {result.said()}",
                 "it is tried again; if it keeps failing, mend what the command says and clear this task",
             )
     after = yield from look(driver, host)

@@ -40,6 +40,10 @@ class Command:
         """The command as one shell line."""
         return shlex.join(self.words)
 
+    def shown(self) -> str:
+        """The command as a message names it: short, where it has a title."""
+        return self.title or self.line()
+
 
 @dataclass(frozen=True)
 class Result:

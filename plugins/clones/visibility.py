@@ -131,7 +131,7 @@ def _told(name: str, host: Host, disk: str, command: Command) -> Steps[Result]:
     if result.exit_code is None:
         raise Unknown(
             f"Service {name}: whether disk {disk} is usable on {host.connection} is not known: "
-            f"`{command.line()}` gave {result.ending()}.",
+            f"`{command.shown()}` gave {result.ending()}.",
             "it is tried again, beginning with a look at the disk",
         )
     return result
@@ -140,7 +140,7 @@ def _told(name: str, host: Host, disk: str, command: Command) -> Steps[Result]:
 def _failed(name: str, host: Host, disk: str, result: Result) -> CloneError:
     return NotDone(
         f"Service {name}: {disk} is not usable on {host.connection}: the host does not see it (SYMCLI: Not "
-        f"Visible), or it is still Not Ready. `{result.command.line()}` ended with {result.ending()}: "
+        f"Visible), or it is still Not Ready. `{result.command.shown()}` ended with {result.ending()}: "
         f"{result.said()}",
         "it is tried again; if it stays so, see whether the array presents the target to this host (masking, "
         "zoning), let the host find it, and check `devices` in services.yaml",

@@ -261,7 +261,7 @@ def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
         level,
         "::group::%s$ %s  [%s, %.2f s]",
         command.host,
-        command.title or command.line(),
+        command.shown(),
         result.ending(),
         result.seconds,
     )
