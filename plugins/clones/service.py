@@ -112,7 +112,8 @@ def _bring(scope: Scope, before: Row, wanted: Use, conflict: AddressGuard | None
         result = yield from run(command)
         if result.exit_code is None:
             raise Unknown(
-                f"{subject}: `{command.shown()}` gave {result.ending()}; whether it took effect is not known.",
+                f"{subject}: `{command.shown()}` gave {result.ending()}; "
+                "whether it took effect is not known.",
                 "it is tried again, beginning with a look at the resource",
             )
         if not driver.accepts(command, result.exit_code):
