@@ -72,7 +72,8 @@ ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
 
 KEEP_MAP = (
     "PATH=/usr/bin:/bin; export PATH; "
-    'new=0; test -s "$1" && new=$(grep -c "^[0-9]" "$1"); old=0; test -s "$2" && old=$(grep -c "^[0-9]" "$2"); '
+    'new=0; test -s "$1" && new=$(grep -c "^[0-9]" "$1"); '
+    'old=0; test -s "$2" && old=$(grep -c "^[0-9]" "$2"); '
     'test "$new" -gt 0 || echo "$1 names no logical volume: the group stays imported, $2 as it is" >&2; '
     'test "$new" -gt 0 || exit 1; '
     'test "$new" -ge "$old" || echo "$2 is kept, for $1 names fewer volumes: remove it if that is right"; '
