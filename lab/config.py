@@ -281,7 +281,7 @@ class LabConfig(Strict):
                     raise ValueError(f"host {host.name}: no array {symid}")
             if host.real:
                 real = {a.symid: arrays[a.symid] for a in self.arrays if a.real}
-                host.real.check(host.name, real)
+                host.real.check(host.name, real, host.files)
             for vg in host.volume_groups:
                 _check_group(host, vg, arrays)
             _check_mounts(host)

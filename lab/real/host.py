@@ -73,6 +73,11 @@ class RealHost(Host):
         self.pid = int(children)
         for directory in self.real.directories:
             self._inside(directory).mkdir(parents=True, exist_ok=True)
+        for path, text in self.config.files.items():
+            file = self._inside(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            file.chmod(0o755)
         for disk in disks:
             self.show(disk, ready=disk.rdev is not None)
 

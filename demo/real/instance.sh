@@ -1,0 +1,48 @@
+# The test instance: the PostgreSQL on the clones, as an application. Its settings stand before this text.
+#
+#   start   the first time on a fresh copy: recovery from the archived WAL alone, to its end
+#   stop
+#   check   0: it runs, 3: it does not; anything else: not known
+#   rename WHAT DEVICE  with LVM: give the group on a fresh copy a name and identifiers of its own
+set -eu
+cd /
+DATA=/srv/test/data ARCHIVE=/srv/test/archive RUN=/srv/run
+
+as() { setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"; }
+fail() { echo "$*" >&2; exit 1; }
+
+# Of this host: it has a process table of its own.
+processes() { cat /proc/[0-9]*/comm 2>/dev/null | grep -qx postgres; }
+
+start() {
+    mkdir -p $RUN
+    chown postgres:postgres $RUN
+    : >$RUN/log
+    chown postgres:postgres $RUN/log
+    if [ -f $DATA/pg/backup_id ]; then
+        # Production's own WAL does not belong to the copy: what is not archived is not there.
+        find $DATA/pg/pg_wal -type f -delete
+        rm -f $DATA/pg/postmaster.pid $DATA/pg/postmaster.opts
+        label=$ARCHIVE/backup_label.$(cat $DATA/pg/backup_id)
+        [ ! -f "$label" ] || as cp "$label" $DATA/pg/backup_label
+        as touch $DATA/pg/recovery.signal
+    fi
+    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w -t 120 -o "-c port=$PORT -c unix_socket_directories=$RUN \
+        -c archive_mode=off -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" start >/dev/null 2>&1 ||
+        fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"
+    rm -f $DATA/pg/backup_id
+}
+
+case ${1:-} in
+start) start ;;
+stop) as "$BIN/pg_ctl" -D $DATA/pg -m fast -w stop >/dev/null ;;
+check)
+    if [ -f $DATA/pg/PG_VERSION ]; then
+        as "$BIN/pg_ctl" -D $DATA/pg status >/dev/null 2>&1 && exit 0
+    fi
+    processes && fail "processes of PostgreSQL, and not of $DATA/pg"
+    exit 3
+    ;;
+rename) vgimportclone -qq --basevgname "${LVM}_$2" "/dev/loop$((0x$(stat -c %T "$3")))" ;;
+*) fail "usage: $0 start|stop|check|rename WHAT DEVICE" ;;
+esac
