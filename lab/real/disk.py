@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lab.real.loop import MARK, Loop
+from lab.real.loop import MARK, Loop, unmap
 
 
 class Disk:
@@ -42,6 +42,8 @@ class Disk:
 
     def close(self) -> bool:
         """Give everything up. False: somebody uses the device still."""
+        if self._loop is not None:
+            unmap(self._loop.node.name)
         self.detach()
         os.close(self.file)
         return self._lingering is None

@@ -60,7 +60,16 @@ def test_every_transaction_is_there_after_each_refresh(lab: Lab, site: Site, con
             service.refresh()
             proof = prove(lab, site, RIGHT, writer, since)
             tracks = moved(lab, RIGHT, since)
-            print(number, round(time.time() - t, 2), proof.promised, proof.by_data, proof.committed, proof.held, proof.replayed, tracks)
+            print(
+                number,
+                round(time.time() - t, 2),
+                proof.promised,
+                proof.by_data,
+                proof.committed,
+                proof.held,
+                proof.replayed,
+                tracks,
+            )
             assert proof.problems() == []
 
 
