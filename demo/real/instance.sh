@@ -3,6 +3,7 @@
 #   start   the first time on a fresh copy: recovery from the archived WAL alone, to its end
 #   stop
 #   check   0: it runs, 3: it does not; anything else: not known
+#   force   the start of a copy that can not be recovered, without any WAL: what is lost stays lost
 #   rename WHAT DEVICE  with LVM: give the group on a fresh copy a name and identifiers of its own
 set -eu
 cd /
@@ -13,6 +14,12 @@ fail() { echo "$*" >&2; exit 1; }
 
 # Of this host: it has a process table of its own.
 processes() { cat /proc/[0-9]*/comm 2>/dev/null | grep -qx postgres; }
+
+run() {
+    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w -t 120 -o "-c port=$PORT -c unix_socket_directories=$RUN \
+        -c archive_mode=off -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" start >/dev/null 2>&1 ||
+        fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"
+}
 
 start() {
     mkdir -p $RUN
@@ -27,14 +34,17 @@ start() {
         [ ! -f "$label" ] || as cp "$label" $DATA/pg/backup_label
         as touch $DATA/pg/recovery.signal
     fi
-    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w -t 120 -o "-c port=$PORT -c unix_socket_directories=$RUN \
-        -c archive_mode=off -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" start >/dev/null 2>&1 ||
-        fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"
+    run
     rm -f $DATA/pg/backup_id
 }
 
 case ${1:-} in
 start) start ;;
+force)
+    rm -f $DATA/pg/recovery.signal $DATA/pg/backup_id
+    as "$BIN/pg_resetwal" -f -D $DATA/pg >/dev/null
+    run
+    ;;
 stop) as "$BIN/pg_ctl" -D $DATA/pg -m fast -w stop >/dev/null ;;
 check)
     if [ -f $DATA/pg/PG_VERSION ]; then
@@ -44,5 +54,5 @@ check)
     exit 3
     ;;
 rename) vgimportclone -qq --basevgname "${LVM}_$2" "/dev/loop$((0x$(stat -c %T "$3")))" ;;
-*) fail "usage: $0 start|stop|check|rename WHAT DEVICE" ;;
+*) fail "usage: $0 start|stop|check|force|rename WHAT DEVICE" ;;
 esac

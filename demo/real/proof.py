@@ -63,6 +63,11 @@ class Proof:
         return self.promised if self.held is None else self.held.lost(self.promised)
 
     @property
+    def behind(self) -> int:
+        """How many that had been committed before the data's point in time it does not hold."""
+        return self.by_data if self.held is None else self.held.lost(self.by_data)
+
+    @property
     def replayed(self) -> int:
         """Those that can only have come from archived WAL: committed after the data's point in time."""
         return 0 if self.held is None else max(0, self.held.last - self.by_data)
