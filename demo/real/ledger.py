@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import psycopg2  # type: ignore[import-untyped]
 
 TABLE = "CREATE TABLE ledger (n bigint PRIMARY KEY, written text NOT NULL)"
-PAUSE = 0.002
+PAUSE = 0.005
+"""Seconds between two transactions."""
 
 
 def url(port: int) -> str:

@@ -64,6 +64,7 @@ class RealHost(Host):
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
+            start_new_session=True,  # Ctrl-C is for the lab, which then ends this in order
         )
         assert self._holder.stdout and self._holder.stderr
         if self._holder.stdout.readline() != "ready\n":
