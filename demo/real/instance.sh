@@ -16,8 +16,7 @@ fail() { echo "$*" >&2; exit 1; }
 processes() { cat /proc/[0-9]*/comm 2>/dev/null | grep -qx postgres; }
 
 run() {
-    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w -t 120 -o "-c port=$PORT -c unix_socket_directories=$RUN \
-        -c archive_mode=off -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" start >/dev/null 2>&1 ||
+    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w -t 120 -o "-c unix_socket_directories=$RUN -c archive_mode=off -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" start >/dev/null 2>&1 ||
         fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"
 }
 
@@ -53,6 +52,10 @@ check)
     processes && fail "processes of PostgreSQL, and not of $DATA/pg"
     exit 3
     ;;
-rename) vgimportclone -qq --basevgname "${LVM}_$2" "/dev/loop$((0x$(stat -c %T "$3")))" ;;
+rename)
+    disk=/dev/loop$((0x$(stat -c %T "$3")))
+    [ "$(pvs --noheadings -o vg_name "$disk" | tr -d ' ')" = "${LVM}_$2" ] ||
+        vgimportclone -qq --basevgname "${LVM}_$2" "$disk"
+    ;;
 *) fail "usage: $0 start|stop|check|force|rename WHAT DEVICE" ;;
 esac

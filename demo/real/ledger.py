@@ -8,20 +8,23 @@ from dataclasses import dataclass
 
 import psycopg2  # type: ignore[import-untyped]
 
+from lab.operations import Operations
+
 TABLE = "CREATE TABLE ledger (n bigint PRIMARY KEY, written text NOT NULL)"
 PAUSE = 0.005
 """Seconds between two transactions."""
 
 
-def url(port: int) -> str:
-    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+def database(lab: Operations, host: str) -> str:
+    """How to reach the PostgreSQL of a real host: by the socket inside, for it listens on no network."""
+    return f"host=/proc/{lab.host(host).describe()['pid']}/root/srv/run user=postgres dbname=postgres"
 
 
 class Writer:
     """Commits transaction 1, 2, 3... and remembers when each commit had returned, in epoch seconds."""
 
-    def __init__(self, port: int) -> None:
-        self._url = url(port)
+    def __init__(self, database: str) -> None:
+        self._database = database
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
         self.committed: list[float] = []
@@ -29,7 +32,7 @@ class Writer:
         self.error: Exception | None = None
 
     def __enter__(self) -> Writer:
-        connection = psycopg2.connect(self._url)
+        connection = psycopg2.connect(self._database)
         with connection, connection.cursor() as cursor:
             cursor.execute(TABLE)
         connection.close()
@@ -42,7 +45,7 @@ class Writer:
 
     def _write(self) -> None:
         try:
-            connection = psycopg2.connect(self._url)
+            connection = psycopg2.connect(self._database)
             cursor = connection.cursor()
             while not self._stop.wait(PAUSE):
                 number = len(self.committed) + 1
@@ -73,12 +76,12 @@ class Found:
         return sum(1 for n in self.gaps if n <= promised) + max(0, promised - self.last) + self.spoilt
 
 
-def read(port: int) -> Found:
+def read(database: str) -> Found:
     """Read all of a copy.
 
     :raises psycopg2.Error: it does not answer, or its table can not be read.
     """
-    connection = psycopg2.connect(url(port), connect_timeout=10)
+    connection = psycopg2.connect(database, connect_timeout=10)
     try:
         with connection, connection.cursor() as cursor:
             # By the table itself and, for the order, not by its index: both are to be whole.

@@ -11,7 +11,7 @@ cd /
 DATA=/srv/prod/data ARCHIVE=/srv/prod/archive RUN=/srv/run
 
 as() { setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"; }
-sql() { as "$BIN/psql" -XAtq -v ON_ERROR_STOP=1 -h "$RUN" -p "$PORT" -U postgres -d postgres "$@"; }
+sql() { as "$BIN/psql" -XAtq -v ON_ERROR_STOP=1 -h "$RUN" -U postgres -d postgres "$@"; }
 note() { echo "$1 $(date +%s.%N)" >>/srv/notes; }
 fail() { echo "$*" >&2; exit 1; }
 
@@ -24,17 +24,16 @@ await() {
     done
 }
 
+# What a file system is made on: a volume of LVM when the name of a group was set, else the disk as it is.
+volume() {
+    [ -n "$LVM" ] || { echo "$2"; return; }
+    vgcreate -qq -y "${LVM}_$1" "/dev/loop$((0x$(stat -c %T "$2")))" >&2
+    lvcreate -qq -y -l 100%FREE -n lv "${LVM}_$1" >&2
+    echo "/dev/${LVM}_$1/lv"
+}
+
 make() {
-    # The volumes: of LVM when the name of a group was set, else the disks as they are.
-    data=$1 archive=$2
-    if [ -n "$LVM" ]; then
-        for what in data archive; do
-            eval "disk=/dev/loop\$((0x\$(stat -c %T \"\$$what\")))"
-            vgcreate -qq -y "${LVM}_$what" "$disk"
-            lvcreate -qq -y -l 100%FREE -n lv "${LVM}_$what"
-            eval "$what=/dev/${LVM}_$what/lv"
-        done
-    fi
+    data=$(volume data "$1") archive=$(volume archive "$2")
     mkfs.ext4 -q "$data"
     mkfs.xfs -q "$archive"
     mount -t ext4 "$data" $DATA
@@ -43,8 +42,7 @@ make() {
     chown postgres:postgres $DATA $ARCHIVE $RUN
     as "$BIN/initdb" -D $DATA/pg -U postgres --auth=trust --encoding=UTF8 --locale=C --wal-segsize=1 --no-sync >/dev/null
     cat >>$DATA/pg/postgresql.conf <<EOF
-listen_addresses = '127.0.0.1'
-port = $PORT
+listen_addresses = ''
 unix_socket_directories = '$RUN'
 shared_buffers = 16MB
 min_wal_size = 4MB
@@ -52,7 +50,7 @@ max_wal_size = 64MB
 archive_mode = on
 archive_command = 'test ! -f $ARCHIVE/%f && cp %p $ARCHIVE/%f.part && sync $ARCHIVE/%f.part && mv $ARCHIVE/%f.part $ARCHIVE/%f'
 EOF
-    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w start >/dev/null
+    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w start >/dev/null 2>&1 || fail "$(tail -n 5 $RUN/log)"
 }
 
 # A backup lasts as long as the session that began it.
@@ -61,7 +59,7 @@ begin() {
     rm -f $RUN/ask $RUN/answer
     as mkfifo $RUN/ask
     setsid setpriv --reuid=postgres --regid=postgres --clear-groups -- "$BIN/psql" -XAtq -v ON_ERROR_STOP=1 \
-        -h $RUN -p "$PORT" -U postgres -d postgres <>$RUN/ask >$RUN/answer 2>&1 &
+        -h $RUN -U postgres -d postgres <>$RUN/ask >$RUN/answer 2>&1 &
     echo $! >$RUN/session
     id=$(date +%s%N)
     printf '%s\n' "SELECT pg_backup_start('$id', true);" '\echo begun' >$RUN/ask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.real.ledger import Found, Writer, read
-from demo.real.site import PRODUCTION, SOURCES, SYMID, SYNCS, Copy, Site, inside
+from demo.real.ledger import Found, Writer, database, read
+from demo.real.site import PRODUCTION, SOURCES, SYMID, SYNCS, Copy, inside
 from lab.operations import Operations
 
 
@@ -93,7 +93,7 @@ class Proof:
         return found
 
 
-def prove(lab: Operations, site: Site, copy: Copy, writer: Writer, since: int, *, runs: bool = True) -> Proof:
+def prove(lab: Operations, copy: Copy, writer: Writer, since: int, *, runs: bool = True) -> Proof:
     """Compare a copy with what was committed.
 
     :param since: the journal's number before the refresh.
@@ -101,7 +101,7 @@ def prove(lab: Operations, site: Site, copy: Copy, writer: Writer, since: int, *
     """
     if writer.error:
         raise writer.error
-    held = read(site.ports[copy.name]) if runs else None
+    held = read(database(lab, copy.name)) if runs else None
     syncs: Any = moved(lab, copy, since)
     return Proof(
         promised=writer.before(noted(lab, "switch")),

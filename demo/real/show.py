@@ -14,11 +14,10 @@ from typing import TextIO
 
 import yaml
 
-from demo.airflow_environment import free_port
 from demo.local_airflow import LocalAirflow
 from demo.local_lab import ROOT
 from demo.progress import align
-from demo.real.ledger import Writer
+from demo.real.ledger import Writer, database
 from demo.real.proof import Proof, moved, prove
 from demo.real.site import (
     MEGABYTES,
@@ -55,7 +54,7 @@ def run(folder: Path, out: TextIO, *, port: int | None = None, refreshes: int = 
         raise DemoError("The real demonstration needs:\n" + "\n".join(f"  {what}" for what in found))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    site = Site({name: free_port() for name in (PRODUCTION, RIGHT.name, WRONG.name)}, device_mapper())
+    site = Site(device_mapper())
     services = folder / "services.yaml"
     services.write_text(yaml.safe_dump(site.services(), sort_keys=False))
     with Lab(site.lab(), directory=folder / "lab", services=services) as lab:
@@ -64,7 +63,7 @@ def run(folder: Path, out: TextIO, *, port: int | None = None, refreshes: int = 
         shown.devices()
         with (
             _airflow(folder / "airflow", lab, services, port) as (airflow, client),
-            Writer(site.ports[PRODUCTION]) as writer,
+            Writer(database(lab, PRODUCTION)) as writer,
         ):
             problems = shown.all(airflow, client, writer, refreshes)
     problems += [] if not shown.shows_nothing else ["The wrong order lost nothing: this proves nothing."]
@@ -138,7 +137,7 @@ class Show:
             self._tracks(RIGHT, since)
             if state != "success":
                 return [*problems, f"Refresh {number} ended as {state}; see {airflow.task_logs}"]
-            proof = prove(self.lab, self.site, RIGHT, writer, since)
+            proof = prove(self.lab, RIGHT, writer, since)
             self._proven(RIGHT, proof)
             problems += [f"Refresh {number}: {problem}" for problem in proof.problems()]
         return problems + self._wrong(client, writer)
@@ -154,11 +153,11 @@ class Show:
         said = re.search(r"(?:PANIC|FATAL): .*", log)
         if said is None:
             return [f"{WRONG.name} failed, but not at PostgreSQL's start"]
-        proof = prove(self.lab, self.site, WRONG, writer, since, runs=False)
+        proof = prove(self.lab, WRONG, writer, since, runs=False)
         self._print(f"  PostgreSQL refuses the copy: {said[0].strip()}")
         self._print(f"  all {proof.lost} transactions committed before the WAL switch are lost")
         inside(self.lab, WRONG.name, "/srv/bin/database", "force")
-        forced = prove(self.lab, self.site, WRONG, writer, since)
+        forced = prove(self.lab, WRONG, writer, since)
         self._print(
             f"  opened by force (pg_resetwal) it lacks {forced.behind} of the {forced.by_data} transactions "
             "committed before its data's point in time"

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 SYMID = "000190101234"
 CONTROL, PRODUCTION = "symcli_real", "pgprod"
 MEGABYTES = {"data": 192, "archive": 320}  # an xfs of less than 300 is refused
+DEVICES, VGIMPORTCLONE = Path("/proc/devices"), Path("/usr/sbin/vgimportclone")
 SOURCES = {"data": "2001", "archive": "2002"}
 SYNCS = {"data": "data", "archivelogs": "archive"}
 """A sync's name -> what is on its device."""
@@ -44,8 +45,7 @@ def programs() -> Path | None:
 
 def device_mapper() -> bool:
     """Whether LVM is to be had: by the kernel, and its program that takes in a copy on the same machine."""
-    kernel = "device-mapper" in Path("/proc/devices").read_text().split()
-    return kernel and Path("/usr/sbin/vgimportclone").exists()
+    return "device-mapper" in DEVICES.read_text().split() and VGIMPORTCLONE.exists()
 
 
 def lacking() -> list[str]:
@@ -66,11 +66,8 @@ def lacking() -> list[str]:
 
 @dataclass(frozen=True)
 class Site:
-    """:param ports: of PostgreSQL, by host.
-    :param lvm: put volume groups between devices and file systems.
-    """
+    """:param lvm: put volume groups between devices and file systems."""
 
-    ports: dict[str, int]
     lvm: bool
 
     def lab(self) -> dict[str, Any]:
@@ -95,7 +92,7 @@ class Site:
         return {"arrays": [array], "hosts": hosts}
 
     def _host(self, name: str, devices: dict[str, str], folder: str, script: str) -> dict[str, Any]:
-        settings = f"BIN={programs()} PORT={self.ports[name]} LVM={self._group(name)}\n"
+        settings = f"BIN={programs()} LVM={self._group(name)}\n"
         text = "#!/bin/sh\n" + settings + (HERE / script).read_text()
         return {
             "name": name,

@@ -80,7 +80,7 @@ def unmap(name: str) -> None:
     :param name: `loop7`.
     """
     for holder in Path(f"/sys/block/{name}/holders").glob("dm-*"):
-        words = ["dmsetup", "remove", "--force", (holder / "dm" / "name").read_text().strip()]
+        words = ["dmsetup", "remove", "--retry", "--force", (holder / "dm" / "name").read_text().strip()]
         subprocess.run(words, check=False, capture_output=True)
 
 

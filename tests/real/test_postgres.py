@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from clones.errors import NotDone
-from demo.airflow_environment import free_port
-from demo.real.ledger import Writer
+from demo.real.ledger import Writer, database
 from demo.real.proof import moved, noted, prove
 from demo.real.site import PRODUCTION, RIGHT, WRONG, Site, device_mapper, inside, make_production
 from lab import Lab
@@ -23,7 +22,7 @@ REFRESHES = 3
 
 @pytest.fixture
 def site() -> Site:
-    return Site({name: free_port() for name in (PRODUCTION, RIGHT.name, WRONG.name)}, device_mapper())
+    return Site(device_mapper())
 
 
 @pytest.fixture
@@ -42,8 +41,8 @@ def lab(site: Site, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def writer(lab: Lab, site: Site) -> Iterator[Writer]:
-    with Writer(site.ports[PRODUCTION]) as running:
+def writer(lab: Lab) -> Iterator[Writer]:
+    with Writer(database(lab, PRODUCTION)) as running:
         until(lambda: len(running.committed) > 100, 30, lambda: f"production does not write: {running.error}")
         yield running
 
@@ -60,7 +59,7 @@ def test_every_transaction_is_there_after_each_refresh(
     for number in range(REFRESHES):
         since = seq(lab)
         service.refresh()
-        proof = prove(lab, site, RIGHT, writer, since)
+        proof = prove(lab, RIGHT, writer, since)
         assert proof.problems() == []
         # Production wrote all the time: also between the two points in time, and since.
         assert promised < proof.by_data < proof.promised < proof.committed
@@ -85,7 +84,7 @@ def test_every_transaction_is_there_after_each_refresh(
 
 
 @pytest.mark.may_break(4)  # at its end, against the order that the lab was told
-def test_the_wrong_order_loses_data(lab: Lab, site: Site, config: Path, writer: Writer) -> None:
+def test_the_wrong_order_loses_data(lab: Lab, config: Path, writer: Writer) -> None:
     """The archived WAL ends before the data's backup begins. In the right order the same service is whole."""
     service = Service(WRONG.name, config)
     assert [sync.name for sync in service.syncs] == ["archivelogs", "data"]
@@ -94,12 +93,12 @@ def test_the_wrong_order_loses_data(lab: Lab, site: Site, config: Path, writer: 
     service.update()
     with pytest.raises(NotDone, match="PANIC:  could not locate a valid checkpoint record"):
         service.start()
-    proof = prove(lab, site, WRONG, writer, since, runs=False)
+    proof = prove(lab, WRONG, writer, since, runs=False)
     assert 100 < proof.lost == proof.promised < proof.by_data
 
     # Opened by force, it lacks what it is dated after: no WAL brings the data to its point in time.
     inside(lab, WRONG.name, "/srv/bin/database", "force")
-    proof = prove(lab, site, WRONG, writer, since)
+    proof = prove(lab, WRONG, writer, since)
     assert proof.held and 0 < proof.held.last < proof.by_data and proof.behind > 0
 
     path = config.with_name("mended.yaml")
@@ -108,4 +107,4 @@ def test_the_wrong_order_loses_data(lab: Lab, site: Site, config: Path, writer: 
     path.write_text(yaml.safe_dump(mended))
     since = seq(lab)
     Service(WRONG.name, path).refresh()
-    assert prove(lab, site, WRONG, writer, since).problems() == []
+    assert prove(lab, WRONG, writer, since).problems() == []
