@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.real.site import lacking
+from demo.real.site import device_mapper, lacking
 from lab.real.loop import backing_files
 
 
@@ -21,3 +21,20 @@ def nothing_stays() -> Iterator[None]:
     yield
     assert {d: f for d, (pid, f) in backing_files().items() if pid == os.getpid()} == {}
     assert os.listdir("/srv") == before
+
+
+REPORT = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that the test run ends with."""
+    return request.config.stash.setdefault(REPORT, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(REPORT, None):
+        terminalreporter.section("real blocks")
+        lvm = "used" if device_mapper() else "not used: the kernel has no device-mapper, or lvm2 is not there"
+        for line in (f"LVM {lvm}", *lines):
+            terminalreporter.write_line(line)
