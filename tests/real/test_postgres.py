@@ -75,7 +75,8 @@ def test_every_transaction_is_there_after_each_refresh(
         counts = ", ".join(f"{n} {t.recreate} + {t.activate} of {t.total}" for n, t in tracks.items())
         report.append(
             f"refresh {number + 1}: tracks moved at recreate + activate: {counts}; "
-            f"{proof.replayed} transactions by archived WAL alone, {proof.promised - proof.lost} of {proof.promised} proven"
+            f"{proof.replayed} transactions by archived WAL alone, "
+            f"{proof.promised - proof.lost} of {proof.promised} proven"
         )
     service.stop()
     if not site.lvm:
