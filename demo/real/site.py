@@ -19,6 +19,7 @@ SYMID = "000190101234"
 CONTROL, PRODUCTION = "symcli_real", "pgprod"
 MEGABYTES = {"data": 192, "archive": 320}  # an xfs of less than 300 is refused
 DEVICES, VGIMPORTCLONE = Path("/proc/devices"), Path("/usr/sbin/vgimportclone")
+NO_UDEV = "[ -e /run/udev/control ] || export DM_DISABLE_UDEV=1  # LVM then makes its nodes itself\n"
 SOURCES = {"data": "2001", "archive": "2002"}
 SYNCS = {"data": "data", "archivelogs": "archive"}
 """A sync's name -> what is on its device."""
@@ -92,7 +93,7 @@ class Site:
         return {"arrays": [array], "hosts": hosts}
 
     def _host(self, name: str, devices: dict[str, str], folder: str, script: str) -> dict[str, Any]:
-        settings = f"BIN={programs()} LVM={self._group(name)}\n"
+        settings = f"BIN={programs()} LVM={self._group(name)}\n{NO_UDEV}"
         text = "#!/bin/sh\n" + settings + (HERE / script).read_text()
         return {
             "name": name,
