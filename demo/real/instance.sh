@@ -15,9 +15,17 @@ fail() { echo "$*" >&2; exit 1; }
 # Of this host: it has a process table of its own.
 processes() { cat /proc/[0-9]*/comm 2>/dev/null | grep -qx postgres; }
 
+control() { as "$BIN/pg_ctl" -D $DATA/pg "$@" >/dev/null 2>&1; }
+refused() { fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"; }
+
+# pg_ctl waits until it recovers; this until it has recovered.
 run() {
-    as "$BIN/pg_ctl" -D $DATA/pg -l $RUN/log -w -t 120 -o "-c unix_socket_directories=$RUN -c archive_mode=off -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" start >/dev/null 2>&1 ||
-        fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"
+    control -l $RUN/log -w -t 120 start -o "-c unix_socket_directories=$RUN -c archive_mode=off \
+        -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" || refused
+    until as "$BIN/psql" -Xq -h $RUN -U postgres -d postgres -c 'SELECT 1' >/dev/null 2>&1; do
+        control status || refused
+        sleep 0.05
+    done
 }
 
 start() {
@@ -44,10 +52,10 @@ force)
     as "$BIN/pg_resetwal" -f -D $DATA/pg >/dev/null
     run
     ;;
-stop) as "$BIN/pg_ctl" -D $DATA/pg -m fast -w stop >/dev/null ;;
+stop) control -m fast -w stop ;;
 check)
     if [ -f $DATA/pg/PG_VERSION ]; then
-        as "$BIN/pg_ctl" -D $DATA/pg status >/dev/null 2>&1 && exit 0
+        control status && exit 0
     fi
     processes && fail "processes of PostgreSQL, and not of $DATA/pg"
     exit 3

@@ -75,13 +75,22 @@ def backing_files() -> dict[str, tuple[int, str]]:
 
 
 def unmap(name: str) -> None:
-    """End what device-mapper has on a loop device; it outlives whoever made it. Not tried: documented.
+    """End what device-mapper has on a loop device, with its names: it outlives whoever made it (tried).
 
     :param name: `loop7`.
     """
+    env = dict(os.environ)
+    if not Path("/run/udev/control").exists():
+        env["DM_DISABLE_UDEV"] = "1"  # dmsetup then removes the node itself
     for holder in Path(f"/sys/block/{name}/holders").glob("dm-*"):
-        words = ["dmsetup", "remove", "--retry", "--force", (holder / "dm" / "name").read_text().strip()]
-        subprocess.run(words, check=False, capture_output=True)
+        mapped = (holder / "dm" / "name").read_text().strip()
+        words = ["dmsetup", "remove", "--retry", "--force", mapped]
+        subprocess.run(words, check=False, capture_output=True, env=env)
+        for link in Path("/dev").glob("*/*"):
+            if link.is_symlink() and os.readlink(link) == f"/dev/mapper/{mapped}":
+                link.unlink(missing_ok=True)  # without udev LVM made it
+                with contextlib.suppress(OSError):
+                    link.parent.rmdir()
 
 
 def sweep() -> list[str]:

@@ -21,8 +21,13 @@ class RealServer(SshdServer):
         super().__init__(host, *given)
 
     def _forced(self) -> str:
+        """No command is forced; two settings of the sessions."""
+        # bash below sshd reads root's .bashrc, which may do anything; not below another shell (tried).
+        settings = ["SHLVL=1"]
         # Where no udev makes the nodes of device-mapper, LVM must make them itself (tried).
-        return "" if Path("/run/udev/control").exists() else "SetEnv DM_DISABLE_UDEV=1\n"
+        if not Path("/run/udev/control").exists():
+            settings.append("DM_DISABLE_UDEV=1")
+        return f"SetEnv {' '.join(settings)}\n"
 
     def _words(self, *words: str) -> list[str]:
         return self.real.enter(*words)
