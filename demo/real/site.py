@@ -13,13 +13,13 @@ from typing import Any
 
 from lab.operations import Operations
 from lab.real.host import missing
+from lab.real.lvm import lvm_environment
 
 HERE = Path(__file__).parent
 SYMID = "000190101234"
 CONTROL, PRODUCTION = "symcli_real", "pgprod"
 MEGABYTES = {"data": 192, "archive": 320}  # an xfs of less than 300 is refused
 DEVICES, VGIMPORTCLONE = Path("/proc/devices"), Path("/usr/sbin/vgimportclone")
-NO_UDEV = "[ -e /run/udev/control ] || export DM_DISABLE_UDEV=1  # LVM then makes its nodes itself\n"
 SOURCES = {"data": "2001", "archive": "2002"}
 SYNCS = {"data": "data", "archivelogs": "archive"}
 """A sync's name -> what is on its device."""
@@ -93,7 +93,8 @@ class Site:
         return {"arrays": [array], "hosts": hosts}
 
     def _host(self, name: str, devices: dict[str, str], folder: str, script: str) -> dict[str, Any]:
-        settings = f"BIN={programs()} LVM={self._group(name)}\n{NO_UDEV}"
+        settings = f"BIN={programs()} LVM={self._group(name)}\n"
+        settings += "".join(f"export {setting}={value}\n" for setting, value in lvm_environment().items())
         text = "#!/bin/sh\n" + settings + (HERE / script).read_text()
         return {
             "name": name,

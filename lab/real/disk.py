@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lab.real.loop import MARK, Loop, unmap
+from lab.real.loop import MARK, Loop
+from lab.real.lvm import unmap
 
 
 class Disk:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.config import HostConfig
 from lab.hosts.host import Host
+from lab.real import lvm
 from lab.real.config import ROOT, RealHostConfig
 from lab.real.disk import Disk
 from lab.real.mounts import Mount, mounts, stands_on
@@ -74,7 +75,7 @@ class RealHost(Host):
         self.pid = int(children)
         for directory in self.real.directories:
             self._inside(directory).mkdir(parents=True, exist_ok=True)
-        for path, text in self.config.files.items():
+        for path, text in {f"{lvm.FOLDER}/lvm.conf": lvm.CONFIG, **self.config.files}.items():
             file = self._inside(path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)

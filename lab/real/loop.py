@@ -10,9 +10,10 @@ import fcntl
 import os
 import re
 import struct
-import subprocess
 import time
 from pathlib import Path
+
+from lab.real.lvm import unmap
 
 _CONFIGURE, _CLEAR, _GET_FREE = 0x4C0A, 0x4C01, 0x4C82
 _AUTOCLEAR = 4
@@ -72,25 +73,6 @@ def backing_files() -> dict[str, tuple[int, str]]:
             if match := _BACKING.fullmatch(name):
                 found[path.parts[3]] = (int(match[1]), name)
     return found
-
-
-def unmap(name: str) -> None:
-    """End what device-mapper has on a loop device, with its names: it outlives whoever made it (tried).
-
-    :param name: `loop7`.
-    """
-    env = dict(os.environ)
-    if not Path("/run/udev/control").exists():
-        env["DM_DISABLE_UDEV"] = "1"  # dmsetup then removes the node itself
-    for holder in Path(f"/sys/block/{name}/holders").glob("dm-*"):
-        mapped = (holder / "dm" / "name").read_text().strip()
-        words = ["dmsetup", "remove", "--retry", "--force", mapped]
-        subprocess.run(words, check=False, capture_output=True, env=env)
-        for link in Path("/dev").glob("*/*"):
-            if link.is_symlink() and os.readlink(link) == f"/dev/mapper/{mapped}":
-                link.unlink(missing_ok=True)  # without udev LVM made it
-                with contextlib.suppress(OSError):
-                    link.parent.rmdir()
 
 
 def sweep() -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 from lab.real.host import RealHost
+from lab.real.lvm import lvm_environment
 from lab.sshd import SshdServer
 
 
@@ -21,12 +21,9 @@ class RealServer(SshdServer):
         super().__init__(host, *given)
 
     def _forced(self) -> str:
-        """No command is forced; two settings of the sessions."""
+        """No command is forced; settings of the sessions."""
         # bash below sshd reads root's .bashrc, which may do anything; not below another shell (tried).
-        settings = ["SHLVL=1"]
-        # Where no udev makes the nodes of device-mapper, LVM must make them itself (tried).
-        if not Path("/run/udev/control").exists():
-            settings.append("DM_DISABLE_UDEV=1")
+        settings = ["SHLVL=1", *(f"{name}={value}" for name, value in lvm_environment().items())]
         return f"SetEnv {' '.join(settings)}\n"
 
     def _words(self, *words: str) -> list[str]:
