@@ -144,6 +144,19 @@ def test_a_consistent_activation_freezes(lab: Lab, consistent: bool) -> None:
     inside(lab, "source", "/bin/sh", "-c", "echo thawed >/srv/mnt/late && sync /srv/mnt/late")
 
 
+def test_without_the_freeze_nothing_is_activated(lab: Lab) -> None:
+    inside(lab, "source", "/bin/sh", "-c", "mkfs.ext4 -q /srv/disk && mount -t ext4 /srv/disk /srv/mnt")
+    symclone(lab, "recreate -precopy")
+    inside(lab, "source", "fsfreeze", "--freeze", "/srv/mnt")  # somebody else's
+    command = f"/usr/symcli/bin/symclone -sid {SYMID} -f /tmp/p -noprompt activate -consistent"
+    done = on(lab, "symcli", command)
+    assert done.exit_status == 1 and "fsfreeze /srv/mnt: " in str(done.stderr)
+    assert lab.session(SYMID, "2001", "2002")["state"] == "PreCopy"
+    assert on(lab, "target", "head -c 1 /srv/disk").exit_status != 0
+    inside(lab, "source", "fsfreeze", "--unfreeze", "/srv/mnt")  # it is still theirs
+    symclone(lab, "activate -consistent")
+
+
 @pytest.mark.may_break(1)
 def test_a_target_in_use_is_on_record(lab: Lab) -> None:
     inside(lab, "target", "/bin/sh", "-c", "mkfs.ext4 -q /srv/disk && mount -t ext4 /srv/disk /srv/mnt")
