@@ -3,8 +3,8 @@
 A session's tracks to copy are those that differ: they are compared, as an array looks into its record of
 changed tracks. What they are shown as changed while a copy is active stays at 0.
 
-* `recreate`, `create`: the target goes away from its hosts. With `-precopy` the tracks that differ move at
-  once, else they are counted.
+* `recreate`, `create`: every access to the target fails from here on. With `-precopy` the tracks that differ
+  move at once, else they are counted.
 * `activate`: what differs still moves, and the target comes back under the same name. With `-consistent` the
   file systems on the sources are frozen meanwhile. The session is Copied then.
 * `restore`: the tracks that differ move back.
@@ -47,6 +47,8 @@ class RealArray(Array):
             disk = self.disks[number] = Disk(folder, self.symid, number, size)
             if device.ready:
                 disk.attach()
+            else:
+                disk.withhold()
 
     def close(self) -> list[str]:
         """Give the devices up: those that somebody uses still."""
@@ -60,14 +62,15 @@ class RealArray(Array):
     def _follow(self, device: Device) -> None:
         """Let the device be there for its hosts, or not, as it is ready or not."""
         disk = self.disks.get(device.number)
-        if disk is None or (disk.rdev is not None) == device.ready:
+        if disk is None or disk.ready == device.ready:
             return
         if device.ready:
             disk.attach()
+        else:
+            disk.withhold()
         for host in self.hosts:
-            host.show(disk, ready=device.ready)
-        if not device.ready:
-            disk.detach()
+            host.show(disk)
+        disk.settle()
 
     def _move(self, session: Session, action: str, *, write: bool, **words: Any) -> None:
         """Move what differs, or with `write` false say how much that is."""

@@ -34,8 +34,6 @@ PROGRAMS = {
     "setpriv": "util-linux",
     "fsfreeze": "util-linux",
 }
-ABSENT = 0
-"""A device number that nothing answers to: opening such a node ends with ENXIO (tried)."""
 
 
 class RealError(RuntimeError):
@@ -81,7 +79,7 @@ class RealHost(Host):
             file.write_text(text)
             file.chmod(0o755)
         for disk in disks:
-            self.show(disk, ready=disk.rdev is not None)
+            self.show(disk)
 
     def close(self) -> None:
         """End it, with all its processes and mounts."""
@@ -103,14 +101,14 @@ class RealHost(Host):
     def _paths(self, symid: str, number: int) -> list[str]:
         return [d.path for d in self.real.disks if (d.array, int(d.device, 16)) == (symid, number)]
 
-    def show(self, disk: Disk, *, ready: bool) -> None:
-        """Let the disk's node lead to the disk, or to nothing."""
+    def show(self, disk: Disk) -> None:
+        """Let the disk's node lead to the disk, or to what stands for it while it is not ready."""
         for path in self._paths(disk.symid, disk.number) if self.pid else ():
             node = self._inside(path)
             node.parent.mkdir(parents=True, exist_ok=True)
             new = node.with_name(node.name + ".new")
             new.unlink(missing_ok=True)
-            os.mknod(new, 0o060600, disk.rdev if ready and disk.rdev is not None else ABSENT)
+            os.mknod(new, 0o060600, disk.shown)
             new.rename(node)
 
     def mounts_on(self, device: Device, symid: str) -> list[Mount]:
