@@ -3,7 +3,8 @@
 #   start   the first time on a fresh copy: recovery from the archived WAL alone, to its end
 #   stop
 #   check   0: it runs, 3: it does not; anything else: not known
-#   force   the start of a copy that can not be recovered, without any WAL: what is lost stays lost
+#   force DEVICE DEVICE  the start of a copy that can not be recovered, mounted if it is not, and without any WAL:
+#           what is lost stays lost
 #   rename WHAT DEVICE  with LVM: give the group on a fresh copy a name and identifiers of its own
 set -eu
 cd /
@@ -48,6 +49,11 @@ start() {
 case ${1:-} in
 start) start ;;
 force)
+    for what in data archive; do
+        [ -z "$LVM" ] || vgchange -qq -a y "${LVM}_$what"
+    done
+    mountpoint -q $DATA || mount -t ext4 "$2" $DATA
+    mountpoint -q $ARCHIVE || mount -t xfs -o nouuid "$3" $ARCHIVE
     rm -f $DATA/pg/recovery.signal $DATA/pg/backup_id
     as "$BIN/pg_resetwal" -f -D $DATA/pg >/dev/null
     run
@@ -65,5 +71,5 @@ rename)
     [ "$(pvs --noheadings -o vg_name "$disk" | tr -d ' ')" = "${LVM}_$2" ] ||
         vgimportclone -qq --basevgname "${LVM}_$2" "$disk"
     ;;
-*) fail "usage: $0 start|stop|check|force|rename WHAT DEVICE" ;;
+*) fail "usage: $0 start|stop|check|force DATA ARCHIVE|rename WHAT DEVICE" ;;
 esac

@@ -29,7 +29,6 @@ from demo.real.site import (
     Copy,
     Site,
     device_mapper,
-    inside,
     lacking,
     make_production,
 )
@@ -156,7 +155,7 @@ class Show:
         proof = prove(self.lab, WRONG, writer, since, runs=False)
         self._print(f"  PostgreSQL refuses the copy: {said[0].strip()}")
         self._print(f"  all {proof.lost} transactions committed before the WAL switch are lost")
-        inside(self.lab, WRONG.name, "/srv/bin/database", "force")
+        self.site.force(self.lab, WRONG)
         forced = prove(self.lab, WRONG, writer, since)
         self._print(
             f"  opened by force (pg_resetwal) it lacks {forced.behind} of the {forced.by_data} transactions "

@@ -114,6 +114,15 @@ class Site:
         """The product's configuration, `services.yaml`."""
         return {"services": {copy.name: self._service(copy) for copy in (RIGHT, WRONG)}}
 
+    def device(self, copy: Copy, what: str) -> str:
+        """What a file system of a copy lies on: its path on the copy's host."""
+        return f"/dev/{self._group(copy.name)}_{what}/lv" if self.lvm else f"/srv/array/{copy.targets[what]}"
+
+    def force(self, lab: Operations, copy: Copy) -> None:
+        """Open a copy that PostgreSQL refuses, as nobody should: what is lost stays lost."""
+        devices = [self.device(copy, what) for what in copy.targets]
+        inside(lab, copy.name, "/srv/bin/database", "force", *devices)
+
     def _service(self, copy: Copy) -> dict[str, Any]:
         group = self._group(copy.name)
         options: dict[str, dict[str, str]] = {
@@ -124,9 +133,10 @@ class Site:
         resources: list[dict[str, Any]] = []
         for what in copy.targets if self.lvm else ():
             resources.append({"vg": {"name": f"{group}_{what}"}})
-        for what, number in copy.targets.items():
-            device = f"/dev/{group}_{what}/lv" if self.lvm else f"/srv/array/{number}"
-            resources.append({"fs": {"dev": device, "mnt": f"/srv/test/{what}", **options[what]}})
+        for what in copy.targets:
+            resources.append(
+                {"fs": {"dev": self.device(copy, what), "mnt": f"/srv/test/{what}", **options[what]}}
+            )
         commands = {verb: ["/srv/bin/database", verb] for verb in ("start", "stop", "check")}
         resources.append({"app": {"name": "postgresql", "down_exit_codes": [3], **commands}})
         return {

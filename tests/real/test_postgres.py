@@ -105,7 +105,7 @@ def test_the_wrong_order_loses_data(lab: Lab, config: Path, writer: Writer, repo
     assert 100 < proof.lost == proof.promised < proof.by_data
 
     # Opened by force, it lacks what it is dated after: no WAL brings the data to its point in time.
-    inside(lab, WRONG.name, "/srv/bin/database", "force")
+    site.force(lab, WRONG)
     proof = prove(lab, WRONG, writer, since)
     assert proof.held and 0 < proof.held.last < proof.by_data and proof.behind > 0
     report.append(
