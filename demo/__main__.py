@@ -20,6 +20,7 @@ from demo.local_airflow import LocalAirflow, StartError
 from demo.local_lab import ROOT, LabError, LocalLab
 from demo.outcome import copies_of
 from demo.processes import ProcessError
+from demo.real import show
 from demo.refresh import DemoError, Refresh
 from demo.rest import RestError
 from lab.config import load as load_lab
@@ -44,6 +45,12 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         "--speed", type=float, default=1.0, metavar="N", help="the lab's time runs N times as fast"
     )
     parser.add_argument("--port", type=int, metavar="N", help="of Airflow's UI (default: a free one)")
+    parser.add_argument(
+        "--real",
+        action="store_true",
+        help="instead: a real PostgreSQL on real blocks of this machine, refreshed three times while it "
+        "writes, and once in the wrong order; needs root, takes about two minutes; only --port goes with it",
+    )
     parser.add_argument("--keep", action="store_true", help="leave lab and Airflow running until Ctrl-C")
     return parser.parse_args(words)
 
@@ -71,6 +78,9 @@ def _shown(path: Path) -> str:
 
 
 def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
+    if arguments.real:
+        stack.enter_context(_alone())
+        return show.run(FOLDER / "real", sys.stdout, port=arguments.port)
     name: str = arguments.service
     config = load(SERVICES)
     if name not in config.services:

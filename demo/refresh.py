@@ -28,6 +28,26 @@ class DemoError(RuntimeError):
     """The demonstration cannot go on; the message says why and where to look."""
 
 
+def await_dag(airflow: LocalAirflow, client: AirflowRest, name: str, timeout: float = 60.0) -> None:
+    """:raises DemoError: when Airflow has not read the service's DAG in `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            client.dag(name)
+            return
+        except RestError as error:
+            if error.status != 404:
+                raise
+        if time.monotonic() > end:
+            errors = "\n".join(str(found["stack_trace"]) for found in client.import_errors())
+            log = airflow.log("dag-processor")
+            raise DemoError(
+                f"Airflow has no DAG {name} after {timeout:.0f} s. "
+                + (f"Its files cannot be read:\n{errors}" if errors else f"See {log}.")
+            )
+        time.sleep(0.2)
+
+
 @dataclass
 class Refresh:
     """One run of a service's DAG in a running Airflow, on a running lab."""
@@ -38,25 +58,6 @@ class Refresh:
     service: Service
     copies: list[Copy]
     out: TextIO
-
-    def await_dag(self, client: AirflowRest, timeout: float = 60.0) -> None:
-        """:raises DemoError: when Airflow has not read the service's DAG in `timeout` seconds."""
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                client.dag(self.name)
-                return
-            except RestError as error:
-                if error.status != 404:
-                    raise
-            if time.monotonic() > end:
-                errors = "\n".join(str(found["stack_trace"]) for found in client.import_errors())
-                log = self.airflow.log("dag-processor")
-                raise DemoError(
-                    f"Airflow has no DAG {self.name} after {timeout:.0f} s. "
-                    + (f"Its files cannot be read:\n{errors}" if errors else f"See {log}.")
-                )
-            time.sleep(0.2)
 
     def run(self) -> list[str]:
         """Trigger, watch, and report.
@@ -72,7 +73,7 @@ class Refresh:
 
     def _run(self) -> list[str]:
         with self.airflow.client() as client, Client(*self.lab.control) as lab:
-            self.await_dag(client)
+            await_dag(self.airflow, client, self.name)
             client.unpause(self.name)
             since = lab.now()
             timeline = Timeline(time.time())

@@ -18,6 +18,7 @@ from lab.clock import Clock
 from lab.config import ConfigError, SshdLimits
 from lab.config import load as read_config
 from lab.load import raise_file_limit
+from lab.real.host import RealError
 from lab.running import Running
 from lab.server import LOOPBACK
 from lab.sshd import SshdError
@@ -132,7 +133,7 @@ def main(words: list[str] | None = None) -> int:
         else:
             with tempfile.TemporaryDirectory(prefix="lab-") as directory:
                 asyncio.run(_serve(arguments, Path(directory)))
-    except (ConfigError, SshdError) as error:
+    except (ConfigError, RealError, SshdError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

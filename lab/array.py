@@ -300,9 +300,10 @@ class Array:
             self._prepare(session, states.PRECOPY if precopy else states.RECREATED, now)
 
     def activate(
-        self, pairs: Sequence[Pair], *, force: bool = False, not_ready: bool = False, first: int | None = None
-    ) -> None:
-        """All pairs get one point in time. `first` stops after that many pairs (a fault)."""
+        self, pairs: Sequence[Pair], *, force: bool = False, not_ready: bool = False,
+        first: int | None = None, consistent: bool = False,
+    ) -> None:  # fmt: skip
+        """All pairs get one point in time, `consistent` or not. `first` stops after that many (a fault)."""
         sessions = self._known(pairs)
         fit = self._check("activate", sessions, force, self.switches.already_active_exit)
         now = self.clock.now()

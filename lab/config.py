@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from lab import states
 from lab.fault_config import FaultConfig
-from lab.strict import Name, Strict
+from lab.real.config import RealHostConfig
+from lab.strict import DeviceName, Name, Strict, Symid
 from lab.volumes import Manager, volume_paths
 
 # The same safe subset of YAML; the one in C reads 10,000 devices in a fraction of the time.
@@ -29,15 +23,6 @@ class ConfigError(ValueError):
     """The lab's YAML can not be used; the text says where and why."""
 
 
-def _hex_text(value: Any) -> Any:
-    # YAML reads 1234 as a number, and quoting is easily forgotten: the digits are meant as they stand.
-    return f"{value:04d}" if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-DeviceName = Annotated[
-    str, BeforeValidator(_hex_text), StringConstraints(pattern=r"^[0-9A-Fa-f]{4,5}$", to_upper=True)
-]
-Symid = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 State = Annotated[str, StringConstraints(pattern="^(" + "|".join(states.ALL) + ")$")]
 
 
@@ -133,6 +118,7 @@ class ArrayConfig(Strict):
         default=0.05, ge=0, lt=1, description="how far a pair's part of it may be from the average"
     )
     switches: Switches = Field(default_factory=Switches)
+    real: bool = Field(default=False, description="its devices are loop devices of this machine; needs root")
     devices: list[DeviceConfig]
     device_groups: list[DeviceGroupConfig] = Field(default_factory=list)
     sessions: list[SessionConfig] = Field(default_factory=list)
@@ -242,6 +228,7 @@ class HostConfig(Strict):
     apps: list[AppConfig] = Field(default_factory=list)
     files: dict[str, str] = Field(default_factory=dict)
     refuse_connections: bool = False
+    real: RealHostConfig | None = Field(default=None, description="it is this machine, behind a real sshd")
 
 
 class RandomFaultConfig(Strict):
@@ -298,6 +285,9 @@ class LabConfig(Strict):
             for symid in host.arrays:
                 if symid not in arrays:
                     raise ValueError(f"host {host.name}: no array {symid}")
+            if host.real:
+                real = {a.symid: arrays[a.symid] for a in self.arrays if a.real}
+                host.real.check(host.name, real, host.files)
             for vg in host.volume_groups:
                 _check_group(host, vg, arrays)
             _check_mounts(host)

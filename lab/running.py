@@ -22,6 +22,9 @@ from lab.control import ControlPort
 from lab.hosts.host import Host
 from lab.hosts.service import ServiceHost
 from lab.journal import Journal
+from lab.real import start as real
+from lab.real.host import RealHost
+from lab.real.server import RealServer
 from lab.server import LOOPBACK, HostServer
 from lab.sshd import SshdError, SshdServer
 from lab.sshd_socket import CommandSocket
@@ -58,6 +61,9 @@ class Running:
         return CommandSocket(self.world, path, self.numbers)
 
     def _server(self, host: Host, key: asyncssh.SSHKey, public: asyncssh.SSHKey) -> HostServer | SshdServer:
+        if isinstance(host, RealHost):
+            path, line = self.directory / "keys" / f"host_{host.name}", keys.public_line(public)
+            return RealServer(host, self.directory / "sshd", path, line, None, self.host)
         if self.socket is None:
             return HostServer(self.world, host, key, public, self.numbers, self.host)
         path = self.directory / "keys" / f"host_{host.name}"
@@ -69,6 +75,11 @@ class Running:
         client_path = self.directory / "keys" / "id_ed25519"
         client = keys.load_or_make(client_path, "lab client")
         public = client.convert_to_public()
+        try:
+            real.start(self.world, self.directory)
+        except BaseException:
+            await self.stop()
+            raise
         if self.socket:
             await self.socket.start()
         for host in self.world.hosts.values():
@@ -117,8 +128,11 @@ class Running:
         if self.socket:
             await self.socket.stop()
         await self.control.stop()
-        self.journal.event("stop")
-        self.journal.close()
+        try:
+            real.stop(self.world)
+        finally:
+            self.journal.event("stop")
+            self.journal.close()
 
     async def operate(self, op: str, words: dict[str, Any]) -> Any:
         """Do an operation by name. KeyError, ValueError and TypeError say what is wrong with it."""

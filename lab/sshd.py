@@ -43,8 +43,7 @@ DisableForwarding yes
 PermitUserRC no
 PermitUserEnvironment no
 PrintMotd no
-ForceCommand {shell}
-LogLevel VERBOSE
+{forced}LogLevel VERBOSE
 {limits}"""
 
 
@@ -76,6 +75,8 @@ def install(directory: Path, host: Host, path: Path) -> Path:
 class SshdServer:
     """One real `sshd`. It has the interface of `lab.server.HostServer`."""
 
+    own_group = False
+
     def __init__(
         self, host: Host, directory: Path, key: Path, client_line: str, path: Path, address: str
     ) -> None:
@@ -86,7 +87,7 @@ class SshdServer:
         self.address = address
         self.login = getpass.getuser()
         self.port = 0
-        self._shell = install(directory, host, path).resolve()
+        self.socket = path
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -102,6 +103,7 @@ class SshdServer:
         program = find()
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         keys = self.directory / "authorized_keys"
         keys.write_text(self.client_line + "\n")
         if not self.port:
@@ -112,12 +114,14 @@ class SshdServer:
         file.write_text(
             CONFIG.format(
                 port=self.port, address=self.address, key=self.key.resolve(), keys=keys.resolve(),
-                user=self.login, shell=shlex.quote(str(self._shell)), limits=self._limits(),
+                user=self.login, forced=self._forced(), limits=self._limits(),
             )
         )  # fmt: skip
-        words = [program, "-D", "-e", "-f", str(file.resolve())]
+        words = self._words(program, "-D", "-e", "-f", str(file.resolve()))
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=self.own_group
+            )
         for _ in range(200):
             if self._process.poll() is not None:
                 break
@@ -129,6 +133,18 @@ class SshdServer:
             writer.close()
             return
         raise SshdError(f"sshd of {self.host.name} does not answer: {self.log.read_text()[-500:]}")
+
+    def _forced(self) -> str:
+        """Whatever is asked for goes to the simulated host's shell."""
+        shell = install(self.directory.parent, self.host, self.socket).resolve()
+        return f"ForceCommand {shlex.quote(str(shell))}\n"
+
+    def _words(self, *words: str) -> list[str]:
+        return list(words)
+
+    def _end(self) -> None:
+        assert self._process
+        self._process.terminate()
 
     def _limits(self) -> str:
         """It draws whom it drops by itself, without the configured seed. Its own defaults are limits, too."""
@@ -148,6 +164,6 @@ class SshdServer:
 
     async def stop(self) -> None:
         if self._process:
-            self._process.terminate()
+            self._end()
             await asyncio.to_thread(self._process.wait, 10)
             self._process = None

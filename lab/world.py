@@ -16,12 +16,16 @@ from lab.journal import Journal
 class World:
     def __init__(self, config: LabConfig, clock: Clock, journal: Journal, rate_factor: float = 1.0) -> None:
         from lab.hosts import build
+        from lab.real.array import RealArray
 
         self.config = config
         self.clock = clock
         self.journal = journal
         self.faults = Faults(clock, journal)
-        self.arrays = {a.symid: Array(a, clock, rate_factor) for a in config.arrays}
+        self.arrays = {
+            a.symid: RealArray(a, self, rate_factor) if a.real else Array(a, clock, rate_factor)
+            for a in config.arrays
+        }
         self.hosts: dict[str, Host] = {h.name: build(h, self) for h in config.hosts}
         for fault in config.faults:
             self.faults.add(fault)

@@ -12,6 +12,7 @@ from lab.hosts.host import Host
 from lab.hosts.hpux import HpuxHost
 from lab.hosts.linux import LinuxHost
 from lab.hosts.sunos import SunosHost
+from lab.real.host import RealHost
 
 if TYPE_CHECKING:
     from lab.world import World
@@ -22,6 +23,8 @@ FAMILIES: dict[str, type[Host]] = {
 
 
 def build(config: HostConfig, world: World) -> Host:
+    if config.real:
+        return RealHost(config, world)
     host = FAMILIES[config.family](config, world)
     if any(g.manager == "vxvm" for g in config.volume_groups):
         host.install(vxvm.PROGRAMS, vxvm.FOLDERS)

@@ -17,5 +17,6 @@ def part(call: Call, options: Options, scope: Scope) -> None:
         force="-force" in options.flags,
         not_ready="-not_ready" in options.flags,
         first=fault.config.pairs if fault else None,
+        consistent="-consistent" in options.flags,
     )
     call.host.world.spoil(scope.array, [t for _, t in scope.pairs], "activate")

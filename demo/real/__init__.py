@@ -1,0 +1,1 @@
+"""Refreshes of a real PostgreSQL on real blocks: the service hosts are this machine. Needs root."""

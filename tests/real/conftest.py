@@ -1,0 +1,40 @@
+"""Tests on real blocks need root. Only outside of CI they may be left out without it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from demo.real.site import device_mapper, lacking
+from lab.real.loop import backing_files
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """Skip without root; with it, whatever is missing fails, and so does whatever is left behind."""
+    if os.getuid() != 0 and not os.environ.get("CI"):
+        pytest.skip("needs root: loop devices, mounts and namespaces are made")
+    assert not lacking(), f"this machine lacks {'; '.join(lacking())}"
+    before = os.listdir("/srv")
+    yield
+    assert {d: f for d, (pid, f) in backing_files().items() if pid == os.getpid()} == {}
+    assert os.listdir("/srv") == before
+
+
+REPORT = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that the test run ends with."""
+    return request.config.stash.setdefault(REPORT, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(REPORT, None):
+        terminalreporter.section("real blocks")
+        lvm = "used" if device_mapper() else "not used: the kernel has no device-mapper, or lvm2 is not there"
+        for line in (f"LVM {lvm}", *lines):
+            terminalreporter.write_line(line)

@@ -1,0 +1,50 @@
+"""The site's two configurations, with LVM and without: which of them is used is found out by looking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clones.config_file import load
+from demo.real import site
+from lab.config import load as load_lab
+
+
+@pytest.mark.parametrize("lvm", [False, True])
+def test_both_are_valid(lvm: bool, tmp_path: Path) -> None:
+    about = site.Site(lvm)
+    load_lab(about.lab())
+    path = tmp_path / "services.yaml"
+    path.write_text(yaml.safe_dump(about.services(), sort_keys=False))
+    services = load(path).services
+    assert {name: [sync.name for sync in service.syncs] for name, service in services.items()} == {
+        "pgtest": ["data", "archivelogs"],
+        "pgwrong": ["archivelogs", "data"],
+    }
+    for service in services.values():
+        kinds = [next(iter(entry.model_fields_set)) for entry in service.resources]
+        assert kinds == ["vg", "vg"] * lvm + ["fs", "fs", "app"]
+        assert [hook.name for sync in service.syncs for hook in sync.after_activate].count(
+            "rename"
+        ) == 2 * lvm
+
+
+@pytest.mark.parametrize(
+    ("devices", "program", "used"),
+    [
+        ("Block devices:\n  7 loop\n", True, False),
+        ("Block devices:\n  7 loop\n253 device-mapper\n", False, False),
+        ("Block devices:\n  7 loop\n253 device-mapper\n", True, True),
+    ],
+)
+def test_lvm_is_looked_for(
+    devices: str, program: bool, used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "devices").write_text(devices)
+    if program:
+        (tmp_path / "vgimportclone").touch()
+    monkeypatch.setattr(site, "DEVICES", tmp_path / "devices")
+    monkeypatch.setattr(site, "VGIMPORTCLONE", tmp_path / "vgimportclone")
+    assert site.device_mapper() is used
