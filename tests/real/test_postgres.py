@@ -92,7 +92,9 @@ def test_every_transaction_is_there_after_each_refresh(
 
 
 @pytest.mark.may_break(4)  # at its end, against the order that the lab was told
-def test_the_wrong_order_loses_data(lab: Lab, config: Path, writer: Writer, report: list[str]) -> None:
+def test_the_wrong_order_loses_data(
+    lab: Lab, site: Site, config: Path, writer: Writer, report: list[str]
+) -> None:
     """The archived WAL ends before the data's backup begins. In the right order the same service is whole."""
     service = Service(WRONG.name, config)
     assert [sync.name for sync in service.syncs] == ["archivelogs", "data"]
