@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from bench import overlap
+from bench import overlap, parse
 
-BENCHES = {"overlap": overlap.main}
+BENCHES = {"overlap": overlap.main, "parse": parse.main}
+
+
+HELP = (
+    "overlap: syncs that copy at once against one by one",
+    "parse: the file of the service DAGs against DAGs written by hand",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("name", choices=BENCHES, help="overlap: syncs that copy at once against one by one")
+    parser.add_argument("name", choices=BENCHES, help="; ".join(HELP))
     BENCHES[parser.parse_args().name]()
 
 

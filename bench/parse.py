@@ -1,7 +1,7 @@
 """What the file that makes the service DAGs costs, against a file with as many DAGs written out by hand.
 
-Both have the same operators and tasks. Each parse is a process of its own, as Airflow's are; a parse for one task
-builds one DAG only. A changed service must give a new version to its own DAG alone.
+Both have the same operators and tasks. Each parse is a process of its own, as Airflow's are; a parse for one
+task builds one DAG only. A changed service must give a new version to its own DAG alone.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ ACTIONS = ["refresh", "update", "resync", "break", "start", "stop"]
 BODY = """
 with DAG("{name}", schedule=CronTriggerTimetable("30 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
          catchup=False, max_active_runs=1, tags=["symclone"], doc_md="{name}",
-         params={{"action": Param("refresh", type="string", enum=ACTIONS), "reason": Param("", type=["string", "null"]),
-                  "plan_only": Param(False, type="boolean")}}, default_args={{"retries": 4}}) as dag_{name}:
+         params={{"action": Param("refresh", type="string", enum=ACTIONS),
+                  "reason": Param("", type=["string", "null"]), "plan_only": Param(False, type="boolean")}}, default_args={{"retries": 4}}) as dag_{name}:
     step = {{"service": "{name}", "hold_lock": True, "trigger_rule": "none_failed"}}
     plan = RunPlanOperator(task_id="plan", service="{name}", action="{{{{ params.action }}}}",
-                           reason="{{{{ params.reason or '' }}}}", phases={{}}, plan_only="{{{{ params.plan_only }}}}")
+                           reason="{{{{ params.reason or '' }}}}", phases={{}},
+                           plan_only="{{{{ params.plan_only }}}}")
     with TaskGroup("stop"):
         stop = ServiceStopOperator(task_id="service", **step)
     with TaskGroup("resync"):
@@ -54,10 +55,12 @@ with DAG("{name}", schedule=CronTriggerTimetable("30 2 * * *", timezone="UTC", r
             w1 = SymcloneStateSensor(task_id="wait_copied", service="{name}", sync="data", timeout=21600)
         with TaskGroup("archivelogs"):
             b2 = SymcloneActivateOperator(task_id="activate", sync="archivelogs", **step)
-            w2 = SymcloneStateSensor(task_id="wait_copied", service="{name}", sync="archivelogs", timeout=21600)
+            w2 = SymcloneStateSensor(
+                task_id="wait_copied", service="{name}", sync="archivelogs", timeout=21600)
     with TaskGroup("start"):
         start = ServiceStartOperator(task_id="service", **step)
-        old = ServiceRestartUnchangedOperator(task_id="on_old_copies", **{{**step, "trigger_rule": "one_failed"}})
+        old = ServiceRestartUnchangedOperator(
+            task_id="on_old_copies", **{{**step, "trigger_rule": "one_failed"}})
     finish = RunEndOperator(task_id="finish", service="{name}", trigger_rule="all_done")
     chain(plan, stop, r1, r2, b1, b2)
     b1 >> w1
@@ -165,9 +168,11 @@ def main() -> None:
             row["changed"] = sum(before[dag] != after[dag] for dag in before)
             rows.append(row)
             mine, peer = row["ours"], row["by_hand"]
+            ratio = mine["seconds"] / peer["seconds"]
             print(
-                f"{count:8}  {mine['seconds']:7.2f}s {peer['seconds']:7.2f}s {mine['seconds'] / peer['seconds']:6.2f}"
-                f"  {mine['mb']:8.0f} {peer['mb']:8.0f}  {mine['task']:13.3f}s {peer['task']:7.3f}s  {row['changed']}",
+                f"{count:8}  {mine['seconds']:7.2f}s {peer['seconds']:7.2f}s {ratio:6.2f}  "
+                f"{mine['mb']:8.0f} {peer['mb']:8.0f}  {mine['task']:13.3f}s {peer['task']:7.3f}s  "
+                f"{row['changed']}",
                 flush=True,
             )
     Path("bench-parse.json").write_text(json.dumps(rows, indent=2) + "\n")
