@@ -37,7 +37,9 @@ BODY = """
 with DAG("{name}", schedule=CronTriggerTimetable("30 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
          catchup=False, max_active_runs=1, tags=["symclone"], doc_md="{name}",
          params={{"action": Param("refresh", type="string", enum=ACTIONS),
-                  "reason": Param("", type=["string", "null"]), "plan_only": Param(False, type="boolean")}}, default_args={{"retries": 4}}) as dag_{name}:
+                  "reason": Param("", type=["string", "null"]),
+                  "plan_only": Param(False, type="boolean")}},
+         default_args={{"retries": 4}}) as dag_{name}:
     step = {{"service": "{name}", "hold_lock": True, "trigger_rule": "none_failed"}}
     plan = RunPlanOperator(task_id="plan", service="{name}", action="{{{{ params.action }}}}",
                            reason="{{{{ params.reason or '' }}}}", phases={{}},
