@@ -60,15 +60,13 @@ import re
 
 from clones.config import Ip, Vg
 from clones.errors import ConfigError
-from clones.resources.addresses import only_ipv4
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
-from clones.resources.ifconfig import read_table
+from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import UNMOUNTED, Mount, judge
 from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
 from clones.steps import Command, Result
 
-CONFIGURED, ABSENT = "configured", "absent"
 ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
 RECREATE = (
@@ -89,45 +87,24 @@ _MOUNT = re.compile(
 )
 
 
-class IpDriver(OnHost):
+class IpDriver(IfconfigDriver):
     """One IPv4 address, an alias of an interface.
 
     :raises ConfigError: for IPv6, or for an interface with an alias number, which AIX does not have.
     """
 
-    started = CONFIGURED
-    stopped = ABSENT
-
     def __init__(self, host: str, ip: Ip) -> None:
-        super().__init__(f"ip {ip.ipname}", host, ip.timeout)
-        interface = only_ipv4(ip, self.label, host, "AIX")
+        super().__init__(host, ip, "AIX")
         if ":" in ip.ipdev:
             raise ConfigError(
                 f"{self.label} on {host}: {ip.ipdev} has the number of an alias, which AIX does not know.",
                 "give `ipdev` as the interface alone, like en0",
             )
-        self.address, self.netmask, self.device = interface.ip, str(interface.netmask), ip.ipdev
 
-    def probe(self) -> Command:
-        return self.look("/usr/sbin/ifconfig", "-a")
-
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
-        table = read_table(result.stdout)
-        mine = [row for row in table.rows if row.address == self.address]
-        live = [row for row in mine if row.live]
-        for row in live:
-            if row.interface == self.device:
-                return up(CONFIGURED, row.line)
-        if live:
-            return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
-        if table.problem:
-            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
+    def read_down(self, table: Table, mine: list[Row]) -> Probe:
         if mine:
             return down(ABSENT, f"the interface is down: {mine[0].line}")
-        return down(ABSENT, f"{self.address} in none of {len(table.rows)} addresses of ifconfig -a")
+        return super().read_down(table, mine)
 
     def start(self, at: str) -> list[Command]:
         words = (self.device, str(self.address), "netmask", self.netmask, "alias")

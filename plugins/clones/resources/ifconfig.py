@@ -1,12 +1,17 @@
-"""The table of ``ifconfig -a`` of AIX and SunOS: a line an interface, and below it its addresses."""
+"""Addresses by ``ifconfig -a``, on AIX and SunOS: a line an interface, and below it its addresses."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from clones.resources.addresses import Address, printed
-from clones.resources.reading import lines, one_line
+from clones.config import Ip
+from clones.resources.addresses import Address, only_ipv4, printed
+from clones.resources.base import Probe
+from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, one_line, unknown, up
+from clones.steps import Command, Result
+
+CONFIGURED, ABSENT = "configured", "absent"
 
 _INTERFACE = re.compile(
     r"(?P<name>[A-Za-z][\w./-]*(?::\d+)?): flags=[0-9a-f]+(?:,[0-9a-f]+)?<(?P<flags>[^>]*)>"
@@ -60,3 +65,44 @@ def read_table(text: str) -> Table:
     if not any(row.address.is_loopback for row in rows):
         problem = problem or f"no loopback address among {len(rows)} addresses"
     return Table(tuple(rows), frozenset(interfaces), problem)
+
+
+class IfconfigDriver(OnHost):
+    """One IPv4 address of a family whose probe is ``ifconfig -a``.
+
+    :raises ConfigError: for IPv6.
+    """
+
+    started = CONFIGURED
+    stopped = ABSENT
+
+    def __init__(self, host: str, ip: Ip, family: str) -> None:
+        super().__init__(f"ip {ip.ipname}", host, ip.timeout)
+        interface = only_ipv4(ip, self.label, host, family)
+        self.address, self.netmask, self.device = interface.ip, str(interface.netmask), ip.ipdev
+
+    def probe(self) -> Command:
+        return self.look("/usr/sbin/ifconfig", "-a")
+
+    def read(self, result: Result) -> Probe:
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        table = read_table(result.stdout)
+        mine = [row for row in table.rows if row.address == self.address]
+        live = [row for row in mine if row.live]
+        for row in live:
+            if row.interface == self.device:
+                return up(CONFIGURED, row.line)
+        if live:
+            return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
+        if table.problem:
+            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
+        return self.read_down(table, mine)
+
+    def read_down(self, table: Table, mine: list[Row]) -> Probe:
+        """Where between stopped and started it is, once it is known not to be up.
+
+        :param mine: the rows with the address, on interfaces that are down.
+        """
+        return down(ABSENT, f"{self.address} in none of {len(table.rows)} addresses of ifconfig -a")

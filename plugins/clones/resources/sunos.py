@@ -37,15 +37,14 @@ from __future__ import annotations
 
 from clones.config import Fs, Ip
 from clones.errors import ConfigError
-from clones.resources.addresses import only_ipv4
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
-from clones.resources.ifconfig import read_table
+from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import broken, down, lines, unknown
 from clones.steps import Command, Result
 
-CONFIGURED, ABSENT, PLUMBED, OCCUPIED = "configured", "absent", "plumbed", "occupied"
+PLUMBED, OCCUPIED = "plumbed", "occupied"
 
 CHECK_UFS = (
     '/usr/sbin/fsck -F ufs -m "$1"; code=$?; test "$code" -eq 32 || exit "$code"; '
@@ -58,42 +57,21 @@ KILL_ZFS = killing(
 """A zfs has no device by which its users could be found, so that it is still mounted is made sure of."""
 
 
-class IpDriver(OnHost):
+class IpDriver(IfconfigDriver):
     """One IPv4 address on a logical interface of its own.
 
     :raises ConfigError: for IPv6, or for an interface without the number of a logical one.
     """
 
-    started = CONFIGURED
-    stopped = ABSENT
-
     def __init__(self, host: str, ip: Ip) -> None:
-        super().__init__(f"ip {ip.ipname}", host, ip.timeout)
-        interface = only_ipv4(ip, self.label, host, "SunOS")
+        super().__init__(host, ip, "SunOS")
         if ":" not in ip.ipdev or ip.ipdev.endswith(":0"):
             raise ConfigError(
                 f"{self.label} on {host}: {ip.ipdev} is a whole interface, which a stop would unplumb.",
                 "give `ipdev` with the number of a logical interface, like e1000g0:1",
             )
-        self.address, self.netmask, self.device = interface.ip, str(interface.netmask), ip.ipdev
 
-    def probe(self) -> Command:
-        return self.look("/usr/sbin/ifconfig", "-a")
-
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
-        table = read_table(result.stdout)
-        mine = [row for row in table.rows if row.address == self.address]
-        live = [row for row in mine if row.live]
-        for row in live:
-            if row.interface == self.device:
-                return up(CONFIGURED, row.line)
-        if live:
-            return up(ELSEWHERE, f"not on {self.device}: {live[0].line}")
-        if table.problem:
-            return unknown(table.problem if table.rows else f"{table.problem}: {result.said()}")
+    def read_down(self, table: Table, mine: list[Row]) -> Probe:
         for row in table.rows:
             if (
                 row.interface == self.device
@@ -103,7 +81,7 @@ class IpDriver(OnHost):
                 return down(OCCUPIED, f"{self.device} carries another address: {row.line}")
         if self.device in table.interfaces:
             return down(PLUMBED, f"{self.device} is plumbed, and not up with {self.address}")
-        return down(ABSENT, f"{self.address} in none of {len(table.rows)} addresses of ifconfig -a")
+        return super().read_down(table, mine)
 
     def start(self, at: str) -> list[Command]:
         if at not in (ABSENT, PLUMBED):
