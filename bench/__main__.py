@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from bench import overlap, parse
+from bench import overlap, parse, ssh
 
-BENCHES = {"overlap": overlap.main, "parse": parse.main}
+BENCHES = {"overlap": overlap.main, "parse": parse.main, "ssh": ssh.main}
 
 
 HELP = (
     "overlap: syncs that copy at once against one by one",
     "parse: the file of the service DAGs against DAGs written by hand",
+    "ssh: what one remote command costs, by three ways",
 )
 
 

@@ -1,0 +1,99 @@
+"""What one remote command costs: on our hook's kept connection, with a connection for each, and by `ssh`.
+
+All ask the lab's SSH server, in a process of its own, for the same command. The ways take turns within one
+run, so that the ratios hold while the machine's speed drifts. Ours counts the one connection of a round.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from demo.airflow_environment import connection_variables
+from demo.local_lab import LocalLab
+
+ROUNDS, COMMANDS = 5, 20
+WORDS = ("/bin/echo", "hello")
+HOST = "symcli_demo"
+
+
+def cpu() -> float:
+    """Seconds that this process and its ended children have used."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def timed(work: Callable[[], None]) -> tuple[float, float]:
+    """Wall and CPU seconds for each command of one round."""
+    began, used = time.perf_counter(), cpu()
+    work()
+    return (time.perf_counter() - began) / COMMANDS, (cpu() - used) / COMMANDS
+
+
+def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], None]]:
+    """Each way to run so many commands."""
+    from airflow.providers.ssh.hooks.ssh import SSHHook
+
+    from clones.steps import Command
+
+    command = Command(HOST, WORDS)
+    hook = import_module("hooks.symcli").SymcliHook
+
+    def kept() -> None:
+        with hook() as hosts:
+            for _ in range(COMMANDS):
+                assert hosts.execute(command).stdout == "hello\n"
+
+    def connection_each() -> None:
+        for _ in range(COMMANDS):
+            with SSHHook(ssh_conn_id=HOST).get_conn() as client:
+                assert client.exec_command(command.line())[1].read() == b"hello\n"
+
+    known = folder / "known_hosts"
+    extra = connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"])
+    known.write_text(f"[{connection['host']}]:{connection['port']} {extra['host_key']}\n")
+    options = ["-i", str(extra["key_file"]), "-p", str(connection["port"]), "-F", "none"]
+    options += ["-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
+
+    def system_ssh() -> None:
+        for _ in range(COMMANDS):
+            words = ["ssh", *options, f"{connection['login']}@{connection['host']}", command.line()]
+            assert subprocess.run(words, capture_output=True, check=True).stdout == b"hello\n"
+
+    return {"ours, kept": kept, "provider, each": connection_each, "ssh, each": system_ssh}
+
+
+def main() -> None:
+    """Run all, print the table and write `bench-ssh.json` into the present folder."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        with LocalLab(folder / "lab") as lab:
+            os.environ |= {"AIRFLOW_HOME": name, **connection_variables(lab.connections)}
+            found: dict[str, list[tuple[float, float]]] = {}
+            for _ in range(ROUNDS + 1):  # the first warms up
+                for way, work in ways(lab.connections[HOST], folder).items():
+                    found.setdefault(way, []).append(timed(work))
+    rows = {
+        way: {
+            "wall_ms": 1000 * statistics.median(wall for wall, _ in times[1:]),
+            "cpu_ms": 1000 * statistics.median(used for _, used in times[1:]),
+            "wall_ratio": statistics.median(
+                wall / ours for (wall, _), (ours, _) in zip(times[1:], found["ours, kept"][1:], strict=True)
+            ),
+        }
+        for way, times in found.items()
+    }
+    print(f"{COMMANDS} commands a round, {ROUNDS} rounds; medians for each command")
+    print(f"{'':16} {'wall, ms':>9} {'CPU, ms':>9} {'wall / ours':>12}")
+    for way, row in rows.items():
+        print(f"{way:16} {row['wall_ms']:9.1f} {row['cpu_ms']:9.1f} {row['wall_ratio']:12.1f}")
+    Path("bench-ssh.json").write_text(json.dumps(rows, indent=2) + "\n")
