@@ -14,6 +14,8 @@ import contextlib
 import json
 import logging
 import sys
+import traceback
+from typing import NoReturn
 
 from clones import fleet, status
 from clones.config_file import load
@@ -36,9 +38,15 @@ def look(config: str, service: str | None = None) -> list[ServiceStatus]:
     return status.judge(read.services, looked)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Words that mean nothing are no status: argparse would end with 2, which is down."""
+        self.exit(Status.UNKNOWN.exit_code, f"{self.format_usage()}{self.prog}: {message}\n")
+
+
 def main() -> int:
-    """Print the table; what was sent and came back goes to stderr."""
-    parser = argparse.ArgumentParser(
+    """Print the table; why something could not be told goes to stderr too."""
+    parser = _Parser(
         prog="scripts/status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", default=CONFIG, help="services.yaml")
@@ -50,9 +58,13 @@ def main() -> int:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             services = look(arguments.config, arguments.service)
-            worst, said = max(service.status for service in services), status.summary(services)
+            worst = max((service.status for service in services), default=Status.UNKNOWN)
+            said = status.summary(services)
         except ConfigError as error:
             worst, said = Status.UNKNOWN, str(error)
+        except Exception as error:  # Python would end with 1, which is warn
+            traceback.print_exc()
+            worst, said = Status.UNKNOWN, f"{type(error).__name__}: {error}"
     if arguments.json:
         plain = [status.to_plain(service) for service in services]
         print(

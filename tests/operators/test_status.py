@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hooks import status
 from operators.status import CHANGES, FLEET, CloneStatusOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context
 
@@ -212,6 +213,31 @@ def test_from_the_command_line(lab: Any) -> None:
     assert code == 3 and "lnxpp" not in said
 
 
-def test_a_configuration_that_cannot_be_used_is_unknown() -> None:
-    code, said = run_script("--service", "wharehouse")
-    assert code == 3 and said.startswith("UNKNOWN: ") and "wharehouse" in said
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--service", "wharehouse"), "UNKNOWN: "),
+        (("--nonsense",), ""),
+    ],
+)
+def test_what_cannot_be_asked_is_unknown(options: tuple[str, ...], says: str) -> None:
+    code, said = run_script(*options)
+    assert code == 3 and said.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("raises", "says"),
+    [(OSError("no more files"), "UNKNOWN: OSError: no more files"), (None, "UNKNOWN: 0 down")],
+)
+def test_what_breaks_it_and_no_service_at_all_are_unknown(
+    raises: Exception | None, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look(config: str, service: str | None) -> list[Any]:
+        if raises is not None:
+            raise raises
+        return []
+
+    monkeypatch.setattr(status, "look", look)
+    monkeypatch.setattr(sys, "argv", ["status"])
+    assert status.main() == 3
+    assert capsys.readouterr().out.startswith(says)
