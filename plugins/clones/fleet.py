@@ -111,7 +111,7 @@ def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
     except TryAgain as error:
         return [_not_seen(one, error) for one in members]
     except Refused as error:
-        if members[0].scope.control_host in eyes.lost or len(members) == 1:
+        if len(members) == 1:
             return [_not_seen(one, error) for one in members]
         return (yield from _one_by_one(eyes, members))
     return [Looked(one.scope.name, one.sync, seen_among(one.sync, shown, one.ends)) for one in members]

@@ -118,14 +118,9 @@ def test_changes(case: dict[str, Any]) -> None:
         last = datetime.fromisoformat(f"2026-11-23T{look['at']}:00") if "at" in look else None
         age = at.replace(tzinfo=None) - last if last else None
         status = Status[look["see"].upper()]
-        now = ServiceStatus(
-            "s",
-            (
-                SyncStatus(
-                    "data", status, look.get("why", "because"), "press it" if status else "", last, age
-                ),
-            ),
-        )
+        why = f"because {age}" if age else look.get("why", "because")
+        data = SyncStatus("data", status, why, "press it" if status else "", last, age)
+        now = ServiceStatus("s", (data,))
         before = record
         record, change = follow(before, now, at)
         json.dumps(record)
@@ -133,7 +128,8 @@ def test_changes(case: dict[str, Any]) -> None:
         assert record["since"] == record["syncs"]["data"]["since"] == since
         assert record["status"] == look["see"]
         assert (record != before) is look["written"]
-        assert (change.text() if change else None) == look.get("told")
+        told = look["told"].replace("because", why) if "told" in look else None
+        assert (change.text() if change else None) == told
         kept = look.get("keeps", look.get("at"))
         assert record["syncs"]["data"]["point_in_time"] == (f"2026-11-23T{kept}:00+00:00" if kept else None)
 
