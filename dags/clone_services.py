@@ -19,7 +19,7 @@ from clones.config_file import load
 from clones.pools import array_pool, host_pool, pools_of
 from clones.run_result import RESTART
 from operators.base import CONFIG, retries
-from operators.completed import copy_assets
+from operators.completed import copy_assets, fresh_copies
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
@@ -139,7 +139,12 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         )
         # It runs whatever happened, and as the only leaf it decides the run's state.
         finish = RunEndOperator(
-            task_id="finish", service=name, config=CONFIG, trigger_rule="all_done", inlets=copies
+            task_id="finish",
+            service=name,
+            config=CONFIG,
+            trigger_rule="all_done",
+            inlets=copies,
+            outlets=[fresh_copies(name)],
         )
         chain(plan, *stops, *resyncs, breaks[0])
         if service.resources:

@@ -151,6 +151,8 @@ def context() -> dict[str, Any]:
 
 def new_context() -> dict[str, Any]:
     """What Airflow hands to a task of run `manual__1`, which user `asker` triggered."""
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
     run = SimpleNamespace(
         dag_id="aastmphpux",
         run_id="manual__1",
@@ -167,6 +169,7 @@ def new_context() -> dict[str, Any]:
         "params": {},
         "asset_state_store": defaultdict(Store),
         "task_state_store": Store(),
+        "outlet_events": OutletEventAccessors(),
     }
 
 
@@ -175,6 +178,9 @@ class Store(dict[str, Any]):
 
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
 
 
 class Log:

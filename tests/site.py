@@ -125,6 +125,7 @@ def running_site(
     sshd: bool = False,
     arrays: dict[str, Any] | None = None,
     services: Path = SERVICES,
+    dags: Path = ROOT / "dags",
     env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Iterator[Site]:
@@ -132,6 +133,7 @@ def running_site(
 
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
     :param services: what to run in place of the example configuration; tried again after a second.
+    :param dags: the folder of DAG files.
     :param arrays: the lab's configuration; none: the demo's.
     :param env: further variables for all of Airflow.
     :param options: of :class:`LocalAirflow`.
@@ -142,7 +144,7 @@ def running_site(
     with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab:
         airflow = LocalAirflow(
             home / "airflow",
-            dags=ROOT / "dags",
+            dags=dags,
             plugins=ROOT / "plugins",
             connections=lab.connections,
             env={"SYMCLONE_CONFIG": str(config), HEARTBEAT_TIMEOUT: "60", **(env or {})},

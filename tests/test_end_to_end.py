@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +17,7 @@ from clones.resources import drivers
 from clones.steps import Command
 from hooks.symcli import SymcliHook
 from lab.check import findings
-from tests.conftest import SERVICES, SYMID, connect
+from tests.conftest import ROOT, SERVICES, SYMID, connect
 from tests.site import SERVICE, Site, active_runs, check_refresh, running_site, until
 
 pytestmark = pytest.mark.airflow
@@ -21,8 +25,11 @@ pytestmark = pytest.mark.airflow
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One for all tests of this file; each begins with no run going on."""
-    with running_site(tmp_path_factory.mktemp("site")) as site:
+    """One for all tests of this file, with the example DAGs; each begins with no run going on."""
+    home = tmp_path_factory.mktemp("site")
+    dags = Path(shutil.copytree(ROOT / "dags", home / "dags"))
+    shutil.copytree(ROOT / "docs" / "examples", dags, dirs_exist_ok=True)
+    with running_site(home, dags=dags) as site:
         yield site
 
 
@@ -37,6 +44,39 @@ def site(running: Site) -> Iterator[Site]:
 
 def test_refresh(site: Site) -> None:
     check_refresh(site)
+
+
+def finished(site: Site, dag: str) -> list[dict[str, Any]]:
+    found = site.rest.request("GET", f"/dags/{dag}/dagRuns")["dag_runs"]
+    return [run for run in found if run["state"] in ("success", "failed")]
+
+
+def test_changes_of_status_and_fresh_copies_schedule_the_examples(site: Site) -> None:
+    for dag in ("tell_status_changes", "report_on_fresh_copy"):
+        site.rest.unpause(dag)
+    site.lab.set_state(SYMID, "1236", "4323", "Failed")
+    site.rest.unpause("clone_status")  # its schedule makes a run at once
+    until(lambda: bool(finished(site, "tell_status_changes")), 90, "nobody was told")
+    site.rest.pause("clone_status")
+    site.lab.set_state(SYMID, "1236", "4323", "Copied")
+    (told,) = finished(site, "tell_status_changes")
+    message = site.rest.task_log("tell_status_changes", told["dag_run_id"], "tell")
+    assert (
+        "reporting_copies is down: sync warehouse: DEV001 -> CLONE001 (1236 -> 4323): Failed -> " in message
+    )
+
+    run_id = site.trigger()
+    assert site.wait(run_id) == "success", site.states(run_id)
+    until(lambda: bool(finished(site, "report_on_fresh_copy")), 60, "the example was not scheduled")
+    events = site.rest.request("GET", "/assets/events", params={"source_run_id": run_id})["asset_events"]
+    extras = {event["extra"]["sync"]: event["extra"] for event in events}
+    assert sorted(extras) == ["archivelogs", "data"] and len(events) == 2
+    split = site.lab.session(SYMID, "1234", "4321")["point_in_time"]
+    shown = datetime.fromisoformat(extras["data"]["last_action"]).replace(tzinfo=UTC)  # the lab's zone
+    assert shown.timestamp() == pytest.approx(split, abs=3)
+    (report,) = finished(site, "report_on_fresh_copy")
+    said = site.rest.task_log("report_on_fresh_copy", report["dag_run_id"], "report")
+    assert f"Reporting on the data of {extras['data']['point_in_time']}, copied by run {run_id}" in said
 
 
 def test_the_run_leaves_a_record(site: Site) -> None:

@@ -24,6 +24,7 @@ from clones.config import (
     Production,
     ResourceEntry,
     Service,
+    StatusSweep,
     Symcli,
     Sync,
     Vg,
@@ -40,6 +41,7 @@ from clones.scope import Scope
 _MODELS: dict[str, type[BaseModel]] = {
     "symcli": Symcli,
     "limits": Limits,
+    "status": StatusSweep,
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,

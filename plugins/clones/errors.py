@@ -3,7 +3,8 @@
 CloneError
 ├── ConfigError      services.yaml or a form says something that cannot be meant
 ├── Refused          it must not be done; trying again cannot help
-│   └── Torn         only some pairs of a sync were activated
+│   ├── Torn         only some pairs of a sync were activated
+│   └── Missing      what is configured is not there, as was seen
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
     │   └── NotMyTurn  another run works on the service: this one goes on once that one has ended
@@ -38,6 +39,10 @@ class Refused(CloneError):
 
 class Torn(Refused):
     """Only some pairs of a sync are active: the copy has no single point in time."""
+
+
+class Missing(Refused):
+    """What the configuration names was looked for where it should be, and is not there."""
 
 
 class TryAgain(CloneError):

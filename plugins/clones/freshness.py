@@ -1,4 +1,4 @@
-"""How fresh a copy is: up, warn or down (section "States and rules" of docs/reference/rules.md).
+"""How fresh a copy is: up, warn, down or unknown (section "States and rules" of docs/reference/rules.md).
 
 The age of a sync is that of its oldest pair, from its last activation to the control host's clock of the
 same look; one fresh pair must not hide a stale one.
@@ -12,15 +12,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from clones.rules import CLOCK_TOLERANCE
-from clones.states import ACTIVE, PREPARED, SyncSeen
+from clones.states import ACTIVE, PREPARED, State, SyncSeen
+
+PREPARING = PREPARED | {State.CREATE_IN_PROG}
 
 
 class Status(enum.IntEnum):
-    """In order of gravity; a service is as bad as its worst sync."""
+    """In order of gravity; a service is as bad as its worst sync.
+
+    What could not be looked at is graver than a copy that is known to be old, and less grave than one that
+    was seen to be unusable: that must not hide behind an array that does not answer.
+    """
 
     UP = 0
     WARN = 1
-    DOWN = 2
+    UNKNOWN = 2
+    DOWN = 3
+
+    @property
+    def exit_code(self) -> int:
+        """As monitoring systems expect it of a check: up 0, warn 1, down 2, unknown 3."""
+        return {Status.UP: 0, Status.WARN: 1, Status.DOWN: 2, Status.UNKNOWN: 3}[self]
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -42,12 +54,12 @@ class Freshness:
 
 
 def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
-    """Judge one observation.
+    """Judge one observation. Its status is never unknown: what was not seen cannot be judged.
 
     :param sync_max_delay: minutes after which a copy is too old.
     """
     for pair in seen.pairs:
-        if pair.wrong or pair.state not in ACTIVE | PREPARED:
+        if pair.wrong or pair.state not in ACTIVE | PREPARING:
             return Freshness(Status.DOWN, f"{pair.label}: {pair.wrong or pair.state}")
     times = [pair.session.last_action for pair in seen.pairs if pair.session]
     oldest = None if None in times else min(time for time in times if time is not None)
@@ -64,10 +76,16 @@ def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
     if seen.all_in(ACTIVE):
         why = f"{spoken(age)} old, more than {limit}" if late else f"{spoken(age)} old"
         return Freshness(Status.WARN if late else Status.UP, why, oldest, age)
-    if seen.all_in(PREPARED):
+    if seen.all_in(PREPARING):
         why = f"prepared and not usable for {spoken(age)}"
         return Freshness(Status.WARN if late else Status.UP, f"{why}, more than {limit}" if late else why)
     return Freshness(Status.DOWN, "torn: only some pairs are active")
+
+
+def was_made_since(seen: SyncSeen, since: datetime) -> bool:
+    """Whether the whole copy was split at that time or later, by the control host's clock."""
+    times = [pair.session.last_action for pair in seen.pairs if pair.session]
+    return seen.all_in(ACTIVE) and all(time is not None and time >= since for time in times)
 
 
 def worst(statuses: Sequence[Status]) -> Status:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from clones.config import Sync
-from clones.errors import Refused, Unknown
+from clones.errors import Missing, Refused, Unknown
 from clones.right_pairs import see_pair
 from clones.scope import Scope
 from clones.states import State, SyncSeen, device_text
-from clones.steps import Steps, T, note, run
+from clones.steps import Command, Steps, T, note, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
+from clones.symcli.output import DeviceList
 
 NOTHING_CHANGED = "This was only a look: nothing was changed."
 
@@ -24,35 +25,7 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     :raises TryAgain: locked, lost, or not readable.
     """
     subject = scope.subject(sync)
-    ends: dict[str, int | None] = {}
-    symid = sync.symid
-    if sync.symdg is not None:
-        listed = yield from run(commands.list_group(scope.symcli, scope.control_host, sync.symdg))
-        if classify(listed.exit_code) is not Outcome.DONE:
-            error = failure(listed, f"{subject}: device group {sync.symdg}", consequence=NOTHING_CHANGED)
-            if type(error) is Refused and listed.exit_code not in (126, 127):
-                error = Refused(
-                    error.what, f"check `symdg` in services.yaml against `symdg list` on {scope.control_host}"
-                )
-            raise error
-        group = _read(output.read_group, listed.stdout, subject)
-        if symid is not None and group.symid not in (None, symid):
-            raise Refused(
-                f"{subject}: device group {sync.symdg} is on array {group.symid}, not on the configured "
-                f"{symid}.",
-                "mend `symid` or `symdg` in services.yaml",
-            )
-        symid = group.symid or symid
-        ends = {name: group.devices.get(name) for pair in sync.pairs for name in (pair.source, pair.target)}
-    else:
-        for pair in sync.pairs:
-            ends |= {pair.source: pair.source_device, pair.target: pair.target_device}
-    if not any(number is not None for number in ends.values()):
-        raise Refused(
-            f"{subject}: device group {sync.symdg} holds none of the configured logical names.",
-            f"compare `pairs` in services.yaml with `symdg show {sync.symdg}`",
-        )
-    assert symid is not None
+    symid, ends = yield from locate(scope, sync)
     seen = yield from see(scope, sync, symid, ends)
     if sync.precopy_timeout is not None and seen.all_in(frozenset({State.PRE_COPY})):
         asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
@@ -63,39 +36,106 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     return seen
 
 
-def see(scope: Scope, sync: Sync, symid: str, ends: Mapping[str, int | None]) -> Steps[SyncSeen]:
+Ends = Mapping[str, int | None]
+"""Device number of each of the pairs' names, None when it stands for none."""
+
+
+def locate(scope: Scope, sync: Sync) -> Steps[tuple[str, Ends]]:
+    """The array of a sync and the devices that its names stand for, as its device group says now.
+
+    :raises Missing: the group is on another array, or holds none of the names.
+    :raises Refused: the device group is not known there.
+    :raises TryAgain: locked, lost, or not readable.
+    """
+    subject = scope.subject(sync)
+    if sync.symdg is None:
+        assert sync.symid is not None
+        return sync.symid, pinned(sync)
+    listed = yield from run(commands.list_group(scope.symcli, scope.control_host, sync.symdg))
+    if classify(listed.exit_code) is not Outcome.DONE:
+        error = failure(listed, f"{subject}: device group {sync.symdg}", consequence=NOTHING_CHANGED)
+        if type(error) is Refused and listed.exit_code not in (126, 127):
+            error = Refused(
+                error.what, f"check `symdg` in services.yaml against `symdg list` on {scope.control_host}"
+            )
+        raise error
+    group = _read(output.read_group, listed.stdout, subject)
+    if sync.symid is not None and group.symid not in (None, sync.symid):
+        raise Missing(
+            f"{subject}: device group {sync.symdg} is on array {group.symid}, not on the configured "
+            f"{sync.symid}.",
+            "mend `symid` or `symdg` in services.yaml",
+        )
+    symid = group.symid or sync.symid
+    ends = {name: group.devices.get(name) for pair in sync.pairs for name in (pair.source, pair.target)}
+    if not any(number is not None for number in ends.values()):
+        raise Missing(
+            f"{subject}: device group {sync.symdg} holds none of the configured logical names.",
+            f"compare `pairs` in services.yaml with `symdg show {sync.symdg}`",
+        )
+    assert symid is not None
+    return symid, ends
+
+
+def pinned(sync: Sync) -> Ends:
+    """The devices that its names must stand for, as the configuration says."""
+    ends: dict[str, int | None] = {}
+    for pair in sync.pairs:
+        ends |= {pair.source: pair.source_device, pair.target: pair.target_device}
+    return ends
+
+
+def see(scope: Scope, sync: Sync, symid: str, ends: Ends) -> Steps[SyncSeen]:
     """Ask the array for the state of every pair, once it is known which devices the names stand for.
 
-    :param ends: device number of each of the pairs' names, None when it stands for none.
     :raises Refused: the array is not known there, or none of the devices.
     :raises TryAgain: locked, lost, or not readable.
     """
     subject = scope.subject(sync)
-    # By number the pairs are asked for as they are written in the configuration.
-    known = [
+    known = written(sync, ends)
+    listed = commands.list_devices(scope.symcli, scope.control_host, symid, known)
+    shown = yield from list_shown(listed, symid, f"{subject}: devices {', '.join(known)} of {symid}")
+    seen = seen_among(sync, shown, ends)
+    yield from note(
+        f"Sync {sync.name} on {symid}, {seen.clock:%Y-%m-%d %H:%M:%S} on {scope.control_host}", *seen.lines()
+    )
+    return seen
+
+
+def written(sync: Sync, ends: Ends) -> list[str]:
+    """The devices' numbers as they are asked for: by number the pairs are written as in the configuration."""
+    return [
         device_text(number) if sync.grouped else name for name, number in ends.items() if number is not None
     ]
-    listed = yield from run(commands.list_devices(scope.symcli, scope.control_host, symid, known))
+
+
+def list_shown(command: Command, symid: str, subject: str) -> Steps[DeviceList]:
+    """What a device list shows.
+
+    :param subject: what it is about, for an error.
+    :raises Refused: the array is not known there, or none of the devices.
+    :raises TryAgain: locked, lost, or not readable.
+    """
+    listed = yield from run(command)
     if classify(listed.exit_code) is not Outcome.DONE:
-        raise failure(
-            listed, f"{subject}: devices {', '.join(known)} of {symid}", consequence=NOTHING_CHANGED
-        )
+        raise failure(listed, subject, consequence=NOTHING_CHANGED)
     shown = _read(output.read_devices, listed.stdout, subject)
     if shown.symid != symid:
         raise Unknown(
             f"{subject}: the device list is of array {shown.symid!r}, not {symid}.",
             "look at its output in the log",
         )
-    seen = SyncSeen(
+    return shown
+
+
+def seen_among(sync: Sync, shown: DeviceList, ends: Ends) -> SyncSeen:
+    """A sync, as a list with its devices and perhaps others shows it."""
+    return SyncSeen(
         sync.name,
-        symid,
+        shown.symid,
         shown.clock,
         tuple(see_pair(pair, ends[pair.source], ends[pair.target], shown.devices) for pair in sync.pairs),
     )
-    yield from note(
-        f"Sync {sync.name} on {symid}, {seen.clock:%Y-%m-%d %H:%M:%S} on {scope.control_host}", *seen.lines()
-    )
-    return seen
 
 
 def _read(reader: Callable[[str], T], text: str, subject: str) -> T:

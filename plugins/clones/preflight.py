@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from clones.config import Service, Symcli, Sync
 from clones.errors import CloneError, Refused, Unknown
+from clones.eyes import Eyes
 from clones.findings import Finding, Level, from_error
 from clones.guards import guards
 from clones.host_files import HostFiles, look_at_files
@@ -24,7 +25,7 @@ from clones.resources.base import Driver
 from clones.rules import is_torn
 from clones.scope import Scope
 from clones.states import SyncSeen
-from clones.steps import Command, Finished, Note, Result, Steps, answer, run
+from clones.steps import Command, Steps, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure
 from clones.visibility import needed_programs
@@ -49,35 +50,6 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     return [*site.findings, *judge_devices(site.syncs)]
 
 
-class _Eyes:
-    """Lets a procedure look, and only look."""
-
-    def __init__(self) -> None:
-        self.lost: dict[str, CloneError] = {}
-        """Hosts that could not be reached, each with why: nothing more is sent there."""
-        self._results: dict[Command, Result] = {}
-
-    def through(self, steps: Steps[T]) -> Steps[T]:
-        """Drive a procedure; what was asked before is answered from memory."""
-        asked = answer(steps)
-        while not isinstance(asked, Finished):
-            if isinstance(asked, Note):
-                yield asked
-                asked = answer(steps)
-            elif asked.changes:
-                asked = answer(steps, error=Refused(f"`{asked.line()}` does not only look. It was not sent."))
-            elif asked.host in self.lost:
-                asked = answer(steps, error=self.lost[asked.host])
-            elif asked in self._results:
-                asked = answer(steps, self._results[asked])
-            else:
-                try:
-                    self._results[asked] = yield from run(asked)
-                except CloneError as error:
-                    self.lost[asked.host] = error
-        return asked.value
-
-
 class _Site:
     """One check of a site, and what it has found so far."""
 
@@ -85,7 +57,7 @@ class _Site:
         self.services = services
         self.symcli = symcli
         self.findings: list[Finding] = []
-        self._eyes = _Eyes()
+        self._eyes = Eyes()
         self._said: list[CloneError] = []
         self._no_symcli: set[str] = set()
         self.syncs: list[tuple[str, SyncSeen]] = []

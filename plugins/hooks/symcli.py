@@ -42,6 +42,7 @@ class SymcliHook(BaseHook):
     """Runs the domain's procedures, with one SSH connection per host, kept until the hook is closed.
 
     :param record: where every command and note is kept, or None.
+    :param level: of the log, at which each command and what came back is written.
 
     :attr:`under_way` is the command that was sent and has not come back. Use it as a context manager::
 
@@ -49,8 +50,9 @@ class SymcliHook(BaseHook):
             seen = hosts.run(observe(scope, sync))
     """
 
-    def __init__(self, record: TaskRecord | None = None, **kwargs: Any) -> None:
+    def __init__(self, record: TaskRecord | None = None, *, level: int = logging.INFO, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.level = level
         self._hooks: dict[str, SSHHook] = {}
         self.connections = 0
         self.commands = 0
@@ -86,7 +88,7 @@ class SymcliHook(BaseHook):
             except CloneError as error:
                 asked = answer(steps, error=error)
             else:
-                log_result(self.log, result)
+                log_result(self.log, result, self.level)
                 asked = answer(steps, result)
         return asked.value
 

@@ -8,20 +8,21 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from airflow.sdk import Asset, Context
+from airflow.sdk import Asset, AssetAlias, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones import estimates, superseded
 from clones.actions import BREAK, RESYNC
 from clones.config import Service
 from clones.estimates import Pace
-from clones.freshness import freshness
+from clones.freshness import freshness, was_made_since
 from clones.scope import Scope
 from clones.states import SyncSeen
 
 LAST = "last_completed"
 RUNS = "completed_runs"
 PACE = "pace"
+ANNOUNCED = "announced"
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,15 @@ def copy_asset(service: str, sync: str) -> Asset:
 def copy_assets(name: str, service: Service) -> list[Asset]:
     """Of all syncs, in order. A task that reads or writes their records has them as `inlets`."""
     return [copy_asset(name, sync.name) for sync in service.syncs]
+
+
+def fresh_copies(name: str) -> AssetAlias:
+    """The outlet of the last task of a service's runs.
+
+    Of an alias Airflow makes an event only when the task asks for one; with the assets themselves as outlets
+    every run that succeeds, also one that only stopped the service, would be an event of all of them.
+    """
+    return AssetAlias(f"{name} fresh copies")
 
 
 def read(context: Context, scope: Scope) -> tuple[dict[str, str], list[dict[str, Any] | None]]:
@@ -72,6 +82,38 @@ def write(context: Context, scope: Scope, phases: list[str], split: Sequence[Syn
         first.set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
     except AirflowRuntimeError as error:
         log.warning("That this run was completed could not be remembered: %s", error)
+
+
+def announce(context: Context, scope: Scope, since: datetime, split: Sequence[SyncSeen]) -> None:
+    """Make an event of each copy that this run has made, for the DAGs that are scheduled on it.
+
+    Its extra is ``{"service", "sync", "point_in_time", "last_action", "run_id"}``: the copy's point in time
+    in UTC, and as the array shows it. A copy is announced once, also when this task is cleared.
+
+    :param since: control host's local time at which the run began.
+    """
+    stores, run_id = context.get("asset_state_store"), context["dag_run"].run_id
+    for seen in split:
+        fresh = freshness(seen, scope.service.sync_max_delay)
+        if fresh.point_in_time is None or fresh.age is None or not was_made_since(seen, since):
+            log.info("Sync %s was not split by this run: nothing is announced", seen.name)
+            continue
+        asset, last_action = copy_asset(scope.name, seen.name), fresh.point_in_time.isoformat()
+        try:
+            if stores is not None and stores[asset].get(ANNOUNCED) == last_action:
+                continue
+            if stores is not None:
+                stores[asset].set(ANNOUNCED, last_action)
+        except AirflowRuntimeError as error:
+            log.warning("Whether sync %s was announced before is not known: %s", seen.name, error)
+        extra = {
+            "service": scope.name,
+            "sync": seen.name,
+            "point_in_time": (datetime.now(UTC) - fresh.age).isoformat(timespec="seconds"),
+            "last_action": last_action,
+            "run_id": run_id,
+        }
+        context["outlet_events"][fresh_copies(scope.name)].add(asset, extra=extra)
 
 
 def paces(context: Context, scope: Scope) -> dict[str, Pace | None]:

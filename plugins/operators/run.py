@@ -23,7 +23,7 @@ from clones.steps import Command, Steps
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
-from operators.base import CloneOperator, owner, recorded
+from operators.base import CloneOperator, owner, parse_since, recorded
 from operators.records import RunRecordLink, leave_record
 
 
@@ -161,6 +161,8 @@ class ProvisionPlanOperator(RunPlanOperator):
 class RunEndOperator(CloneOperator):
     """Give the lock back, and say how the run ended and what to press. Runs whatever happened before.
 
+    Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`).
+
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
     this one too.
 
@@ -187,6 +189,9 @@ class RunEndOperator(CloneOperator):
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
+        began = parse_since((plan or {}).get("clock"))
+        if result.ok and BREAK in phases and began is not None:
+            completed.announce(context, scope, began, after)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())

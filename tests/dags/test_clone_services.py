@@ -85,6 +85,16 @@ def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hasattr(module, "lnxpp") and not hasattr(module, "aastmphpux")
 
 
+def events(run_id: str) -> list[str]:
+    """The assets of which a run has left an event."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(AssetEvent).filter(AssetEvent.source_run_id == run_id).all()
+        return [str(event.asset.name) for event in found]
+
+
 def test_a_whole_refresh(
     database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +108,9 @@ def test_a_whole_refresh(
         assert states.pop("start.on_old_copies") == "skipped"
         assert set(states.values()) == {"success"}
         assert lab.host("aastmphpux").mounts()
+        assert sorted(events(result.run_id)) == ["aastmphpux/archivelogs", "aastmphpux/data"]
+        again = run(dags().aastmphpux, action="start")
+        assert str(again.state) == "success" and not events(again.run_id), "it made no copy"
         order = [
             entry["command"].split("symclone -g ")[1]
             for entry in lab.journal
@@ -131,6 +144,7 @@ def test_stop_skips_what_it_leaves_out(
         } == {"skipped"}
         assert not sent(lab, "recreate") and not sent(lab, "activate")
         assert not lab.host("aastmphpux").mounts()
+        assert not events(result.run_id)
 
 
 @pytest.mark.parametrize("count", [2, 5])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from clones.config_file import load
 from clones.estimates import Pace
 from clones.scope import Scope
-from operators.completed import keep_paces, paces
+from clones.states import SyncSeen
+from operators.completed import announce, fresh_copies, keep_paces, paces
+from tests.clones.seeing import NOON
+from tests.clones.seeing import seen as shown
 from tests.conftest import SERVICES
 
 
@@ -42,3 +47,46 @@ def test_the_pace_is_kept_however_the_wait_ended(context: dict[str, Any], as_tex
     guesses = {"data": {"tracks": 500}, "archivelogs": {"tracks": 7}}
     keep_paces(context, scope, guesses)  # type: ignore[arg-type]
     assert paces(context, scope) == {"data": Pace(500, 100.0), "archivelogs": None}  # type: ignore[arg-type]
+
+
+BEGAN = NOON - timedelta(minutes=10)
+
+
+def announced(context: dict[str, Any], *split: SyncSeen) -> list[tuple[str, str]]:
+    """The copies that one try of the last task makes events of, with their time on the array."""
+    context = {**context, "outlet_events": OutletEventAccessors()}
+    config = load(SERVICES)
+    scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
+    announce(context, scope, BEGAN, split)  # type: ignore[arg-type]
+    events = context["outlet_events"][fresh_copies("aastmphpux")].asset_alias_events
+    for event in events:
+        made = datetime.fromisoformat(event.extra["point_in_time"])
+        ago = NOON - datetime.fromisoformat(event.extra["last_action"])
+        assert made.timestamp() == pytest.approx((datetime.now(UTC) - ago).timestamp(), abs=5)
+        assert event.extra["run_id"] == "manual__1"
+    return [(event.dest_asset_key.name, event.extra["last_action"][11:16]) for event in events]
+
+
+def copy(name: str, *minutes: int, state: str = "Copied") -> SyncSeen:
+    times = [NOON - timedelta(minutes=ago) for ago in minutes]
+    return shown(*[state] * len(minutes), times=[*times], name=name)
+
+
+def test_only_what_the_run_has_split_is_announced_and_that_once(context: dict[str, Any]) -> None:
+    data, old = copy("data", 5, 4), copy("archivelogs", 5, 11)
+    assert announced(context, data, old) == [("aastmphpux/data", "11:55")]
+    assert announced(context, data, old) == [], "the task was cleared"
+    assert announced(context, copy("data", 3, 2), copy("archivelogs", 1)) == [
+        ("aastmphpux/data", "11:57"),
+        ("aastmphpux/archivelogs", "11:59"),
+    ]
+
+
+@pytest.mark.parametrize("state", ["PreCopy", "Failed", "none"])
+def test_what_is_no_copy_is_not_announced(context: dict[str, Any], state: str) -> None:
+    assert announced(context, copy("data", 5, state=state)) == []
+
+
+def test_without_a_store_it_is_announced(context: dict[str, Any]) -> None:
+    del context["asset_state_store"]
+    assert announced(context, copy("data", 10)) == [("aastmphpux/data", "11:50")]

@@ -17,7 +17,7 @@ from clones.config.resources import (
     ResourceEntry,
     Vg,
 )
-from clones.config.services import NO_LIMITS, Config, Limits, Service, Symcli
+from clones.config.services import NO_LIMITS, Config, Limits, Service, StatusSweep, Symcli
 from clones.config.syncs import Pair, Sync
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Resource",
     "ResourceEntry",
     "Service",
+    "StatusSweep",
     "Symcli",
     "Sync",
     "Vg",

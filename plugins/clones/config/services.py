@@ -52,6 +52,14 @@ def _no_schedule(value: Any) -> Any:
     return None if value in ("", "none") else value
 
 
+class StatusSweep(Model):
+    """The look at all copies, DAG `clone_status`."""
+
+    every_minutes: Annotated[Annotated[int, Field(ge=1, le=1440)] | None, BeforeValidator(_no_schedule)] = (
+        Field(5, description="Minutes from one look at all copies to the next; none: only when triggered.")
+    )
+
+
 def _cron(value: str) -> str:
     if not croniter.is_valid(value):
         raise ValueError(
@@ -204,4 +212,5 @@ class Config(Model):
 
     symcli: Symcli = Symcli()
     limits: Limits = Limits()
+    status: StatusSweep = StatusSweep()
     services: dict[ServiceName, Service]

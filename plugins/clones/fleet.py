@@ -1,0 +1,146 @@
+"""One look at every copy of the site: one status command an array, however many services have syncs on it.
+
+Device groups are asked for only where the configuration does not say which devices they stand for: of a
+pinned sync its numbers are looked at. That its group was changed since is for the run to notice, which names
+pairs by the group and looks at it before every command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from clones.config import Service, Symcli, Sync
+from clones.errors import CloneError, Refused, TryAgain
+from clones.eyes import Eyes
+from clones.observing import Ends, list_shown, locate, pinned, see, seen_among, written
+from clones.scope import Scope
+from clones.states import SyncSeen
+from clones.steps import Steps
+from clones.symcli import commands
+from clones.symcli.output import DeviceList
+
+MOST_DEVICES = 500
+"""Devices that one status command is asked for; the numbers of more would make a long command line."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One sync of one service, as it was seen, or why it was not.
+
+    :param service: its name.
+    :param seen: None when ``error`` says why.
+    :param error: :class:`~clones.errors.Missing` when that it is not there is what was seen.
+    """
+
+    service: str
+    sync: Sync
+    seen: SyncSeen | None
+    error: CloneError | None = None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A sync whose devices are known.
+
+    :param symid: the array that they are on.
+    """
+
+    scope: Scope
+    sync: Sync
+    symid: str
+    ends: Ends
+
+    @property
+    def array(self) -> tuple[str, str]:
+        """What one status command can answer for: control host and array."""
+        return self.scope.control_host, self.symid
+
+
+def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
+    """Look at every sync of these services.
+
+    What keeps one array or device group from being seen is the error of its syncs alone. A host that could
+    not be reached is not tried again. When an array refuses to list its devices, perhaps for one of them,
+    each sync there is asked for by itself.
+
+    :returns: in the order of the configuration.
+    """
+    eyes, found = Eyes(), dict[tuple[str, str], Looked]()
+    placed: list[Placed] = []
+    for name, service in services.items():
+        for sync in service.syncs:
+            scope = Scope(name, service, symcli)
+            found[name, sync.name] = Looked(name, sync, None)
+            try:
+                if is_pinned(sync):
+                    assert sync.symid is not None
+                    placed.append(Placed(scope, sync, sync.symid, pinned(sync)))
+                else:
+                    symid, ends = yield from eyes.through(locate(scope, sync))
+                    placed.append(Placed(scope, sync, symid, ends))
+            except CloneError as error:
+                found[name, sync.name] = Looked(name, sync, None, error)
+    for array in dict.fromkeys(one.array for one in placed):
+        members = [one for one in placed if one.array == array]
+        for looked in (yield from _array(eyes, members)):
+            found[looked.service, looked.sync.name] = looked
+    return list(found.values())
+
+
+def is_pinned(sync: Sync) -> bool:
+    """Whether the configuration itself says array and number of every device."""
+    ends = pinned(sync).values()
+    return sync.symid is not None and all(number is not None for number in ends)
+
+
+def batches(members: Sequence[Placed], most: int = MOST_DEVICES) -> list[list[str]]:
+    """The devices of these syncs of one array, each once, in lists of at most so many."""
+    numbers: dict[int, str] = {}
+    for one in members:
+        known = [number for number in one.ends.values() if number is not None]
+        for number, text in zip(known, written(one.sync, one.ends), strict=True):
+            numbers.setdefault(number, text)
+    texts = [numbers[number] for number in sorted(numbers)]
+    return [texts[start : start + most] for start in range(0, len(texts), most)]
+
+
+def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
+    try:
+        shown = yield from _list(eyes, members)
+    except TryAgain as error:
+        return [_not_seen(one, error) for one in members]
+    except Refused as error:
+        if len(members) == 1:
+            return [_not_seen(one, error) for one in members]
+        return (yield from _one_by_one(eyes, members))
+    return [Looked(one.scope.name, one.sync, seen_among(one.sync, shown, one.ends)) for one in members]
+
+
+def _list(eyes: Eyes, members: Sequence[Placed]) -> Steps[DeviceList]:
+    """The devices of an array, from as many lists as it takes; the clock is that of the last."""
+    first = members[0].scope
+    host, symid = members[0].array
+    whole: DeviceList | None = None
+    for devices in batches(members):
+        command = commands.list_devices(first.symcli, host, symid, devices)
+        part = yield from eyes.through(list_shown(command, symid, f"Array {symid} from {host}"))
+        whole = part if whole is None else replace(part, devices={**whole.devices, **part.devices})
+    assert whole is not None, "a placed sync has devices"
+    return whole
+
+
+def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
+    found = []
+    for one in members:
+        try:
+            seen = yield from eyes.through(see(one.scope, one.sync, one.symid, one.ends))
+        except CloneError as error:
+            found.append(_not_seen(one, error))
+        else:
+            found.append(Looked(one.scope.name, one.sync, seen))
+    return found
+
+
+def _not_seen(one: Placed, error: CloneError) -> Looked:
+    return Looked(one.scope.name, one.sync, None, error)

@@ -1,0 +1,100 @@
+"""The sweep: a look at every copy, what it changes, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
+from airflow.sdk.observability import stats
+
+from clones import status
+from clones.status import ServiceStatus
+from clones.status_changes import Change, follow, needs_patience, written
+from clones.steps import Note
+from hooks.status import look
+from hooks.symcli import log_note
+from operators.base import CONFIG
+
+FLEET = Asset(name="clone_status", uri="symclone://clone_status")
+"""Its state store has a key a service; each change of a service's status is an event of it."""
+CHANGES = AssetAlias("clone_status changes")
+"""Of an alias Airflow makes an event only when the task asks for one."""
+SWEEP = "clone_status"
+"""Key for the last sweep, which no service can be named: ``{"at", "services"}``."""
+OTHER_DAGS = ("", "_merge_back", "_provision", "_retire")
+
+
+class CloneStatusOperator(BaseOperator):
+    """Look at every copy of the configuration, remember what changed and since when, tell each change once.
+
+    It takes no lock and changes nothing on any host. Whatever it finds, it succeeds: a change is a warning
+    in its log, and an event of asset `clone_status` with :meth:`clones.status_changes.Change.to_plain` as its
+    extra.
+
+    A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
+    ended: what a run passes through is not what it leaves.
+
+    :param config: path of the configuration file.
+    """
+
+    template_fields: Sequence[str] = ("config",)
+    ui_color: ClassVar[str] = "#dce9f5"
+
+    def __init__(self, *, config: str = CONFIG, **kwargs: Any) -> None:
+        kwargs.setdefault("inlets", [FLEET])
+        kwargs.setdefault("outlets", [CHANGES])
+        super().__init__(**kwargs)
+        self.config = config
+
+    def execute(self, context: Context) -> None:
+        services = look(self.config)
+        at = datetime.now(UTC)
+        log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
+        store = context["asset_state_store"][FLEET]
+        kept: dict[str, dict[str, Any]] = {}
+        for service in services:
+            before: Any = store.get(service.name)
+            if needs_patience(before, service) and self._is_worked_on(context, service.name):
+                self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
+                continue
+            record, change = follow(before, service, at)
+            if record != before:
+                kept[service.name] = record
+            if change is not None:
+                self._tell(context, change)
+        _measure(services)
+        # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
+        gone = self._gone(store, {service.name for service in services})
+        for name, record in kept.items():
+            store.set(name, record)
+        for name in gone:
+            store.delete(name)
+        store.set(SWEEP, {"at": written(at), "services": sorted(service.name for service in services)})
+
+    def _tell(self, context: Context, change: Change) -> None:
+        self.log.warning("%s", change.text())
+        context["outlet_events"][CHANGES].add(FLEET, extra=change.to_plain())
+
+    @staticmethod
+    def _is_worked_on(context: Context, name: str) -> bool:
+        counts = (
+            context["ti"].get_dr_count(dag_id=f"{name}{ending}", states=["running"]) for ending in OTHER_DAGS
+        )
+        return any(count > 0 for count in counts)
+
+    @staticmethod
+    def _gone(store: Any, names: set[str]) -> list[str]:
+        """Services that were there at the last sweep, and are in the configuration no more."""
+        return [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
+
+
+def _measure(services: Sequence[ServiceStatus]) -> None:
+    """Gauges of Airflow's metrics, where it sends any: the status's exit code, the copy's age in seconds."""
+    for service in services:
+        for sync in service.syncs:
+            tags = {"service": service.name, "sync": sync.name}
+            stats.gauge("symclone.copy_status", sync.status.exit_code, tags=tags)
+            if sync.age is not None:
+                stats.gauge("symclone.copy_age", sync.age.total_seconds(), tags=tags)

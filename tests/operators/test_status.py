@@ -1,0 +1,243 @@
+"""The sweep against the lab: what each fault is called, what it costs, and that a change is told once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks import status
+from operators.status import CHANGES, FLEET, CloneStatusOperator
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context
+
+OTHER_ARRAY = "000297600001"
+Told = list[dict[str, Any]]
+
+
+class Sweeps:
+    """Sweeps one after the other; the store outlives each."""
+
+    def __init__(self, context: dict[str, Any]) -> None:
+        self.stores = context["asset_state_store"]
+        self.running: dict[str, int] = {}
+
+    def __call__(self, config: str = str(SERVICES)) -> Told:
+        """One sweep: what it tells."""
+        context = new_context() | {"asset_state_store": self.stores}
+        context["ti"].get_dr_count = lambda dag_id, states: self.running.get(dag_id, 0)
+        CloneStatusOperator(task_id="sweep", config=config).execute(context)  # type: ignore[arg-type]
+        events = context["outlet_events"][CHANGES].asset_alias_events
+        assert all(event.dest_asset_key.name == FLEET.name for event in events)
+        return [event.extra for event in events]
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        return {name: dict(record) for name, record in self.stores[FLEET].items() if name != "clone_status"}
+
+
+@pytest.fixture
+def sweep(lab: Any, context: dict[str, Any]) -> Sweeps:
+    return Sweeps(context)
+
+
+def statuses(told: Told) -> list[tuple[str, str, str]]:
+    return [(one["service"], one["was"], one["status"]) for one in told]
+
+
+def test_all_up_and_what_it_costs(lab: Any, sweep: Sweeps, log: Log) -> None:
+    """Two arrays behind one control host, every device pinned: two commands over one connection."""
+    before = lab.sessions()
+    assert sweep() == []
+    sent = lab.commands()
+    assert len(sent) == 2 and all("symdev -sid" in entry["command"] for entry in sent)
+    assert len([entry for entry in lab.journal if entry["event"] == "connect"]) == 1
+    assert lab.sessions() == before
+    assert "0 down, 0 unknown, 0 warn, 3 up" in log.text
+    assert {name: record["status"] for name, record in sweep.kept.items()} == {
+        "aastmphpux": "up",
+        "lnxpp": "up",
+        "reporting_copies": "up",
+    }
+    data = sweep.kept["lnxpp"]["syncs"]["data"]
+    assert data["status"] == "up" and data["point_in_time"] and data["last_action"]
+
+
+def test_one_that_grows_too_old_is_told_once_with_what_to_press(lab: Any, sweep: Sweeps, log: Log) -> None:
+    assert sweep() == []
+    lab.advance(2 * 3600)
+    (told,) = sweep()
+    assert (told["service"], told["was"], told["status"]) == ("aastmphpux", "up", "warn")
+    assert "more than" in told["why"] and "with action refresh" in told["press"]
+    assert told["text"] in log.text
+    kept = sweep.kept
+    assert sweep() == [] and sweep.kept == kept, "nothing changed but ages"
+    # The copies are made anew.
+    for source, target in (("1234", "4321"), ("1235", "4322")):
+        lab.set_last_action(SYMID, source, target, 60)
+    (back,) = sweep()
+    assert (back["service"], back["was"], back["status"]) == ("aastmphpux", "warn", "up")
+
+
+@ONE_ARRAY
+def test_torn_failed_and_no_session(lab: Any, sweep: Sweeps) -> None:
+    sweep()
+    lab.set_state(SYMID, "1236", "4323", "PreCopy")
+    lab.set_state(SYMID, "1235", "4322", "Failed")
+    lab.remove_session(OTHER_ARRAY, "01A12", "01AB6")
+    told = {one["service"]: one for one in sweep()}
+    assert {name: (one["was"], one["status"]) for name, one in told.items()} == dict.fromkeys(
+        ("aastmphpux", "lnxpp", "reporting_copies"), ("up", "down")
+    )
+    assert "torn" in told["reporting_copies"]["why"] and "refresh" in told["reporting_copies"]["press"]
+    assert "1235 -> 4322" in told["aastmphpux"]["why"] and "storage team" in told["aastmphpux"]["press"]
+    assert "sync archivelogs" in told["lnxpp"]["why"] and "lnxpp_provision" in told["lnxpp"]["press"]
+    assert sweep() == []
+
+
+@ONE_ARRAY
+def test_an_array_that_does_not_answer(lab: Any, sweep: Sweeps) -> None:
+    """Its services are unknown since then, not down; the other array's are seen."""
+    sweep()
+    known = sweep.kept["aastmphpux"]["syncs"]["data"]["point_in_time"]
+    lab.fault("cut_before", host="symcli_demo", match=f"symdev -sid {SYMID}")
+    told = sweep()
+    assert statuses(told) == [("aastmphpux", "up", "unknown"), ("reporting_copies", "up", "unknown")]
+    assert all("tried again" in one["press"] for one in told)
+    since = sweep.kept["aastmphpux"]["since"]
+    assert sweep() == []
+    assert sweep.kept["aastmphpux"]["since"] == since
+    assert sweep.kept["aastmphpux"]["syncs"]["data"]["point_in_time"] == known
+    assert sweep.kept["lnxpp"]["status"] == "up"
+    lab.clear_faults()
+    assert statuses(sweep()) == [("aastmphpux", "unknown", "up"), ("reporting_copies", "unknown", "up")]
+
+
+@ONE_ARRAY
+def test_a_control_host_that_is_down(lab: Any, sweep: Sweeps) -> None:
+    lab.fault("down", host="symcli_demo")
+    told = sweep()
+    assert statuses(told) == [
+        ("aastmphpux", "", "unknown"),
+        ("lnxpp", "", "unknown"),
+        ("reporting_copies", "", "unknown"),
+    ]
+    assert "cannot be reached over SSH" in told[0]["text"]
+
+
+@ONE_ARRAY
+def test_what_a_run_passes_through_is_not_told(lab: Any, sweep: Sweeps, log: Log) -> None:
+    sweep()
+    lab.set_state(SYMID, "1236", "4323", "PreCopy")
+    lab.set_state(SYMID, "1235", "4322", "RestInProg")
+    sweep.running = {"reporting_copies": 1, "aastmphpux_merge_back": 1}
+    kept = sweep.kept
+    assert sweep() == [] and sweep.kept == kept
+    assert "reporting_copies is down, and a run of it goes on: not told" in log.text
+    sweep.running = {"lnxpp": 1}
+    assert statuses(sweep()) == [("aastmphpux", "up", "down"), ("reporting_copies", "up", "down")]
+
+
+@ONE_ARRAY
+def test_a_service_that_left_the_configuration_is_forgotten(lab: Any, sweep: Sweeps, tmp_path: Path) -> None:
+    sweep()
+    shorter = tmp_path / "services.yaml"
+    shorter.write_text(SERVICES.read_text().split("  # Only syncs")[0])
+    assert sweep(str(shorter)) == []
+    assert sorted(sweep.kept) == ["aastmphpux", "lnxpp"]
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, str], float]:
+    from airflow.sdk.observability import stats
+
+    sent: dict[tuple[str, str, str], float] = {}
+
+    def gauge(name: str, value: float, tags: dict[str, str]) -> None:
+        sent[name, tags["service"], tags["sync"]] = value
+
+    monkeypatch.setattr(stats, "gauge", gauge)
+    return sent
+
+
+@ONE_ARRAY
+def test_gauges(lab: Any, sweep: Sweeps, metrics: dict[tuple[str, str, str], float]) -> None:
+    lab.set_state(SYMID, "1235", "4322", "Failed")
+    sweep()
+    assert metrics["symclone.copy_age", "aastmphpux", "data"] == pytest.approx(26 * 3600, abs=60)
+    assert metrics["symclone.copy_status", "aastmphpux", "archivelogs"] == 2
+    assert ("symclone.copy_age", "aastmphpux", "archivelogs") not in metrics
+
+
+def run_script(*options: str) -> tuple[int, str]:
+    """As `scripts/status` runs it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hooks.status", *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout
+
+
+@ONE_ARRAY
+def test_from_the_command_line(lab: Any) -> None:
+    code, said = run_script()
+    lines = said.splitlines()
+    assert code == 0 and lines[0] == "UP: 0 down, 0 unknown, 0 warn, 3 up"
+    assert lines[1].startswith("UP       aastmphpux: sync data: 1 d 2 h old")
+    assert lines[2].strip().startswith("up       data: 20") and "1 d 2 h of 1 d 3 h" in lines[2]
+
+    lab.set_last_action(OTHER_ARRAY, "01A12", "01AB6", 10 * 86400)
+    lab.set_state(SYMID, "1234", "4321", "CopyInProg", protected=200000)
+    code, said = run_script("--json")
+    shown = json.loads(said)
+    assert (code, shown["code"], shown["status"]) == (1, 1, "warn")
+    assert [one["service"] for one in shown["services"]] == ["lnxpp", "aastmphpux", "reporting_copies"]
+    assert shown["services"][0]["syncs"][1]["age"] > shown["services"][0]["syncs"][1]["sync_max_delay"]
+    assert 0 < shown["services"][1]["syncs"][0]["percent"] < 100
+
+    lab.fault("exit", host="symcli_demo", match=f"symdev -sid {SYMID}", exit=3)
+    code, said = run_script()
+    assert code == 3 and said.startswith("UNKNOWN: 0 down, 2 unknown, 1 warn, 0 up")
+
+    lab.remove_session(OTHER_ARRAY, "01A12", "01AB6")
+    code, said = run_script()
+    assert code == 2 and said.splitlines()[1].startswith("DOWN     lnxpp: sync archivelogs: 01A12 -> 01AB6")
+    code, said = run_script("--service", "aastmphpux")
+    assert code == 3 and "lnxpp" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--service", "wharehouse"), "UNKNOWN: "),
+        (("--nonsense",), ""),
+    ],
+)
+def test_what_cannot_be_asked_is_unknown(options: tuple[str, ...], says: str) -> None:
+    code, said = run_script(*options)
+    assert code == 3 and said.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("raises", "says"),
+    [(OSError("no more files"), "UNKNOWN: OSError: no more files"), (None, "UNKNOWN: 0 down")],
+)
+def test_what_breaks_it_and_no_service_at_all_are_unknown(
+    raises: Exception | None, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look(config: str, service: str | None) -> list[Any]:
+        if raises is not None:
+            raise raises
+        return []
+
+    monkeypatch.setattr(status, "look", look)
+    monkeypatch.setattr(sys, "argv", ["status"])
+    assert status.main() == 3
+    assert capsys.readouterr().out.startswith(says)
