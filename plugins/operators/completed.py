@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -99,6 +100,10 @@ def keep_paces(context: Context, scope: Scope, guesses: Mapping[str, Mapping[str
     for name, guess in guesses.items():
         recreated = ti.xcom_pull(task_ids=f"{RESYNC}.{name}.recreate", key="return_value")
         copied = ti.xcom_pull(task_ids=f"{BREAK}.{name}.wait_copied", key="seen")
+        if isinstance(
+            copied, str
+        ):  # Airflow 3.3.2 writes what a trigger's last event carries as text (tried)
+            copied = json.loads(copied)
         pace = estimates.pace(guess["tracks"], recreated, copied)
         if pace is None:
             continue

@@ -143,33 +143,40 @@ class SymcloneStateTrigger(BaseEventTrigger):
                     self.log.info("%s", line)
                 report = wait.report()
                 if wait.ended:
-                    yield self._event(wait, wait.ended, report)
+                    yield await self._event(wait, wait.ended, report)
                     return
                 if report:
-                    await self._publish(report)
+                    await self._publish(PROGRESS, report)
         finally:
             watch.leave(wait)
 
-    def _event(self, wait: Wait, ended: Ended, report: dict[str, Any] | None) -> TriggerEvent:
-        if ended.status == "reached":
-            self.log.info("%s: %s", wait.subject, ended.message)
-            if self.ends_task and ended.seen:
-                return TaskSuccessEvent(xcoms={"seen": to_plain(ended.seen), PROGRESS: report})
-        return TriggerEvent({"status": ended.status, "message": ended.message})
+    async def _event(self, wait: Wait, ended: Ended, report: dict[str, Any] | None) -> TriggerEvent:
+        if ended.status != "reached" or ended.seen is None:
+            return TriggerEvent({"status": ended.status, "message": ended.message})
+        self.log.info("%s: %s", wait.subject, ended.message)
+        if not self.ends_task:
+            return TriggerEvent({"status": ended.status, "message": ended.message})
+        left = {"seen": to_plain(ended.seen), PROGRESS: report}
+        # What the event itself carries, Airflow 3.3.2 writes as text with quotes around it (tried).
+        return TaskSuccessEvent(
+            xcoms={key: value for key, value in left.items() if not await self._publish(key, value)} or None
+        )
 
-    async def _publish(self, report: dict[str, Any]) -> None:
-        """Show the progress where Airflow's REST API and UI have it. No wait ends because that fails."""
+    async def _publish(self, key: str, value: Any) -> bool:
+        """Leave something where Airflow's REST API and UI have it. No wait ends because that fails."""
         ti = self.task_instance
         if ti is None:
-            return
+            return False
         try:
             await BaseXCom.aset(
-                PROGRESS,
-                report,
+                key,
+                value,
                 dag_id=ti.dag_id,
                 task_id=ti.task_id,
                 run_id=ti.run_id,
                 map_index=ti.map_index,
             )
         except Exception as error:
-            self.log.debug("The progress could not be published: %s", error)
+            self.log.warning("%s could not be left as an XCom: %s", key, error)
+            return False
+        return True
