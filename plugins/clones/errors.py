@@ -11,6 +11,7 @@ CloneError
     ├── NotDone      a command ended, and what it was to bring about is not so
     ├── MustWait     the copy is moving: the same step goes on once it has settled
     └── Unknown      it could not be told what is so, or what was done
+        └── Unreadable  an answer came, and cannot be read
 """
 
 from __future__ import annotations
@@ -87,3 +88,7 @@ class MustWait(TryAgain):
 
 class Unknown(TryAgain):
     """It could not be told what is so, or whether a command took effect."""
+
+
+class Unreadable(Unknown):
+    """A command was carried out, and what it printed cannot be read."""

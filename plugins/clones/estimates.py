@@ -12,6 +12,7 @@ from typing import Any
 
 from clones.config import Sync
 from clones.errors import CloneError
+from clones.pacing import spoken
 from clones.scope import Scope
 from clones.states import PairSeen, SyncSeen
 from clones.steps import Steps, note, run
@@ -58,7 +59,7 @@ class Estimate:
     def line(self) -> str:
         """For the log."""
         tracks = "tracks not known" if self.tracks is None else f"{self.tracks} tracks"
-        time = "time not known" if self.seconds is None else f"about {_spoken(self.seconds)}"
+        time = "time not known" if self.seconds is None else f"about {spoken(self.seconds)}"
         return f"{tracks}, {time}: {self.why}"
 
     def to_plain(self) -> dict[str, Any]:
@@ -124,9 +125,3 @@ def look(
     guess = estimate(tracks, last)
     yield from note(f"Estimate for sync {sync.name}: {guess.line()}")
     return guess
-
-
-def _spoken(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

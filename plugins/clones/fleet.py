@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from clones.config import Service, Symcli, Sync
 from clones.errors import CloneError, Refused, TryAgain
 from clones.eyes import Eyes
-from clones.observing import Ends, list_shown, locate, pinned, see, seen_among, written
+from clones.observing import Place, as_written, held_against, list_shown, locate, pinned_place, see
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Steps
-from clones.symcli import commands
 from clones.symcli.output import DeviceList
 
 MOST_DEVICES = 500
@@ -43,18 +42,17 @@ class Looked:
 class Placed:
     """A sync whose devices are known.
 
-    :param symid: the array that they are on.
+    :param place: where they are.
     """
 
     scope: Scope
     sync: Sync
-    symid: str
-    ends: Ends
+    place: Place
 
     @property
     def array(self) -> tuple[str, str]:
         """What one status command can answer for: control host and array."""
-        return self.scope.control_host, self.symid
+        return self.scope.control_host, self.place.symid
 
 
 def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
@@ -73,12 +71,8 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
             scope = Scope(name, service, symcli)
             found[name, sync.name] = Looked(name, sync, None)
             try:
-                if is_pinned(sync):
-                    assert sync.symid is not None
-                    placed.append(Placed(scope, sync, sync.symid, pinned(sync)))
-                else:
-                    symid, ends = yield from eyes.through(locate(scope, sync))
-                    placed.append(Placed(scope, sync, symid, ends))
+                place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
+                placed.append(Placed(scope, sync, place))
             except CloneError as error:
                 found[name, sync.name] = Looked(name, sync, None, error)
     for array in dict.fromkeys(one.array for one in placed):
@@ -88,18 +82,13 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
     return list(found.values())
 
 
-def is_pinned(sync: Sync) -> bool:
-    """Whether the configuration itself says array and number of every device."""
-    ends = pinned(sync).values()
-    return sync.symid is not None and all(number is not None for number in ends)
-
-
 def batches(members: Sequence[Placed], most: int = MOST_DEVICES) -> list[list[str]]:
     """The devices of these syncs of one array, each once, in lists of at most so many."""
     numbers: dict[int, str] = {}
     for one in members:
-        known = [number for number in one.ends.values() if number is not None]
-        for number, text in zip(known, written(one.sync, one.ends), strict=True):
+        ends = one.place.devices
+        known = [number for number in ends.values() if number is not None]
+        for number, text in zip(known, as_written(one.sync, ends), strict=True):
             numbers.setdefault(number, text)
     texts = [numbers[number] for number in sorted(numbers)]
     return [texts[start : start + most] for start in range(0, len(texts), most)]
@@ -114,7 +103,7 @@ def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
         if len(members) == 1:
             return [_not_seen(one, error) for one in members]
         return (yield from _one_by_one(eyes, members))
-    return [Looked(one.scope.name, one.sync, seen_among(one.sync, shown, one.ends)) for one in members]
+    return [Looked(one.scope.name, one.sync, held_against(one.sync, one.place, shown)) for one in members]
 
 
 def _list(eyes: Eyes, members: Sequence[Placed]) -> Steps[DeviceList]:
@@ -123,8 +112,8 @@ def _list(eyes: Eyes, members: Sequence[Placed]) -> Steps[DeviceList]:
     host, symid = members[0].array
     whole: DeviceList | None = None
     for devices in batches(members):
-        command = commands.list_devices(first.symcli, host, symid, devices)
-        part = yield from eyes.through(list_shown(command, symid, f"Array {symid} from {host}"))
+        subject = f"Array {symid} from {host}"
+        part = yield from eyes.through(list_shown(first, symid, devices, subject, subject))
         whole = part if whole is None else replace(part, devices={**whole.devices, **part.devices})
     assert whole is not None, "a placed sync has devices"
     return whole
@@ -134,7 +123,7 @@ def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
     found = []
     for one in members:
         try:
-            seen = yield from eyes.through(see(one.scope, one.sync, one.symid, one.ends))
+            seen = yield from eyes.through(see(one.scope, one.sync, one.place.symid, one.place.devices))
         except CloneError as error:
             found.append(_not_seen(one, error))
         else:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from clones.config import Sync
-from clones.errors import Missing, Refused, Unknown
+from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.right_pairs import see_pair
 from clones.scope import Scope
 from clones.states import State, SyncSeen, device_text
-from clones.steps import Command, Steps, T, note, run
+from clones.steps import Steps, T, note, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
 from clones.symcli.output import DeviceList
@@ -24,33 +24,65 @@ def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     :raises Refused: the device group or the array is not known there.
     :raises TryAgain: locked, lost, or not readable.
     """
-    subject = scope.subject(sync)
-    symid, ends = yield from locate(scope, sync)
-    seen = yield from see(scope, sync, symid, ends)
+    place = yield from locate(scope, sync)
+    seen = yield from see(scope, sync, place.symid, place.devices)
     if sync.precopy_timeout is not None and seen.all_in(frozenset({State.PRE_COPY})):
-        asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
-        answer = verified(asked.exit_code)
-        if answer is None:
-            raise failure(asked, f"{subject}: whether it is precopied", consequence=NOTHING_CHANGED)
-        seen = replace(seen, precopied=answer)
+        seen = yield from ask_precopied(scope, sync, seen)
     return seen
 
 
-Ends = Mapping[str, int | None]
-"""Device number of each of the pairs' names, None when it stands for none."""
+@dataclass(frozen=True)
+class Place:
+    """Where a sync's devices are.
+
+    :param symid: the array.
+    :param devices: device number of each of the pairs' names, None when it stands for none.
+    """
+
+    symid: str
+    devices: Mapping[str, int | None]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The devices that a look asks for."""
+        return tuple(dict.fromkeys(number for number in self.devices.values() if number is not None))
 
 
-def locate(scope: Scope, sync: Sync) -> Steps[tuple[str, Ends]]:
-    """The array of a sync and the devices that its names stand for, as its device group says now.
+def written_place(sync: Sync) -> Place | None:
+    """Where a sync's devices are, as far as the configuration alone says so."""
+    return None if sync.grouped else pinned_place(sync)
+
+
+def pinned_place(sync: Sync) -> Place | None:
+    """Where its devices must be by the configuration; of a device group only when every name is pinned."""
+    ends: dict[str, int | None] = {}
+    for pair in sync.pairs:
+        ends |= {pair.source: pair.source_device, pair.target: pair.target_device}
+    if sync.symid is None or None in ends.values():
+        return None
+    return Place(sync.symid, ends)
+
+
+def seen_place(seen: SyncSeen) -> Place:
+    """Where a sync's devices were when it was observed."""
+    ends: dict[str, int | None] = {}
+    for pair in seen.pairs:
+        ends |= {pair.pair.source: pair.source, pair.pair.target: pair.target}
+    return Place(seen.symid, ends)
+
+
+def locate(scope: Scope, sync: Sync) -> Steps[Place]:
+    """Find out which devices the names of a sync stand for, and on which array they are.
 
     :raises Missing: the group is on another array, or holds none of the names.
     :raises Refused: the device group is not known there.
     :raises TryAgain: locked, lost, or not readable.
     """
     subject = scope.subject(sync)
-    if sync.symdg is None:
-        assert sync.symid is not None
-        return sync.symid, pinned(sync)
+    written = written_place(sync)
+    if written is not None:
+        return written
+    assert sync.symdg is not None
     listed = yield from run(commands.list_group(scope.symcli, scope.control_host, sync.symdg))
     if classify(listed.exit_code) is not Outcome.DONE:
         error = failure(listed, f"{subject}: device group {sync.symdg}", consequence=NOTHING_CHANGED)
@@ -74,75 +106,89 @@ def locate(scope: Scope, sync: Sync) -> Steps[tuple[str, Ends]]:
             f"compare `pairs` in services.yaml with `symdg show {sync.symdg}`",
         )
     assert symid is not None
-    return symid, ends
+    return Place(symid, ends)
 
 
-def pinned(sync: Sync) -> Ends:
-    """The devices that its names must stand for, as the configuration says."""
-    ends: dict[str, int | None] = {}
-    for pair in sync.pairs:
-        ends |= {pair.source: pair.source_device, pair.target: pair.target_device}
-    return ends
-
-
-def see(scope: Scope, sync: Sync, symid: str, ends: Ends) -> Steps[SyncSeen]:
+def see(scope: Scope, sync: Sync, symid: str, ends: Mapping[str, int | None]) -> Steps[SyncSeen]:
     """Ask the array for the state of every pair, once it is known which devices the names stand for.
 
+    :param ends: device number of each of the pairs' names, None when it stands for none.
     :raises Refused: the array is not known there, or none of the devices.
     :raises TryAgain: locked, lost, or not readable.
     """
+    known = as_written(sync, ends)
     subject = scope.subject(sync)
-    known = written(sync, ends)
-    listed = commands.list_devices(scope.symcli, scope.control_host, symid, known)
-    shown = yield from list_shown(listed, symid, f"{subject}: devices {', '.join(known)} of {symid}")
-    seen = seen_among(sync, shown, ends)
+    shown = yield from list_shown(
+        scope, symid, known, subject, f"{subject}: devices {', '.join(known)} of {symid}"
+    )
+    seen = held_against(sync, Place(symid, ends), shown)
     yield from note(
         f"Sync {sync.name} on {symid}, {seen.clock:%Y-%m-%d %H:%M:%S} on {scope.control_host}", *seen.lines()
     )
     return seen
 
 
-def written(sync: Sync, ends: Ends) -> list[str]:
+def as_written(sync: Sync, ends: Mapping[str, int | None]) -> list[str]:
     """The devices' numbers as they are asked for: by number the pairs are written as in the configuration."""
     return [
         device_text(number) if sync.grouped else name for name, number in ends.items() if number is not None
     ]
 
 
-def list_shown(command: Command, symid: str, subject: str) -> Steps[DeviceList]:
-    """What a device list shows.
+def list_shown(
+    scope: Scope, symid: str, devices: Sequence[str], subject: str, asked: str
+) -> Steps[DeviceList]:
+    """Ask the array for devices and their sessions; they may be those of more than one sync.
 
-    :param subject: what it is about, for an error.
+    :param devices: device numbers as text.
+    :param subject: whose they are, for an answer that cannot be read.
+    :param asked: what was asked for, for a command that was not done.
     :raises Refused: the array is not known there, or none of the devices.
-    :raises TryAgain: locked, lost, or not readable.
+    :raises Unreadable: the answer is no device list of this array.
+    :raises TryAgain: locked or lost.
     """
-    listed = yield from run(command)
+    listed = yield from run(commands.list_devices(scope.symcli, scope.control_host, symid, devices))
     if classify(listed.exit_code) is not Outcome.DONE:
-        raise failure(listed, subject, consequence=NOTHING_CHANGED)
+        raise failure(listed, asked, consequence=NOTHING_CHANGED)
     shown = _read(output.read_devices, listed.stdout, subject)
     if shown.symid != symid:
-        raise Unknown(
+        raise Unreadable(
             f"{subject}: the device list is of array {shown.symid!r}, not {symid}.",
             "look at its output in the log",
         )
     return shown
 
 
-def seen_among(sync: Sync, shown: DeviceList, ends: Ends) -> SyncSeen:
-    """A sync, as a list with its devices and perhaps others shows it."""
+def held_against(sync: Sync, place: Place, shown: DeviceList) -> SyncSeen:
+    """The pairs of a sync as a device list shows them, each held against the configured one."""
     return SyncSeen(
         sync.name,
-        shown.symid,
+        place.symid,
         shown.clock,
-        tuple(see_pair(pair, ends[pair.source], ends[pair.target], shown.devices) for pair in sync.pairs),
+        tuple(
+            see_pair(pair, place.devices[pair.source], place.devices[pair.target], shown.devices)
+            for pair in sync.pairs
+        ),
     )
+
+
+def ask_precopied(scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[SyncSeen]:
+    """Ask whether the precopy of every pair has gone through all tracks once.
+
+    :raises TryAgain: it could not be told.
+    """
+    asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
+    answer = verified(asked.exit_code)
+    if answer is None:
+        raise failure(asked, f"{scope.subject(sync)}: whether it is precopied", consequence=NOTHING_CHANGED)
+    return replace(seen, precopied=answer)
 
 
 def _read(reader: Callable[[str], T], text: str, subject: str) -> T:
     try:
         return reader(text)
     except Unknown as error:
-        raise Unknown(f"{subject}: {error.what}", error.remedy) from None
+        raise Unreadable(f"{subject}: {error.what}", error.remedy) from None
 
 
 def to_plain(seen: SyncSeen) -> dict[str, object]:

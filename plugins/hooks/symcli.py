@@ -1,4 +1,4 @@
-"""SYMCLI and host commands over SSH, blocking and not.
+"""SYMCLI and host commands over SSH, blocking; :mod:`hooks.symcli_async` is the same for the triggerer.
 
 Built on the SSH provider's connections. Three things are different from the provider's own `run`:
 
@@ -10,7 +10,6 @@ Built on the SSH provider's connections. Three things are different from the pro
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import selectors
 import socket
@@ -18,15 +17,15 @@ import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import asyncssh
 import paramiko
-from airflow.providers.ssh.hooks.ssh import SSHHook, SSHHookAsync
+from airflow.providers.ssh.hooks.ssh import SSHHook
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
-from clones.errors import CloneError, Refused, Unknown
+from clones.errors import CloneError
 from clones.run_record import TaskRecord
 from clones.steps import Command, Finished, Note, Result, Steps, answer
+from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
 
 T = TypeVar("T")
 
@@ -128,7 +127,7 @@ class SymcliHook(BaseHook):
                     lost = f"it took longer than {command.timeout:g} s and may still be running there"
         except (paramiko.SSHException, OSError, EOFError) as error:
             lost = f"the SSH session was lost: {error or type(error).__name__}"
-        return Result(command, exit_code, _text(stdout), _text(stderr), time.monotonic() - started, lost)
+        return Result(command, exit_code, text(stdout), text(stderr), time.monotonic() - started, lost)
 
     def _client(self, host: str) -> paramiko.SSHClient:
         if host not in self._hooks:
@@ -137,9 +136,9 @@ class SymcliHook(BaseHook):
                     ssh_conn_id=host, cmd_timeout=None, conn_retry_attempts=1, auth_timeout=CONNECT_SECONDS
                 )
             except (AirflowException, ValueError) as error:
-                raise _not_defined(host, error) from None
+                raise not_defined(host, error) from None
             if hook.no_host_key_check or hook.allow_host_key_change:
-                raise _unchecked(host)
+                raise unchecked(host)
             hook.conn_timeout = hook.conn_timeout or CONNECT_SECONDS
             self._hooks[host] = hook
         hook = self._hooks[host]
@@ -147,17 +146,17 @@ class SymcliHook(BaseHook):
         try:
             client = hook.get_conn()
         except paramiko.BadHostKeyException as error:
-            raise _other_key(host, str(error)) from None
+            raise other_key(host, str(error)) from None
         except paramiko.AuthenticationException as error:
-            raise _not_let_in(host, str(error)) from None
+            raise not_let_in(host, str(error)) from None
         except paramiko.SSHException as error:
             if "known_hosts" in str(error):
-                raise _other_key(host, str(error)) from None
-            raise _unreachable(host, str(error)) from None
+                raise other_key(host, str(error)) from None
+            raise unreachable(host, str(error)) from None
         except FileNotFoundError as error:  # the key file
-            raise _not_defined(host, error) from None
+            raise not_defined(host, error) from None
         except (OSError, EOFError) as error:
-            raise _unreachable(host, str(error) or type(error).__name__) from None
+            raise unreachable(host, str(error) or type(error).__name__) from None
         if client is not before:
             self.connections += 1
             self.log.info("Connected to %s (%s)", host, hook.remote_host)
@@ -166,86 +165,6 @@ class SymcliHook(BaseHook):
                 # A command is a few small packets each way: held back for more to come, it takes 40 ms more.
                 transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client
-
-
-class SymcliHookAsync(BaseHook):
-    """The same for the triggerer: nothing blocks, one connection per host, opened when first needed."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._connections: dict[str, asyncssh.SSHClientConnection] = {}
-
-    async def close(self) -> None:
-        """Drop all connections; the next command opens new ones."""
-        connections, self._connections = list(self._connections.values()), {}
-        for connection in connections:
-            connection.abort()
-
-    async def run(self, steps: Steps[T]) -> T:
-        """Drive a procedure to its end; commands and notes are logged at debug level only.
-
-        :raises CloneError: as :meth:`SymcliHook.run`.
-        """
-        asked = answer(steps)
-        while not isinstance(asked, Finished):
-            if isinstance(asked, Note):
-                log_note(self.log, asked, logging.WARNING if asked.warning else logging.DEBUG)
-                asked = answer(steps)
-                continue
-            try:
-                result = await self.execute(asked)
-            except CloneError as error:
-                asked = answer(steps, error=error)
-            else:
-                log_result(self.log, result, logging.DEBUG)
-                asked = answer(steps, result)
-        return asked.value
-
-    async def execute(self, command: Command) -> Result:
-        """Run one command; errors as :meth:`SymcliHook.execute`."""
-        connection = await self._connection(command.host)
-        started = time.monotonic()
-        try:
-            done = await asyncio.wait_for(
-                connection.run(command.line(), check=False, encoding=None, stdin=asyncssh.DEVNULL),
-                command.timeout,
-            )
-        except TimeoutError:
-            lost = f"it took longer than {command.timeout:g} s and may still be running there"
-            return Result(command, None, seconds=time.monotonic() - started, lost=lost)
-        except (asyncssh.Error, OSError) as error:
-            await self.close()
-            return Result(
-                command, None, seconds=time.monotonic() - started, lost=f"the SSH session was lost: {error}"
-            )
-        exit_code = done.exit_status if done.exit_status is not None and done.exit_status >= 0 else None
-        lost = "" if exit_code is not None else "the SSH session was lost or the process was killed"
-        if exit_code is None:
-            await self.close()
-        return Result(
-            command, exit_code, _text(done.stdout), _text(done.stderr), time.monotonic() - started, lost
-        )
-
-    async def _connection(self, host: str) -> asyncssh.SSHClientConnection:
-        if host in self._connections:
-            return self._connections[host]
-        try:
-            hook = SSHHookAsync(ssh_conn_id=host)
-            # The provider's own connect ignores `conn_timeout` and would hang for two minutes.
-            connection = await asyncio.wait_for(hook.get_conn(), CONNECT_SECONDS)
-        except (AirflowException, ValueError) as error:
-            raise _not_defined(host, error) from None
-        except asyncssh.HostKeyNotVerifiable as error:
-            raise _other_key(host, str(error)) from None
-        except asyncssh.PermissionDenied as error:
-            raise _not_let_in(host, str(error)) from None
-        except (asyncssh.Error, OSError, TimeoutError) as error:
-            raise _unreachable(host, str(error) or type(error).__name__) from None
-        if str(hook.known_hosts) == "none":
-            connection.abort()
-            raise _unchecked(host)
-        self._connections[host] = connection
-        return connection
 
 
 def log_note(log: Any, note: Note, level: int | None = None) -> None:
@@ -303,44 +222,3 @@ def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray, dead
                 return ended
             # The pipe behind the channel wakes for data and end, not for every close: look again each second.
             selector.select(min(left, 1.0))
-
-
-def _text(data: Any) -> str:
-    return bytes(data or b"").decode("utf-8", "replace")
-
-
-def _not_defined(host: str, error: Exception) -> Refused:
-    return Refused(
-        f"Airflow connection {host} cannot be used: {error}. Nothing was sent.",
-        f"define the SSH connection {host}",
-    )
-
-
-def _unchecked(host: str) -> Refused:
-    return Refused(
-        f"Airflow connection {host} turns host key checking off. Nothing was sent.",
-        "remove `no_host_key_check` and `allow_host_key_change` from its extra, and put the host's key in "
-        "`host_key`",
-    )
-
-
-def _other_key(host: str, error: str) -> Refused:
-    return Refused(
-        f"{host} does not show the host key that its Airflow connection expects: {error}. Nothing was sent.",
-        "find out why: another machine may answer in its place. Only then put the new key into `host_key` "
-        "of the connection",
-    )
-
-
-def _not_let_in(host: str, error: str) -> Refused:
-    return Refused(
-        f"{host} does not accept the key or login of its Airflow connection: {error}. Nothing was sent.",
-        "check `login` and `key_file` of the connection, and the account's authorized keys on the host",
-    )
-
-
-def _unreachable(host: str, error: str) -> Unknown:
-    return Unknown(
-        f"{host} cannot be reached over SSH: {error}. Nothing was sent.",
-        "it is tried again; see that the host and its SSH server run",
-    )

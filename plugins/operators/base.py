@@ -25,8 +25,10 @@ from clones import lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError, MustWait, NotDone, NotMyTurn, Refused
+from clones.observing import seen_place
 from clones.run_record import TaskRecord
 from clones.scope import Scope
+from clones.states import SyncSeen
 from hooks.symcli import SymcliHook
 from triggers.symclone import SymcloneStateTrigger
 
@@ -154,8 +156,21 @@ class CloneOperator(BaseOperator):
             GO_ON,
         )
 
-    def wait(self, scope: Scope, sync: str, *, wanted: str, seconds: float, ends_task: bool = False) -> None:
-        """Leave the worker until the copy is in another state; then :meth:`resume`."""
+    def wait(
+        self,
+        scope: Scope,
+        sync: str,
+        *,
+        wanted: str,
+        seconds: float,
+        ends_task: bool = False,
+        seen: SyncSeen | None = None,
+    ) -> None:
+        """Leave the worker until the copy is in another state; then :meth:`resume`.
+
+        :param seen: what was seen in the worker, so that the triggerer need not look up the devices again.
+        """
+        place = seen_place(seen) if seen else None
         self.defer(
             trigger=SymcloneStateTrigger(
                 scope=scope.to_plain(),
@@ -163,7 +178,10 @@ class CloneOperator(BaseOperator):
                 wanted=wanted,
                 deadline=(datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),
                 poll_interval=scope.service.poll_interval,
+                poll_max=scope.service.poll_max,
                 ends_task=ends_task,
+                symid=place.symid if place else None,
+                devices=dict(place.devices) if place else None,
             ),
             method_name="resume",
         )

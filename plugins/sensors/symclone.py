@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 from clones.errors import CloneError, Refused, TryAgain
 from clones.observing import observe, to_plain
 from clones.rules import Verdict, decide_wait
-from clones.states import wanted_states
+from clones.states import SyncSeen, wanted_states
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, raise_unless_reached
 
@@ -41,13 +41,15 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         if not self.deferrable:
             return BaseSensorOperator.execute(self, context)
-        if not self.poke(context):
+        there, seen = self._look(context)
+        if not there:
             self.wait(
                 self.scope(),
                 self.sync,
                 wanted=self.wanted,
                 seconds=float(self.timeout),
                 ends_task=True,
+                seen=seen,
             )
         return None
 
@@ -56,6 +58,10 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
 
         :raises Refused: the wanted state cannot come by itself, or the host does not let us look.
         """
+        return self._look(context)[0]
+
+    def _look(self, context: Context) -> tuple[bool, SyncSeen | None]:
+        """Whether it is there, and what was seen."""
         try:
             wanted_states(self.wanted)
         except ValueError as error:
@@ -67,14 +73,14 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
                 seen = hosts.run(observe(scope, sync))
             except TryAgain as error:
                 self.log.warning("Not known yet: %s", error)
-                return False
+                return False, None
         decision = decide_wait(seen, self.wanted)
         self.log.info("%s: %s", scope.subject(sync), decision.why)
         if decision.verdict is Verdict.REFUSE:
             raise Refused(f"{scope.subject(sync)}: {decision.why}", decision.remedy)
         if decision.verdict is Verdict.NOTHING:
             context["ti"].xcom_push(key="seen", value=to_plain(seen))
-        return decision.verdict is Verdict.NOTHING
+        return decision.verdict is Verdict.NOTHING, seen
 
     def resume(self, context: Context, event: Mapping[str, str] | str) -> Any:
         """Reached when the wait did not end well, or where no triggerer can end a task (`dag.test()`)."""

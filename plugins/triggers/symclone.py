@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.triggers.base import BaseEventTrigger, TaskSuccessEvent, TriggerEvent
 
-from clones.errors import CloneError, TryAgain
-from clones.observing import observe, to_plain
-from clones.rules import Verdict, decide_wait
+from clones.observing import Place, to_plain
+from clones.pacing import Bounds
 from clones.scope import Scope
-from hooks.symcli import SymcliHookAsync
+from clones.waiting import Ended, Wait
+from hooks.symcli_async import shared_hook
+from triggers.watch import Key, Watch, shared_looks, watch_of
 
-LONGEST_BACKOFF = 300.0
-"""Seconds between two tries of a host that cannot be asked."""
+ARGUMENTS = (
+    "scope",
+    "sync",
+    "wanted",
+    "deadline",
+    "poll_interval",
+    "poll_max",
+    "ends_task",
+    "symid",
+    "devices",
+)
+PROGRESS = "progress"
+"""The XCom that shows how far the copy is while the task waits."""
 
 
-class SymcloneStateTrigger(BaseTrigger):
-    """Looks at a sync until every pair is in the wanted state, or cannot come there, or time is up.
+class SymcloneStateTrigger(BaseEventTrigger):
+    """Waits until every pair of a sync is in the wanted state, or cannot come there, or time is up.
 
-    It can be stopped and started anywhere at any time from its arguments: the deadline is an absolute time.
+    All waits on one array share one connection and one look an interval. It can be stopped and started
+    anywhere at any time from its arguments: the deadline is an absolute time.
 
     :param scope: service as :meth:`clones.scope.Scope.to_plain` writes it.
     :param sync: name of the sync.
     :param wanted: state or group of states, see :func:`clones.states.wanted_states`.
     :param deadline: ISO time with zone after which the wait is over.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two looks at least.
+    :param poll_max: seconds between two looks at most.
     :param ends_task: end the task here with success, without a worker; else the task is resumed.
+    :param symid: the array, when the devices were already looked up.
+    :param devices: then the device number of each of the pairs' names.
 
     Yields one event: ``{"status": "reached" | "refused" | "late", "message": str}``, or the task's success.
     """
@@ -43,6 +60,9 @@ class SymcloneStateTrigger(BaseTrigger):
         deadline: str,
         poll_interval: float,
         ends_task: bool,
+        poll_max: float = 300.0,
+        symid: str | None = None,
+        devices: Mapping[str, int | None] | None = None,
     ) -> None:
         super().__init__()
         self.scope = scope
@@ -50,56 +70,113 @@ class SymcloneStateTrigger(BaseTrigger):
         self.wanted = wanted
         self.deadline = deadline
         self.poll_interval = poll_interval
+        self.poll_max = poll_max
         self.ends_task = ends_task
+        self.symid = symid
+        self.devices = devices
+        self._joined: tuple[Watch, Wait] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        arguments = ("scope", "sync", "wanted", "deadline", "poll_interval", "ends_task")
-        return "triggers.symclone.SymcloneStateTrigger", {name: getattr(self, name) for name in arguments}
+        return "triggers.symclone.SymcloneStateTrigger", {name: getattr(self, name) for name in ARGUMENTS}
+
+    def shared_stream_key(self) -> Hashable:
+        """Who waits on the same array through the same control host looks together."""
+        scope = Scope.from_plain(self.scope)
+        symid = self.symid or scope.service.sync(self.sync).symid or ""
+        return Key(scope.control_host, scope.symcli.bin, symid)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[frozenset[Wait]]:
+        """The looks at the array, for all who share them."""
+        key = cls(**kwargs).shared_stream_key()
+        assert isinstance(key, Key)
+        async with aclosing(shared_looks(key)) as looks:
+            async for news in looks:
+                yield news
+
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[frozenset[Wait]]
+    ) -> AsyncIterator[TriggerEvent]:
+        key = self.shared_stream_key()
+        assert isinstance(key, Key)
+        try:
+            async for event in self._wait(watch_of(key), shared_stream):
+                yield event
+        except Exception:  # CancelledError is none
+            # Airflow ends a stream whose member is far behind; a wait goes on for as long as it may.
+            self.log.exception("The shared look at the array was lost; looking on alone.")
+            async for event in self.run():
+                yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait with looks of its own, where nobody shares them (`dag.test()`)."""
+        key = self.shared_stream_key()
+        assert isinstance(key, Key)
+        watch = Watch(key, shared_hook())
+        async with aclosing(watch.looks()) as looks:
+            async for event in self._wait(watch, looks):
+                yield event
+
+    async def cleanup(self) -> None:
+        """Have nobody look for it any more, however it was stopped."""
+        if self._joined:
+            watch, wait = self._joined
+            watch.leave(wait)
+
+    async def _wait(self, watch: Watch, looks: AsyncIterator[frozenset[Wait]]) -> AsyncIterator[TriggerEvent]:
         scope = Scope.from_plain(self.scope)
-        sync = scope.service.sync(self.sync)
-        deadline = datetime.fromisoformat(self.deadline)
-        hosts = SymcliHookAsync()
-        said, failures = "", 0
+        wait = Wait(
+            scope,
+            scope.service.sync(self.sync),
+            self.wanted,
+            datetime.fromisoformat(self.deadline),
+            Bounds(self.poll_interval, self.poll_max),
+            Place(self.symid, self.devices) if self.symid and self.devices else None,
+        )
+        watch.join(wait)
+        self._joined = watch, wait
         try:
-            while True:
-                try:
-                    seen = await hosts.run(observe(scope, sync))
-                except TryAgain as error:  # not knowing is no end of a wait (D2)
-                    failures += 1
-                    news = str(error)
-                    await hosts.close()
-                except CloneError as error:
-                    yield TriggerEvent({"status": "refused", "message": str(error)})
+            async for those in looks:
+                if wait not in those:
+                    continue
+                for line in wait.lines():
+                    self.log.info("%s", line)
+                report = wait.report()
+                if wait.ended:
+                    yield await self._event(wait, wait.ended, report)
                     return
-                else:
-                    failures = 0
-                    decision = decide_wait(seen, self.wanted)
-                    if decision.verdict is Verdict.NOTHING:
-                        self.log.info("%s: %s", scope.subject(sync), decision.why)
-                        if self.ends_task:
-                            yield TaskSuccessEvent(xcoms={"seen": to_plain(seen)})
-                        else:
-                            yield TriggerEvent({"status": "reached", "message": decision.why})
-                        return
-                    if decision.verdict is Verdict.REFUSE:
-                        message = f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}"
-                        yield TriggerEvent({"status": "refused", "message": message})
-                        return
-                    news = f"waiting for {self.wanted}: {'; '.join(seen.lines())}"
-                if news != said:
-                    self.log.info("%s: %s", scope.subject(sync), news)
-                    said = news
-                pause = (
-                    min(self.poll_interval * 2**failures, LONGEST_BACKOFF) if failures else self.poll_interval
-                )
-                left = (deadline - datetime.now(UTC)) / timedelta(seconds=1)
-                if left <= 0:
-                    yield TriggerEvent(
-                        {"status": "late", "message": f"{scope.subject(sync)}: time is up; {news}"}
-                    )
-                    return
-                await asyncio.sleep(min(pause, left))
+                if report:
+                    await self._publish(PROGRESS, report)
         finally:
-            await hosts.close()
+            watch.leave(wait)
+
+    async def _event(self, wait: Wait, ended: Ended, report: dict[str, Any] | None) -> TriggerEvent:
+        if ended.status != "reached" or ended.seen is None:
+            return TriggerEvent({"status": ended.status, "message": ended.message})
+        self.log.info("%s: %s", wait.subject, ended.message)
+        if not self.ends_task:
+            return TriggerEvent({"status": ended.status, "message": ended.message})
+        left = {"seen": to_plain(ended.seen), PROGRESS: report}
+        # What the event itself carries, Airflow 3.3.2 writes as text with quotes around it (tried).
+        return TaskSuccessEvent(
+            xcoms={key: value for key, value in left.items() if not await self._publish(key, value)} or None
+        )
+
+    async def _publish(self, key: str, value: Any) -> bool:
+        """Leave something where Airflow's REST API and UI have it. No wait ends because that fails."""
+        ti = self.task_instance
+        if ti is None:
+            return False
+        try:
+            await BaseXCom.aset(
+                key,
+                value,
+                dag_id=ti.dag_id,
+                task_id=ti.task_id,
+                run_id=ti.run_id,
+                map_index=ti.map_index,
+            )
+        except Exception as error:
+            self.log.warning("%s could not be left as an XCom: %s", key, error)
+            return False
+        return True

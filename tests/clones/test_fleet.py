@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from clones.config import Service, Symcli
-from clones.errors import Missing, Refused, Unknown
-from clones.fleet import Looked, Placed, batches, is_pinned, look
-from clones.observing import pinned
+from clones.errors import Missing, Refused, Unreadable
+from clones.fleet import Looked, Placed, batches, look
+from clones.observing import pinned_place
 from clones.scope import Scope
 from clones.steps import Command, Finished, Note, Result, answer
 from clones.symcli.commands import CLOCK_MARK
@@ -155,7 +155,7 @@ def test_one_device_that_the_array_refuses_to_list_hides_no_other() -> None:
         (group(TWO, DEV001="1001", CLONE001="2001"), Missing),
         (group(ONE, OTHER="1001"), Missing),
         (1, Refused),
-        ("nonsense", Unknown),
+        ("nonsense", Unreadable),
     ],
     ids=["on another array", "none of the names", "not listed", "not readable"],
 )
@@ -181,7 +181,9 @@ def test_a_name_that_left_its_group_and_a_device_that_is_gone() -> None:
 def test_many_devices_are_asked_for_in_several_commands() -> None:
     many = sync(600)
     scope = Scope("s", service("ctl", NUMBERED), Symcli())
-    found = batches([Placed(scope, many, ONE, pinned(many))])
+    place = pinned_place(many)
+    assert place is not None
+    found = batches([Placed(scope, many, place)])
     assert [len(batch) for batch in found] == [500, 500, 200]
     assert len({device for batch in found for device in batch}) == 1200
 
@@ -198,4 +200,4 @@ def test_many_devices_are_asked_for_in_several_commands() -> None:
 
 def test_what_is_pinned() -> None:
     for one, wanted in ((PINNED, True), (NUMBERED, True), (NAMED, False), ({**PINNED, "symid": None}, False)):
-        assert is_pinned(service("ctl", one).syncs[0]) is wanted
+        assert (pinned_place(service("ctl", one).syncs[0]) is not None) is wanted

@@ -21,6 +21,7 @@ class Copy:
     target: int
     state: str
     at: datetime | None = None
+    percent: int | None = None
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Array:
         sessions = "".join(
             f"<CLONE_Device><state>{escape(copy.state)}</state>"
             + ("" if copy.at is None else f"<last_action>{copy.at:%a %b %d %H:%M:%S %Y}</last_action>")
+            + ("" if copy.percent is None else f"<percent_copied>{copy.percent}</percent_copied>")
             + f"<SRC><dev_name>{copy.source:05X}</dev_name></SRC>"
             f"<TGT><dev_name>{copy.target:04X}</dev_name></TGT></CLONE_Device>"
             for copy in self.copies

@@ -12,7 +12,8 @@ import pytest
 from clones.errors import Refused, Unknown
 from clones.steps import Command, Result, Steps, run
 from hooks import symcli
-from hooks.symcli import SymcliHook, SymcliHookAsync
+from hooks.symcli import SymcliHook
+from hooks.symcli_async import SymcliHookAsync
 from tests.conftest import Log
 
 HOST = "symcli_demo"

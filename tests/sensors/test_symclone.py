@@ -31,7 +31,13 @@ def trigger(seconds: float = 3600, **arguments: Any) -> SymcloneStateTrigger:
     config = load(CONFIG)
     scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
     deadline = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
-    defaults = {"sync": "data", "wanted": "copied", "poll_interval": 0.01, "ends_task": True}
+    defaults = {
+        "sync": "data",
+        "wanted": "copied",
+        "poll_interval": 0.01,
+        "poll_max": 0.01,
+        "ends_task": True,
+    }
     made = SymcloneStateTrigger(scope=scope.to_plain(), deadline=deadline, **{**defaults, **arguments})
     path, kwargs = made.serialize()
     assert path == "triggers.symclone.SymcloneStateTrigger"
@@ -55,7 +61,7 @@ def test_defers_and_ends_in_the_triggerer(lab: Any, context: dict[str, Any]) -> 
         sensor().execute(context)  # type: ignore[arg-type]
     waiting = deferred.value.trigger
     assert waiting.ends_task and waiting.wanted == "copied"
-    waiting.poll_interval = 0.01
+    waiting.poll_interval = waiting.poll_max = 0.01
 
     async def wait() -> TriggerEvent:
         event = asyncio.create_task(first_event(waiting))

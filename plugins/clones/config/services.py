@@ -134,7 +134,14 @@ class Service(Model):
         True,
         description="Activate each sync as soon as the one before is active; false: only once it is copied.",
     )
-    poll_interval: Seconds = Field(15, description="Seconds between two looks at a copy in progress.")
+    poll_interval: Seconds = Field(
+        5, description="Seconds between two looks at a copy in progress, at least: when its end is near."
+    )
+    poll_max: Seconds = Field(
+        300,
+        description="Seconds between two looks at a copy in progress, at most, however long it takes; below "
+        "`poll_interval` it counts as that.",
+    )
     turn_timeout: Seconds = Field(
         12 * 3600,
         description="Seconds that a run waits for its turn while another run of the service goes on.",

@@ -1,0 +1,192 @@
+"""SYMCLI and host commands over SSH, for the triggerer: nothing blocks its event loop.
+
+One connection a host serves everybody in the triggerer. It is opened by one at a time, carries fewer commands
+at once than a stock sshd allows, and comes back after ever longer pauses when it cannot be opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import asyncssh
+from airflow.providers.ssh.hooks.ssh import SSHHookAsync
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
+
+from clones.errors import CloneError
+from clones.pacing import Bounds, backoff
+from clones.steps import Command, Finished, Note, Result, Steps, answer
+from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
+from hooks.symcli import CONNECT_SECONDS, log_note, log_result
+
+T = TypeVar("T")
+
+SESSIONS = 8
+"""Commands at once on one connection; a stock sshd refuses the eleventh (MaxSessions 10, documented)."""
+RECONNECT = Bounds(2, 300)
+"""Seconds between two tries to open a connection."""
+LONG_ANSWER = 20_000
+"""Characters from which an answer is read in a thread: 500 devices take a tenth of a second and more."""
+
+
+@dataclass
+class _Line:
+    """One host: its connection, and how it went so far. ``not_before`` is on the event loop's clock."""
+
+    users: int = 0
+    connection: asyncssh.SSHClientConnection | None = None
+    failures: int = 0
+    not_before: float = 0.0
+    error: CloneError | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    sessions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SESSIONS))
+
+    def drop(self) -> None:
+        """End the connection; the next command opens a new one."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abort()
+
+
+class SymcliHookAsync(BaseHook):
+    """Runs the domain's procedures, with one SSH connection per host, opened when first needed.
+
+    It belongs to the event loop in which it is used.
+
+    :param chance: 0 to 1, drawn for each pause after a failure.
+    """
+
+    def __init__(self, *, chance: Callable[[], float] = random.random, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._lines: dict[str, _Line] = {}
+        self._chance = chance
+
+    @asynccontextmanager
+    async def using(self, host: str) -> AsyncIterator[None]:
+        """Keep the host's connection, once it is opened, until the last user has left."""
+        line = self._line(host)
+        line.users += 1
+        try:
+            yield
+        finally:
+            line.users -= 1
+            if not line.users:
+                line.drop()
+
+    async def close(self) -> None:
+        """Drop all connections; the next command opens new ones."""
+        for line in self._lines.values():
+            line.drop()
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Drive a procedure to its end; commands and notes are logged at debug level only.
+
+        :raises CloneError: as :meth:`hooks.symcli.SymcliHook.run`.
+        """
+        asked = answer(steps)
+        while not isinstance(asked, Finished):
+            if isinstance(asked, Note):
+                log_note(self.log, asked, logging.WARNING if asked.warning else logging.DEBUG)
+                asked = answer(steps)
+                continue
+            try:
+                result = await self.execute(asked)
+            except CloneError as error:
+                asked = answer(steps, error=error)
+                continue
+            log_result(self.log, result, logging.DEBUG)
+            if len(result.stdout) < LONG_ANSWER:
+                asked = answer(steps, result)
+            else:
+                asked = await asyncio.to_thread(answer, steps, result)
+        return asked.value
+
+    async def execute(self, command: Command) -> Result:
+        """Run one command; errors as :meth:`hooks.symcli.SymcliHook.execute`."""
+        line = self._line(command.host)
+        async with line.sessions:
+            connection = await self.connect(command.host)
+            started = time.monotonic()
+            exit_code, lost, done = None, "", None
+            try:
+                done = await asyncio.wait_for(
+                    connection.run(command.line(), check=False, encoding=None, stdin=asyncssh.DEVNULL),
+                    command.timeout,
+                )
+            except TimeoutError:
+                lost = f"it took longer than {command.timeout:g} s and may still be running there"
+            except (asyncssh.Error, OSError) as error:
+                lost = f"the SSH session was lost: {error}"
+            else:
+                status = done.exit_status
+                exit_code = status if status is not None and status >= 0 else None
+                if exit_code is None:
+                    lost = "the SSH session was lost or the process was killed"
+            if exit_code is None and line.connection is connection:
+                # What still runs there would go on to count as one of the connection's sessions.
+                line.drop()
+        out, err = (text(done.stdout), text(done.stderr)) if done is not None else ("", "")
+        return Result(command, exit_code, out, err, time.monotonic() - started, lost)
+
+    async def connect(self, host: str) -> asyncssh.SSHClientConnection:
+        """The host's connection, opened if need be.
+
+        After a failure nothing is tried before a pause is over: the same error is raised again.
+
+        :raises Refused: the connection is not defined, not trusted or not allowed in.
+        :raises Unknown: the host cannot be reached.
+        """
+        line = self._line(host)
+        async with line.opening:
+            if line.connection is not None and not line.connection.is_closed():
+                return line.connection
+            now = asyncio.get_running_loop().time()
+            if line.error is not None and now < line.not_before:
+                raise type(line.error)(line.error.what, line.error.remedy)
+            try:
+                line.connection = await self._open(host)
+            except CloneError as error:
+                line.failures += 1
+                now = asyncio.get_running_loop().time()
+                line.not_before = now + backoff(line.failures, RECONNECT, self._chance())
+                line.error = error
+                raise
+            line.failures, line.error = 0, None
+            return line.connection
+
+    async def _open(self, host: str) -> asyncssh.SSHClientConnection:
+        try:
+            hook = SSHHookAsync(ssh_conn_id=host)
+            # The provider's own connect ignores `conn_timeout` and would hang for two minutes.
+            connection = await asyncio.wait_for(hook.get_conn(), CONNECT_SECONDS)
+        except (AirflowException, ValueError) as error:
+            raise not_defined(host, error) from None
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise other_key(host, str(error)) from None
+        except asyncssh.PermissionDenied as error:
+            raise not_let_in(host, str(error)) from None
+        except Exception as error:  # also what Airflow's own lookup of the connection may raise
+            raise unreachable(host, str(error) or type(error).__name__) from None
+        if str(hook.known_hosts) == "none":
+            connection.abort()
+            raise unchecked(host)
+        return connection
+
+    def _line(self, host: str) -> _Line:
+        return self._lines.setdefault(host, _Line())
+
+
+_HOOKS: WeakKeyDictionary[asyncio.AbstractEventLoop, SymcliHookAsync] = WeakKeyDictionary()
+
+
+def shared_hook() -> SymcliHookAsync:
+    """The one hook of the running event loop, of which a triggerer has one."""
+    return _HOOKS.setdefault(asyncio.get_running_loop(), SymcliHookAsync())

@@ -1,0 +1,299 @@
+"""Looking at one array for all who wait on it: one connection, one command an interval (D9).
+
+A triggerer has one event loop; all its waits on one array meet in one :class:`Watch`, by their key. Airflow
+opens one shared stream for the key and hands what it yields to every wait; it hands the stream the arguments
+of one wait only, so that the stream finds here whom it looks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from math import inf
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from clones.errors import CloneError, Refused, TryAgain, Unknown, Unreadable
+from clones.observing import ask_precopied, held_against, list_shown, locate
+from clones.pacing import Bounds, backoff, chunks, pieces
+from clones.states import SyncSeen, device_text
+from clones.symcli.output import DeviceList
+from clones.waiting import Wait
+from hooks.symcli_async import SymcliHookAsync, shared_hook
+
+LONGEST_BACKOFF = 300.0
+"""Seconds between two tries of an array that cannot be asked."""
+REFUSED_SECONDS = 600.0
+"""For so long a connection must be refused before that ends the waits on it."""
+AT_ONCE = 20
+"""Waits that one turn of the event loop decides for; one takes a tenth of a millisecond and more."""
+
+
+def time_of_day() -> datetime:
+    """Now, with a zone."""
+    return datetime.now(UTC)
+
+
+class Key(NamedTuple):
+    """Who shares a look.
+
+    :param host: Airflow connection id of the control host.
+    :param bin: folder of the SYMCLI programs there.
+    :param symid: the array; empty for the waits whose device group could not be listed before they began, so
+        that it is not known: they share one look an array among themselves.
+    """
+
+    host: str
+    bin: str
+    symid: str
+
+
+class Watch:
+    """All waits of one key.
+
+    :param hosts: of the event loop in which it is used.
+    :param now: the time of day, with a zone.
+    :param chance: 0 to 1, drawn for each pause after a failure.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        hosts: SymcliHookAsync,
+        *,
+        now: Callable[[], datetime] | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.key = key
+        self.readers = 0
+        self.waits: dict[Wait, None] = {}
+        self._hosts = hosts
+        self._now = now or time_of_day
+        self._chance = chance
+        self._next = inf
+        self._changed = asyncio.Event()
+        self._failed: CloneError | None = None
+        self._refused_since: float | None = None
+
+    def join(self, wait: Wait) -> None:
+        """Look for this wait too. Its first look comes when it is due, not at once."""
+        wait.begin(self._at(), self._now())
+        self.waits[wait] = None
+        if wait.due < self._next:
+            self._next = wait.due
+            self._changed.set()
+
+    def leave(self, wait: Wait) -> None:
+        """Look for it no more."""
+        self.waits.pop(wait, None)
+        _forget_unused(self)
+
+    async def looks(self) -> AsyncIterator[frozenset[Wait]]:
+        """Look for as long as somebody listens, and yield those who have news whenever there are any.
+
+        Not knowing is no end: nothing that goes wrong ends this.
+        """
+        self.readers += 1
+        try:
+            async with self._hosts.using(self.key.host):
+                last, failures, not_before = -inf, 0, -inf
+                while True:
+                    await self._until_due(last, not_before)
+                    last, now = self._at(), self._now()
+                    self._failed = None
+                    async for waits in self._look([w for w in self.waits if w.wants_look(last, now)]):
+                        news = frozenset(wait for wait in waits if wait.has_news)
+                        for wait in news:
+                            if wait.ended:
+                                self.waits.pop(wait, None)
+                        if news:
+                            yield news
+                    failures = failures + 1 if self._failed else 0
+                    if failures:
+                        bounds = Bounds(self._shortest(), LONGEST_BACKOFF)
+                        not_before = self._at() + backoff(failures, bounds, self._chance())
+        finally:
+            self.readers -= 1
+            _forget_unused(self)
+
+    async def _until_due(self, last: float, not_before: float) -> None:
+        """Until a wait is due, but not sooner after the last look than any of them wants.
+
+        A wait whose time is up is looked at once more even while a host that failed is left alone.
+        """
+        while True:
+            self._changed.clear()
+            self._next = inf
+            if self.waits:
+                at, now = self._at(), self._now()
+                due = max(not_before, min(wait.due for wait in self.waits))
+                over = at + min(wait.left(now) for wait in self.waits)
+                self._next = max(min(due, over), last + self._shortest())
+                if self._next <= at:
+                    return
+            pause = None if self._next is inf else self._next - self._at()
+            try:
+                await asyncio.wait_for(self._changed.wait(), pause)
+            except TimeoutError:
+                return
+
+    async def _look(self, waits: Sequence[Wait]) -> AsyncIterator[Sequence[Wait]]:
+        """Ask for these waits, command by command, and yield those that a command was for.
+
+        After an error that may be the next command's too, nothing more is asked.
+        """
+        if not await self._connected(waits):
+            yield waits
+            return
+        arrays: dict[str, list[Wait]] = {}
+        for wait in waits:
+            if wait.place is None:
+                await self._locate(wait)
+                yield [wait]
+            if wait.place is not None:
+                arrays.setdefault(wait.place.symid, []).append(wait)
+        for symid, those in arrays.items():
+            for chunk in chunks((wait, len(wait.place.numbers)) for wait in those if wait.place):
+                await self._ask(symid, chunk)
+                yield chunk
+
+    async def _connected(self, waits: Sequence[Wait]) -> bool:
+        """Whether the control host can be asked; else these waits know why not.
+
+        All of them were looked at through the same connection before they began. That it is not to be had any
+        more ends them only when that stays: while Airflow's database does not answer, none is defined.
+        """
+        try:
+            await self._hosts.connect(self.key.host)
+        except CloneError as error:
+            self._refused_since = self._at() if self._refused_since is None else self._refused_since
+            if isinstance(error, Refused) and self._at() - self._refused_since >= REFUSED_SECONDS:
+                for wait in waits:
+                    wait.refused(error)
+            else:
+                if not isinstance(error, Refused):
+                    self._refused_since = None
+                self._not_known(waits, error)
+            self._failed = error
+            return False
+        self._refused_since = None
+        return True
+
+    async def _locate(self, wait: Wait) -> None:
+        """Which devices the names of its group stand for: once a wait."""
+        if self._failed:
+            self._not_known([wait], self._failed)
+            return
+        try:
+            wait.place = await self._hosts.run(locate(wait.scope, wait.sync))
+        except TryAgain as error:
+            self._failed = error
+            self._not_known([wait], error)
+        except CloneError as error:
+            wait.refused(error)
+
+    async def _ask(self, symid: str, waits: Sequence[Wait]) -> None:
+        """One command for all these waits, if it can be.
+
+        What is refused or not readable for all may be so for one of them only, a device that is gone for
+        instance: they are then asked for in halves.
+        """
+        if self._failed:
+            self._not_known(waits, self._failed)
+            return
+        try:
+            await self._hand_out(await self._list(symid, waits), waits)
+            return
+        except TryAgain as error:
+            if not isinstance(error, Unreadable):
+                self._failed = error
+                self._not_known(waits, error)
+                return
+            found: CloneError = error
+        except CloneError as error:
+            found = error
+        except Exception as error:  # a mistake of this program must not end a thousand waits
+            found = Unknown(f"The look at array {symid} failed: {type(error).__name__}: {error}")
+        if len(waits) > 1:
+            half = len(waits) // 2
+            await self._ask(symid, waits[:half])
+            await self._ask(symid, waits[half:])
+        elif isinstance(found, TryAgain):
+            self._not_known(waits, found)
+        else:
+            waits[0].refused(found)
+
+    async def _list(self, symid: str, waits: Sequence[Wait]) -> DeviceList:
+        """The devices of these waits; more than one command when a single wait has more than go into one."""
+        scope = waits[0].scope
+        numbers = list(dict.fromkeys(n for wait in waits if wait.place for n in wait.place.numbers))
+        subject = waits[0].subject if len(waits) == 1 else f"{len(waits)} waits on array {symid}"
+        lists = []
+        for piece in pieces([device_text(number) for number in numbers]):
+            asked = f"{subject}: {len(piece)} devices"
+            lists.append(await self._hosts.run(list_shown(scope, symid, piece, subject, asked)))
+        devices = {number: device for shown in lists for number, device in shown.devices.items()}
+        return DeviceList(symid, min(shown.clock for shown in lists), devices)
+
+    async def _hand_out(self, shown: DeviceList, waits: Sequence[Wait]) -> None:
+        """Let each wait decide; between a few of them let others have the event loop."""
+        at, now = self._at(), self._now()
+        asks = []
+        for number, wait in enumerate(waits, 1):
+            assert wait.place is not None
+            seen = held_against(wait.sync, wait.place, shown)
+            if wait.asks_precopied(seen):
+                asks.append(self._precopied(wait, seen))
+            else:
+                wait.saw(seen, at, now)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await asyncio.gather(*asks)
+
+    async def _precopied(self, wait: Wait, seen: SyncSeen) -> None:
+        try:
+            seen = await self._hosts.run(ask_precopied(wait.scope, wait.sync, seen))
+        except CloneError as error:
+            self._not_known([wait], error)
+        else:
+            wait.saw(seen, self._at(), self._now())
+
+    def _not_known(self, waits: Sequence[Wait], error: CloneError) -> None:
+        at, now = self._at(), self._now()
+        for wait in waits:
+            wait.not_known(error, at, now)
+
+    def _shortest(self) -> float:
+        return min((wait.progress.bounds.lower for wait in self.waits), default=1.0)
+
+    @staticmethod
+    def _at() -> float:
+        return asyncio.get_running_loop().time()
+
+
+_WATCHES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Key, Watch]] = WeakKeyDictionary()
+
+
+def watch_of(key: Key) -> Watch:
+    """The running event loop's watch of this key."""
+    watches = _WATCHES.setdefault(asyncio.get_running_loop(), {})
+    if key not in watches:
+        watches[key] = Watch(key, shared_hook())
+    return watches[key]
+
+
+def _forget_unused(watch: Watch) -> None:
+    """A watch that somebody still reads stays: a wait that joins its stream later must find it."""
+    watches = _WATCHES.get(asyncio.get_running_loop(), {})
+    if not watch.readers and not watch.waits and watches.get(watch.key) is watch:
+        del watches[watch.key]
+
+
+async def shared_looks(key: Key) -> AsyncIterator[frozenset[Wait]]:
+    """The looks of the running event loop's watch of this key."""
+    async with aclosing(watch_of(key).looks()) as looks:
+        async for news in looks:
+            yield news
