@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clones.config import Service, Symcli
-from clones.errors import Missing, Refused, Unreadable
+from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.fleet import Looked, Placed, batches, look
 from clones.observing import pinned_place
 from clones.scope import Scope
