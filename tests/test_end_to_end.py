@@ -77,6 +77,8 @@ def test_changes_of_status_and_fresh_copies_schedule_the_examples(site: Site) ->
     (report,) = finished(site, "report_on_fresh_copy")
     said = site.rest.task_log("report_on_fresh_copy", report["dag_run_id"], "report")
     assert f"Reporting on the data of {extras['data']['point_in_time']}, copied by run {run_id}" in said
+    for dag in ("tell_status_changes", "report_on_fresh_copy"):
+        site.rest.pause(dag)
 
 
 def test_the_run_leaves_a_record(site: Site) -> None:

@@ -24,7 +24,8 @@ def schema_text() -> str:
         "description": "`SOURCE:TARGET`",
         "examples": ["DEV001:CLONE001", "DEV001=1234:CLONE001=4321", "1234:4321"],
     }
-    # In the file `none` may stand for no schedule.
+    # In the file `none` may stand for no schedule; a text takes it anyhow.
+    schema["$defs"]["StatusSweep"]["properties"]["every_minutes"]["anyOf"].append({"const": "none"})
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 

@@ -13,6 +13,7 @@ from clones.config import Service
 from clones.errors import Missing
 from clones.fleet import Looked
 from clones.freshness import PREPARING, Freshness, Status, freshness, spoken, worst
+from clones.observing import NOTHING_CHANGED
 from clones.states import ACTIVE, State, SyncSeen
 
 MOVING = frozenset({State.CREATE_IN_PROG, State.PRE_COPY, State.COPY_IN_PROG, State.REST_IN_PROG})
@@ -95,7 +96,7 @@ def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:
         error = looked.error
         assert error is not None, "a sync was seen, or there is an error"
         status = Status.DOWN if isinstance(error, Missing) else Status.UNKNOWN
-        why = " ".join(error.what.split())
+        why = _short(" ".join(error.what.replace(NOTHING_CHANGED, "").split()))
         return SyncStatus(looked.sync.name, status, why, error.remedy or "see the log", limit=limit)
     fresh = freshness(seen, service.sync_max_delay)
     moving = any(pair.state in MOVING for pair in seen.pairs)
@@ -109,6 +110,11 @@ def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:
         limit,
         seen.percent if moving else None,
     )
+
+
+def _short(text: str) -> str:
+    """Without the middle: an error names the command with all its devices, and then what came back."""
+    return text if len(text) <= 500 else f"{text[:150]} ... {text[-340:]}"
 
 
 def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness) -> str:

@@ -12,6 +12,7 @@ from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.fleet import Looked, Placed, batches, look
 from clones.observing import pinned_place
 from clones.scope import Scope
+from clones.status import judge
 from clones.steps import Command, Finished, Note, Result, answer
 from clones.symcli.commands import CLOCK_MARK
 from tests.clones.seeing import sync
@@ -125,6 +126,16 @@ def test_an_array_that_does_not_answer_is_that_array_s_alone() -> None:
     found, sent = sweep(services, lambda one: 3 if ONE in one.words else respond(one))
     assert [type(one.error).__name__ for one in found.values()] == ["Locked", "Locked", "NoneType"]
     assert len(sent) == 2
+
+
+def test_what_is_said_of_a_long_command_that_failed_is_short() -> None:
+    pairs = [f"{n:04X}:{n + 4096:04X}" for n in range(4096, 4296)]
+    services = {"a": service("ctl", {"symid": ONE, "pairs": pairs})}
+    found, _ = sweep(services, lambda one: 3)
+    (shown,) = judge(services, list(found.values()))
+    assert len(shown.why) < 520 and f"Array {ONE} from ctl" in shown.why
+    assert "exit code 3 (the array is locked by another process): (it printed nothing)" in shown.why
+    assert "nothing was changed" not in shown.why
 
 
 def test_a_host_that_cannot_be_reached_is_not_tried_again() -> None:
