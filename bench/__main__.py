@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from bench import overlap
+from bench import overlap, waits
 
-BENCHES = {"overlap": overlap.main}
+BENCHES: dict[str, Callable[[], None]] = {"overlap": overlap.main, "waits": waits.main}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("name", choices=BENCHES, help="overlap: syncs that copy at once against one by one")
+    parser.add_argument(
+        "name",
+        choices=BENCHES,
+        help="overlap: syncs that copy at once against one by one; waits: many waits in one triggerer",
+    )
     BENCHES[parser.parse_args().name]()
 
 
