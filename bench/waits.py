@@ -298,7 +298,8 @@ def main(cases: Sequence[Case] = ALL) -> None:
     print("  ".join(name.rjust(8) for name in COLUMNS.values()))
     env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"}
     machine = {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
-    found = []
+    found: list[dict[str, Any]] = []
+    all_of_it: dict[str, Any] = {}
     for case in cases:
         words = [sys.executable, "-m", "bench.waits", case.way, str(case.sets), str(case.arrays)]
         done = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
@@ -309,6 +310,11 @@ def main(cases: Sequence[Case] = ALL) -> None:
         RESULTS.parent.mkdir(exist_ok=True)
         all_of_it = {"interval_s": INTERVAL, "machine": machine, "cases": found}
         RESULTS.write_text(json.dumps(all_of_it, indent=1) + "\n")
+    words = [sys.executable, "-m", "bench.slots"]
+    done = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    slots = json.loads(done.stdout.splitlines()[-1])
+    print("A poking sensor in a worker slot:", ", ".join(f"{key} {value}" for key, value in slots.items()))
+    RESULTS.write_text(json.dumps({**all_of_it, "slots": slots}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
