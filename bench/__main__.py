@@ -1,25 +1,26 @@
-"""`python -m bench NAME`: measure one thing and print a table."""
+"""`python -m bench NAME`: measure one thing, print a table, and keep it as JSON in `bench/results`."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from bench import overlap, parse, ssh
+from bench import overlap, parse, ssh, waits
 
-BENCHES = {"overlap": overlap.main, "parse": parse.main, "ssh": ssh.main}
-
-
-HELP = (
-    "overlap: syncs that copy at once against one by one",
-    "parse: the file of the service DAGs against DAGs written by hand",
-    "ssh: what one remote command costs, by three ways",
-)
+BENCHES: dict[str, tuple[Callable[[], None], str]] = {
+    "overlap": (overlap.main, "syncs that copy at once against one by one"),
+    "parse": (parse.main, "the file of the service DAGs against DAGs written by hand"),
+    "ssh": (ssh.main, "one remote command, by three ways"),
+    "waits": (waits.main, "many waits in one triggerer against a poll for each"),
+}
 
 
 def main() -> None:
+    """Run the one that is named."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("name", choices=BENCHES, help="; ".join(HELP))
-    BENCHES[parser.parse_args().name]()
+    said = "; ".join(f"{name}: {about}" for name, (_, about) in BENCHES.items())
+    parser.add_argument("name", choices=BENCHES, help=said)
+    BENCHES[parser.parse_args().name][0]()
 
 
 main()

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results" / "parse.json"
 COUNTS = (10, 100, 1000)
 PAIRS = 2
 
@@ -145,7 +146,7 @@ def quickest(file: Path, config: Path, home: Path, only: str = "") -> dict[str, 
 
 
 def main() -> None:
-    """Run all, print the table and write `bench-parse.json` into the present folder."""
+    """Run all, print the table and write `bench/results/parse.json`."""
     ours = ROOT / "dags" / "clone_services.py"
     rows: list[dict[str, Any]] = []
     print(
@@ -182,4 +183,4 @@ def main() -> None:
                 f"{row['changed']}",
                 flush=True,
             )
-    Path("bench-parse.json").write_text(json.dumps(rows, indent=2) + "\n")
+    RESULTS.write_text(json.dumps(rows, indent=2) + "\n")

@@ -21,6 +21,7 @@ from typing import Any
 from demo.airflow_environment import connection_variables
 from demo.local_lab import LocalLab
 
+RESULTS = Path(__file__).parent / "results" / "ssh.json"
 ROUNDS, COMMANDS = 5, 20
 WORDS = ("/bin/echo", "hello")
 HOST = "symcli_demo"
@@ -73,7 +74,7 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
 
 
 def main() -> None:
-    """Run all, print the table and write `bench-ssh.json` into the present folder."""
+    """Run all, print the table and write `bench/results/ssh.json`."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with LocalLab(folder / "lab") as lab:
@@ -96,4 +97,4 @@ def main() -> None:
     print(f"{'':16} {'wall, ms':>9} {'CPU, ms':>9} {'wall / ours':>12}")
     for way, row in rows.items():
         print(f"{way:16} {row['wall_ms']:9.1f} {row['cpu_ms']:9.1f} {row['wall_ratio']:12.1f}")
-    Path("bench-ssh.json").write_text(json.dumps(rows, indent=2) + "\n")
+    RESULTS.write_text(json.dumps(rows, indent=2) + "\n")

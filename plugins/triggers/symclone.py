@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from airflow.sdk.bases.xcom import BaseXCom
@@ -81,26 +82,29 @@ class SymcloneStateTrigger(BaseEventTrigger):
 
     def shared_stream_key(self) -> Hashable:
         """Who waits on the same array through the same control host looks together."""
-        scope = Scope.from_plain(self.scope)
-        symid = self.symid or scope.service.sync(self.sync).symid or ""
-        return Key(scope.control_host, scope.symcli.bin, symid)
+        return self._key
+
+    @cached_property
+    def _read(self) -> Scope:
+        return Scope.from_plain(self.scope)
+
+    @cached_property
+    def _key(self) -> Key:
+        symid = self.symid or self._read.service.sync(self.sync).symid or ""
+        return Key(self._read.control_host, self._read.symcli.bin, symid)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[frozenset[Wait]]:
         """The looks at the array, for all who share them."""
-        key = cls(**kwargs).shared_stream_key()
-        assert isinstance(key, Key)
-        async with aclosing(shared_looks(key)) as looks:
+        async with aclosing(shared_looks(cls(**kwargs)._key)) as looks:
             async for news in looks:
                 yield news
 
     async def filter_shared_stream(
         self, shared_stream: AsyncIterator[frozenset[Wait]]
     ) -> AsyncIterator[TriggerEvent]:
-        key = self.shared_stream_key()
-        assert isinstance(key, Key)
         try:
-            async for event in self._wait(watch_of(key), shared_stream):
+            async for event in self._wait(watch_of(self._key), shared_stream):
                 yield event
         except Exception:  # CancelledError is none
             # Airflow ends a stream whose member is far behind; a wait goes on for as long as it may.
@@ -110,9 +114,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait with looks of its own, where nobody shares them (`dag.test()`)."""
-        key = self.shared_stream_key()
-        assert isinstance(key, Key)
-        watch = Watch(key, shared_hook())
+        watch = Watch(self._key, shared_hook())
         async with aclosing(watch.looks()) as looks:
             async for event in self._wait(watch, looks):
                 yield event
@@ -124,7 +126,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
             watch.leave(wait)
 
     async def _wait(self, watch: Watch, looks: AsyncIterator[frozenset[Wait]]) -> AsyncIterator[TriggerEvent]:
-        scope = Scope.from_plain(self.scope)
+        scope = self._read
         wait = Wait(
             scope,
             scope.service.sync(self.sync),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from math import inf
@@ -91,7 +91,7 @@ class Watch:
         self.waits.pop(wait, None)
         _forget_unused(self)
 
-    async def looks(self) -> AsyncIterator[frozenset[Wait]]:
+    async def looks(self) -> AsyncGenerator[frozenset[Wait], None]:
         """Look for as long as somebody listens, and yield those who have news whenever there are any.
 
         Not knowing is no end: nothing that goes wrong ends this.
@@ -292,7 +292,7 @@ def _forget_unused(watch: Watch) -> None:
         del watches[watch.key]
 
 
-async def shared_looks(key: Key) -> AsyncIterator[frozenset[Wait]]:
+async def shared_looks(key: Key) -> AsyncGenerator[frozenset[Wait], None]:
     """The looks of the running event loop's watch of this key."""
     async with aclosing(watch_of(key).looks()) as looks:
         async for news in looks:

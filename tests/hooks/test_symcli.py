@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +18,9 @@ from clones.steps import Command, Result, Steps, run
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
-from tests.conftest import Log
+from lab import Lab
+from lab.config import load
+from tests.conftest import SERVICES, Log, connect
 
 HOST = "symcli_demo"
 
@@ -140,3 +146,52 @@ async def test_a_key_file_that_is_not_there(lab: Any, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(connection))
     with SymcliHook() as hosts, pytest.raises(Refused, match=r"cannot be used.*/nowhere/key"):
         hosts.execute(command("uname"))
+
+
+@pytest.fixture
+def stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The demo's lab behind servers with a stock sshd's limits."""
+    config = {**load().model_dump(), "sshd_limits": True}
+    with Lab(config, directory=tmp_path / "lab", services=SERVICES) as running:
+        connect(monkeypatch, running.connections)
+        yield running
+
+
+async def test_many_at_once_stay_below_what_a_stock_sshd_allows(stock: Any) -> None:
+    """MaxStartups and MaxSessions: all of them share one connection that one of them opens."""
+    lab = stock
+    lab.fault(host=HOST, match="uname", kind="delay", seconds=0.1)
+    waiting = SymcliHookAsync()
+    results = await asyncio.gather(*(waiting.execute(command("uname")) for _ in range(60)))
+    await waiting.close()
+    assert all(result.exit_code == 0 for result in results)
+    events = Counter(entry["event"] for entry in lab.journal)
+    assert events["connect"] == 1 and not events["session_refused"] and not events["startup_dropped"]
+
+
+async def test_a_connection_ends_with_its_last_user(lab: Any) -> None:
+    waiting = SymcliHookAsync()
+    async with waiting.using(HOST):
+        async with waiting.using(HOST):
+            await waiting.execute(command("uname"))
+        connection = await waiting.connect(HOST)
+        assert not connection.is_closed()
+    await connection.wait_closed()
+    assert len([entry for entry in lab.journal if entry["event"] == "connect"]) == 1
+
+
+async def test_a_host_that_cannot_be_reached_is_left_alone_for_a_while(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps({**lab.connections[HOST], "port": 1}))
+    waiting = SymcliHookAsync(chance=lambda: 1.0)
+    with pytest.raises(Unknown):
+        await waiting.connect(HOST)
+    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(lab.connections[HOST]))
+    with pytest.raises(Unknown, match="cannot be reached"):
+        await waiting.connect(HOST)
+    loop = asyncio.get_running_loop()
+    later = loop.time() + 10
+    monkeypatch.setattr(loop, "time", lambda: later)
+    connection = await waiting.connect(HOST)
+    connection.abort()
