@@ -6,6 +6,7 @@ so what overlapping saves here is the waiting between the syncs, not copying.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from datetime import datetime
@@ -19,6 +20,7 @@ from demo.rest import AirflowRest, RestError
 from lab import Lab
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results" / "overlap.json"
 SYMID = "000190109999"
 COUNTS = (2, 5)
 SPEED = 15.0
@@ -76,7 +78,7 @@ def refresh(rest: AirflowRest, service: str) -> float:
 
 
 def main() -> None:
-    """Run all and print the table."""
+    """Run all, print the table and write `bench/results/overlap.json`."""
     lab_config, services = configuration()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Path(folder)
@@ -97,9 +99,12 @@ def main() -> None:
                         raise SystemExit("Airflow has not read the DAGs within a minute.")
                     time.sleep(0.5)
                 print(f"{'syncs':>5}  {'overlap, s':>10}  {'one by one, s':>13}  {'ratio':>5}")
+                rows = []
                 for count in COUNTS:
                     together, apart = (refresh(rest, name_of(count, overlap)) for overlap in (True, False))
                     print(f"{count:5}  {together:10.1f}  {apart:13.1f}  {apart / together:5.2f}", flush=True)
+                    rows.append({"syncs": count, "overlap_s": together, "one_by_one_s": apart})
+                RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 def _there(rest: AirflowRest) -> bool:
