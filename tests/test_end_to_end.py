@@ -73,7 +73,8 @@ def test_changes_of_status_and_fresh_copies_schedule_the_examples(site: Site) ->
     assert sorted(extras) == ["archivelogs", "data"] and len(events) == 2
     split = site.lab.session(SYMID, "1234", "4321")["point_in_time"]
     shown = datetime.fromisoformat(extras["data"]["last_action"]).replace(tzinfo=UTC)  # the lab's zone
-    assert shown.timestamp() == pytest.approx(split, abs=3)
+    # The lab runs at 15 times the speed: what takes it a second may be a quarter of a minute there.
+    assert shown.timestamp() == pytest.approx(split, abs=60)
     (report,) = finished(site, "report_on_fresh_copy")
     said = site.rest.task_log("report_on_fresh_copy", report["dag_run_id"], "report")
     assert f"Reporting on the data of {extras['data']['point_in_time']}, copied by run {run_id}" in said
