@@ -55,27 +55,26 @@ def start(scope: Scope) -> Steps[None]:
             if row.probe.use is not Use.DOWN:
                 raise _not_down_elsewhere(scope, row)
     addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
-    brought: list[Driver] = []
-    usable = False
+    touched: list[Driver] = []  # seen down before it was brought up: only that is ever taken down again
     for driver in drivers(scope.service, first):
         try:
             before = yield from look(driver, first.connection)
-            if before.probe.use is Use.DOWN and not usable:
-                yield from make_visible(scope.name, scope.service, first)
-                usable = True
-            if (yield from _bring(scope, before, Use.UP, addresses.get(driver.label))):
-                brought.append(driver)
+            if before.probe.use is Use.DOWN:
+                if not touched:
+                    yield from make_visible(scope.name, scope.service, first)
+                touched.append(driver)
+            yield from _bring(scope, before, Use.UP, addresses.get(driver.label))
         except CloneError as error:
-            if not scope.service.rollback:
+            if not (scope.service.rollback and touched):
                 raise
-            said = yield from _take_back(scope, [*brought, driver], first.connection)
+            said = yield from _take_back(scope, touched, first.connection)
             raise type(error)("\n".join((error.what, *said)), error.remedy) from error
 
 
-def _take_back(scope: Scope, brought: list[Driver], host: str) -> Steps[list[str]]:
+def _take_back(scope: Scope, touched: list[Driver], host: str) -> Steps[list[str]]:
     """Take down what this start has brought up; what became of it, in sentences."""
     down, stayed = [], []
-    for driver in reversed(brought):
+    for driver in reversed(touched):
         try:
             if (yield from _bring(scope, (yield from look(driver, host)), Use.DOWN)):
                 down.append(driver.label)

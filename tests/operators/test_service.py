@@ -177,6 +177,17 @@ def test_what_was_up_before_is_no_part_of_a_rollback(lab: Any, context: dict[str
     ]
 
 
+@pytest.mark.parametrize("match", ["mount -p", "vgdisplay"])
+def test_a_service_that_runs_is_not_taken_down_because_a_probe_fails(
+    lab: Any, context: dict[str, Any], match: str
+) -> None:
+    """The start touches nothing, so that there is nothing to take back."""
+    lab.fault(host="aastmphpux", match=match, kind="exit", exit=1, stderr="no table", count=1)
+    with pytest.raises(Unknown, match="could not tell"):
+        start(context)
+    assert changes(lab, "aastmphpux") == [] and lab.host("aastmphpux").mounts()
+
+
 def take_address(lab: Any) -> None:
     """Somebody else's host gets the address of service aastmphpux."""
     words = ("/usr/sbin/ip", "addr", "add", "192.168.32.41/22", "dev", "eth0")
