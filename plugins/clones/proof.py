@@ -73,8 +73,8 @@ def look_at_guards(scope: Scope, *, only_addresses: bool = False) -> Steps[list[
 
 
 def unexplained(rows: Sequence[Row], around: Sequence[GuardRow]) -> list[GuardRow]:
-    """The guards that are up though no resource that would account for it is."""
-    up = [row for row in rows if row.probe.use is Use.UP]
+    """The guards that are up though every resource that would account for it is known to be down."""
+    up = [row for row in rows if row.probe.use is not Use.DOWN]
     return [
         seen
         for seen in around

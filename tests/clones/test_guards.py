@@ -132,14 +132,17 @@ def test_which_guards_a_service_has() -> None:
     ],
     ids=str,
 )
-def test_what_explains_a_guard_that_is_up(up: list[tuple[str, str]], strange: list[str]) -> None:
+@pytest.mark.parametrize("not_down", [Use.UP, Use.UNKNOWN])
+def test_what_explains_a_guard_that_is_up(
+    up: list[tuple[str, str]], strange: list[str], not_down: Use
+) -> None:
     """With the address up somewhere an answer is nothing strange, nor are disks with a file system up."""
     made = service("linux", IP, VG, FS, down_checks=[CHECK], hosts=2)
     rows = [
         Row(host.connection, driver.label, Probe(use, "x", "x"), driver)
         for host in made.hosts
         for driver in drivers(made, host)
-        for use in [Use.UP if (host.connection, driver.label) in up else Use.DOWN]
+        for use in [not_down if (host.connection, driver.label) in up else Use.DOWN]
     ]
     around = [
         GuardRow(one.host, one.label, Probe(Use.UP, "x", "x"), one)
