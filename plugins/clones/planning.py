@@ -42,7 +42,7 @@ def plan(
     )
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
-    decisions: list[tuple[Sync, Decision]] = []
+    decisions: list[tuple[Sync, SyncSeen, Decision]] = []
     for sync in scope.service.syncs:
         shown = None
         try:
@@ -68,7 +68,7 @@ def plan(
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
         if decision.verdict is Verdict.REFUSE:
             refused.append(_refusal(scope.subject(sync), action, decision))
-        decisions.append((sync, decision))
+        decisions.append((sync, shown, decision))
     try:
         if phases != (STOP,):
             refuse_shared_devices(scope, seen)
@@ -97,7 +97,7 @@ def plan(
         refused.append(_in_use_by_others(scope, action, strange))
     if refused:
         raise _all(refused)
-    for sync, decision in decisions:
+    for sync, _, decision in decisions:
         if decision.verdict is Verdict.WAIT and decision.wanted == "settled":  # a precopy goes on by itself
             raise MustWait(
                 f"{scope.subject(sync)}: {decision.why}",
@@ -107,7 +107,7 @@ def plan(
             )
     require_known(scope, [*rows, *around])
     guesses = {}
-    for (sync, decision), shown in zip(decisions, seen, strict=False):
+    for sync, shown, decision in decisions:
         if RESYNC in phases and decision.verdict is Verdict.ACT:
             guess = yield from estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
             guesses[sync.name] = guess.to_plain()

@@ -63,7 +63,7 @@ from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
-from clones.resources.mounts import UNMOUNTED, Mount, judge
+from clones.resources.mounts import Mount, read_mounts
 from clones.resources.reading import ELSEWHERE, OnHost, broken, down, how_it_ended, lines, unknown, up
 from clones.steps import Command, Result
 
@@ -216,6 +216,12 @@ class VgDriver(OnHost):
         return {ACTIVE: [deactivate, *unload], IMPORTED: unload}.get(at, [])
 
 
+def _mount(line: str) -> Mount | None:
+    words = line.split()
+    fits = len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit()
+    return Mount(words[0], words[1], line) if fits else None
+
+
 class FsDriver(FsOnHost):
     """One file system."""
 
@@ -223,19 +229,7 @@ class FsDriver(FsOnHost):
         return self.look("/usr/sbin/mount", "-p")
 
     def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
-        mounts, foreign = list[Mount](), list[str]()
-        for line in lines(result.stdout):
-            words = line.split()
-            if len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit():
-                mounts.append(Mount(words[0], words[1], line))
-            else:
-                foreign.append(line)
-        found = judge(mounts, self.fs.dev, self.fs.mnt)
-        # A line that cannot be read may be the one that shows it in use.
-        return unknown(f"not a row of mount -p: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+        return read_mounts(result, _mount, "mount -p", self.fs.dev, self.fs.mnt)
 
     def check(self) -> list[Command]:
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from clones.resources.base import Probe
-from clones.resources.reading import ELSEWHERE, down, unknown, up
+from clones.resources.reading import ELSEWHERE, broken, down, lines, unknown, up
+from clones.steps import Result
 
 MOUNTED = "mounted"
 UNMOUNTED = "unmounted"
@@ -23,6 +24,24 @@ class Mount:
     device: str
     directory: str
     line: str
+
+
+def read_mounts(
+    result: Result, row: Callable[[str], Mount | None], name: str, device: str, directory: str
+) -> Probe:
+    """What a printed table says, a line a mount.
+
+    :param row: reads one line; None when it is no row of that table.
+    :param name: of the table, for the evidence.
+    """
+    reason = broken(result)
+    if reason:
+        return unknown(reason)
+    read = [(line, row(line)) for line in lines(result.stdout)]
+    found = judge([mount for _, mount in read if mount], device, directory)
+    foreign = [line for line, mount in read if mount is None]
+    # A line that cannot be read may be the one that shows it in use.
+    return unknown(f"not a row of {name}: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
 
 
 def judge(mounts: Sequence[Mount], device: str, directory: str) -> Probe:

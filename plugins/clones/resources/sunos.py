@@ -40,8 +40,8 @@ from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
-from clones.resources.mounts import UNMOUNTED, Mount, judge
-from clones.resources.reading import broken, down, lines, unknown
+from clones.resources.mounts import Mount, read_mounts
+from clones.resources.reading import down
 from clones.steps import Command, Result
 
 PLUMBED, OCCUPIED = "plumbed", "occupied"
@@ -94,6 +94,12 @@ class IpDriver(IfconfigDriver):
         return [self.change("/usr/sbin/ifconfig", self.device, "unplumb")] if at == CONFIGURED else []
 
 
+def _mount(line: str) -> Mount | None:
+    words = line.rstrip("\r\n").split("\t")
+    fits = len(words) == 5 and all(words) and words[1].startswith("/") and words[4].isdigit()
+    return Mount(words[0], words[1], line) if fits else None
+
+
 class FsDriver(FsOnHost):
     """One file system."""
 
@@ -106,18 +112,7 @@ class FsDriver(FsOnHost):
         return self.look("/usr/bin/cat", "/etc/mnttab")
 
     def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
-        mounts, foreign = list[Mount](), list[str]()
-        for line in lines(result.stdout):
-            words = line.rstrip("\r\n").split("\t")
-            if len(words) == 5 and all(words) and words[1].startswith("/") and words[4].isdigit():
-                mounts.append(Mount(words[0], words[1], line))
-            else:
-                foreign.append(line)
-        found = judge(mounts, self.fs.dev, self.fs.mnt)
-        return unknown(f"not a row of mnttab: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+        return read_mounts(result, _mount, "mnttab", self.fs.dev, self.fs.mnt)
 
     def check(self) -> list[Command]:
         if self.fs.type == "ufs":
