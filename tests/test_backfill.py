@@ -123,6 +123,26 @@ def test_of_four_missed_dates_and_one_more_by_hand_one_refresh_each(site: Site) 
     assert site.controls(since) == ONE_REFRESH * (1 + len(worked)), "none in between another's"
 
 
+def test_a_backfill_beside_a_running_refresh_waits_for_its_turn(site: Site) -> None:
+    """Airflow's backfill does not honour `max_active_runs`."""
+    since = site.seq()
+    site.lab.fault("delay", match="/usr/sbin/umount", seconds=10, count=1)
+    first = site.trigger()
+    until(lambda: site.states(first).get("stop.service") == "running", 60, site.shown(first))
+    backfill(site, "2026-01-02", "2026-01-02")
+    until(lambda: len(active_runs(site)) == 2, 60, lambda: str(active_runs(site)))
+    second = next(str(run["dag_run_id"]) for run in active_runs(site) if run["dag_run_id"] != first)
+    until(lambda: site.states(second).get("plan") == "deferred", 60, site.shown(second))
+    assert not site.controls(since), "the first run had not come to its recreate yet"
+    assert site.wait(first) == "success"
+    until(lambda: not active_runs(site), 150, lambda: str(active_runs(site)))
+    plan = site.log(second, "plan")
+    assert f"run {first} of {SERVICE} works on it and holds its lock" in plan
+    assert f"Superseded by run {first}" in plan
+    assert site.tries(second)["plan"] == 1
+    assert site.controls(since) == ONE_REFRESH, "one refresh for both"
+
+
 def test_a_completed_run_again_changes_nothing_and_says_so(site: Site) -> None:
     run_id = site.trigger()
     assert site.wait(run_id) == "success"

@@ -312,31 +312,3 @@ def test_refused_before_any_change_the_service_runs_on_its_old_copies(site: Site
     assert site.wait(run_id) == "failed"
     assert "is not down" in site.log(run_id, "resync.data.recreate", 2)
     assert site.lab.host(SERVICE).mounts() and site.controls(since) == ["recreate DGCVI"]
-
-
-def test_a_backfill_beside_a_running_refresh_waits_for_its_turn(site: Site) -> None:
-    """Airflow's backfill does not honour `max_active_runs`."""
-    since = site.seq()
-    site.lab.fault("delay", match="/usr/sbin/umount", seconds=10, count=1)
-    first = site.trigger()
-    until(lambda: site.states(first).get("stop.service") == "running", 60, site.shown(first))
-    backfill = {
-        "dag_id": SERVICE,
-        "from_date": "2026-01-05T00:00:00Z",
-        "to_date": "2026-01-05T23:00:00Z",
-        "max_active_runs": 2,
-        "reprocess_behavior": "none",
-    }
-    site.rest.request("POST", "/backfills", json=backfill)
-    until(lambda: len(active_runs(site)) == 2, 60, lambda: str(active_runs(site)))
-    second = next(str(run["dag_run_id"]) for run in active_runs(site) if run["dag_run_id"] != first)
-    until(lambda: site.states(second).get("plan") == "deferred", 60, site.shown(second))
-    assert not site.controls(since), "the first run had not come to its recreate yet"
-    assert site.wait(first) == "success"
-    until(lambda: second not in [run["dag_run_id"] for run in active_runs(site)], 90, site.shown(second))
-    plan = site.log(second, "plan")
-    assert f"run {first} of {SERVICE} works on it and holds its lock" in plan
-    assert f"Superseded by run {first}" in plan
-    assert site.tries(second)["plan"] == 1
-    until(lambda: not active_runs(site), 150, lambda: str(active_runs(site)))
-    assert len(site.controls(since)) == 4, "one refresh for both"
