@@ -19,7 +19,7 @@ from clones.estimates import Pace
 from clones.leftovers import nothing_still_runs
 from clones.observing import observe
 from clones.planning import plan
-from clones.proof import Row, Seen, look_at_all, look_at_guards, require_known
+from clones.proof import Row, Seen, look_around, look_at_all, require_known
 from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
@@ -106,8 +106,8 @@ def conclude(
     """
     rows: list[Seen] = []
     if must_be_down:
-        rows += yield from look_at_all(scope)
-        rows += yield from look_at_guards(scope)
+        own, around = yield from look_around(scope)
+        rows = [*own, *around]
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         lines = "\n  ".join(up)

@@ -12,7 +12,7 @@ from clones.config import Sync
 from clones.errors import MustWait, Refused
 from clones.freshness import freshness
 from clones.observing import is_same, observe, to_plain
-from clones.proof import GuardRow, look_at_all, look_at_guards, require_known, unexplained
+from clones.proof import GuardRow, look_around, look_at_all, require_known, unexplained
 from clones.resources.base import Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
@@ -78,7 +78,10 @@ def plan(
             _refuse_order(scope, action, seen)
     except Refused as error:
         refused.append(error)
-    rows = yield from look_at_all(scope)
+    if RESYNC in phases or START in phases:
+        rows, around = yield from look_around(scope, only_addresses=RESYNC not in phases)
+    else:
+        rows, around = (yield from look_at_all(scope)), []
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up and RESYNC in phases and STOP not in phases:
         refused.append(
@@ -89,9 +92,6 @@ def plan(
                 "run the action `refresh`, which stops it, or `stop` first",
             )
         )
-    around: list[GuardRow] = []
-    if RESYNC in phases or START in phases:
-        around = yield from look_at_guards(scope, only_addresses=RESYNC not in phases)
     strange = unexplained(rows, around)
     if strange:
         refused.append(_in_use_by_others(scope, action, strange))
