@@ -4,47 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from clones.errors import CloneError
 from clones.one_trip import trips
 from clones.steps import Command, Finished, Note, Result, Steps, Together, answer, run_together
 
 T = TypeVar("T")
-
-
-@dataclass
-class _Going(Generic[T]):
-    """One of the procedures, with what it asks for now and what it wrote for the log.
-
-    :param outcome: what it returned, in a list of one, or the error that it raised; None while it goes on.
-    """
-
-    steps: Steps[T]
-    asked: Command | None = None
-    notes: list[Note] = field(default_factory=list)
-    outcome: list[T] | CloneError | None = None
-
-    def go_on(self, result: Result | None = None, error: CloneError | None = None) -> None:
-        """Answer it; it goes on to its next command or to its end.
-
-        :raises ValueError: it asks for a change, or for several at once.
-        """
-        self.asked = None
-        try:
-            asked = answer(self.steps, result, error)
-            while isinstance(asked, Note):
-                self.notes.append(asked)
-                asked = answer(self.steps)
-        except CloneError as raised:
-            self.outcome = raised
-            return
-        if isinstance(asked, Finished):
-            self.outcome = [asked.value]
-        elif isinstance(asked, Together) or asked.changes:
-            raise ValueError(f"not a single look: {asked}")
-        else:
-            self.asked = asked
+U = TypeVar("U")
 
 
 def abreast(procedures: Iterable[Steps[T]]) -> Steps[list[T]]:
@@ -56,44 +23,87 @@ def abreast(procedures: Iterable[Steps[T]]) -> Steps[list[T]]:
     :returns: what each returned, in their order.
     :raises CloneError: of the first of them that raised one.
     """
-    found = []
-    for outcome in (yield from attempts(procedures)):
-        if isinstance(outcome, CloneError):
-            raise outcome
-        found += outcome
-    return found
+    return [outcome.value() for outcome in (yield from attempts(procedures))]
 
 
-def attempts(procedures: Iterable[Steps[T]]) -> Steps[list[list[T] | CloneError]]:
-    """The same, where an error of one is nothing to the others.
+def both(first: Steps[T], second: Steps[U]) -> Steps[tuple[T, U]]:
+    """The same with two, which return different things; what the first asks for comes first."""
+    one, other = yield from abreast(cast("list[Steps[T | U]]", [first, second]))
+    return cast("T", one), cast("U", other)
 
-    :returns: for each, what it returned, in a list of one, or the error that it raised.
-    """
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """How a procedure ended: with what it returned, or with an error."""
+
+    returned: T | None = None
+    error: CloneError | None = None
+
+    def value(self) -> T:
+        """What it returned.
+
+        :raises CloneError: what it raised instead.
+        """
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.returned)
+
+
+def attempts(procedures: Iterable[Steps[T]]) -> Steps[list[Outcome[T]]]:
+    """As :func:`abreast`, where the error of one is nothing to the others."""
     everyone = [_Going(steps) for steps in procedures]
     for one in everyone:
         one.go_on()
     while asking := [one for one in everyone if one.asked]:
-        by_host: dict[str, list[_Going[T]]] = {}
-        for one in asking:
-            assert one.asked is not None
-            by_host.setdefault(one.asked.host, []).append(one)
-        for waiting in by_host.values():
-            yield from _ask(waiting)
+        for host in dict.fromkeys(one.asked[0].host for one in asking):
+            yield from _ask([one for one in asking if one.asked and one.asked[0].host == host])
     for one in everyone:
         yield from one.notes
     return [one.outcome for one in everyone if one.outcome is not None]
 
 
-def _ask(waiting: list[_Going[T]]) -> Steps[None]:
-    """Ask one host for all that is waited for there."""
-    left = list(waiting)
-    for trip in trips([one.asked for one in waiting if one.asked]):
-        mine, left = left[: len(trip)], left[len(trip) :]
+@dataclass
+class _Going(Generic[T]):
+    """One of the procedures, with what it asks for now and what it wrote for the log."""
+
+    steps: Steps[T]
+    asked: tuple[Command, ...] = ()
+    together: bool = False
+    notes: list[Note] = field(default_factory=list)
+    outcome: Outcome[T] | None = None
+
+    def go_on(self, results: list[Result] | None = None, error: CloneError | None = None) -> None:
+        """Answer it; it goes on to its next command or to its end.
+
+        :raises ValueError: it asks for a change.
+        """
+        reply = results if results is None or self.together else results[0]
+        self.asked = ()
         try:
-            results = yield from run_together(trip)
-        except CloneError as error:  # the host cannot be reached
-            for one in (*mine, *left):
-                one.go_on(error=error)
+            asked = answer(self.steps, reply, error)
+            while isinstance(asked, Note):
+                self.notes.append(asked)
+                asked = answer(self.steps)
+        except CloneError as raised:
+            self.outcome = Outcome(error=raised)
             return
-        for one, result in zip(mine, results, strict=True):
-            one.go_on(result)
+        if isinstance(asked, Finished):
+            self.outcome = Outcome(asked.value)
+            return
+        self.together = isinstance(asked, Together)
+        self.asked = asked.commands if isinstance(asked, Together) else Together((asked,)).commands
+
+
+def _ask(waiting: list[_Going[T]]) -> Steps[None]:
+    """Ask one host for all that is waited for there, and let everyone go on."""
+    results: list[Result] = []
+    try:
+        for trip in trips(command for one in waiting for command in one.asked):
+            results += yield from run_together(trip)
+    except CloneError as error:  # the host cannot be reached
+        for one in waiting:
+            one.go_on(error=error)
+        return
+    for one in waiting:
+        mine, results = results[: len(one.asked)], results[len(one.asked) :]
+        one.go_on(mine)

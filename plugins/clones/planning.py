@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from clones import estimates
+from clones.abreast import abreast, attempts
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.config import Sync
 from clones.errors import MustWait, Refused
@@ -43,10 +44,11 @@ def plan(
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
     decisions: list[tuple[Sync, SyncSeen, Decision]] = []
-    for sync in scope.service.syncs:
+    observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+    for sync, outcome in zip(scope.service.syncs, observed, strict=True):
         shown = None
         try:
-            shown = yield from observe(scope, sync)
+            shown = outcome.value()
             refuse_wrong_pairs(scope.name, sync, shown)
         except Refused as error:
             if phases != (STOP,):
@@ -147,9 +149,7 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
 
     Whether one is still under way is asked by the start that follows.
     """
-    now = []
-    for sync in scope.service.syncs:
-        now.append((yield from observe(scope, sync)))
+    now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     if len(now) != len(plan["syncs"]):
         return False
     return decide_start(now).verdict is Verdict.ACT and all(
