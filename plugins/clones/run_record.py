@@ -46,25 +46,27 @@ class TaskRecord:
         self.tries.append(self._this)
         self._keep(self.tries)  # a try that is killed before it changes anything is told as well
 
-    def sent(self, command: Command) -> None:
-        """A command goes out; how it ended is not known yet."""
-        line = command.line() if command.changes else command.shown()[:SHOWN_LINE]
-        self._events.append(
-            {
-                "at": self._time(),
-                "host": command.host,
-                "line": line,
-                "changes": command.changes,
-                "ended": "its end is not known",
-                "seconds": None,
-            }
-        )
-        if command.changes:
+    def sent(self, *commands: Command) -> None:
+        """Commands go out, in one go; how they ended is not known yet."""
+        for command in commands:
+            line = command.line() if command.changes else command.shown()[:SHOWN_LINE]
+            self._events.append(
+                {
+                    "at": self._time(),
+                    "host": command.host,
+                    "line": line,
+                    "changes": command.changes,
+                    "ended": "its end is not known",
+                    "seconds": None,
+                }
+            )
+        if any(command.changes for command in commands):
             self._keep(self.tries)
 
-    def came_back(self, result: Result) -> None:
-        """The command sent last has ended."""
-        self._events[-1] |= {"ended": result.ending(), "seconds": round(result.seconds, 2)}
+    def came_back(self, *results: Result) -> None:
+        """The commands sent last have ended."""
+        for event, result in zip(self._events[-len(results) :], results, strict=True):
+            event |= {"ended": result.ending(), "seconds": round(result.seconds, 2)}
 
     def noted(self, note: Note) -> None:
         """A note was written to the log."""

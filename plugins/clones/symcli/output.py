@@ -17,6 +17,7 @@ from defusedxml.ElementTree import fromstring
 
 from clones.config import Sync
 from clones.errors import Unknown
+from clones.one_trip import SCRIPT
 from clones.states import Device, Session, State, device_text
 from clones.symcli.commands import CLOCK_MARK
 
@@ -124,7 +125,7 @@ def still_running(text: str, sync: Sync) -> list[str]:
     for line in lines[1:]:
         words = line.split()
         at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
-        if at is None or LOOKS & set(words[at:]):
+        if at is None or LOOKS & set(words[at:]) or SCRIPT in line:  # cut off, a look shows no word of LOOKS
             continue
         program = words[at].rsplit("/", 1)[-1]
         options = dict(zip(words[at:], words[at + 1 :], strict=False))
