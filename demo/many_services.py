@@ -1,4 +1,4 @@
-"""Any number of services alike on one simulated array and control host, for what happens to many at once.
+"""Any number of services alike behind one simulated control host, for what happens to many at once.
 
 Each has syncs of one pair. With a host of its own a service has an address, a volume group and a file system
 there; without, it is only its syncs.
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SYMID = "000197600700"
 CONTROL = "symcli_many"
 
 
@@ -21,7 +20,8 @@ class ManyServices:
     :param count: of services; their names are `many000` and so on.
     :param syncs: of each.
     :param tracks: that a refresh copies in each sync of a service; the services take them in turn.
-    :param copy_rate: tracks a second, shared by all copies that move.
+    :param copy_rate: tracks a second of an array, shared by all its copies that move.
+    :param arrays: the services are on them in turn.
     :param hosts: whether each has a host.
     :param sshd_limits: whether the hosts refuse what a stock sshd refuses.
     :param options: further keys of each service.
@@ -31,6 +31,7 @@ class ManyServices:
     syncs: int = 1
     tracks: Sequence[int] = (1000,)
     copy_rate: float = 1000
+    arrays: int = 1
     hosts: bool = False
     sshd_limits: bool = False
     options: dict[str, Any] | None = None
@@ -45,11 +46,27 @@ class ManyServices:
         first = 2 * self.syncs * number + 0x1000
         return [(f"{first + 2 * sync:05X}", f"{first + 2 * sync + 1:05X}") for sync in range(self.syncs)]
 
+    def symid(self, number: int) -> str:
+        """The array of a service, by its number."""
+        return f"{197600700 + number % self.arrays:012d}"
+
     def lab(self) -> dict[str, Any]:
         """For :class:`lab.Lab`."""
-        pairs = [(number, pair) for number in range(self.count) for pair in self.pairs(number)]
-        array = {
-            "symid": SYMID,
+        arrays = [self._array(number) for number in range(self.arrays)]
+        control = {"name": "control", "connection_id": CONTROL, "family": "control", "login": "symcli"}
+        hosts: list[dict[str, Any]] = [{**control, "arrays": [array["symid"] for array in arrays]}]
+        if self.hosts:
+            hosts += [self._host(number, name) for number, name in enumerate(self.names)]
+        return {"arrays": arrays, "hosts": hosts, "sshd_limits": self.sshd_limits}
+
+    def services(self) -> dict[str, Any]:
+        """As services.yaml has them."""
+        return {"services": {name: self._service(number, name) for number, name in enumerate(self.names)}}
+
+    def _array(self, first: int) -> dict[str, Any]:
+        pairs = [(n, pair) for n in range(first, self.count, self.arrays) for pair in self.pairs(n)]
+        return {
+            "symid": self.symid(first),
             "model": "PowerMax_8000",
             "microcode": "5978",
             "track_kb": 128,
@@ -66,19 +83,10 @@ class ManyServices:
                 for number, (source, target) in pairs
             ],
         }
-        control = {"name": "control", "connection_id": CONTROL, "family": "control", "login": "symcli"}
-        hosts: list[dict[str, Any]] = [{**control, "arrays": [SYMID]}]
-        if self.hosts:
-            hosts += [self._host(number, name) for number, name in enumerate(self.names)]
-        return {"arrays": [array], "hosts": hosts, "sshd_limits": self.sshd_limits}
-
-    def services(self) -> dict[str, Any]:
-        """As services.yaml has them."""
-        return {"services": {name: self._service(number, name) for number, name in enumerate(self.names)}}
 
     def _service(self, number: int, name: str) -> dict[str, Any]:
         syncs = [
-            {"name": f"sync{index}", "symid": SYMID, "pairs": [f"{source}:{target}"]}
+            {"name": f"sync{index}", "symid": self.symid(number), "pairs": [f"{source}:{target}"]}
             for index, (source, target) in enumerate(self.pairs(number), 1)
         ]
         service = {
@@ -114,7 +122,7 @@ class ManyServices:
             "volume_groups": [
                 {
                     "name": vg,
-                    "devices": [{"array": SYMID, "device": target, "path": f"/dev/mapper/{vg}"}],
+                    "devices": [{"array": self.symid(number), "device": target, "path": f"/dev/mapper/{vg}"}],
                     "logical_volumes": [{"name": "lv", "fs": "ext4", "megabytes": 40000}],
                 }
                 for vg, target in volumes.items()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from demo.many_services import CONTROL, SYMID, ManyServices
+from demo.many_services import CONTROL, ManyServices
 from tests.postgres import database
 from tests.site import Site, running_site, until
 
@@ -41,7 +41,7 @@ class Waiting:
         self.site = site
         self.run_id = run_id
         self.since = site.seq()
-        site.lab.set_rate(SYMID, 1)
+        site.lab.set_rate(MANY.symid(0), 1)
         for name in names:
             site.rest.trigger(name, {"action": "refresh", "reason": "test"}, dag_run_id=run_id)
         until(lambda: self.kept_by(set()), 240, self.shown, 0.5)
@@ -71,7 +71,7 @@ class Waiting:
         """Let the copies end; each run does, by its first tries, with each command sent once."""
         site = self.site
         assert self.keepers().total() == HALF, "a wait ended before its copy"
-        site.lab.set_rate(SYMID, 1e9)
+        site.lab.set_rate(MANY.symid(0), 1e9)
         until(lambda: set(self.states("finish")) == {"success"}, 240, self.shown, 0.5)
         assert self.states(WAIT) == ["success"] * HALF
         assert {ti["try_number"] for ti in self.tasks()} == {1}
