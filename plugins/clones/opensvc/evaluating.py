@@ -48,6 +48,8 @@ class View:
         self._used: set[tuple[str, str]] = set()
         self._whole: set[str] = set()
         self.node = node.lower() if node else None
+        self.nodes: list[str] = []
+        self.drpnodes: list[str] = []
         self.nodes = self._node_list("nodes")
         self.drpnodes = [*self._node_list("drpnode"), *self._node_list("drpnodes")]
         if self.node is None and self.nodes:
@@ -88,32 +90,38 @@ class View:
     def _resolved(self, place: str, section: str, keyword: Keyword) -> Given:
         text = self.sections[place].values[keyword]
         try:
-            return Given(place, keyword, self._without_references(text, section))
+            text, referenced = self._without_references(text, section)
+            self._used |= referenced
+            return Given(place, keyword, text)
         except LookupError as error:
             return Given(place, keyword, text, str(error.args[0]))
 
-    def _without_references(self, text: str, section: str) -> str:
+    def _without_references(self, text: str, section: str) -> tuple[str, set[tuple[str, str]]]:
+        """The text, and the keywords that it took in: they are used only if all of it can be resolved."""
+        referenced: set[tuple[str, str]] = set()
         for _ in range(_MOST_REFERENCES):
             found = _REFERENCE.search(text)
             if not found:
                 if "$(" in text:
                     raise LookupError("it holds an expression $(...), which only the agent calculates")
-                return text
-            text = text[: found.start()] + self._referenced(found[1], section) + text[found.end() :]
+                return text, referenced
+            value, at = self._referenced(found[1], section)
+            referenced |= at
+            text = text[: found.start()] + value + text[found.end() :]
             if len(text) > _LONGEST:
                 break
         raise LookupError("its references go round in a circle, or are too many")
 
-    def _referenced(self, name: str, section: str) -> str:
+    def _referenced(self, name: str, section: str) -> tuple[str, set[tuple[str, str]]]:
         name = name.strip().lower()
         if name in ("svcname", "name"):
-            return self.name
+            return self.name, set()
         if name == "rid":
-            return section
+            return section, set()
         if name == "rindex":
-            return section.partition("#")[2]
+            return section.partition("#")[2], set()
         if name in ("nodename", "short_nodename") and self.node:
-            return self.node if name == "nodename" else self.node.partition(".")[0]
+            return self.node if name == "nodename" else self.node.partition(".")[0], set()
         places = [(section, name), ("DEFAULT", name)]
         for place in self.sections:
             if name.startswith(f"{place.lower()}."):
@@ -121,8 +129,7 @@ class View:
         for place, keyword in places:
             found = self._scoped(place, keyword)
             if found is not None:
-                self._used.add((place, found))
-                return self.sections[place].values[found]
+                return self.sections[place].values[found], {(place, found)}
         raise LookupError(f"the reference {{{name[:60]}}} is not known without the agent")
 
     def of_group(self, *groups: str) -> list[str]:
@@ -151,6 +158,10 @@ class View:
         remark = Remark(keyword.line, section, keyword, what, remedy)
         if remark not in self.remarks:
             self.remarks.append(remark)
+
+    def took(self, section: str, name: str) -> bool:
+        """Whether a keyword was asked for there, and found, with whatever scope."""
+        return any(place == section and found.partition("@")[0] == name for place, found in self._used)
 
     def unused(self) -> list[tuple[str, Keyword]]:
         """Sections and keywords that were neither asked for nor reported."""

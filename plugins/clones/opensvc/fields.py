@@ -39,10 +39,11 @@ def flag(view: View, given: Given | None) -> bool | None:
         return None
 
 
-def duration(view: View, given: Given | None, unit: int = 1) -> int | None:
+def duration(view: View, given: Given | None, unit: int = 1, kind: Any = Seconds) -> int | None:
     """Seconds; None when it is not given, or is no duration that can be used, which is reported.
 
     :param unit: seconds that a bare number counts.
+    :param kind: the field's annotated type.
     """
     if given is None:
         return None
@@ -50,7 +51,7 @@ def duration(view: View, given: Given | None, unit: int = 1) -> int | None:
         if given.trouble:
             raise ValueError(given.trouble)
         value = seconds(given.text, unit)
-        wrong = fits(Seconds, value)
+        wrong = fits(kind, value)
         if wrong:
             raise ValueError(f"{shown(given.text)}: {wrong}")
     except ValueError as error:

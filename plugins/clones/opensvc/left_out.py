@@ -79,21 +79,29 @@ def report_the_rest(view: View) -> None:
     for name in view.sections:
         group = name.partition("#")[0].lower()
         if group not in known:
-            view.remark(name, *_found(_SECTIONS, group))
+            view.remark(name, *_found(_SECTIONS, group)[1:])
     for section, keyword in view.unused():
-        name, _, scope = keyword.partition("@")
-        if section.lower() == "env":
-            what, remedy = "nothing that was carried over refers to it", _NOTHING
-        elif scope and section.lower().startswith("sync"):
-            what = f"is another host's; the service was imported as {view.node} sees it"
-            remedy = "if that host has copies of its own, import a copy of the file with --node"
-        elif scope:
-            what = "services.yaml has one value for all hosts: on that host the proof would look for the wrong thing"
-            remedy = "leave that host out of `hosts`, and write a `down_checks` command for it"
-        else:
-            what, remedy = _found(_KEYWORDS, name)
-        view.remark_keyword(section, keyword, what, remedy)
+        view.remark_keyword(section, keyword, *_why(view, section, keyword))
 
 
-def _found(table: _Table, name: str) -> tuple[str, str]:
-    return next((what, remedy) for pattern, what, remedy in table if re.fullmatch(pattern, name, re.DOTALL))
+def _why(view: View, section: str, keyword: str) -> tuple[str, str]:
+    name, _, scope = keyword.partition("@")
+    known = _found(_KEYWORDS, name)
+    if section.lower() == "env":
+        return "nothing that was carried over refers to it", _NOTHING
+    if not view.took(section, name) and (known is not _KEYWORDS[-1] or not scope):
+        return known[1:]
+    if section.lower().startswith("sync"):
+        return (
+            f"is another host's; the service was imported as {view.node or 'no host by name'} sees it",
+            "if that host has copies of its own, import a copy of the file with --node",
+        )
+    return (
+        "services.yaml has one value for all hosts, and another was taken: where this is the host's, a proof "
+        "would look for the wrong thing",
+        "leave that host out of `hosts`, and write a `down_checks` command for it",
+    )
+
+
+def _found(table: _Table, name: str) -> tuple[str, str, str]:
+    return next(row for row in table if re.fullmatch(row[0], name, re.DOTALL))

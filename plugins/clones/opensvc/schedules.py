@@ -208,6 +208,7 @@ def _times(text: str, notes: _Notes) -> tuple[frozenset[int], frozenset[int]] | 
     if {hour * 60 + minute for hour in hours for minute in minutes} != times:
         notes.add(f"not every run of {text} can be said in one cron line; one an hour is left")
         minutes = frozenset({start % 60})
+        hours = frozenset(hour for hour in hours if (hour * 60 + start % 60 - start) % _DAY <= length)
     return minutes, hours
 
 

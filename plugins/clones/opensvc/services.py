@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic import PositiveInt
+
 from clones.config_checks import RESERVED
 from clones.errors import ConfigError
-from clones.names import ServiceName
+from clones.names import ServiceName, SyncName
 from clones.opensvc import schedules, syncs
 from clones.opensvc.evaluating import Given, View
 from clones.opensvc.fields import duration, entries, flag
@@ -79,9 +81,7 @@ def convert(text: str, path: str, name: str, facts: Facts = Facts()) -> Imported
             *_description(view),
             *entries(
                 control_host=facts.control_host
-                or fill_in(
-                    "the Airflow connection of the host with SYMCLI; to the agent that was each host itself"
-                )
+                or fill_in("the Airflow connection of the host with SYMCLI (the agent used each host itself)")
             ),
             *_schedule(view, clones, facts, stops=bool(made)),
             *_sync_max_delay(view, clones),
@@ -103,13 +103,14 @@ def _service_name(name: str) -> str:
     if fits(ServiceName, name):
         name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:55]
         name = name if name[:1].isalpha() else f"svc_{name}"
-    return f"{name}_svc" if RESERVED.fullmatch(name) else name
+    return f"svc_{name}_svc" if RESERVED.fullmatch(name) else name
 
 
 def _sync_name(section: str, all_of_them: list[str]) -> str:
-    """``sync#1`` as ``sync1``; syncs whose indexes are no words are numbered."""
-    names = [f"sync{one.partition('#')[2]}"[:32] for one in all_of_them]
-    if len(set(names)) < len(names) or not all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in names):
+    """``sync#1`` as ``sync1``, ``sync#data`` as ``data``; where an index is no name, all are numbered."""
+    indexes = [one.partition("#")[2] for one in all_of_them]
+    names = [f"sync{index}" if fits(SyncName, index) else index for index in indexes]
+    if len(set(names)) < len(names) or any(fits(SyncName, name) for name in names):
         names = [f"sync{number}" for number, _ in enumerate(all_of_them, 1)]
     return names[all_of_them.index(section)]
 
@@ -175,7 +176,7 @@ def _placed(view: View, hosts: list[Block], made: list[Block]) -> tuple[Entry, .
 def _sync_max_delay(view: View, clones: list[str]) -> tuple[Entry, ...]:
     """Minutes: that of the syncs, the shortest of several."""
     given = [one for section in clones if (one := view.take(section, "sync_max_delay", inherit=True))]
-    minutes = {id(one): duration(view, one, 60) for one in given}
+    minutes = {id(one): duration(view, one, 60, PositiveInt) for one in given}
     usable = [value // 60 for value in minutes.values() if value]
     for one in given:
         value = minutes[id(one)]

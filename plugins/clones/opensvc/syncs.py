@@ -27,6 +27,13 @@ def clone_syncs(view: View) -> list[str]:
             )
         elif in_use(view, section):
             found.append(section)
+    if found != sorted(found):
+        view.remark_keyword(
+            found[0],
+            next(iter(view.sections[found[0]].values)),
+            f"the order is by number: {', '.join(found)}",
+            "see that it is the order in which the copies must be made: data first, then its logs",
+        )
     return found
 
 
