@@ -272,7 +272,7 @@ def _months(text: str) -> frozenset[int]:
         chosen = _EVERY_MONTH if names in ("*", "") else _range(names, _MONTHS, tuple(_LONG_MONTHS), _Notes())
         if percent:
             divisor, _, shift = modulo.partition("+")
-            if not (divisor.isdecimal() and int(divisor) and (shift or "0").isdecimal()):
+            if not re.fullmatch(r"0*[1-9]\d?(\+\d{1,2})?", modulo):
                 raise Unclear(f"{shown(part)} names no months")
             chosen = frozenset(month for month in chosen if (month + int(shift or 0)) % int(divisor) == 0)
         months |= chosen
@@ -299,7 +299,7 @@ def _named(word: str, short: tuple[str, ...], long: tuple[str, ...], notes: _Not
         if short is _DAYS:
             notes.add(f"{name} is taken as what it says; agent 2.1 reads whole names of days a day early")
         return long.index(name) + 1
-    if name.isdecimal() and 1 <= int(name) <= len(short):
+    if re.fullmatch(r"\d{1,2}", name) and 1 <= int(name) <= len(short):
         if short is _DAYS:
             notes.add(f"day {name} is taken as {short[int(name) - 1]}, as agent 2.1 counts (from Monday, 1)")
         return int(name)

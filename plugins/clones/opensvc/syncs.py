@@ -95,7 +95,7 @@ def _in_group(view: View, section: str) -> Block:
         view.remark(
             given,
             given.trouble or "names the targets only, and services.yaml names each pair",
-            "write each pair with the logical names that `symld -g GROUP list` shows, and pin the numbers: "
+            "write each pair with the names and numbers that `symclone -g GROUP query` shows: "
             "DEV001=1234:CLONE001=4321",
         )
     one_array = len(set(symids)) == 1 and fits(SymId, symids[0]) is None
