@@ -74,8 +74,8 @@ def convert(text: str, path: str, name: str, facts: Facts = Facts()) -> Imported
             f"{path}: has no sync of type symclone that is in use.",
             "leave this file out: its service has no copies for this project",
         )
-    hosts = _hosts(view, facts)
-    made = resources(view, set(facts.families.values()))
+    hosts = {name: _family(name, facts) for name in _hosts(view)}
+    made = resources(view, {family for family in hosts.values() if family})
     block = Block(
         (
             *_description(view),
@@ -125,28 +125,17 @@ def _description(view: View) -> tuple[Entry, ...]:
     return entries(description=text[:200])
 
 
-def _hosts(view: View, facts: Facts) -> list[Block]:
+def _hosts(view: View) -> list[str]:
+    """Where the service may run, first where it is started."""
     names = list(dict.fromkeys([*([view.node] if view.node else []), *view.nodes, *view.drpnodes]))
-    every = facts.families.get("")
-    return [
-        Block(
-            entries(
-                connection=name,
-                family=facts.families.get(name) or every or fill_in(f"one of {', '.join(FAMILIES)}"),
-            )
-        )
-        for name in names
-    ] or [
-        Block(
-            entries(
-                connection=fill_in("the Airflow connection of the host on which the service runs"),
-                family=every or fill_in(f"one of {', '.join(FAMILIES)}"),
-            )
-        )
-    ]
+    return names or [fill_in("the Airflow connection of the host on which the service runs")]
 
 
-def _placed(view: View, hosts: list[Block], made: list[Block]) -> tuple[Entry, ...]:
+def _family(host: str, facts: Facts) -> str | None:
+    return facts.families.get(host) or facts.families.get("")
+
+
+def _placed(view: View, hosts: Mapping[str, str | None], made: list[Block]) -> tuple[Entry, ...]:
     """Hosts and resources, or the words that a service of only syncs needs."""
     nodes, drp = view.take("DEFAULT", "nodes"), view.take("DEFAULT", "drpnodes", "drpnode")
     if not made:
@@ -170,7 +159,11 @@ def _placed(view: View, hosts: list[Block], made: list[Block]) -> tuple[Entry, .
                 "put the host on which it is to be started first in `hosts`, and take out those that do not "
                 "see the copied disks",
             )
-    return (Entry("hosts", hosts, comment), Entry("resources", made))
+    blocks = [
+        Block(entries(connection=name, family=family or fill_in(f"one of {', '.join(FAMILIES)}")))
+        for name, family in hosts.items()
+    ]
+    return (Entry("hosts", blocks, comment), Entry("resources", made))
 
 
 def _sync_max_delay(view: View, clones: list[str]) -> tuple[Entry, ...]:
