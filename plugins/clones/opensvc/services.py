@@ -169,16 +169,15 @@ def _placed(view: View, hosts: Mapping[str, str | None], made: list[Block]) -> t
 def _sync_max_delay(view: View, clones: list[str]) -> tuple[Entry, ...]:
     """Minutes: that of the syncs, the shortest of several."""
     given = [one for section in clones if (one := view.take(section, "sync_max_delay", inherit=True))]
-    minutes = {id(one): duration(view, one, 60, PositiveInt) for one in given}
-    usable = [value // 60 for value in minutes.values() if value]
-    for one in given:
-        value = minutes[id(one)]
-        if value is not None and value // 60 != min(usable, default=0):
-            view.remark(one, f"the service has one for all its syncs: {min(usable)} minutes", "nothing")
-        elif value is not None and value % 60:
-            view.remark(one, f"{shown(one.text)} is carried over in whole minutes", "nothing")
-    if usable and min(usable) > 0:
-        return entries(sync_max_delay=min(usable))
+    usable = [(one, value) for one in given if (value := duration(view, one, 60, PositiveInt))]
+    if usable:
+        minutes = min(-(-value // 60) for _, value in usable)
+        for one, value in usable:
+            if value > minutes * 60:
+                view.remark(one, f"the service has one for all its syncs: {minutes} minutes", "nothing")
+            elif value % 60:
+                view.remark(one, f"is carried over in whole minutes: {minutes}", "nothing")
+        return entries(sync_max_delay=minutes)
     wanted = "minutes after which a copy is too old; by default the agent took 1440 or 1620, by its version"
     return entries(sync_max_delay=fill_in(wanted))
 
@@ -187,28 +186,30 @@ def _schedule(view: View, clones: list[str], facts: Facts, *, stops: bool) -> tu
     """The cron line of the syncs, its time zone, and remarks on what it does not say."""
     found: dict[str, tuple[str, str]] = {}
     for section in clones:
-        for given in _definitions(view, section):
-            try:
-                if given.trouble:
-                    raise schedules.Unclear(given.trouble)
-                planned = schedules.to_cron(_definition(view, section, given))
-                found[section] = (planned.cron or "none", given.text)
-                for differs in planned.differs:
-                    view.remark(
-                        given, differs, f"see that `schedule` is what you want: {planned.cron or 'none'}"
-                    )
-                if planned.cron and stops:
-                    view.remark(
-                        given,
-                        "the agent's schedule made the copies only; here the service is stopped before "
-                        "them and started after",
-                        "see that the time suits its users, or give none and trigger `update` yourself",
-                    )
-            except schedules.Unclear as error:
-                found[section] = ("", given.text)
-                view.remark(
-                    given, f"is not carried over: {error}", "give `schedule` as five cron fields, or none"
-                )
+        given = _scheduled(view, section)
+        if given is None:
+            continue
+        try:
+            if given.trouble:
+                raise schedules.Unclear(given.trouble)
+            planned = schedules.to_cron(_definition(view, section, given))
+        except schedules.Unclear as error:
+            found[section] = ("", given.text)
+            view.remark(
+                given, f"is not carried over: {error}", "give `schedule` as five cron fields, or none"
+            )
+            continue
+        cron = planned.cron or "none"
+        found[section] = (cron, given.text)
+        for differs in planned.differs:
+            view.remark(given, differs, f"see that `schedule` is what you want: {cron}")
+        if planned.cron and stops:
+            view.remark(
+                given,
+                "the agent's schedule made the copies only; here the service is stopped before them and "
+                "started after",
+                "see that the time suits its users, or give none and trigger `update` yourself",
+            )
     crons = {found.get(section, ("none", ""))[0] for section in clones}
     if crons == {"none"}:
         wide = view.take("DEFAULT", "sync_schedule")
@@ -227,13 +228,14 @@ def _schedule(view: View, clones: list[str], facts: Facts, *, stops: bool) -> tu
     return entries(schedule=fill_in(f"one for all syncs, five cron fields or none; the agent had {had}"))
 
 
-def _definitions(view: View, section: str) -> list[Given]:
-    given = view.take(section, "schedule", inherit=True) or view.take(section, "sync_schedule")
-    if given is None:
-        given = view.take(section, "sync_period", inherit=True) or view.take(
-            section, "sync_days", inherit=True
-        )
-    return [given] if given else []
+def _scheduled(view: View, section: str) -> Given | None:
+    """What schedules a sync, by its new and its old names."""
+    return (
+        view.take(section, "schedule", inherit=True)
+        or view.take(section, "sync_schedule")
+        or view.take(section, "sync_period", inherit=True)
+        or view.take(section, "sync_days", inherit=True)
+    )
 
 
 def _definition(view: View, section: str, given: Given) -> str:
