@@ -34,6 +34,7 @@ function route() {
 }
 
 function open(shown) {
+  const first = !current;
   if (current?.view === "fleet") scrolled = scrollY;
   feed?.stop();
   [facts, trouble, answered] = [null, null, null];
@@ -41,6 +42,7 @@ function open(shown) {
   document.title = shown.name ? `${shown.name} · Clones` : "Clones";
   delete view.dataset.ready;
   view.replaceChildren(el("header", {}, heading(shown), looked), current.page.element);
+  if (!first) view.focus({ preventScroll: true }); // a reader begins at the new page
   scrollTo(0, shown.view === "fleet" ? scrolled : 0);
   feed = new Feed(addressOf(shown), { onData: arrived, onTrouble: troubled });
   feed.start();
