@@ -23,6 +23,9 @@ from clones.status import ServiceStatus, SyncStatus
 
 Record = Mapping[str, Any]
 
+SWEEP = "clone_status"
+"""Key of the last look, which no service can be named: ``{"at", "services"}``."""
+
 
 @dataclass(frozen=True)
 class Change:

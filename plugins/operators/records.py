@@ -12,12 +12,10 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.types import TaskInstanceKey
 
 from clones import run_record
-from clones.run_record import TaskRecord
+from clones.run_record import JSON, MARKDOWN, TaskRecord
 from clones.run_result import RunResult
 from clones.scope import Scope
 from clones.states import SyncSeen
-
-JSON, MARKDOWN = "run_record", "run_record_md"
 
 
 def leave_record(

@@ -10,20 +10,18 @@ from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
 from airflow.sdk.observability import stats
 
 from clones import status
+from clones.actions import dags_of
 from clones.status import ServiceStatus
-from clones.status_changes import Change, follow, needs_patience, written
+from clones.status_changes import SWEEP, Change, follow, needs_patience, written
 from clones.steps import Note
 from hooks.status import look
 from hooks.symcli import log_note
 from operators.base import CONFIG
 
-FLEET = Asset(name="clone_status", uri="symclone://clone_status")
+FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
 """Its state store has a key a service; each change of a service's status is an event of it."""
 CHANGES = AssetAlias("clone_status changes")
 """Of an alias Airflow makes an event only when the task asks for one."""
-SWEEP = "clone_status"
-"""Key for the last sweep, which no service can be named: ``{"at", "services"}``."""
-OTHER_DAGS = ("", "_merge_back", "_provision", "_retire")
 
 
 class CloneStatusOperator(BaseOperator):
@@ -79,9 +77,7 @@ class CloneStatusOperator(BaseOperator):
 
     @staticmethod
     def _is_worked_on(context: Context, name: str) -> bool:
-        counts = (
-            context["ti"].get_dr_count(dag_id=f"{name}{ending}", states=["running"]) for ending in OTHER_DAGS
-        )
+        counts = (context["ti"].get_dr_count(dag_id=dag_id, states=["running"]) for dag_id in dags_of(name))
         return any(count > 0 for count in counts)
 
     @staticmethod
