@@ -23,6 +23,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, lazyload
 
+from clones.pair_rows import prefix
 from clones.status_changes import SWEEP
 
 GOING = ("queued", "running")
@@ -108,7 +109,7 @@ def swept(session: Session, *, pairs_of: str | None = None) -> dict[str, Stored]
     :param pairs_of: the pairs of this service; by default the records of all, without their pairs.
     """
     keys = AssetStateStoreModel.key
-    which = keys.startswith(f"pairs/{pairs_of}/", autoescape=True) if pairs_of else ~keys.startswith("pairs/")
+    which = keys.startswith(prefix(pairs_of), autoescape=True) if pairs_of else ~keys.startswith(prefix())
     rows = session.execute(
         select(keys, AssetStateStoreModel.value, AssetStateStoreModel.updated_at)
         .join(AssetModel, AssetModel.id == AssetStateStoreModel.asset_id)

@@ -26,10 +26,9 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
     ended = gauge("last_run_timestamp_seconds", "When the last run ended.", ("service",))
     result = gauge("last_run_success", "1: the last run did what was asked.", ("service", "dag", "result"))
     readable = gauge("configuration_readable", "Whether services.yaml can be used as it is now.")
-    looked = gauge("last_look_timestamp_seconds", "When all copies were last looked at.")
-
     readable.set(0 if error else 1)
     if facts.looks.last is not None:
+        looked = gauge("last_look_timestamp_seconds", "When all copies were last looked at.")
         looked.set(facts.looks.last.timestamp())
     busy = {run.dag_id for run in facts.going if run.state == "running"}
     for name in facts.services:

@@ -13,7 +13,7 @@ from board.links import Links
 from clones.actions import HELP, OTHER_DAGS, actions_of
 from clones.config import Service
 from clones.freshness import Status
-from clones.pair_rows import COLUMNS
+from clones.pair_rows import COLUMNS, keys
 from clones.run_record import JSON, MARKDOWN
 
 RUNS = 30
@@ -23,15 +23,20 @@ COPIES = 60
 
 def pairs(facts: Facts, name: str, stored: Mapping[str, Stored]) -> dict[str, Any]:
     """The pairs as the sweep saw them last, and when that was."""
-    looks, shown = facts.looks, facts.shown(name)
-    rows = [dict(zip(COLUMNS, row, strict=True)) for value in stored.values() for row in value.value]
-    order = {sync.name: number for number, sync in enumerate(shown.syncs)}
-    rows.sort(key=lambda row: order.get(row["sync"], len(order)))
-    seen = min((one.at for one in stored.values()), default=None)
-    all_seen = not any(sync.status is Status.UNKNOWN for sync in shown.syncs)
-    if rows and all_seen and looks.last is not None:
-        seen = looks.last  # what did not change was not written again
-    return {"pairs": [row | {"tracks": None} for row in rows], "pairs_seen": runs.written(seen)}
+    known = facts.swept[name].value["syncs"] if name in facts.swept else {}
+    rows, times = [], []
+    for sync in facts.shown(name).syncs:
+        record = known.get(sync.name, {})
+        for key in keys(name, sync.name, (record.get("pairs") or {"count": 0})["count"]):
+            if key in stored:
+                # Of a sync that was seen again what did not change was not written again.
+                unseen = Status[record["status"].upper()] is Status.UNKNOWN
+                times.append(stored[key].at if unseen else facts.looks.last or stored[key].at)
+                rows += [
+                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True)), "tracks": None}
+                    for row in stored[key].value
+                ]
+    return {"pairs": rows, "pairs_seen": runs.written(min(times, default=None))}
 
 
 def timeline(

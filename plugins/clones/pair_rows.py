@@ -10,8 +10,9 @@ from typing import Any
 from clones.pacing import pieces
 from clones.states import SyncSeen, device_text
 
-COLUMNS = ("sync", "pair", "source", "target", "state", "percent", "last_action", "wrong")
+COLUMNS = ("pair", "source", "target", "state", "percent", "last_action", "wrong")
 """Of a row; `source` and `target` are device numbers as text, `last_action` is local to the control host."""
+PREFIX = "pairs/"
 PIECE = 400
 """Rows of one value: of a state store that takes 64 kB a value."""
 LONGEST = 200
@@ -20,11 +21,10 @@ LONGEST = 200
 Row = list[Any]
 
 
-def rows(looked: Sequence[SyncSeen]) -> list[Row]:
+def rows(seen: SyncSeen) -> list[Row]:
     """A row a pair, in their order."""
     return [
         [
-            seen.name,
             pair.pair.label,
             device_text(pair.source),
             device_text(pair.target),
@@ -33,17 +33,27 @@ def rows(looked: Sequence[SyncSeen]) -> list[Row]:
             pair.session.last_action.isoformat() if pair.session and pair.session.last_action else None,
             pair.wrong[:LONGEST],
         ]
-        for seen in looked
         for pair in seen.pairs
     ]
 
 
-def keyed(service: str, found: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """The rows under the keys of a state store; a service's own name is none of them."""
+def prefix(service: str = "") -> str:
+    """What the keys of a service's rows begin with in a state store, or those of any service."""
+    return f"{PREFIX}{service}/" if service else PREFIX
+
+
+def keyed(service: str, sync: str, found: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of a sync under their keys."""
     for number, piece in enumerate(pieces(found, PIECE)):
-        yield f"pairs/{service}/{number:03}", list(piece)
+        yield f"{prefix(service)}{sync}/{number}", list(piece)
 
 
-def fingerprint(found: Sequence[Row]) -> str:
-    """Equal for equal rows."""
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
+def keys(service: str, sync: str, count: int) -> Iterator[str]:
+    """The keys of so many rows."""
+    for key, _ in keyed(service, sync, [[]] * count):
+        yield key
+
+
+def fingerprint(found: Sequence[Row]) -> dict[str, Any]:
+    """How many rows, and a text that is equal for equal ones."""
+    return {"count": len(found), "digest": hashlib.sha256(json.dumps(list(found)).encode()).hexdigest()[:16]}

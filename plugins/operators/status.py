@@ -12,7 +12,16 @@ from airflow.sdk.observability import stats
 from clones import status
 from clones.actions import dags_of
 from clones.status import ServiceStatus
-from clones.status_changes import SWEEP, Change, follow, needs_patience, written
+from clones.status_changes import (
+    SWEEP,
+    Change,
+    follow,
+    forgotten,
+    needs_patience,
+    pairs_changed,
+    with_pairs,
+    written,
+)
 from clones.steps import Note
 from hooks.status import look
 from hooks.symcli import log_note
@@ -51,24 +60,27 @@ class CloneStatusOperator(BaseOperator):
         at = datetime.now(UTC)
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]
-        kept: dict[str, dict[str, Any]] = {}
+        kept: dict[str, Any] = {}
         for service in services:
             before: Any = store.get(service.name)
             if needs_patience(before, service) and self._is_worked_on(context, service.name):
                 self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
-                continue
-            record, change = follow(before, service, at)
+                record = with_pairs(before, service) if before else None
+            else:
+                record, change = follow(before, service, at)
+                if change is not None:
+                    self._tell(context, change)
+            kept |= pairs_changed(before, service)
             if record != before:
                 kept[service.name] = record
-            if change is not None:
-                self._tell(context, change)
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
-        gone = self._gone(store, {service.name for service in services})
-        for name, record in kept.items():
-            store.set(name, record)
-        for name in gone:
-            store.delete(name)
+        kept |= self._gone(store, {service.name for service in services})
+        for key, value in kept.items():
+            if value is None:
+                store.delete(key)
+            else:
+                store.set(key, value)
         store.set(SWEEP, {"at": written(at), "services": sorted(service.name for service in services)})
 
     def _tell(self, context: Context, change: Change) -> None:
@@ -81,9 +93,11 @@ class CloneStatusOperator(BaseOperator):
         return any(count > 0 for count in counts)
 
     @staticmethod
-    def _gone(store: Any, names: set[str]) -> list[str]:
-        """Services that were there at the last sweep, and are in the configuration no more."""
-        return [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
+    def _gone(store: Any, names: set[str]) -> dict[str, None]:
+        """The keys of services that were there at the last sweep, and are in the configuration no more."""
+        gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
+        pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
+        return dict.fromkeys([*pairs, *gone])
 
 
 def _measure(services: Sequence[ServiceStatus]) -> None:
