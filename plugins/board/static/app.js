@@ -50,7 +50,7 @@ function open(shown) {
 }
 
 function pageOf(shown) {
-  if (shown.view === "service") return new ServiceView(shown.name, { onTrigger: trigger, tell });
+  if (shown.view === "service") return new ServiceView({ onTrigger: trigger, tell });
   if (shown.view === "record") return new RecordView();
   fleet ??= new Fleet(shown, { onShown: remember, onTrigger: trigger, tell });
   fleet.show(shown);
@@ -82,7 +82,9 @@ function remember(shown) {
 function arrived(found) {
   if ("looked" in found) facts = found;
   current.page.update(found);
+  if (view.dataset.ready) return;
   view.dataset.ready = "true";
+  requestAnimationFrame(() => performance.mark("first rows")); // to be measured
 }
 
 function troubled(found) {
