@@ -16,6 +16,8 @@ from clones.run_result import RunResult
 from clones.states import SyncSeen
 from clones.steps import PROOF, Command, Note, Result
 
+JSON, MARKDOWN = "run_record", "run_record_md"
+"""The XComs of a run's last task that keep it."""
 SHOWN_LINE = 400
 """Characters of a command that only looks which are kept; of one that changes something all are."""
 SHOWN_LINES = 100

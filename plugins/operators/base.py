@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -29,11 +27,9 @@ from clones.observing import seen_place
 from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
+from hooks.configuration import CONFIG as CONFIG
 from hooks.symcli import SymcliHook
 from triggers.symclone import SymcloneStateTrigger
-
-CONFIG = os.environ.get("SYMCLONE_CONFIG") or str(Path(__file__).parents[2] / "config" / "services.yaml")
-"""Where ``services.yaml`` is, unless an operator says otherwise."""
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [

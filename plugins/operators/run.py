@@ -137,6 +137,7 @@ class RunPlanOperator(CloneOperator):
         self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
 
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
+        context["ti"].xcom_push(key="result", value=RunResult(result).to_plain())
         leave_record(self, context, scope, record, result=RunResult(result))
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
 

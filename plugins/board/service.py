@@ -1,0 +1,119 @@
+"""One service: its pairs, its runs over time, how old its copies became, its records, and what to press."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from board import runs
+from board.database import Run, Stored, Task
+from board.fleet import Facts
+from board.links import Links
+from clones.actions import HELP, OTHER_DAGS, actions_of
+from clones.config import Service
+from clones.freshness import Status
+from clones.pair_rows import COLUMNS, keys
+from clones.run_record import JSON, MARKDOWN
+
+RUNS = 30
+RECORDS = 5
+COPIES = 60
+
+
+def pairs(facts: Facts, name: str, stored: Mapping[str, Stored]) -> dict[str, Any]:
+    """The pairs as the sweep saw them last, and when that was."""
+    known = facts.swept[name].value["syncs"] if name in facts.swept else {}
+    rows, times = [], []
+    for sync in facts.shown(name).syncs:
+        record = known.get(sync.name, {})
+        for key in keys(name, sync.name, (record.get("pairs") or {"count": 0})["count"]):
+            if key in stored:
+                # Of a sync that was seen again what did not change was not written again.
+                unseen = Status[record["status"].upper()] is Status.UNKNOWN
+                times.append(stored[key].at if unseen else facts.looks.last or stored[key].at)
+                rows += [
+                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True)), "tracks": None}
+                    for row in stored[key].value
+                ]
+    return {"pairs": rows, "pairs_seen": runs.written(min(times, default=None))}
+
+
+def timeline(
+    facts: Facts, name: str, found: Sequence[Run], tasks: Mapping[int, Sequence[Task]]
+) -> list[dict[str, Any]]:
+    """The newest runs, newest first."""
+    return [runs.timeline(name, run, tasks.get(run.key, ()), facts.result(run), facts.links) for run in found]
+
+
+def ages(facts: Facts, name: str, events: Mapping[str, Iterable[tuple[datetime, Any]]]) -> dict[str, Any]:
+    """By sync: each copy's point in time and when it was known, oldest first.
+
+    A copy that no run has announced is the last one, as the sweep saw it.
+    """
+    found = {}
+    for sync in facts.shown(name).syncs:
+        copies = []
+        for at, extra in events.get(sync.name, ()):
+            point = extra.get("point_in_time") if isinstance(extra, Mapping) else None
+            if isinstance(point, str):
+                copies.append({"at": runs.written(at), "point_in_time": point})
+        last = runs.written(sync.point_in_time)
+        if last and not (copies and _same(copies[-1]["point_in_time"], last)):
+            copies.append({"at": last, "point_in_time": last})
+        found[sync.name] = {
+            "sync_max_delay": int(sync.limit.total_seconds()) if sync.limit is not None else None,
+            "copies": copies,
+        }
+    return found
+
+
+def _same(one: str | None, other: str) -> bool:
+    """Two looks at one copy tell its point in time within seconds."""
+    if one is None:
+        return False
+    apart = datetime.fromisoformat(one) - datetime.fromisoformat(other)
+    return abs(apart.total_seconds()) < 60
+
+
+def records(
+    found: Sequence[Run], left: Mapping[tuple[int, str, str], Any], links: Links
+) -> list[dict[str, Any]]:
+    """The records that these runs have left, in their order."""
+    kept = []
+    for run in found:
+        for task in ("finish", "plan"):
+            record = left.get((run.key, task, JSON))
+            if isinstance(record, Mapping):
+                kept.append(
+                    {
+                        "run_id": run.run_id,
+                        "dag_id": run.dag_id,
+                        "url": links.run(run.dag_id, run.run_id),
+                        "record": record,
+                        "markdown": str(left.get((run.key, task, MARKDOWN), "")),
+                    }
+                )
+                break
+    return kept
+
+
+def actions(facts: Facts, name: str, service: Service | None) -> list[dict[str, Any]]:
+    """What can be triggered: each action of the service's DAG, then its other DAGs."""
+    found = []
+    for action in actions_of(service) if service else ():
+        found.append(_action(facts, action, HELP[action], name))
+    for ending, title in OTHER_DAGS.items():
+        if f"{name}_{ending}" in facts.dags:
+            found.append(_action(facts, ending, title, f"{name}_{ending}"))
+    return found
+
+
+def _action(facts: Facts, action: str, title: str, dag_id: str) -> dict[str, Any]:
+    return {
+        "action": action,
+        "title": title,
+        "dag_id": dag_id,
+        "url": facts.links.dag(dag_id),
+        "allowed": dag_id in facts.triggers,
+    }
