@@ -87,10 +87,11 @@ def get_service(request: Request, name: str, reader: ReaderDep) -> Response:
     if name not in found.services:
         raise HTTPException(404, f"There is no service {name}.")
     going = {dag_id: [run for run in found.going if run.dag_id == dag_id] for dag_id in dags_of(name)}
-    return _answer(request, reader, fleet.row(found, name, going) | _detail(reader, found, name))
+    return _answer(request, reader, fleet.row(found, name, going) | detail(reader, found, name))
 
 
-def _detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
+def detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
+    """What the page of one service has beside its row."""
     session = reader.session
     sees_runs, sees_records = reader.access.runs_seen([name])
     runs = database.newest(session, sees_runs, service.RUNS)

@@ -51,29 +51,23 @@ def ages(facts: Facts, name: str, events: Mapping[str, Iterable[tuple[datetime, 
 
     A copy that no run has announced is the last one, as the sweep saw it.
     """
+    known = facts.swept[name].value["syncs"] if name in facts.swept else {}
     found = {}
     for sync in facts.shown(name).syncs:
-        copies = []
+        copies, announced = [], None
         for at, extra in events.get(sync.name, ()):
             point = extra.get("point_in_time") if isinstance(extra, Mapping) else None
             if isinstance(point, str):
                 copies.append({"at": runs.written(at), "point_in_time": point})
+                announced = extra.get("last_action")
         last = runs.written(sync.point_in_time)
-        if last and not (copies and _same(copies[-1]["point_in_time"], last)):
+        if last and known[sync.name]["last_action"] != announced:
             copies.append({"at": last, "point_in_time": last})
         found[sync.name] = {
             "sync_max_delay": int(sync.limit.total_seconds()) if sync.limit is not None else None,
             "copies": copies,
         }
     return found
-
-
-def _same(one: str | None, other: str) -> bool:
-    """Two looks at one copy tell its point in time within seconds."""
-    if one is None:
-        return False
-    apart = datetime.fromisoformat(one) - datetime.fromisoformat(other)
-    return abs(apart.total_seconds()) < 60
 
 
 def records(

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from clones.config import (
+    Alerts,
     App,
     Config,
     DownCheck,
@@ -43,6 +44,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "symcli": Symcli,
     "limits": Limits,
     "status": StatusSweep,
+    "alerts": Alerts,
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,

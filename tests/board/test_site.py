@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +13,44 @@ from urllib.parse import quote
 import pytest
 
 from tests.board.routes import Asker, paths
+from tests.conftest import ROOT, SERVICES
 from tests.site import SERVICE, Site, running_site, until
 
 pytestmark = pytest.mark.airflow
 
 MARKER = "marker-that-nobody-may-see"
+ALERTS = """
+alerts: {notifier: tells_a_file.Notifier, arguments: {text: "{{ alert.kind }}: {{ alert.subject }} {{ alert.url }}"}}
+"""
+NOTIFIER = """
+import os
+from airflow.sdk import BaseNotifier
+
+class Notifier(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def notify(self, context):
+        with open(os.environ["TOLD"], "a") as told:
+            told.write(self.text + chr(10))
+"""
+LATE = """
+from datetime import timedelta
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG
+from clones.config_file import load
+from operators import alerts
+from operators.base import CONFIG
+
+# As of a service with a deadline, but for the interval; it waits for ever.
+late = alerts.deadline("lnxpp", load(CONFIG).services["lnxpp"].model_copy(update={"run_deadline": 1}), CONFIG)
+late.interval = timedelta(seconds=2)
+with DAG("late", schedule=None, deadline=late):
+    ApprovalOperator(task_id="wait", subject="wait")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +61,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "AIRFLOW_CONN_MARKER": json.dumps({"conn_type": "ssh", "host": "h", "password": MARKER}),
     }
     users = {"admin": "admin", "view": "viewer", "oper": "op"}
-    with running_site(tmp_path_factory.mktemp("site"), env=env, users=users) as site:
+    home = tmp_path_factory.mktemp("site")
+    services, dags = home / "with_alerts.yaml", Path(shutil.copytree(ROOT / "dags", home / "dags"))
+    services.write_text(ALERTS + SERVICES.read_text())
+    (dags / "late.py").write_text(LATE)
+    (home / "tells_a_file.py").write_text(NOTIFIER)
+    env |= {"PYTHONPATH": str(home), "TOLD": str(home / "told")}
+    with running_site(home, services=services, dags=dags, env=env, users=users) as site:
         site.rest.request("POST", "/variables", json={"key": "marker", "value": MARKER})
         site.rest.request(
             "POST",
@@ -205,6 +245,26 @@ def test_a_broken_configuration_is_said_and_the_last_good_one_shown(site: Site, 
     finally:
         path.write_text(good)
     assert admin.json("/clones/api/fleet")["error"] is None
+
+
+def test_who_is_told_of_a_run_that_fails_or_is_late(site: Site) -> None:
+    told = Path(site.airflow.env["TOLD"])
+
+    def lines() -> list[str]:
+        return told.read_text().splitlines() if told.exists() else []
+
+    for dag in ("lnxpp", "late"):
+        site.rest.unpause(dag)
+    failed = site.rest.trigger("lnxpp", {"action": "refresh"})  # nobody says why: its plan refuses
+    late = site.rest.trigger("late")
+    until(lambda: len(lines()) >= 2, 300, lambda: f"told: {lines()}")
+    site.rest.request("PATCH", f"/dags/late/dagRuns/{late}", json={"state": "failed"})
+    url = site.airflow.url
+    assert sorted(lines()) == [
+        "failed: lnxpp: lnxpp failed. Stopped at plan: nothing was changed. "
+        f"{url}/dags/lnxpp/runs/{quote(failed, safe='')}",
+        f"late: lnxpp: a run of late has not ended after 1 min. {url}/dags/late/runs/{quote(late, safe='')}",
+    ]
 
 
 def test_the_navigation(site: Site, admin: Asker) -> None:
