@@ -80,6 +80,10 @@ class TaskRecord:
         self._this |= {"ended": self._time(), "error": error}
         self._keep(self.tries)
 
+    def so_far(self) -> list[dict[str, Any]]:
+        """The tries, for a record that this one writes itself: it ends with that."""
+        return [*self.tries[:-1], {**self._this, "ended": self._time()}]
+
     def _time(self) -> str:
         return self._clock().isoformat(sep=" ", timespec="seconds")
 

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.airflow
 
 MARKER = "marker-that-nobody-may-see"
 ALERTS = """
-alerts: {notifier: tells_a_file.Notifier, arguments: {text: "{{ alert.kind }}: {{ alert.subject }} {{ alert.url }}"}}
+alerts:
+  notifier: tells_a_file.Notifier
+  arguments: {text: "{{ alert.kind }}: {{ alert.subject }} {{ alert.url }}"}
 """
 NOTIFIER = """
 import os
