@@ -157,12 +157,12 @@ class _Parser:
             if until and lists and self.reserved(until):
                 return Script(lists)
             if until and self.at >= len(self.text):
-                raise self.fault("")
+                raise self.fault("")  # that word is missing
             if self.at >= len(self.text) or (closing and self.peek() == closing):
                 return Script(lists)
             lists.append(self.and_or())
             self.blanks()
-            if self.at >= len(self.text) or (closing and self.peek() == closing):
+            if (self.at >= len(self.text) and not until) or (closing and self.peek() == closing):
                 return Script(lists)
             if self.peek() not in (";", "\n"):
                 raise self.fault(self.operator())

@@ -33,7 +33,7 @@ def both(first: Steps[T], second: Steps[U]) -> Steps[tuple[T, U]]:
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[T]):
+class Ended(Generic[T]):
     """How a procedure ended: with what it returned, or with an error."""
 
     returned: T | None = None
@@ -49,7 +49,7 @@ class Outcome(Generic[T]):
         return cast("T", self.returned)
 
 
-def attempts(procedures: Iterable[Steps[T]]) -> Steps[list[Outcome[T]]]:
+def attempts(procedures: Iterable[Steps[T]]) -> Steps[list[Ended[T]]]:
     """As :func:`abreast`, where the error of one is nothing to the others."""
     everyone = [_Going(steps) for steps in procedures]
     for one in everyone:
@@ -70,7 +70,7 @@ class _Going(Generic[T]):
     asked: tuple[Command, ...] = ()
     together: bool = False
     notes: list[Note] = field(default_factory=list)
-    outcome: Outcome[T] | None = None
+    outcome: Ended[T] | None = None
 
     def go_on(self, results: list[Result] | None = None, error: CloneError | None = None) -> None:
         """Answer it; it goes on to its next command or to its end.
@@ -85,10 +85,10 @@ class _Going(Generic[T]):
                 self.notes.append(asked)
                 asked = answer(self.steps)
         except CloneError as raised:
-            self.outcome = Outcome(error=raised)
+            self.outcome = Ended(error=raised)
             return
         if isinstance(asked, Finished):
-            self.outcome = Outcome(asked.value)
+            self.outcome = Ended(asked.value)
             return
         self.together = isinstance(asked, Together)
         self.asked = asked.commands if isinstance(asked, Together) else Together((asked,)).commands

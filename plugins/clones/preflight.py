@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import TypeVar
 
+from clones.abreast import Ended, attempts
 from clones.config import Service, Symcli, Sync
 from clones.errors import CloneError, Refused, Unknown
 from clones.eyes import Eyes
@@ -169,21 +170,26 @@ class _Site:
         rows: list[Row] = []
         for host in (host.connection for host in scope.service.hosts):
             mine = self._drivers(scope.name, scope.service, host, tell=True)
+            looks = [] if host in self._eyes.lost else [look(driver, host) for driver in mine]
+            looked = yield from self._eyes.through(attempts(looks))
             for number, driver in enumerate(mine):
-                if host in self._eyes.lost:
-                    self._left_out(f"{where}, resource", [driver.label for driver in mine[number:]], host)
-                    break
                 at = f"{where}, {driver.label} on {host}"
-                row = yield from self._told(at, look(driver, host))
+                row = self._value(at, looked[number]) if looked else None
                 if row is not None:
                     rows.append(row)
                     self.findings.append(judge_resource(at, row))
-        for guard in guards(scope.service):
-            if guard.host not in self._eyes.lost:
-                at = f"{where}, {guard.label} on {guard.host}"
-                seen = yield from self._told(at, look_at(guard))
-                if seen is not None:
-                    self.findings.append(judge_guard(at, seen, rows))
+                elif host in self._eyes.lost:
+                    left = [driver.label for driver in (mine[number + 1 :] if looked else mine)]
+                    if left:
+                        self._left_out(f"{where}, resource", left, host)
+                    break
+        asked = [guard for guard in guards(scope.service) if guard.host not in self._eyes.lost]
+        answers = yield from self._eyes.through(attempts(look_at(guard) for guard in asked))
+        for guard, answer in zip(asked, answers, strict=True):
+            at = f"{where}, {guard.label} on {guard.host}"
+            seen = self._value(at, answer)
+            if seen is not None:
+                self.findings.append(judge_guard(at, seen, rows))
         if scope.service.unattended:
             self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
 
@@ -287,13 +293,14 @@ class _Site:
 
     def _told(self, where: str, steps: Steps[T]) -> Steps[T | None]:
         """What a procedure returns, or None: what kept it from that is then a finding, once."""
-        try:
-            return (yield from self._eyes.through(steps))
-        except CloneError as error:
-            if error not in self._said:
-                self._said.append(error)
-                self.findings.append(from_error(where, error, needless=NOTHING_CHANGED))
-            return None
+        (outcome,) = yield from self._eyes.through(attempts([steps]))
+        return self._value(where, outcome)
+
+    def _value(self, where: str, outcome: Ended[T]) -> T | None:
+        if outcome.error is not None and outcome.error not in self._said:
+            self._said.append(outcome.error)
+            self.findings.append(from_error(where, outcome.error, needless=NOTHING_CHANGED))
+        return outcome.returned
 
     def _add(self, level: Level, where: str, what: str, remedy: str = "") -> None:
         self.findings.append(Finding(level, where, what, remedy))

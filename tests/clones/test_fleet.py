@@ -15,6 +15,7 @@ from clones.scope import Scope
 from clones.status import judge
 from clones.steps import Command, Finished, Note, Result, answer
 from clones.symcli.commands import CLOCK_MARK
+from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import sync
 
 ONE, TWO = "000190101234", "000297600001"
@@ -55,7 +56,7 @@ Answer = Callable[[Command], str | int]
 def sweep(services: dict[str, Service], respond: Answer) -> tuple[dict[str, Looked], list[Command]]:
     """What was seen by ``service/sync``, and what was sent. A number is an exit code, an error is raised."""
     sent: list[Command] = []
-    steps = look(services, Symcli())
+    steps = one_by_one(look(services, Symcli()))
     asked = answer(steps)
     while not isinstance(asked, Finished):
         assert not isinstance(asked, Note) or asked.lines

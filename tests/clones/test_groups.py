@@ -19,6 +19,7 @@ from clones.rules import Verdict
 from clones.scope import Scope
 from clones.steps import Command, Finished, Note, Result, Steps, answer
 from clones.symcli.output import Group
+from tests.clones.one_by_one import one_by_one
 
 HERE = Path(__file__).parent
 CASES = yaml.safe_load((HERE / "cases" / "provision.yaml").read_text())
@@ -59,6 +60,7 @@ def test_every_table_has_every_state() -> None:
 def play(steps: Steps[Any], *results: tuple[int | None, str]) -> tuple[Any, list[str]]:
     """What a procedure returns, and the commands that it sent, when these are the answers."""
     left, sent = list(results), []
+    steps = one_by_one(steps)
     asked = answer(steps)
     while not isinstance(asked, Finished):
         if isinstance(asked, Note):

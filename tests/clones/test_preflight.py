@@ -20,6 +20,7 @@ from clones.proof import Row
 from clones.resources.linux import IpDriver
 from clones.states import PairSeen
 from clones.steps import Command, Finished, Note, Result, Steps, answer
+from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import NOON, SyncSeen, seen, sync
 
 HERE = Path(__file__).parent / "cases" / "preflight"
@@ -109,6 +110,7 @@ def services() -> dict[str, Service]:
 def drive(steps: Steps[list[Finding]], execute: Execute) -> tuple[list[str], list[Command]]:
     """The findings as `LEVEL where: what`, and what was sent."""
     sent: list[Command] = []
+    steps = one_by_one(steps)
     asked = answer(steps)
     while not isinstance(asked, Finished):
         if isinstance(asked, Note):

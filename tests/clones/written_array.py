@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from clones.steps import Command, Finished, Note, Result, Steps, T, answer
 from clones.symcli.commands import CLOCK_MARK
+from tests.clones.one_by_one import one_by_one
 
 SYMID = "000190101234"
 
@@ -91,6 +92,7 @@ def drive(
     :param others: asked first; answers what is not for the array, or what it would answer otherwise.
     :param sent: every command is added to it.
     """
+    steps = one_by_one(steps)
     asked = answer(steps)
     while not isinstance(asked, Finished):
         if isinstance(asked, Note):

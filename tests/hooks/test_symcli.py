@@ -8,13 +8,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clones.errors import Refused, Unknown
-from clones.steps import Command, Result, Steps, run
+from clones.run_record import TaskRecord
+from clones.steps import Command, Result, Steps, run, run_together
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
@@ -195,3 +197,74 @@ async def test_a_host_that_cannot_be_reached_is_left_alone_for_a_while(
     monkeypatch.setattr(loop, "time", lambda: later)
     connection = await waiting.connect(HOST)
     connection.abort()
+
+
+def looks(*lines: str) -> Steps[list[Result]]:
+    return run_together([command("/bin/sh", "-c", line) for line in lines])
+
+
+async def both_together(*lines: str) -> list[list[Result]]:
+    """The same by the blocking and by the asynchronous hook."""
+    with SymcliHook() as hosts:
+        results = [hosts.run(looks(*lines))]
+        assert (hosts.trips, hosts.commands, hosts.connections) == (1, len(lines), 1)
+    waiting = SymcliHookAsync()
+    results.append(await waiting.run(looks(*lines)))
+    await waiting.close()
+    return results
+
+
+async def test_several_looks_in_one_round_trip(lab: Any) -> None:
+    for results in await both_together("echo one; echo err >&2", "exit 7", "cat", "printf x"):
+        told = [(result.exit_code, result.stdout, result.stderr) for result in results]
+        assert told == [(0, "one\n", "err\n"), (7, "", ""), (0, "", ""), (0, "x", "")]
+        assert all(result.among == 4 for result in results)
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "cut_running"])
+async def test_a_session_that_is_cut_within_several(lab: Any, kind: str) -> None:
+    """What came back before is known, the rest is not."""
+    lab.fault(host=HOST, match="echo two", kind=kind, count=2)
+    for results in await both_together("echo one", "echo two", "echo three"):
+        first, second, third = results
+        assert second.exit_code is third.exit_code is None and not third.stdout
+        assert first.exit_code is None or (first.exit_code, first.stdout) == (0, "one\n")
+        assert "lost" in second.lost or second.lost.startswith("it was asked behind"), second.lost
+        assert "it was asked behind" in third.lost
+
+
+async def test_one_of_several_that_does_not_end(lab: Any) -> None:
+    """The limit is the sum of theirs."""
+    lab.fault(host=HOST, match="echo two", kind="hang")
+    with SymcliHook() as hosts:
+        results = hosts.run(
+            run_together([command("/bin/sh", "-c", f"echo {word}", timeout=0.2) for word in ("one", "two")])
+        )
+    assert [result.exit_code for result in results] in ([0, None], [None, None])
+    assert "longer than 0.4 s" in results[1].lost + results[0].lost
+
+
+async def test_the_log_and_the_record_show_each_of_several(lab: Any, log: Log) -> None:
+    record = TaskRecord((), 1, lambda: datetime.now(UTC), lambda tries: None)
+    with SymcliHook(record) as hosts:
+        hosts.run(looks("echo one", "exit 7"))
+    for text in (
+        "echo one'  [exit code 0, ",
+        "exit 7'  [exit code 7, ",
+        " s for 2 together]",
+        "stdout | one",
+    ):
+        assert text in log.text
+    sent = [(event["line"], event["ended"]) for event in record.tries[0]["events"]]
+    assert sent == [("/bin/sh -c 'echo one'", "exit code 0"), ("/bin/sh -c 'exit 7'", "exit code 7")]
+
+
+async def test_what_is_under_way_is_each_of_several(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(symcli, "_drain", die)
+    with SymcliHook() as hosts:
+        with pytest.raises(KeyboardInterrupt):
+            hosts.run(looks("echo one", "exit 7"))
+        assert [one.line() for one in hosts.under_way] == ["/bin/sh -c 'echo one'", "/bin/sh -c 'exit 7'"]

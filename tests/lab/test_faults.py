@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shlex
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +196,61 @@ def drawn(tmp_path: Path, seed: int) -> list[dict[str, Any]]:
         (event,) = [e for e in lab.journal if e["event"] == "seed"]
         assert event["seed"] == seed and event["drawn"] == lab.faults()
         return lab.faults()
+
+
+def handed_on(*lines: str) -> str:
+    """A script that gives each of these to `sh -c`."""
+    script = 'while test $# -gt 0; do sh -c "$1"; echo "= $?"; shift; done'
+    return shlex.join(["/bin/sh", "-c", script, "x", *lines])
+
+
+async def test_each_line_that_a_script_hands_on_is_a_command(lab: Lab, ssh: Any) -> None:
+    """For the journal and for faults; the script itself is none."""
+    command = handed_on("hostname", "echo two; exit 3", "uname")
+    lab.fault("exit", match="^uname$", exit=9, stdout="said\n")
+    lab.fault("silent", match="^hostname$")
+    result = await ssh("symcli_demo", command)
+    assert (result.exit_status, result.stdout) == (0, "= 0\ntwo\n= 3\nsaid\n= 9\n")
+    told = [(e["command"], e["status"], e["stdout"], e["within"] == command) for e in lab.commands()]
+    assert told == [
+        ("hostname", 0, "", True),
+        ("echo two; exit 3", 3, "two\n", True),
+        ("uname", 9, "said\n", True),
+    ]
+    assert [e["faults"] for e in lab.commands() if "faults" in e] == [["silent"], ["exit"]]
+
+
+async def test_a_script_that_hands_nothing_on_is_one_command(lab: Lab, ssh: Any) -> None:
+    for command in ("/bin/sh -c 'hostname; uname'", handed_on(), "env X=1 /bin/sh -c hostname"):
+        await ssh("symcli_demo", command)
+        assert lab.commands()[-1]["command"] == command and "within" not in lab.commands()[-1]
+    assert len(lab.commands()) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "executed"),
+    [("cut_before", {}, 1), ("cut_after", {}, 2), ("cut_bytes", {"bytes": 1}, 2), ("cut_running", {}, 2)],
+)
+async def test_a_connection_that_is_cut_at_one_line(
+    lab: Lab, ssh: Any, kind: str, words: dict[str, Any], executed: int
+) -> None:
+    """No line after it is carried out."""
+    lab.fault(kind, match="^mkdir /tmp/b$", **words)
+    with contextlib.suppress(asyncssh.Error, OSError):
+        done = await ssh("symcli_demo", handed_on("mkdir /tmp/a", "mkdir /tmp/b", "mkdir /tmp/c"))
+        assert done.exit_status is None
+    until_written(lab, 2)
+    assert [e["status"] for e in lab.commands()] == [0, 0 if executed == 2 else None]
+    made = [d for d in lab.host("symcli_demo").directories if d.startswith("/tmp/")]
+    assert made == ["/tmp/a", "/tmp/b"][:executed]
+
+
+def until_written(lab: Lab, count: int) -> None:
+    """Wait until so many commands are in the journal."""
+    end = time.monotonic() + 30
+    while len(lab.commands()) < count and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(lab.commands()) == count
 
 
 def test_a_seed_draws_the_same_faults_again(tmp_path: Path) -> None:
