@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from clones import lock, planning, provision
+from clones.abreast import attempts
 from clones.actions import BREAK, phases_run
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain
 from clones.estimates import Pace
@@ -211,9 +212,10 @@ class RunEndOperator(CloneOperator):
     def _look(self, scope: Scope, hosts: SymcliHook) -> list[SyncSeen]:
         """Each sync at the end; what cannot be seen is said, and left out."""
         seen = []
-        for sync in scope.service.syncs:
+        outcomes = hosts.run(attempts(observe(scope, sync) for sync in scope.service.syncs))
+        for sync, outcome in zip(scope.service.syncs, outcomes, strict=True):
             try:
-                seen.append(hosts.run(observe(scope, sync)))
+                seen.append(outcome.value())
             except CloneError as error:
                 self.log.warning("What became of sync %s could not be seen: %s", sync.name, error)
                 continue

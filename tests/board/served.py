@@ -22,8 +22,12 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
-SHELL = """<!doctype html><html lang="en"><title>Airflow</title><style>iframe {width: 100%; height: 90vh; border: 0}</style>
-<iframe title="Clones" sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" src="SRC"></iframe>"""
+SHELL = (
+    '<!doctype html><html lang="en"><title>Airflow</title><link rel="icon" href="data:,">'
+    "<style>iframe {width: 100%; height: 90vh; border: 0}</style>"
+    '<iframe title="Clones" sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" src="SRC">'
+    "</iframe>"
+)
 """What Airflow puts around a plugin's page, at /plugin/clones."""
 
 
@@ -114,7 +118,8 @@ class Served:
         """Answer for one service with its row, the case `service`, and a month of runs."""
         fleet = case("fleet")
         (row,) = [one for one in fleet.pop("services") if one["service"] == name]
-        found: dict[str, Any] = {**fleet, **row, **case("service"), **history(name), **changes}
+        rest = json.loads(json.dumps(case("service")).replace("aastmphpux", name))
+        found: dict[str, Any] = {**fleet, **row, **rest, **history(name), **changes}
         self.answers[f"clones/api/services/{name}"] = found
         return found
 
@@ -137,9 +142,8 @@ class Served:
                     file = STATIC / path.removeprefix("clones/static/")
                     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
                     self._send(200, file.read_bytes(), kind)
-                elif path.startswith("plugin/clones"):
-                    src = path.removeprefix("plugin/clones") or "/clones/"
-                    self._send(200, SHELL.replace("SRC", src).encode(), "text/html", policy=False)
+                elif path.startswith(("plugin/clones", "dags/")):
+                    self._send(200, SHELL.replace("SRC", "/clones/").encode(), "text/html", policy=False)
                 else:
                     self._answer("GET", path, None)
 

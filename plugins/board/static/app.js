@@ -34,6 +34,7 @@ function route() {
 }
 
 function open(shown) {
+  const first = !current;
   if (current?.view === "fleet") scrolled = scrollY;
   feed?.stop();
   [facts, trouble, answered] = [null, null, null];
@@ -41,6 +42,7 @@ function open(shown) {
   document.title = shown.name ? `${shown.name} · Clones` : "Clones";
   delete view.dataset.ready;
   view.replaceChildren(el("header", {}, heading(shown), looked), current.page.element);
+  if (!first) view.focus({ preventScroll: true }); // a reader begins at the new page
   scrollTo(0, shown.view === "fleet" ? scrolled : 0);
   feed = new Feed(addressOf(shown), { onData: arrived, onTrouble: troubled });
   feed.start();
@@ -48,7 +50,7 @@ function open(shown) {
 }
 
 function pageOf(shown) {
-  if (shown.view === "service") return new ServiceView(shown.name, { onTrigger: trigger, tell });
+  if (shown.view === "service") return new ServiceView({ onTrigger: trigger, tell });
   if (shown.view === "record") return new RecordView();
   fleet ??= new Fleet(shown, { onShown: remember, onTrigger: trigger, tell });
   fleet.show(shown);
@@ -80,7 +82,9 @@ function remember(shown) {
 function arrived(found) {
   if ("looked" in found) facts = found;
   current.page.update(found);
+  if (view.dataset.ready) return;
   view.dataset.ready = "true";
+  requestAnimationFrame(() => performance.mark("first rows")); // to be measured
 }
 
 function troubled(found) {

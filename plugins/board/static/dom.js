@@ -37,9 +37,24 @@ export function setText(element, text) {
 
 /** Put an element in another's place; what has the focus in there, and what is unfolded, is so again. */
 export function swap(old, made) {
+  keepingPlace(old, () => {
+    old.replaceWith(made);
+    return made;
+  });
+}
+
+/** The same for what an element contains. */
+export function refill(element, ...children) {
+  keepingPlace(element, () => {
+    element.replaceChildren(...children);
+    return element;
+  });
+}
+
+function keepingPlace(old, change) {
   const focused = old.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   const unfolded = [...old.querySelectorAll("details[data-key]")].map((details) => [details.dataset.key, details.open]);
-  old.replaceWith(made);
+  const made = change();
   for (const [key, open] of unfolded) {
     const details = find(made, key);
     if (details) details.open = open;

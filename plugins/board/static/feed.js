@@ -69,7 +69,10 @@ export class Feed {
   async #fetch(signal) {
     const headers = this.#etag ? { "If-None-Match": this.#etag } : {};
     const answer = await fetch(this.#path, { headers, signal, cache: "no-store" });
-    if (answer.status === 304) return;
+    if (answer.status === 304) {
+      await answer.text(); // an answer that is not read to its end counts as aborted
+      return;
+    }
     if (!answer.ok) throw new Refused(answer.status, await said(answer));
     const found = await answer.json();
     this.#etag = answer.headers.get("ETag") ?? "";

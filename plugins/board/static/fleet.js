@@ -1,6 +1,6 @@
 // All services, a row each.
 
-import { el, setText, swap } from "./dom.js";
+import { el, refill, setText } from "./dom.js";
 import { write } from "./address.js";
 import { clock } from "./feed.js";
 import { chosen, counted, sorted } from "./order.js";
@@ -13,7 +13,12 @@ const COLUMNS = [
   ["next", "Next"], [null, "Action"],
 ];
 
+const FIRST = 20; // rows that are written out at once
+
 /**
+ * Every service has its row, so that the browser's search and a screen reader find it; only what is near the part
+ * in sight is written out, the others have their status and name alone.
+ *
  * @param {(shown: Object) => void} onShown another filter or order was chosen
  * @param {(service: string) => void} onTrigger
  * @param {(text: string) => void} tell says it to who does not see it
@@ -24,8 +29,8 @@ export class Fleet {
   #fleet = { looked: null, every_minutes: null };
   #shown;
   #stale = false;
-  #built = new Map(); // service name -> {made: what it was built from, row, ticks}
-  #body = el("tbody", { role: "rowgroup" });
+  #built = new Map(); // service name -> {element, row, from: what it was written from, near, ticks}
+  #body = el("tbody", { role: "rowgroup", contentvisibilityautostatechange: (event) => this.#moved(event) });
   #heads = new Map();
   #filters = new Map();
   #count = el("span.quiet", { "aria-live": "polite" });
@@ -109,7 +114,7 @@ export class Fleet {
     this.#stale = stale;
     const rows = sorted(chosen(this.#rows, this.#shown, stale), this.#shown, stale, now);
     this.#drawTools(rows.length, stale);
-    this.#arrange(rows.map((row) => this.#row(row, stale)));
+    this.#arrange(rows.map((row, at) => this.#row(row, at < FIRST).element));
     const there = new Set(this.#rows.map((row) => row.service));
     for (const name of this.#built.keys()) if (!there.has(name)) this.#built.delete(name);
   }
@@ -144,36 +149,55 @@ export class Fleet {
     if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
   }
 
-  #row(row, stale) {
-    const made = JSON.stringify([row, stale]);
-    const known = this.#built.get(row.service);
-    if (known?.made === made) return known.row;
-    const ticks = [];
-    const built = this.#build(row, shownStatus(row, stale), ticks);
-    this.#built.set(row.service, { made, row: built, ticks });
-    if (known) swap(known.row, built);
+  /** A service's row, written anew only when something has changed. */
+  #row(row, near) {
+    let built = this.#built.get(row.service);
+    if (!built) {
+      built = { element: el("tr", { role: "row" }), near, ticks: [] };
+      built.element.dataset.service = row.service;
+      this.#built.set(row.service, built);
+    }
+    const from = JSON.stringify([row, this.#stale]);
+    if (built.from !== from) {
+      [built.row, built.from] = [row, from];
+      this.#write(built);
+    }
     return built;
   }
 
-  #build(row, status, ticks) {
-    const cell = (...children) => el("td", { role: "cell" }, children);
+  /** A row comes near to what is seen, or goes away from it: the browser, which lays out only those near, says so. */
+  #moved({ target, skipped }) {
+    const built = this.#built.get(target.dataset.service);
+    if (!built || built.near === !skipped || (skipped && target.contains(document.activeElement))) return;
+    built.near = !skipped;
+    this.#write(built);
+  }
+
+  #write({ element, row, near, ticks }) {
+    const status = shownStatus(row, this.#stale);
     const word = status === row.status ? status : `was ${row.status}`;
-    const since = row.since && ticking(ticks, el("div.quiet"), (now) => `for ${spoken(age(row.since, now))}`);
-    const wrong = status !== "up";
-    return el(`tr.${status}`, { role: "row" },
-      cell(statusMark(status, word), since),
-      el("th", { role: "rowheader", scope: "row" },
-        el("a.service", { href: write({ view: "service", name: row.service }), "data-key": "service" }, row.service),
-        wrong && row.why ? el("div.why", {}, prose(row.why)) : el("div.quiet", {}, row.description),
-        wrong && row.press ? el("div.press", {}, prose(row.press)) : null),
-      cell(el("ul.copies", {}, row.syncs.map((sync) => copyLine(ticks, sync, row.why)))),
-      cell(nowCell(ticks, row)),
-      cell(lastRun(ticks, row.last_run)),
-      cell(nextRun(ticks, row)),
-      cell(row.may_trigger
-        ? el("button", { type: "button", "aria-label": `Trigger ${row.service}…`, "data-key": "trigger", click: () => this.#on.onTrigger(row.service) }, "Trigger…")
-        : null),
-    );
+    const mark = el("td", { role: "cell" }, statusMark(status, word));
+    const name = el("th", { role: "rowheader", scope: "row" },
+      el("a.service", { href: write({ view: "service", name: row.service }), "data-key": "service" }, row.service));
+    ticks.length = 0;
+    element.className = status;
+    if (near) refill(element, ...this.#filled(row, status !== "up", mark, name, ticks));
+    else refill(element, mark, name);
+  }
+
+  #filled(row, wrong, mark, name, ticks) {
+    if (row.since) mark.append(ticking(ticks, el("div.quiet"), (now) => `for ${spoken(age(row.since, now))}`));
+    if (wrong && row.why) name.append(el("div.why", {}, prose(row.why)));
+    else name.append(el("div.quiet", {}, row.description));
+    if (wrong && row.press) name.append(el("div.press", {}, prose(row.press)));
+    const trigger = row.may_trigger && el("button", {
+      type: "button", "aria-label": `Trigger ${row.service}…`, "data-key": "trigger", click: () => this.#on.onTrigger(row.service),
+    }, "Trigger…");
+    const cells = [
+      el("ul.copies", {}, row.syncs.map((sync) => copyLine(ticks, sync, row.why))),
+      nowCell(ticks, row), lastRun(ticks, row.last_run), nextRun(ticks, row), trigger,
+    ];
+    return [mark, name, ...cells.map((cell) => el("td", { role: "cell" }, cell))];
   }
 
   #tellChanges(before) {

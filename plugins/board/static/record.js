@@ -73,7 +73,7 @@ function list(lines) {
 }
 
 function part(title, content) {
-  return content ? el("section", {}, el("h4", {}, title), content) : null;
+  return content ? el("section", {}, el("h3", {}, title), content) : null;
 }
 
 /** Null when there are no rows. */

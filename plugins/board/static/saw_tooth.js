@@ -31,8 +31,7 @@ export function judged(corners, limit) {
   const ages = corners.map(([, age]) => age);
   let times = 0;
   corners.forEach(([, age], i) => {
-    const grown = i && corners[i - 1][1] <= age;
-    if (age > limit && (grown || !i)) times += 1;
+    if (age > limit && !(i && corners[i - 1][1] > limit)) times += 1;
   });
   return { now: ages.at(-1), highest: Math.max(...ages), times };
 }

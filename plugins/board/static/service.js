@@ -17,9 +17,8 @@ export class ServiceView {
   #on;
 
   /** @param on onTrigger(service, action), tell(text) */
-  constructor(name, on) {
+  constructor(on) {
     this.#on = on;
-    this.element.setAttribute("aria-label", name);
   }
 
   update(found) {

@@ -99,6 +99,9 @@ def _zone(value: str) -> str:
     return value
 
 
+TimeZone = Annotated[str, AfterValidator(_zone)]
+
+
 class Service(Model):
     """A service on copied disks, or only the syncs that feed other servers."""
 
@@ -107,7 +110,7 @@ class Service(Model):
     schedule: Annotated[Annotated[str, AfterValidator(_cron)] | None, BeforeValidator(_no_schedule)] = Field(
         None, description="Cron expression of the scheduled refresh, or none."
     )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="Time zone of the schedule.")
+    timezone: TimeZone = Field("UTC", description="Time zone of the schedule.")
     sync_max_delay: Annotated[int, Field(gt=0)] = Field(
         description="Minutes after which a copy is too old (status `warn`)."
     )
