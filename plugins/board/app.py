@@ -23,6 +23,7 @@ from board.gather import Reader, facts
 from board.links import Links
 from clones.actions import dags_of
 from clones.run_record import JSON, MARKDOWN
+from clones.run_result import PLAN
 from hooks.configuration import CONFIG
 
 STATIC = Path(__file__).parent / "static"
@@ -98,12 +99,12 @@ def detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
     told = [run for run in runs if run.dag_id in sees_records]
     tasks = database.tasks(session, runs)
     left = database.left(session, told, ("result",))
-    kept = database.left(session, told[: service.RECORDS], (JSON, MARKDOWN))
+    kept = database.left(session, told[: service.RECORDS], (JSON, MARKDOWN, PLAN))
     found = fleet.with_left(found, left)
     shown = found.shown(name)
     events = database.copies_made(session, name, [sync.name for sync in shown.syncs], service.COPIES)
     return {
-        **service.pairs(found, name, database.swept(session, pairs_of=name)),
+        **service.pairs(found, name, database.swept(session, pairs_of=name), service.newest_plan(told, kept)),
         "runs": service.timeline(found, name, runs, tasks),
         "ages": service.ages(found, name, events),
         "records": service.records(told, kept, reader.links),

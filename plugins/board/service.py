@@ -12,17 +12,27 @@ from board.fleet import Facts
 from board.links import Links
 from clones.actions import HELP, OTHER_DAGS, actions_of
 from clones.config import Service
+from clones.estimates import pair_key
 from clones.freshness import Status
 from clones.pair_rows import COLUMNS, keys
 from clones.run_record import JSON, MARKDOWN
+from clones.run_result import PLAN
 
 RUNS = 30
 RECORDS = 5
 COPIES = 60
 
 
-def pairs(facts: Facts, name: str, stored: Mapping[str, Stored]) -> dict[str, Any]:
-    """The pairs as the sweep saw them last, and when that was."""
+def pairs(
+    facts: Facts, name: str, stored: Mapping[str, Stored], planned: tuple[datetime | None, Any] = (None, None)
+) -> dict[str, Any]:
+    """The pairs as the sweep saw them last, and when that was.
+
+    :param planned: the newest plan of a run, and when it was made: only a run asks how many tracks differ.
+    """
+    at, plan = planned
+    guesses = plan.get("estimates", {}) if isinstance(plan, Mapping) else {}
+    tracks = {sync: guess.get("pairs", {}) for sync, guess in guesses.items()}
     known = facts.swept[name].value["syncs"] if name in facts.swept else {}
     rows, times = [], []
     for sync in facts.shown(name).syncs:
@@ -33,10 +43,27 @@ def pairs(facts: Facts, name: str, stored: Mapping[str, Stored]) -> dict[str, An
                 unseen = Status[record["status"].upper()] is Status.UNKNOWN
                 times.append(stored[key].at if unseen else facts.looks.last or stored[key].at)
                 rows += [
-                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True)), "tracks": None}
-                    for row in stored[key].value
+                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True))} for row in stored[key].value
                 ]
-    return {"pairs": rows, "pairs_seen": runs.written(min(times, default=None))}
+    for row in rows:
+        row["tracks"] = tracks.get(row["sync"], {}).get(pair_key(row["source"], row["target"]))
+    known_tracks = any(row["tracks"] is not None for row in rows)
+    return {
+        "pairs": rows,
+        "pairs_seen": runs.written(min(times, default=None)),
+        "tracks_seen": runs.written(at) if known_tracks else None,
+    }
+
+
+def newest_plan(
+    found: Sequence[Run], left: Mapping[tuple[int, str, str], Any]
+) -> tuple[datetime | None, Any]:
+    """The newest plan that looked at what differs, and when its run began."""
+    for run in found:
+        plan = left.get((run.key, PLAN, "plan"))
+        if isinstance(plan, Mapping) and plan.get("estimates"):
+            return run.began, plan
+    return None, None
 
 
 def timeline(

@@ -34,13 +34,13 @@ def failed(service: str, dag_id: str, run_id: str, said: str, url: str = "") -> 
     :param said: how its last task says that it ended, with what to press.
     """
     first = said.splitlines()[0] if said.strip() else "Its last task failed and said nothing: see its log."
-    subject = f"{service}: {dag_id} failed. {first}"
+    subject = f"{dag_id} failed. {first}"
     return Alert("failed", service, dag_id, run_id, subject, _text(subject, run_id, said, first, url), url)
 
 
 def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") -> Alert:
     """A run has not ended within so many minutes, and goes on."""
-    subject = f"{service}: a run of {dag_id} has not ended after {minutes} min."
+    subject = f"A run of {dag_id} has not ended after {minutes} min."
     press = (
         "What to do: open the run, and the log of the task that it is at: it says what it waits for. While "
         "it copies let it; XCom `progress` has the percent and the estimated end. Nothing was ended."

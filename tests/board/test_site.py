@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,30 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         conf = {"action": "refresh", "reason": "to be shown", "password": MARKER}
         run_id = site.rest.trigger(SERVICE, conf)
         site.lab.note("run begins", service=SERVICE, run=run_id, action="refresh")
+        admin = Asker.logged_in(site.rest)
+        seen = until_ended(lambda: admin.fleet()[SERVICE])
+        MEANWHILE.extend(seen)
         assert site.wait(run_id, 400) == "success", site.states(run_id)
         sweep = site.rest.trigger("clone_status")
         site.rest.unpause("clone_status")
         until(lambda: site.rest.dag_run("clone_status", sweep)["state"] == "success", 200, "no sweep")
         yield site
+
+
+MEANWHILE: list[dict[str, Any]] = []
+"""The service's row while its refresh went on."""
+
+
+def until_ended(look: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is seen, look after look, until a run has ended."""
+    seen = [look()]
+
+    def ended() -> bool:
+        seen.append(look())
+        return seen[-1]["last_run"] is not None
+
+    until(ended, 400, lambda: f"{seen[-1]}")
+    return seen
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +174,19 @@ def test_the_fleet(admin: Asker, run_id: str) -> None:
     assert [sync["sync"] for sync in row["syncs"]] == ["data", "archivelogs"]
     for sync in row["syncs"]:
         assert sync["sync_max_delay"] == 27 * 3600 and sync["point_in_time"]
+
+
+def test_the_fleet_while_a_run_goes_on(site: Site, run_id: str) -> None:
+    working = [row["running"] for row in MEANWHILE if row["running"]]
+    assert {(run["run_id"], run["action"]) for run in working} == {(run_id, "refresh")}
+    assert any(run["state"] == "running" for run in working)
+    tasks = {run["task"] for run in working}
+    assert {"plan", "break.data.wait_copied"} & tasks
+    copying = [sync for row in MEANWHILE for sync in row["syncs"] if sync["percent"] is not None]
+    assert copying and all(0 <= sync["percent"] <= 100 for sync in copying)
+    for end in (sync["ends"] for sync in copying if sync["ends"]):
+        assert datetime.fromisoformat(end).tzinfo is not None
+    assert MEANWHILE[-1]["running"] is None
 
 
 def test_one_service(site: Site, admin: Asker, run_id: str) -> None:
@@ -263,9 +295,9 @@ def test_who_is_told_of_a_run_that_fails_or_is_late(site: Site) -> None:
     site.rest.request("PATCH", f"/dags/late/dagRuns/{late}", json={"state": "failed"})
     url = site.airflow.url
     assert sorted(lines()) == [
-        "failed: lnxpp: lnxpp failed. Stopped at plan: nothing was changed. "
+        "failed: lnxpp failed. Stopped at plan: nothing was changed. "
         f"{url}/dags/lnxpp/runs/{quote(failed, safe='')}",
-        f"late: lnxpp: a run of late has not ended after 1 min. {url}/dags/late/runs/{quote(late, safe='')}",
+        f"late: A run of late has not ended after 1 min. {url}/dags/late/runs/{quote(late, safe='')}",
     ]
 
 

@@ -132,3 +132,27 @@ def test_airflow_below_a_path() -> None:
     assert Links("/airflow").task("s", "manual__2026-11-26T10:00:00+00:00", "stop.service") == (
         "/airflow/dags/s/runs/manual__2026-11-26T10%3A00%3A00%2B00%3A00/tasks/stop.service"
     )
+
+
+@pytest.mark.parametrize(("planned", "shown"), [(None, [None, None]), ({"1234:4321": 700}, [700, None])])
+def test_tracks_are_of_the_newest_plan_and_say_so(
+    planned: dict[str, int] | None, shown: list[int | None]
+) -> None:
+    from board.database import Run, Stored
+    from board.fleet import Facts
+    from board.service import newest_plan, pairs
+
+    rows = [[f"{a} -> {b}", a, b, "Copied", 100, None, ""] for a, b in (("1234", "4321"), ("1235", "4322"))]
+    sync = {"status": "up", "since": NOW.isoformat(), "why": "x", "press": "", "pairs": {"count": 2}}
+    record = {"status": "up", "since": NOW.isoformat(), "syncs": {"data": sync}}
+    sweep = Stored({"at": NOW.isoformat(), "services": ["s"]}, NOW)
+    facts = Facts(NOW, {"s": None}, 5, {"s": Stored(record, NOW), "clone_status": sweep}, {})
+    began = NOW - timedelta(hours=3)
+    found = [Run(n, "s", f"r{n}", "success", None, NOW, began, NOW) for n in (2, 1)]
+    left: dict[tuple[int, str, str], Any] = {(2, "plan", "plan"): {"action": "stop", "estimates": {}}}
+    if planned is not None:
+        left[1, "plan", "plan"] = {"estimates": {"data": {"tracks": None, "pairs": planned}}}
+    seen = pairs(facts, "s", {"pairs/s/data/0": Stored(rows, NOW)}, newest_plan(found, left))
+    assert [row["tracks"] for row in seen["pairs"]] == shown
+    assert seen["tracks_seen"] == (began.isoformat(timespec="milliseconds") if planned else None)
+    assert seen["pairs_seen"] == NOW.isoformat(timespec="milliseconds")

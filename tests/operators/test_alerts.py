@@ -60,7 +60,7 @@ def test_a_failure_says_where_and_what_to_press(config: Path) -> None:
     alerts.run_failed(failed_context(config, said))
     (sent,) = SENT
     assert sent["to"] == "on-call"
-    assert sent["subject"] == "lnxpp: lnxpp failed. Stopped at break.data.activate."
+    assert sent["subject"] == "lnxpp failed. Stopped at break.data.activate."
     lines = sent["body"].splitlines()
     assert lines[0] == sent["subject"] and lines[1] == "Run: manual__2026-11-26T10:00:00+00:00"
     assert lines[2].startswith("What to do: open the log of break.data.activate")
@@ -77,7 +77,7 @@ def test_a_late_run(config: Path) -> None:
     context = {"dag_run": {"dag_id": "lnxpp", "dag_run_id": "r1"}, "deadline": {"id": "x"}}
     alerts.run_is_late(context, service="lnxpp", minutes=90, config=str(config))
     (sent,) = SENT
-    assert sent["subject"] == "lnxpp: a run of lnxpp has not ended after 90 min."
+    assert sent["subject"] == "A run of lnxpp has not ended after 90 min."
     assert "What to do: open the run" in sent["body"] and sent["body"].endswith("[late]")
 
 
