@@ -56,7 +56,7 @@ class LocalAirflow:
     :param template: a migrated SQLite database to start from, made when missing; saves the migration.
     :param fresh: start with an empty database and no logs (SQLite only), whatever an earlier run left.
     :param users: user -> role (`admin`, `op`, `user`, `viewer`); all have the generated :attr:`password`.
-    :param parallelism: tasks at the same time; each worker of Celery has as many slots, should others be gone.
+    :param parallelism: tasks at the same time; each worker of Celery has as many slots, should one be gone.
     :param broker_url: of Celery (`redis://...`), which needs a `database_url`, too; None: the LocalExecutor.
     :param counts: component -> how many of it, where not one: `scheduler`, `triggerer`, and with a broker
         `worker`. The second is called `scheduler-2`, and so on.
@@ -188,9 +188,8 @@ class LocalAirflow:
     def processes(self) -> dict[str, int]:
         """Process id of each component that runs."""
         status = self._processes.status()
-        return {
-            n: int(s["pid"] or 0) for n, s in status.items() if n in self.components and s["exit"] is None
-        }
+        running = {name: state["pid"] for name, state in status.items() if state["exit"] is None}
+        return {name: pid for name, pid in running.items() if name in self.components and pid}
 
     def exit_codes(self) -> dict[str, int | None]:
         """Exit code of each component, None while it runs."""

@@ -165,7 +165,7 @@ def test_the_database_and_the_broker_are_reached_by_what_needs_them(compose: dic
     assert compose["networks"]["database"] == compose["networks"]["broker"] == {"internal": True}
 
 
-def test_a_lost_worker_is_noticed_soon_and_a_restart_of_the_api_server_is_borne(
+def test_a_lost_worker_is_noticed_and_a_restarted_api_server_is_borne(
     compose: dict[str, Any],
 ) -> None:
     environment = compose["services"]["airflow-worker"]["environment"]

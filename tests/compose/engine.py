@@ -1,7 +1,7 @@
-"""A container engine of the tests' own: Debian's programs unpacked into a folder, nothing installed, nothing shared.
+"""A container engine of the tests' own: Debian's programs in a folder, nothing installed, nothing shared.
 
-It runs in process, mount and network namespaces that the kernel tidies up when it ends, in whatever way. What is left
-for :meth:`Engine.stop` is one rule of address translation, empty control groups, and the folder.
+It runs in process, mount and network namespaces that the kernel tidies up when it ends, in whatever way. What
+is left for :meth:`Engine.stop` is one rule of address translation, empty control groups, and the folder.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from demo.processes import Processes, tail
 
@@ -106,9 +105,7 @@ class Engine:
                     path.rmdir()
         shutil.rmtree(self.folder)
 
-    def run(
-        self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, **more: Any
-    ) -> str:
+    def run(self, *words: str, cwd: Path | None = None) -> str:
         """Run one of its programs, such as `docker`.
 
         :return: its stdout.
@@ -117,12 +114,10 @@ class Engine:
         done = subprocess.run(
             words,
             cwd=cwd,
-            env={**self.environment, **(env or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=more.pop("stdin", subprocess.DEVNULL),
+            env=self.environment,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
             text=True,
-            **more,
         )
         if done.returncode:
             output = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
@@ -142,14 +137,13 @@ class Engine:
         own += [f"Dir::State::lists={apt}/lists", f"Dir::Cache={apt}", "APT::Sandbox::User=root"]
         suite = ["apt-get", "-qq", *(word for option in own for word in ("-o", option))]
         here = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
-        plain = {**os.environ}
         for words in (
             [*suite, "update"],
             [*suite, "download", *OF_THE_SUITE],
             *([] if any(Path("/var/lib/apt/lists").glob("*_Packages*")) else [[*here, "update"]]),
             [*here, "download", *OF_THIS_MACHINE],
         ):
-            done = subprocess.run(words, cwd=packages, env=plain, capture_output=True, text=True)
+            done = subprocess.run(words, cwd=packages, capture_output=True, text=True)
             if done.returncode:
                 raise EngineError(f"`{' '.join(words[-4:])}` failed: {done.stderr}")
         for package in packages.glob("*.deb"):
@@ -195,3 +189,8 @@ def running_engine() -> Iterator[Engine]:
         yield engine
     finally:
         engine.stop()
+
+
+if __name__ == "__main__":
+    if (why := cannot_run()) is not None:
+        raise SystemExit(f"No container engine can be run here: {why}. docker-compose.yaml is not tried.")

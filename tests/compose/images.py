@@ -1,4 +1,4 @@
-"""Stand-ins for the images that docker-compose.yaml names, built from Debian packages: no image registry is needed."""
+"""Stand-ins for the images that docker-compose.yaml names, from Debian packages: no registry is needed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,5 @@ def build(engine: Engine) -> None:
     shutil.copytree(FOLDER, context)
     shutil.copy(AUTHORITIES, context)
     for name, image in IMAGES.items():
-        engine.run(
-            "docker",
-            "build",
-            "--quiet",
-            "--tag",
-            image,
-            "--file",
-            f"debian-{name}.Dockerfile",
-            ".",
-            cwd=context,
-        )
+        file = f"debian-{name}.Dockerfile"
+        engine.run("docker", "build", "--quiet", "--tag", image, "--file", file, ".", cwd=context)

@@ -1,4 +1,4 @@
-"""docker-compose.yaml itself, with the lab, in a folder of its own and with production in the configuration."""
+"""docker-compose.yaml itself, with the lab, in a folder of its own and with production configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment as a site runs it, as plain processes: two of what there can be two of, and a lab behind a network."""
+"""A deployment as a site runs it, as plain processes: two of most, and the lab behind a network."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "12",
 }
-"""Seconds, and a count of heartbeats. docker-compose.yaml sets the same ones, the first two to 60: half of it here
-saves half of the waiting."""
+"""Seconds, and a count of heartbeats. docker-compose.yaml sets the same ones, the first two to 60: half of it
+here saves half of the waiting."""
 RESTART = 2.0
 """Seconds after which what was killed is started again, as systemd or an engine would."""
 
@@ -98,7 +98,7 @@ class Deployment:
         return {one["task_id"]: str(one["state"]) for one in found if one["state"] not in ("success", None)}
 
     def ended(self, seconds: float = 600) -> dict[str, str]:
-        """Wait until every run has ended: service -> state. What each says of its end goes into the journal."""
+        """Wait until every run has ended: service -> state. Each end goes into the journal."""
         states: dict[str, str] = {}
         end = time.monotonic() + seconds
         while len(states) < len(self.runs):

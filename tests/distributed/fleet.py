@@ -56,13 +56,15 @@ def lab(count: int) -> dict[str, Any]:
     return {"arrays": [array], "hosts": [{**control, "arrays": [SYMID]}, *hosts]}
 
 
+def _disk(sync: int) -> str:
+    return f"/dev/mapper/mpath{sync}"
+
+
 def _host(number: int, name: str) -> dict[str, Any]:
     groups = [
         {
             "name": f"vg_{sync}",
-            "devices": [
-                {"array": SYMID, "device": pair(number, index)[1], "path": f"/dev/mapper/mpath{index}"}
-            ],
+            "devices": [{"array": SYMID, "device": pair(number, index)[1], "path": _disk(index)}],
             "logical_volumes": [{"name": "lv", "fs": "ext4", "megabytes": 1000}],
         }
         for index, sync in enumerate(SYNCS)
@@ -82,10 +84,7 @@ def services(count: int) -> dict[str, Any]:
                 "schedule": "none",
                 "hosts": [{"connection": name, "family": "linux"}],
                 "resources": [
-                    *(
-                        {"vg": {"name": f"vg_{s}", "devices": [f"/dev/mapper/mpath{i}"]}}
-                        for i, s in enumerate(SYNCS)
-                    ),
+                    *({"vg": {"name": f"vg_{s}", "devices": [_disk(i)]}} for i, s in enumerate(SYNCS)),
                     *({"fs": {"dev": f"/dev/vg_{s}/lv", "mnt": f"/{s}", "type": "ext4"}} for s in SYNCS),
                 ],
                 "syncs": [

@@ -1,4 +1,4 @@
-"""A network between Airflow and the lab that can be dropped: what was sent meanwhile arrives later or never."""
+"""A network between Airflow and the lab that can be dropped: what was sent then arrives later or never."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Relay:
         self.connections: dict[str, Any] = {name: deepcopy(dict(one)) for name, one in connections.items()}
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
+        self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
@@ -33,6 +34,8 @@ class Relay:
 
     def close(self) -> None:
         async def cancel() -> None:
+            for server in self._servers:
+                server.close()
             tasks = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
             for task in tasks:
                 task.cancel()
@@ -54,6 +57,7 @@ class Relay:
                 await self._pass_on(reader, writer, target)
 
             server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            self._servers.append(server)
             one["host"], one["port"] = server.sockets[0].getsockname()[:2]
 
     async def _pass_on(

@@ -1,7 +1,8 @@
 """SIGKILL to every part of a deployment in turn, while its services refresh at once.
 
-What was killed is started again. Every run then ends done, or stopped at a named step from where *Clear, Only failed
-tasks* finishes it; each copy is re-established and split once; the lab's journal shows nothing that must not be.
+What was killed is started again. Every run then ends done, or stopped at a named step from where *Clear, Only
+failed tasks* finishes it; each copy is re-established and split once; the lab's journal shows nothing that
+must not be.
 `--services 20` is the full size (scripts/test-distributed).
 """
 
