@@ -60,7 +60,7 @@ class Project:
         """Build, start, and wait until all of it is healthy."""
         try:
             self.compose("build", "airflow-init")  # one image for all
-            self.compose("up", "--detach", "--wait", "--wait-timeout", "240")
+            self.compose("up", "--detach", "--wait", "--wait-timeout", "900")
         except Exception as error:
             logs = self.compose("logs", "--no-color", "--tail", "25")
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None

@@ -180,7 +180,7 @@ def test_a_wait_outlives_an_upgrade(stack: Project) -> None:
     with (stack.folder / "Dockerfile").open("a") as dockerfile:
         dockerfile.write("LABEL of=another\n")
     stack.compose("build", "airflow-init")
-    stack.compose("up", "--no-recreate", "--detach", "--wait", "--wait-timeout", "240", *everything)
+    stack.compose("up", "--no-recreate", "--detach", "--wait", "--wait-timeout", "900", *everything)
     assert stack.inspect()["airflow-triggerer"]["Image"] != before
     stack.lab("set_rate", symid="000190101234", tracks_per_second=13000)
     with stack.client("operator") as rest:
