@@ -82,7 +82,7 @@ class Deployment:
             if re.search(pattern, entry["command"]) and host in (None, entry["host"])
         ]
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float = 300) -> None:
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 600) -> None:
         """Wait for something that happens in other processes."""
         end = time.monotonic() + seconds
         while not condition():
@@ -97,7 +97,7 @@ class Deployment:
         found = self.ask(lambda: self.rest.task_instances(service, self.runs[service]))
         return {one["task_id"]: str(one["state"]) for one in found if one["state"] not in ("success", None)}
 
-    def ended(self, seconds: float = 600) -> dict[str, str]:
+    def ended(self, seconds: float = 1200) -> dict[str, str]:
         """Wait until every run has ended: service -> state. Each end goes into the journal."""
         states: dict[str, str] = {}
         end = time.monotonic() + seconds

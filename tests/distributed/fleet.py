@@ -7,6 +7,8 @@ from typing import Any
 SYMID = "000297600001"
 CONTROL_HOST = "symcli_fleet"
 SYNCS = ("data", "archivelogs")
+RATE = 20000
+"""Tracks that the array copies in a second of the lab."""
 
 
 def names(count: int) -> list[str]:
@@ -33,7 +35,7 @@ def lab(count: int) -> dict[str, Any]:
         "microcode": "5978",
         "track_kb": 128,
         "device_width": 5,
-        "copy_rate": 20000,
+        "copy_rate": RATE,
         "devices": [{"device": device, "megabytes": 1024} for one in pairs for device in one],
         "sessions": [
             {"source": source, "target": target, "age_hours": 20, "changed_tracks": 4000}
