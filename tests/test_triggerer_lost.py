@@ -160,7 +160,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             env=SETTINGS,
             database_url=url,
             parallelism=8,
-            triggerers=2,
+            counts={"triggerer": 2},
         ) as running,
     ):
         yield running
