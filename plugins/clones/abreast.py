@@ -17,8 +17,8 @@ U = TypeVar("U")
 def abreast(procedures: Iterable[Steps[T]]) -> Steps[list[T]]:
     """Drive procedures that only look, in rounds; each round asks every host once.
 
-    What they ask for in one round is asked in their order. Notes are written when all have ended, each
-    procedure's in one piece.
+    What they ask for in one round is asked in their order, the same thing once. Notes are written when all
+    have ended, each procedure's in one piece.
 
     :returns: what each returned, in their order.
     :raises CloneError: of the first of them that raised one.
@@ -95,15 +95,14 @@ class _Going(Generic[T]):
 
 
 def _ask(waiting: list[_Going[T]]) -> Steps[None]:
-    """Ask one host for all that is waited for there, and let everyone go on."""
-    results: list[Result] = []
+    """Ask one host for all that is waited for there, each thing once, and let everyone go on."""
+    results: dict[Command, Result] = {}
     try:
-        for trip in trips(command for one in waiting for command in one.asked):
-            results += yield from run_together(trip)
+        for trip in trips(dict.fromkeys(command for one in waiting for command in one.asked)):
+            results |= zip(trip, (yield from run_together(trip)), strict=True)
     except CloneError as error:  # the host cannot be reached
         for one in waiting:
             one.go_on(error=error)
         return
     for one in waiting:
-        mine, results = results[: len(one.asked)], results[len(one.asked) :]
-        one.go_on(mine)
+        one.go_on([results[command] for command in one.asked])

@@ -58,6 +58,11 @@ def test_one_inside_another() -> None:
     assert (found, trips) == (("ps", ["12", "3"]), ["a: ps 1 3", "a: 2"])
 
 
+def test_what_two_ask_for_in_one_round_is_asked_once() -> None:
+    found, trips, _ = drive(abreast([look("a", "1", "2"), look("a", "1", "1"), look("b", "1")]))
+    assert (found, trips) == (["12", "11", "1"], ["a: 1", "b: 1", "a: 2 1"])
+
+
 def test_none() -> None:
     assert drive(abreast([])) == ([], [], [])
 
