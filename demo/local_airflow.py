@@ -141,7 +141,7 @@ class LocalAirflow:
         """A REST client, logged in as `user` (default: the first one)."""
         return AirflowRest(self.url, user or next(iter(self.users)), self.password)
 
-    def start(self, timeout: float = 90.0) -> LocalAirflow:
+    def start(self, timeout: float = 240.0) -> LocalAirflow:
         """Start the components and wait until all have reported since.
 
         :param timeout: seconds; a machine under load needs several times the usual ten.
