@@ -171,6 +171,7 @@ async def _measure(case: Case, about: Path) -> dict[str, Any]:
         "delay_p50_s": round(_at(delays, 0.5), 1) if delays else None,
         "delay_p99_s": round(_at(delays, 0.99), 1) if delays else None,
         "not_ended": case.sets - len(ended),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
@@ -289,6 +290,7 @@ COLUMNS = {
     "delay_p50_s": "delay p50 s",
     "delay_p99_s": "p99",
     "not_ended": "not ended",
+    "load": "load",
 }
 
 
