@@ -201,9 +201,8 @@ def tasks(session: Session, runs: Collection[Run], *, unfinished: bool = False) 
     if unfinished:
         query = query.where(TaskInstance.state.in_(UNFINISHED))
     found: dict[int, list[Task]] = defaultdict(list)
-    for key, task_id, state, asked, began, ended, tries, most, pool, method, trigger in session.execute(
-        query
-    ):
+    rows: Iterable[Any] = session.execute(query)
+    for key, task_id, state, asked, began, ended, tries, most, pool, method, trigger in rows:
         turn = trigger if state == "deferred" and method == "take_turn" else None
         found[key].append(Task(task_id, state, asked, began, ended, tries, most + 1, pool, turn))
     return found
@@ -213,7 +212,7 @@ def left(session: Session, runs: Collection[Run], keys: Collection[str]) -> dict
     """What tasks of these runs have left as XComs, by the run's number, task and key."""
     if not runs:
         return {}
-    rows = session.execute(
+    rows: Iterable[Any] = session.execute(
         select(XComModel.dag_run_id, XComModel.task_id, XComModel.key, XComModel.value).where(
             XComModel.dag_run_id.in_([run.key for run in runs]), XComModel.key.in_(keys)
         )
@@ -261,7 +260,7 @@ def copies_made(
         .subquery()
     )
     found: dict[str, list[tuple[datetime, Any]]] = {sync: [] for sync in syncs}
-    rows = session.execute(
+    rows: Iterable[Any] = session.execute(
         select(ranked.c.name, ranked.c.timestamp, ranked.c.extra)
         .where(ranked.c.rank <= most)
         .order_by(ranked.c.timestamp)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Engine, Table, create_engine, event, insert
+from sqlalchemy import Engine, create_engine, event, insert
 from sqlalchemy.orm import Session
 
 NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
@@ -27,7 +27,7 @@ class Rows:
         from airflow.models import import_all_models
         from airflow.models.base import Base
 
-        import_all_models()
+        import_all_models()  # type: ignore[no-untyped-call]
         self.engine = create_engine(f"sqlite:///{path}")
         Base.metadata.create_all(self.engine)
         self._tables = Base.metadata.tables
@@ -38,16 +38,13 @@ class Rows:
         self.fleet = self._asset("clone_status")
 
     def add(self, table: str, **columns: Any) -> None:
-        self.session.execute(insert(self._table(table)).values(columns))
+        self.session.execute(insert(self._tables[table]).values(columns))
 
     def add_id(self, table: str, **columns: Any) -> int:
         """Add a row with the table's next number."""
         self._ids[table] = self._ids.get(table, 0) + 1
         self.add(table, id=self._ids[table], **columns)
         return self._ids[table]
-
-    def _table(self, name: str) -> Table:
-        return self._tables[name]
 
     def dag(self, dag_id: str, paused: bool = False, next_run: datetime | None = None) -> None:
         self.add(

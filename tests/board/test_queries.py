@@ -13,8 +13,8 @@ import pytest
 from clones.config import Config
 from tests.board.rows import NOW, Everybody, Rows, counted, reader
 
-FLEET_QUERIES = 9
-SERVICE_QUERIES = 15
+FLEET_QUERIES = 6
+SERVICE_QUERIES = 12
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def test_queries(rows: Rows, monkeypatch: pytest.MonkeyPatch, services: int) -> 
         found, error = facts(ask)
         page = fleet(found, error)
     assert len(page["services"]) == services and json.dumps(page)
-    assert len(sent) <= FLEET_QUERIES, "\n".join(sent)
+    assert len(sent) == FLEET_QUERIES, "\n".join(sent)
     assert page["services"][0]["syncs"][0]["percent"] == 40
     assert page["services"][0]["last_run"]["run_id"] == "r1"
     assert page["services"][0]["running"]["task"] == "break.data.wait_copied"
     with counted(rows.engine) as sent:
         one, _ = facts(ask, only="svc0000")
         view = detail(ask, one, "svc0000")
-    assert len(sent) <= SERVICE_QUERIES, "\n".join(sent)
+    assert len(sent) == SERVICE_QUERIES, "\n".join(sent)
     assert [run["run_id"] for run in view["runs"]] == ["going", "r1", "r2", "r3"]
     assert len(view["pairs"]) == 2 and view["pairs_seen"] == NOW.isoformat(timespec="milliseconds")
 

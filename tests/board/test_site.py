@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from lab.config import load
 from tests.board.routes import Asker, paths
 from tests.conftest import ROOT, SERVICES
 from tests.site import SERVICE, Site, running_site, until
@@ -69,7 +70,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (dags / "late.py").write_text(LATE)
     (home / "tells_a_file.py").write_text(NOTIFIER)
     env |= {"PYTHONPATH": str(home), "TOLD": str(home / "told")}
-    with running_site(home, services=services, dags=dags, env=env, users=users) as site:
+    arrays = load().model_dump()
+    arrays["arrays"][0]["copy_rate"] = 500  # so slow that one sees it copy
+    with running_site(home, services=services, arrays=arrays, dags=dags, env=env, users=users) as site:
         site.rest.request("POST", "/variables", json={"key": "marker", "value": MARKER})
         site.rest.request(
             "POST",
