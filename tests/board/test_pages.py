@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.board.browser import browser, page_at
+from tests.board.browser import browser, page_at, picture
 from tests.board.served import NOW, Served, case
 
 __all__ = ["browser"]
@@ -354,6 +354,8 @@ def test_one_service(browser: Browser, served: Served) -> None:
         expect(records).to_contain_text("down  vg vgCVI on aastmphpux")
         expect(records).to_contain_text("Commands that only looked: 1.")
         expect(records).to_contain_text("Tue 12:00")
+        page.set_viewport_size({"width": 1360, "height": 1120})
+        picture(page, "service")
 
 
 def test_the_record_that_airflows_button_asks_for(browser: Browser, served: Served) -> None:
