@@ -55,6 +55,8 @@ class LocalAirflow:
     :param fresh: start with an empty database and no logs (SQLite only), whatever an earlier run left.
     :param users: user -> role (`admin`, `op`, `user`, `viewer`); all have the generated :attr:`password`.
     :param parallelism: tasks at the same time.
+    :param triggerers: how many; the second one is component `triggerer-2`. Airflow's health tells of the one
+        that reported last, so :meth:`wait_healthy` waits for one of them only.
     :param pools: made at the start, where they are missing.
     """
 
@@ -72,6 +74,7 @@ class LocalAirflow:
         fresh: bool = False,
         users: Mapping[str, str] | None = None,
         parallelism: int = 4,
+        triggerers: int = 1,
         pools: Sequence[Pool] = (),
     ) -> None:
         self.home = home.absolute()
@@ -85,6 +88,10 @@ class LocalAirflow:
         self.home.mkdir(parents=True, exist_ok=True)
         self._secrets = Secrets.of(self.home)
         self._processes = Processes()
+        self._commands = {
+            **COMPONENTS,
+            **{f"triggerer-{number}": COMPONENTS["triggerer"] for number in range(2, triggerers + 1)},
+        }
         self._started: dict[str, datetime] = {}
         self._restore: dict[int, Any] = {}
         self.env = {
@@ -134,7 +141,7 @@ class LocalAirflow:
         """A REST client, logged in as `user` (default: the first one)."""
         return AirflowRest(self.url, user or next(iter(self.users)), self.password)
 
-    def start(self, timeout: float = 90.0) -> LocalAirflow:
+    def start(self, timeout: float = 240.0) -> LocalAirflow:
         """Start the components and wait until all have reported since.
 
         :param timeout: seconds; a machine under load needs several times the usual ten.
@@ -142,7 +149,7 @@ class LocalAirflow:
         """
         try:
             self._prepare()
-            for component in COMPONENTS:
+            for component in self._commands:
                 self.start_component(component)
             self.wait_healthy(timeout)
             self._make_pools()
@@ -159,7 +166,7 @@ class LocalAirflow:
         self._started[component] = datetime.now(UTC)
         return self._processes.start(
             component,
-            [sys.executable, "-m", "airflow", *COMPONENTS[component]],
+            [sys.executable, "-m", "airflow", *self._commands[component]],
             env=self.env,
             log=self.log(component),
             cwd=self.home,
@@ -172,7 +179,12 @@ class LocalAirflow:
     def exit_codes(self) -> dict[str, int | None]:
         """Exit code of each component, None while it runs."""
         status = self._processes.status()
-        return {name: status[name]["exit"] for name in COMPONENTS if name in status}
+        return {name: status[name]["exit"] for name in self._commands if name in status}
+
+    def pids(self) -> dict[str, int]:
+        """Process id of each component, as it was last started."""
+        status = self._processes.status()
+        return {name: status[name]["pid"] or 0 for name in self._commands if name in status}
 
     def wait_healthy(self, timeout: float = 60.0) -> None:
         """Wait until every component has reported since it was (last) started.

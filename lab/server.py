@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import shlex
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncssh
@@ -14,7 +15,9 @@ from lab.faults import Fault
 from lab.hosts.host import Host
 from lab.journal import ACTOR, Record
 from lab.outage import Outage
-from lab.shell.streams import Buffer, LiveInput, TextInput
+from lab.shell.interpreter import Lines, Shell
+from lab.shell.parser import hands_lines_on
+from lab.shell.streams import Buffer, LiveInput, Output, TextInput
 from lab.sshd_limits import Startups
 from lab.world import World
 
@@ -206,27 +209,42 @@ class HostServer:
             process.exit(0)
 
 
+class _Dropped(Exception):
+    """The connection of a command is gone; nothing more comes of it."""
+
+
 class _Execution:
-    """One command: faults of the line, the shell, the journal, the reply; in this order."""
+    """One command: faults of the line, the shell, the journal, the reply; in this order.
+
+    A script that gives lines to `sh -c` is no command itself: each of its lines is met by faults and is
+    journaled as one, which names the script's command as `within`. The reply is the script's.
+
+    :param script: the script's, for one of its lines.
+    """
 
     def __init__(
         self, server: HostServer, login: _Login, process: asyncssh.SSHServerProcess[str], command: str,
-        *, interactive: bool = False,
+        *, interactive: bool = False, script: _Execution | None = None,
     ) -> None:  # fmt: skip
         host = server.host
         self.server = server
         self.world, self.host, self.login, self.process = server.world, host, login, process
         self.command = command
         self.interactive = interactive
+        self.script = script
+        self.lines = 0
+        self.rate: float | None = None
+        """Bytes a lab second of the reply; None: at once."""
         self.stdout, self.stderr = Buffer(), Buffer()
         self._sent = [0, 0]
         try:
             words = shlex.split(command)
         except ValueError:
             words = []
+        within = {"within": script.command} if script else {}
         self.record = Record(
             self.world.clock, host=host.name, family=host.family, connection=login.number, login=login.user,
-            command=command, words=words,
+            command=command, words=words, **within,
         )  # fmt: skip
 
     def _flush(self) -> None:
@@ -249,23 +267,65 @@ class _Execution:
                     stream.write(text)
         return sent
 
+    async def _leave(self) -> None:
+        """Let what was sent leave before the connection is torn down."""
+        with contextlib.suppress(*_GONE):
+            await self.process.stdout.drain()
+            await asyncio.sleep(0)
+
     def _journal(self, exit: int | None, status: int | None) -> None:
         """`exit` is what the client is told, `status` what the command ended with; null when neither."""
         entry = self.record.entry(exit=exit, stdout=self.stdout.text, stderr=self.stderr.text)
         self.world.journal.write({**entry, "status": status})
 
     async def run(self) -> None:
+        with contextlib.suppress(_Dropped):
+            if hands_lines_on(self.command):
+                status = await self._shell(self.stdout, self.stderr, lines=self._line).run(self.command)
+                if not self.lines:
+                    self._journal(status, status)
+            else:
+                status = await self._met(lambda out, err: self._shell(out, err).run(self.command))
+            await self._answer(status)
+
+    async def _line(self, shell: Shell, text: str) -> int:
+        """One of a script's lines, in the shell that the script has started for it."""
+        self.lines += 1
+        line = _Execution(self.server, self.login, self.process, text, script=self)
+        stdin, stdout, stderr = shell.fds[0], shell.fds[1], shell.fds[2]
+
+        async def execute(out: Output, err: Output) -> int:
+            shell.fds, shell.record = {0: stdin, 1: out, 2: err}, line.record
+            return await shell.run(text)
+
+        def printed() -> None:
+            stdout.write(line.stdout.text)
+            stderr.write(line.stderr.text)
+
+        return await line._met(execute, printed)
+
+    async def _met(
+        self, execute: Callable[[Output, Output], Awaitable[int]], printed: Callable[[], None] = lambda: None
+    ) -> int:
+        """Execute as far as the faults that the command meets allow, and journal it. Gives its exit code.
+
+        :param printed: called when all that it printed is there.
+        :raises _Dropped: for the client it has no end.
+        """
         met: dict[str, Fault] = {}
         for fault in reversed(self.world.faults.transport(self.host.names, self.command)):
             met[fault.config.kind] = fault
         self.record.faults += sorted(met)
+        replier = self.script or self
+        if self.script and {"down", "cut_before", "cut_running"} & set(met):
+            replier._flush()  # what its lines before have printed
+            await self._leave()
         if "down" in met:
             self._journal(None, None)
             self.server.outage.begin(met["down"])
-            return
+            raise _Dropped
         if "cut_before" in met or "hang" in met:
             await self._unanswered("hang" in met)
-            return
         if "cut_running" in met:
             self.login.connection.abort()
             await self.world.clock.sleep(met["cut_running"].config.seconds or 0)
@@ -277,21 +337,36 @@ class _Execution:
             self.stderr.write(config.stderr)
             status = config.exit or 0
         else:
-            status = await self._execute("silent" in met)
+            out, err = (Buffer(), Buffer()) if "silent" in met else (self.stdout, self.stderr)
+            status = await execute(out, err)
         lost = bool({"cut_after", "cut_bytes", "cut_running"} & set(met)) or self.login.gone.is_set()
         self._journal(None if lost else status, status)
         if "admin" in met:
             config = met["admin"].config
             await second_administrator(self.world, config.on or self.host.name, config.run or "")
-        await self._answer(status, met, lost)
+        if "cut_bytes" in met and self.script:
+            replier._flush()
+        printed()
+        if "cut_bytes" in met:
+            replier._send(met["cut_bytes"].config.bytes or 0)
+            await self._leave()
+        if lost:
+            self.login.connection.abort()
+            raise _Dropped
+        if "delay" in met:
+            await asyncio.sleep(met["delay"].config.seconds or 0)
+        if "slow" in met:
+            replier.rate = met["slow"].config.rate or 1
+        return status
 
     async def _unanswered(self, hang: bool) -> None:
         if hang:
             await self.login.gone.wait()
         self._journal(None, None)
         self.login.connection.abort()
+        raise _Dropped
 
-    async def _execute(self, silent: bool) -> int:
+    def _shell(self, out: Output, err: Output, lines: Lines | None = None) -> Shell:
         async def read() -> str:
             with contextlib.suppress(*_GONE):
                 return await self.process.stdin.read()
@@ -303,24 +378,13 @@ class _Execution:
             return ""
 
         source = LiveInput(read, readline, self._flush)
-        out, err = (Buffer(), Buffer()) if silent else (self.stdout, self.stderr)
         shell = self.host.shell(self.record, source, out, err, interactive=self.interactive)
-        return await shell.run(self.command)
+        shell.lines_of_scripts = lines
+        return shell
 
-    async def _answer(self, status: int, met: dict[str, Fault], lost: bool) -> None:
-        if "cut_bytes" in met:
-            self._send(met["cut_bytes"].config.bytes or 0)
-            # Let what was sent leave before the connection is torn down.
-            with contextlib.suppress(*_GONE):
-                await self.process.stdout.drain()
-                await asyncio.sleep(0)
-        if lost:
-            self.login.connection.abort()
-            return
-        if "delay" in met:
-            await asyncio.sleep(met["delay"].config.seconds or 0)
-        if "slow" in met:
-            await self._trickle(met["slow"].config.rate or 1)
+    async def _answer(self, status: int) -> None:
+        if self.rate is not None:
+            await self._trickle(self.rate)
         self._flush()
         if not self.interactive:
             with contextlib.suppress(*_GONE):

@@ -59,6 +59,9 @@ class _Stream:
     def write(self, text: str) -> None:
         self._process.send({self._key: text})
 
+    async def drain(self) -> None:
+        """What was written is with the launcher soon."""
+
 
 class _Process:
     """One launcher, with as much of a session and of its connection as `lab.server` asks for."""

@@ -1,4 +1,4 @@
-"""A worker that dies between two of its remote commands."""
+"""A worker that dies between two of its round trips."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Killed(BaseException):
 
 
 class MortalHook(SymcliHook):
-    """Dies when it is to send one command more than it has left."""
+    """Dies when it is to go on one round trip more than it has left."""
 
     def __init__(self, left: int) -> None:
         super().__init__()
         self.left = left
 
-    def execute(self, command: Command) -> Result:
+    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
         if self.left == 0:
             raise Killed
         self.left -= 1
-        return super().execute(command)
+        return super().execute(command, stands_for)

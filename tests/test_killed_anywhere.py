@@ -93,27 +93,30 @@ class KilledInFlight(SymcliHook):
         super().__init__()
         self.word, self.monkeypatch = word, monkeypatch
 
-    def execute(self, command: Command) -> Result:
+    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
         with self.monkeypatch.context() as patch:
             if self.word in command.words:
                 patch.setattr(symcli, "_drain", self.die)
-            return super().execute(command)
+            return super().execute(command, stands_for)
 
     def die(self, *_: object) -> bool:
         raise Killed
 
 
 class LateHook(SymcliHook):
-    """Before one of its commands, something else happens."""
+    """Before one of its commands, something else happens; it asks nothing together, so between any two."""
 
     def __init__(self, number: int, happens: Callable[[], None]) -> None:
         super().__init__()
         self.number, self.happens = number, happens
 
-    def execute(self, command: Command) -> Result:
+    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
         if self.commands == self.number:
             self.happens()
-        return super().execute(command)
+        return super().execute(command, stands_for)
+
+    def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
+        return [self.execute(command) for command in commands]
 
 
 @pytest.mark.parametrize("action", ["recreate", "activate"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lab.check.finding import Finding
 from lab.check.history import History
-from lab.shell.parser import Script, SyntaxFault, Word, parse
+from lab.shell.parser import SyntaxFault, literal_words, parse
 
 # Text of these only can do no harm wherever it stands.
 HARMLESS = re.compile(r"[A-Za-z0-9_.:/@%+=,\-]*")
@@ -37,24 +37,6 @@ def one_quoted_word(history: History) -> Iterator[Finding]:
             if _reached(text, command) and not any(text in word for word in words or []):
                 said = f"{text!r} is no part of one quoted word: {command}"
                 yield Finding(8, entry["seq"], said, host=entry["host"])
-
-
-def literal_words(script: Script) -> list[str] | None:
-    """The words of a single command without assignments, redirections and expansions; else None."""
-    if len(script.lists) != 1 or len(script.lists[0].commands) != 1:
-        return None
-    command = script.lists[0].commands[0]
-    if command.assignments or command.redirects:
-        return None
-    words = [_literal(word) for word in command.words]
-    return None if any(w is None for w in words) else [w for w in words if w is not None]
-
-
-def _literal(word: Word) -> str | None:
-    for part in word:
-        if part.kind != "text" or (not part.quoted and re.search(r"[*?\[~]", part.value)):
-            return None
-    return "".join(part.value for part in word)
 
 
 def _reached(text: str, command: str) -> bool:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fnmatch
 import inspect
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lab.filesystem import EXISTS, FileError
 from lab.journal import Record
 from lab.shell.builtin import BUILTINS, SPECIAL
 from lab.shell.call import Call, Program
-from lab.shell.parser import AndOr, Command, Redirect, Script, SyntaxFault, Word, parse
+from lab.shell.parser import AndOr, Command, Loop, Redirect, Script, SyntaxFault, Word, parse
 from lab.shell.streams import Buffer, FileOutput, Input, Output, TextInput
 
 MAX_DEPTH = 20
+
+
+Lines = Callable[["Shell", str], Awaitable[int]]
+"""Runs a command line in the shell that was made for it, and gives its exit code."""
 
 
 class ExitShell(Exception):
@@ -59,6 +65,10 @@ class Shell:
         self.depth = depth
         self.pid = host.next_pid()
         self._substituted: int | None = None
+        self.lines: Lines | None = None
+        """Runs what this shell gives to `sh -c`; None when that is nothing special."""
+        self.lines_of_scripts: Lines | None = None
+        """The `lines` of the shells that this one starts with `sh -c`."""
 
     def complain(self, text: str) -> None:
         """Say it on standard error, unless that is the full disk too."""
@@ -91,10 +101,28 @@ class Shell:
         for index, command in enumerate(one.commands):
             if index and (one.links[index - 1] == "&&") != (self.status == 0):
                 continue
-            self.status = await self._command(command)
+            if isinstance(command, Loop):
+                self.status = await self._loop(command)
+            else:
+                self.status = await self._command(command)
             # -e does not look at a command that is followed by && or ||.
             if self.status and "e" in self.options and index == len(one.commands) - 1:
                 raise ExitShell(self.status)
+
+    async def _loop(self, loop: Loop) -> int:
+        status = 0
+        while await self._holds(loop.condition):
+            status = await self.execute(loop.body)
+            await asyncio.sleep(0)  # one without an end holds only itself up
+        return status
+
+    async def _holds(self, condition: Script) -> bool:
+        before = self.options & {"e"}
+        self.options -= before  # -e does not look at a condition
+        try:
+            return await self.execute(condition) == 0
+        finally:
+            self.options |= before
 
     async def _command(self, command: Command) -> int:
         self._substituted = None

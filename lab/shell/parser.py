@@ -52,10 +52,18 @@ class Command:
 
 
 @dataclass
+class Loop:
+    """`while condition; do body; done`."""
+
+    condition: Script
+    body: Script
+
+
+@dataclass
 class AndOr:
     """`links` are the operators between the commands: `&&` or `||`."""
 
-    commands: list[Command]
+    commands: list[Command | Loop]
     links: list[str]
 
 
@@ -70,6 +78,50 @@ def parse(text: str) -> Script:
     if parser.at < len(text):
         raise parser.fault(parser.text[parser.at])
     return script
+
+
+def literal_words(script: Script) -> list[str] | None:
+    """The words of a single command without assignments, redirections and expansions; else None."""
+    if len(script.lists) != 1 or len(script.lists[0].commands) != 1:
+        return None
+    command = script.lists[0].commands[0]
+    if isinstance(command, Loop) or command.assignments or command.redirects:
+        return None
+    words = [literal(word) for word in command.words]
+    return None if any(w is None for w in words) else [w for w in words if w is not None]
+
+
+def literal(word: Word) -> str | None:
+    """The text of a word that nothing is expanded in; else None."""
+    for part in word:
+        if part.kind != "text" or (not part.quoted and re.search(r"[*?\[~]", part.value)):
+            return None
+    return "".join(part.value for part in word)
+
+
+def hands_lines_on(text: str) -> bool:
+    """Whether a command is `sh -c SCRIPT ...`, and the script again gives lines to `sh -c`."""
+    try:
+        words = literal_words(parse(text)) or []
+        return words[1:2] == ["-c"] and _is_sh(words[0]) and _calls_sh(parse(words[2]))
+    except (SyntaxFault, IndexError):
+        return False
+
+
+def _is_sh(name: str | None) -> bool:
+    return name is not None and name.rsplit("/", 1)[-1] == "sh"
+
+
+def _calls_sh(script: Script) -> bool:
+    for command in (command for one in script.lists for command in one.commands):
+        if isinstance(command, Loop):
+            if _calls_sh(command.condition) or _calls_sh(command.body):
+                return True
+        elif (
+            len(command.words) > 2 and _is_sh(literal(command.words[0])) and literal(command.words[1]) == "-c"
+        ):
+            return True
+    return False
 
 
 class _Parser:
@@ -97,11 +149,15 @@ class _Parser:
             else:
                 return
 
-    def script(self, closing: str = "") -> Script:
-        """Commands up to the end of the text, or to `closing`, which is left in place."""
+    def script(self, closing: str = "", until: str = "") -> Script:
+        """Commands up to the end of the text, to `closing`, which is left there, or past the word `until`."""
         lists: list[AndOr] = []
         while True:
             self.blanks(newlines=True)
+            if until and lists and self.reserved(until):
+                return Script(lists)
+            if until and self.at >= len(self.text):
+                raise self.fault("")
             if self.at >= len(self.text) or (closing and self.peek() == closing):
                 return Script(lists)
             lists.append(self.and_or())
@@ -113,6 +169,13 @@ class _Parser:
             if self.peek(2) == ";;":
                 raise self.fault(";;")
             self.at += 1
+
+    def reserved(self, word: str) -> bool:
+        """Whether that word comes next; it is then passed."""
+        if not re.compile(rf"{word}(?=[\s;&|<>()]|$)").match(self.text, self.at):
+            return False
+        self.at += len(word)
+        return True
 
     def operator(self) -> str:
         for length in (2, 1):
@@ -132,7 +195,10 @@ class _Parser:
             found.links.append(link)
             found.commands.append(self.command())
 
-    def command(self) -> Command:
+    def command(self) -> Command | Loop:
+        self.blanks()
+        if self.reserved("while"):
+            return Loop(self.script(until="do"), self.script(until="done"))
         command = Command()
         while True:
             self.blanks()

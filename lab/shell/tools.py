@@ -306,6 +306,9 @@ async def sh(call: Call) -> int:
     shell.fds = {0: call.stdin, 1: call.stdout, 2: call.stderr}
     shell.parameters = parameters
     shell.options = options
+    if command and call.shell.lines is not None:
+        return await call.shell.lines(shell, text)
+    shell.lines = call.shell.lines_of_scripts
     return await shell.run(text)
 
 

@@ -23,6 +23,7 @@ from board.gather import Reader, facts
 from board.links import Links
 from clones.actions import dags_of
 from clones.run_record import JSON, MARKDOWN
+from clones.run_result import PLAN
 from hooks.configuration import CONFIG
 
 STATIC = Path(__file__).parent / "static"
@@ -87,22 +88,23 @@ def get_service(request: Request, name: str, reader: ReaderDep) -> Response:
     if name not in found.services:
         raise HTTPException(404, f"There is no service {name}.")
     going = {dag_id: [run for run in found.going if run.dag_id == dag_id] for dag_id in dags_of(name)}
-    return _answer(request, reader, fleet.row(found, name, going) | _detail(reader, found, name))
+    return _answer(request, reader, fleet.row(found, name, going) | detail(reader, found, name))
 
 
-def _detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
+def detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
+    """What the page of one service has beside its row."""
     session = reader.session
     sees_runs, sees_records = reader.access.runs_seen([name])
     runs = database.newest(session, sees_runs, service.RUNS)
     told = [run for run in runs if run.dag_id in sees_records]
     tasks = database.tasks(session, runs)
     left = database.left(session, told, ("result",))
-    kept = database.left(session, told[: service.RECORDS], (JSON, MARKDOWN))
+    kept = database.left(session, told[: service.RECORDS], (JSON, MARKDOWN, PLAN))
     found = fleet.with_left(found, left)
     shown = found.shown(name)
     events = database.copies_made(session, name, [sync.name for sync in shown.syncs], service.COPIES)
     return {
-        **service.pairs(found, name, database.swept(session, pairs_of=name)),
+        **service.pairs(found, name, database.swept(session, pairs_of=name), service.newest_plan(told, kept)),
         "runs": service.timeline(found, name, runs, tasks),
         "ages": service.ages(found, name, events),
         "records": service.records(told, kept, reader.links),

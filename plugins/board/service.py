@@ -12,17 +12,27 @@ from board.fleet import Facts
 from board.links import Links
 from clones.actions import HELP, OTHER_DAGS, actions_of
 from clones.config import Service
+from clones.estimates import pair_key
 from clones.freshness import Status
 from clones.pair_rows import COLUMNS, keys
 from clones.run_record import JSON, MARKDOWN
+from clones.run_result import PLAN
 
 RUNS = 30
 RECORDS = 5
 COPIES = 60
 
 
-def pairs(facts: Facts, name: str, stored: Mapping[str, Stored]) -> dict[str, Any]:
-    """The pairs as the sweep saw them last, and when that was."""
+def pairs(
+    facts: Facts, name: str, stored: Mapping[str, Stored], planned: tuple[datetime | None, Any] = (None, None)
+) -> dict[str, Any]:
+    """The pairs as the sweep saw them last, and when that was.
+
+    :param planned: the newest plan of a run, and when it was made: only a run asks how many tracks differ.
+    """
+    at, plan = planned
+    guesses = plan.get("estimates", {}) if isinstance(plan, Mapping) else {}
+    tracks = {sync: guess.get("pairs", {}) for sync, guess in guesses.items()}
     known = facts.swept[name].value["syncs"] if name in facts.swept else {}
     rows, times = [], []
     for sync in facts.shown(name).syncs:
@@ -33,10 +43,27 @@ def pairs(facts: Facts, name: str, stored: Mapping[str, Stored]) -> dict[str, An
                 unseen = Status[record["status"].upper()] is Status.UNKNOWN
                 times.append(stored[key].at if unseen else facts.looks.last or stored[key].at)
                 rows += [
-                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True)), "tracks": None}
-                    for row in stored[key].value
+                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True))} for row in stored[key].value
                 ]
-    return {"pairs": rows, "pairs_seen": runs.written(min(times, default=None))}
+    for row in rows:
+        row["tracks"] = tracks.get(row["sync"], {}).get(pair_key(row["source"], row["target"]))
+    known_tracks = any(row["tracks"] is not None for row in rows)
+    return {
+        "pairs": rows,
+        "pairs_seen": runs.written(min(times, default=None)),
+        "tracks_seen": runs.written(at) if known_tracks else None,
+    }
+
+
+def newest_plan(
+    found: Sequence[Run], left: Mapping[tuple[int, str, str], Any]
+) -> tuple[datetime | None, Any]:
+    """The newest plan that looked at what differs, and when its run began."""
+    for run in found:
+        plan = left.get((run.key, PLAN, "plan"))
+        if isinstance(plan, Mapping) and plan.get("estimates"):
+            return run.began, plan
+    return None, None
 
 
 def timeline(
@@ -51,29 +78,23 @@ def ages(facts: Facts, name: str, events: Mapping[str, Iterable[tuple[datetime, 
 
     A copy that no run has announced is the last one, as the sweep saw it.
     """
+    known = facts.swept[name].value["syncs"] if name in facts.swept else {}
     found = {}
     for sync in facts.shown(name).syncs:
-        copies = []
+        copies, announced = [], None
         for at, extra in events.get(sync.name, ()):
             point = extra.get("point_in_time") if isinstance(extra, Mapping) else None
             if isinstance(point, str):
                 copies.append({"at": runs.written(at), "point_in_time": point})
+                announced = extra.get("last_action")
         last = runs.written(sync.point_in_time)
-        if last and not (copies and _same(copies[-1]["point_in_time"], last)):
+        if last and known[sync.name]["last_action"] != announced:
             copies.append({"at": last, "point_in_time": last})
         found[sync.name] = {
             "sync_max_delay": int(sync.limit.total_seconds()) if sync.limit is not None else None,
             "copies": copies,
         }
     return found
-
-
-def _same(one: str | None, other: str) -> bool:
-    """Two looks at one copy tell its point in time within seconds."""
-    if one is None:
-        return False
-    apart = datetime.fromisoformat(one) - datetime.fromisoformat(other)
-    return abs(apart.total_seconds()) < 60
 
 
 def records(

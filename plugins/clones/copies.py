@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from clones.abreast import attempts, both
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, Unknown
 from clones.leftovers import list_running, refuse_leftovers
@@ -28,8 +29,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
 
     :raises CloneError: see :mod:`clones.errors`.
     """
-    running = yield from list_running(scope)
-    seen = yield from look(scope, sync)
+    running, seen = yield from both(list_running(scope), look(scope, sync))
     decision = decide_create(seen)
     yield from decided(scope, sync, "create", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
@@ -54,8 +54,7 @@ def resync(scope: Scope, sync: Sync, since: datetime | None = None) -> Steps[Syn
         by this run and is left alone.
     :raises CloneError: see :mod:`clones.errors`.
     """
-    running = yield from list_running(scope)
-    seen = yield from look(scope, sync)
+    running, seen = yield from both(list_running(scope), look(scope, sync))
     decision = decide_resync(sync, seen, since)
     yield from decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
@@ -69,19 +68,19 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     :param mend_torn: recreate the active pairs of a torn sync, and activate all together.
     :raises CloneError: see :mod:`clones.errors`.
     """
-    running = yield from list_running(scope)
-    seen, decision = yield from _decide_split(scope, sync, mend_torn)
+    before = scope.service.syncs[: [one.name for one in scope.service.syncs].index(sync.name)]
+    looks = attempts(look(scope, one) for one in (sync, *before))
+    running, (own, *earlier) = yield from both(list_running(scope), looks)
+    seen = own.value()
+    decision = yield from _decide_split(scope, sync, seen, mend_torn)
     if decision.verdict is Verdict.NOTHING:
         return seen
-    for before in scope.service.syncs:
-        if before.name == sync.name:
-            break
-        earlier = yield from look(scope, before)
-        if not earlier.all_in(ACTIVE):
+    for one, outcome in zip(before, earlier, strict=True):
+        if not outcome.value().all_in(ACTIVE):
             raise Refused(
-                f"{scope.subject(sync)}: sync {before.name} comes before it and is not wholly active. "
+                f"{scope.subject(sync)}: sync {one.name} comes before it and is not wholly active. "
                 "Nothing was sent to the array.",
-                f"activate {before.name} first: run the action `break`, or clear its task",
+                f"activate {one.name} first: run the action `break`, or clear its task",
             )
     if decision.torn:
         seen = yield from _recreate(scope, sync, running, seen, decision.pairs)
@@ -95,21 +94,23 @@ def ready_to_split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Step
 
     :raises CloneError: as :func:`split`, before its command.
     """
-    yield from _decide_split(scope, sync, mend_torn)
+    yield from _decide_split(scope, sync, (yield from look(scope, sync)), mend_torn)
 
 
-def _decide_split(scope: Scope, sync: Sync, mend_torn: bool) -> Steps[tuple[SyncSeen, Decision]]:
-    seen = yield from look(scope, sync)
+def _decide_split(scope: Scope, sync: Sync, seen: SyncSeen, mend_torn: bool) -> Steps[Decision]:
     decision = decide_break(seen, mend=mend_torn)
     yield from decided(
         scope, sync, "break", decision, wait_seconds=sync.precopy_timeout or sync.recreate_timeout
     )
-    return seen, decision
+    return decision
 
 
-def look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
-    """:raises Refused: a pair is not the configured one."""
-    seen = yield from observe(scope, sync)
+def look(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+    """As :func:`clones.observing.observe`.
+
+    :raises Refused: a pair is not the configured one.
+    """
+    seen = yield from observe(scope, sync, before)
     refuse_wrong_pairs(scope.name, sync, seen)
     return seen
 
@@ -149,7 +150,7 @@ def act(
     before: SyncSeen,
     reached: Callable[[State], bool],
     under_way: State = State.CREATE_IN_PROG,
-    look: Callable[[Scope, Sync], Steps[SyncSeen]] = look,
+    look: Callable[[Scope, Sync, SyncSeen], Steps[SyncSeen]] = look,
 ) -> Steps[SyncSeen]:
     """Send one control command and see what came of it.
 
@@ -159,7 +160,7 @@ def act(
     """
     result = yield from run(command)
     try:
-        after = yield from look(scope, sync)
+        after = yield from look(scope, sync, before)
     except CloneError as error:
         raise Unknown(
             f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}\n"

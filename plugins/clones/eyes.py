@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from clones.errors import CloneError, Refused
-from clones.steps import Command, Finished, Note, Result, Steps, answer, run
+from clones.steps import Command, Finished, Note, Result, Steps, Together, answer, run, run_together
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ class Eyes:
             if isinstance(asked, Note):
                 yield asked
                 asked = answer(steps)
+            elif isinstance(asked, Together):
+                asked = yield from self._several(steps, asked)
             elif asked.changes:
                 asked = answer(steps, error=Refused(f"`{asked.line()}` does not only look. It was not sent."))
             elif asked.host in self.lost:
@@ -37,3 +39,16 @@ class Eyes:
                 except CloneError as error:
                     self.lost[asked.host] = error
         return asked.value
+
+    def _several(self, steps: Steps[T], asked: Together) -> Steps[Command | Together | Note | Finished[T]]:
+        """Answer what is asked together; only what was not asked before is sent."""
+        new = [command for command in asked.commands if command not in self._results]
+        if new and asked.host not in self.lost:
+            try:
+                results = yield from run_together(new)
+                self._results.update(zip(new, results, strict=True))
+            except CloneError as error:
+                self.lost[asked.host] = error
+        if asked.host in self.lost:
+            return answer(steps, error=self.lost[asked.host])
+        return answer(steps, [self._results[command] for command in asked.commands])

@@ -12,14 +12,16 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from clones import lock
+from clones.abreast import abreast, both
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
 from clones.config import Hook
 from clones.errors import Locked, Refused
 from clones.estimates import Pace
-from clones.leftovers import nothing_still_runs
+from clones.eyes import Eyes
+from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.planning import plan
-from clones.proof import Row, Seen, look_at_all, look_at_guards, require_known
+from clones.proof import Row, Seen, look_around, look_at_all, require_known
 from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
@@ -35,26 +37,29 @@ def foresee(
 ) -> Steps[list[Command]]:
     """Judge an action as a run's plan does, and list the commands that it would send, in order.
 
-    Sends only commands that look. A lock that another run holds, and control commands that still run, are
-    said in the log: the run would wait for their end.
+    Sends only commands that look, and none of them twice. A lock that another run holds, and control commands
+    that still run, are said in the log: the run would wait for their end.
 
     :param paces: as :func:`clones.planning.plan` has it.
     :returns: every command that would change something, without the lock's own, and what it follows from.
     :raises CloneError: what the run would raise: all refusals at once, a wait, or what is not known.
     """
+    return (yield from Eyes().through(_foresee(scope, action, paces)))
+
+
+def _foresee(scope: Scope, action: str, paces: Mapping[str, Pace | None]) -> Steps[list[Command]]:
     yield from plan(scope, action, paces)
-    for owner in (yield from lock.holders(scope)):
+    holders, running = yield from both(lock.holders(scope), list_running(scope))
+    for owner in holders:
         yield from note(
             f"Would wait first: the lock of service {scope.name} is held by {owner}", warning=True
         )
     try:
-        yield from nothing_still_runs(scope, scope.service.syncs, action)
+        refuse_leftovers(scope, running, scope.service.syncs, action)
     except Locked as error:
         yield from note(f"Would wait first: {error.what}", warning=True)
     phases = phases_run(action, scope.service)
-    seen = []
-    for sync in scope.service.syncs:
-        seen.append((yield from observe(scope, sync)))
+    seen = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     rows = yield from look_at_all(scope)
     foreseen: list[Command] = []
     if STOP in phases:
@@ -106,8 +111,8 @@ def conclude(
     """
     rows: list[Seen] = []
     if must_be_down:
-        rows += yield from look_at_all(scope)
-        rows += yield from look_at_guards(scope)
+        own, around = yield from look_around(scope)
+        rows = [*own, *around]
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         lines = "\n  ".join(up)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from clones.abreast import abreast, both
 from clones.approval import ASK_AGAIN, Approval, differences, digest
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
@@ -95,10 +96,7 @@ def restore(
         )
     syncs, planned = scope.service.syncs, kept["bound"]["syncs"]
     at = next(number for number, other in enumerate(syncs) if other.name == sync.name)
-    running = yield from list_running(scope)
-    seen = []
-    for other in syncs:
-        seen.append((yield from _look(scope, other)))
+    running, seen = yield from both(list_running(scope), abreast(_look(scope, other) for other in syncs))
     decision = decide_merge_back(seen[at], sent=sent == approval)
     yield from note(f"Decided for restore of {sync.name}: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
@@ -146,8 +144,7 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
 
     :raises CloneError: see :mod:`clones.errors`.
     """
-    running = yield from list_running(scope)
-    seen = yield from _look(scope, sync)
+    running, seen = yield from both(list_running(scope), _look(scope, sync))
     decision = decide_end_restored(seen)
     yield from _decided(scope, sync, decision, what="terminate -restored", wanted="restored")
     if decision.verdict is Verdict.NOTHING:
@@ -167,8 +164,8 @@ def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, objec
     :raises Refused: one was not.
     """
     shown = []
-    for sync, before in zip(scope.service.syncs, kept["bound"]["syncs"], strict=False):
-        seen = yield from _look(scope, sync)
+    looked = yield from abreast(_look(scope, sync) for sync in scope.service.syncs)
+    for sync, seen, before in zip(scope.service.syncs, looked, kept["bound"]["syncs"], strict=False):
         if not seen.all_in(AFTERWARDS) or _any_unmoved(before, seen):
             raise Refused(
                 f"{scope.subject(sync)}: it is not merged back: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from clones.abreast import both
 from clones.config import Sync
 from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.right_pairs import see_pair
@@ -18,14 +19,22 @@ from clones.symcli.output import DeviceList
 NOTHING_CHANGED = "This was only a look: nothing was changed."
 
 
-def observe(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
     """Ask the array for the state of every pair of a sync.
 
+    :param before: the sync as it was seen in this task. These devices are asked for while it is asked whether
+        the names still stand for them; if not, those that they stand for now are asked for as well.
     :raises Refused: the device group or the array is not known there.
     :raises TryAgain: locked, lost, or not readable.
     """
-    place = yield from locate(scope, sync)
-    seen = yield from see(scope, sync, place.symid, place.devices)
+    if before is None:
+        place = yield from locate(scope, sync)
+        seen = yield from see(scope, sync, place.symid, place.devices)
+    else:
+        known = seen_place(before)
+        place, seen = yield from both(locate(scope, sync), see(scope, sync, known.symid, known.devices))
+        if place != known:
+            seen = yield from see(scope, sync, place.symid, place.devices)
     if sync.precopy_timeout is not None and seen.all_in(frozenset({State.PRE_COPY})):
         seen = yield from ask_precopied(scope, sync, seen)
     return seen

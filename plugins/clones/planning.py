@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from clones import estimates
+from clones.abreast import abreast, attempts
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.config import Sync
 from clones.errors import MustWait, Refused
 from clones.freshness import freshness
 from clones.observing import is_same, observe, to_plain
-from clones.proof import GuardRow, look_at_all, look_at_guards, require_known, unexplained
+from clones.proof import GuardRow, look_around, look_at_all, require_known, unexplained
 from clones.resources.base import Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
@@ -43,10 +44,11 @@ def plan(
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
     decisions: list[tuple[Sync, SyncSeen, Decision]] = []
-    for sync in scope.service.syncs:
+    observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+    for sync, outcome in zip(scope.service.syncs, observed, strict=True):
         shown = None
         try:
-            shown = yield from observe(scope, sync)
+            shown = outcome.value()
             refuse_wrong_pairs(scope.name, sync, shown)
         except Refused as error:
             if phases != (STOP,):
@@ -78,7 +80,10 @@ def plan(
             _refuse_order(scope, action, seen)
     except Refused as error:
         refused.append(error)
-    rows = yield from look_at_all(scope)
+    if RESYNC in phases or START in phases:
+        rows, around = yield from look_around(scope, only_addresses=RESYNC not in phases)
+    else:
+        rows, around = (yield from look_at_all(scope)), []
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up and RESYNC in phases and STOP not in phases:
         refused.append(
@@ -89,9 +94,6 @@ def plan(
                 "run the action `refresh`, which stops it, or `stop` first",
             )
         )
-    around: list[GuardRow] = []
-    if RESYNC in phases or START in phases:
-        around = yield from look_at_guards(scope, only_addresses=RESYNC not in phases)
     strange = unexplained(rows, around)
     if strange:
         refused.append(_in_use_by_others(scope, action, strange))
@@ -147,9 +149,7 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
 
     Whether one is still under way is asked by the start that follows.
     """
-    now = []
-    for sync in scope.service.syncs:
-        now.append((yield from observe(scope, sync)))
+    now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     if len(now) != len(plan["syncs"]):
         return False
     return decide_start(now).verdict is Verdict.ACT and all(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clones.abreast import abreast
 from clones.config import Production, Service
 from clones.errors import ConfigError, Refused, Unknown
 from clones.guards import Guard, guards
@@ -60,16 +61,17 @@ def look_at(guard: Guard) -> Steps[GuardRow]:
 
 def look_at_all(scope: Scope) -> Steps[list[Row]]:
     """Probe every resource of the service on every host, and log the table."""
-    return (yield from _look_at_all(f"service {scope.name}", scope.service))
+    rows, _ = yield from _look_around(f"service {scope.name}", scope.service, [])
+    return rows
 
 
-def look_at_guards(scope: Scope, *, only_addresses: bool = False) -> Steps[list[GuardRow]]:
-    """Ask every guard of the service, and log the table.
+def look_around(scope: Scope, *, only_addresses: bool = False) -> Steps[tuple[list[Row], list[GuardRow]]]:
+    """The same, and ask every guard of the service with them.
 
     :param only_addresses: leave the disks and the other servers alone.
     """
     asked = [g for g in guards(scope.service) if isinstance(g, AddressGuard) or not only_addresses]
-    return (yield from _look_at_guards(f"service {scope.name}", asked))
+    return (yield from _look_around(f"service {scope.name}", scope.service, asked))
 
 
 def unexplained(rows: Sequence[Row], around: Sequence[GuardRow]) -> list[GuardRow]:
@@ -125,29 +127,25 @@ def prove_production_down(scope: Scope) -> Steps[list[Seen]]:
     )
 
 
-def _look_at_all(subject: str, what: Service | Production) -> Steps[list[Row]]:
-    rows = []
-    for host in what.hosts:
-        for driver in drivers(what, host):
-            rows.append((yield from look(driver, host.connection)))
+def _look_around(
+    subject: str, what: Service | Production, asked: Sequence[Guard]
+) -> Steps[tuple[list[Row], list[GuardRow]]]:
+    resources = [look(driver, host.connection) for host in what.hosts for driver in drivers(what, host)]
+    looks: list[Steps[Row] | Steps[GuardRow]] = [*resources, *(look_at(guard) for guard in asked)]
+    seen = yield from abreast(looks)
+    rows = [one for one in seen if isinstance(one, Row)]
+    around = [one for one in seen if isinstance(one, GuardRow)]
     if rows:
         yield from note(f"What {subject} uses now", *(row.line() for row in rows))
-    return rows
-
-
-def _look_at_guards(subject: str, asked: Sequence[Guard]) -> Steps[list[GuardRow]]:
-    rows = []
-    for guard in asked:
-        rows.append((yield from look_at(guard)))
-    if rows:
-        yield from note(f"What else may be in use of {subject}", *(row.line() for row in rows))
-    return rows
+    if around:
+        yield from note(f"What else may be in use of {subject}", *(row.line() for row in around))
+    return rows, around
 
 
 def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[Seen]]:
-    rows: list[Seen] = [*(yield from _look_at_all(subject, what))]
-    if not any(row.probe.use is Use.UP for row in rows):  # else they would only say the same again
-        rows += yield from _look_at_guards(subject, guards(what))
+    own, around = yield from _look_around(subject, what, guards(what))
+    # With a resource up, the guards would only say the same again.
+    rows: list[Seen] = [*own] if any(row.probe.use is Use.UP for row in own) else [*own, *around]
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         raise Refused(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from clones.abreast import both
 from clones.approval import ASK_AGAIN, digest
 from clones.config import Sync
 from clones.copies import act, decided
@@ -78,8 +79,7 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
     :param approved: ``bound`` of :func:`to_approve`; if given, the sync must still be what was approved.
     :raises CloneError: see :mod:`clones.errors`.
     """
-    running = yield from list_running(scope)
-    looked = yield from _look(scope, sync)
+    running, looked = yield from both(list_running(scope), _look(scope, sync))
     decision = decide_retire(looked.seen)
     yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
@@ -142,7 +142,7 @@ def remove_group(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = 
     yield from one_by_one(scope, sync, "remove the device group", todo, by_hand=by_hand)
 
 
-def _seen(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+def _seen(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
     return (yield from _look(scope, sync)).seen
 
 

@@ -48,25 +48,27 @@ class TaskRecord:
         self.tries.append(self._this)
         self._keep(self.tries)  # a try that is killed before it changes anything is told as well
 
-    def sent(self, command: Command) -> None:
-        """A command goes out; how it ended is not known yet."""
-        line = command.line() if command.changes else command.shown()[:SHOWN_LINE]
-        self._events.append(
-            {
-                "at": self._time(),
-                "host": command.host,
-                "line": line,
-                "changes": command.changes,
-                "ended": "its end is not known",
-                "seconds": None,
-            }
-        )
-        if command.changes:
+    def sent(self, *commands: Command) -> None:
+        """Commands go out, in one go; how they ended is not known yet."""
+        for command in commands:
+            line = command.line() if command.changes else command.shown()[:SHOWN_LINE]
+            self._events.append(
+                {
+                    "at": self._time(),
+                    "host": command.host,
+                    "line": line,
+                    "changes": command.changes,
+                    "ended": "its end is not known",
+                    "seconds": None,
+                }
+            )
+        if any(command.changes for command in commands):
             self._keep(self.tries)
 
-    def came_back(self, result: Result) -> None:
-        """The command sent last has ended."""
-        self._events[-1] |= {"ended": result.ending(), "seconds": round(result.seconds, 2)}
+    def came_back(self, *results: Result) -> None:
+        """The commands sent last have ended."""
+        for event, result in zip(self._events[-len(results) :], results, strict=True):
+            event |= {"ended": result.ending(), "seconds": round(result.seconds, 2)}
 
     def noted(self, note: Note) -> None:
         """A note was written to the log."""
@@ -77,6 +79,10 @@ class TaskRecord:
         """:param error: why the try failed, or what it waits for; empty when it did neither."""
         self._this |= {"ended": self._time(), "error": error}
         self._keep(self.tries)
+
+    def so_far(self) -> list[dict[str, Any]]:
+        """The tries, for a record that this one writes itself: it ends with that."""
+        return [*self.tries[:-1], {**self._this, "ended": self._time()}]
 
     def _time(self) -> str:
         return self._clock().isoformat(sep=" ", timespec="seconds")

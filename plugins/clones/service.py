@@ -5,10 +5,13 @@ A start that fails half way takes down again what it has brought up, in reverse,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from clones.abreast import abreast, attempts, both
 from clones.errors import CloneError, NotDone, Refused, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
-from clones.leftovers import nothing_still_runs
+from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.proof import GuardRow, Row, look, look_at
 from clones.resources import ELSEWHERE, drivers
@@ -27,8 +30,12 @@ def stop(scope: Scope) -> Steps[None]:
     :raises Unknown: a resource could not tell.
     """
     for host in scope.service.hosts:
-        for driver in reversed(drivers(scope.service, host)):
-            yield from _bring(scope, (yield from look(driver, host.connection)), Use.DOWN)
+        todo = [*reversed(drivers(scope.service, host))]
+        before: Before | None = None
+        for number, driver in enumerate(todo):
+            before = before or (yield from _before(driver, host.connection))
+            following = [_before(later, host.connection) for later in todo[number + 1 : number + 2]]
+            _, before = yield from _bring(scope, before, Use.DOWN, *following)
 
 
 def start(scope: Scope) -> Steps[None]:
@@ -39,31 +46,40 @@ def start(scope: Scope) -> Steps[None]:
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
     """
-    yield from nothing_still_runs(scope, scope.service.syncs, "start")
-    seen = []
-    for sync in scope.service.syncs:
-        seen.append((yield from observe(scope, sync)))
-        refuse_wrong_pairs(scope.name, sync, seen[-1])
+    syncs = scope.service.syncs
+    looks = attempts(observe(scope, sync) for sync in syncs)
+    running, outcomes = yield from both(list_running(scope), looks)
+    refuse_leftovers(scope, running, syncs, "start")
+    seen = [outcome.value() for outcome in outcomes]
+    for sync, shown in zip(syncs, seen, strict=True):
+        refuse_wrong_pairs(scope.name, sync, shown)
     decision = decide_start(seen)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
         raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
     first, *others = scope.service.hosts
-    for host in others:
-        for driver in drivers(scope.service, host):
-            row = yield from look(driver, host.connection)
-            if row.probe.use is not Use.DOWN:
-                raise _not_down_elsewhere(scope, row)
+    elsewhere = yield from abreast(
+        look(driver, host.connection) for host in others for driver in drivers(scope.service, host)
+    )
+    for row in elsewhere:
+        if row.probe.use is not Use.DOWN:
+            raise _not_down_elsewhere(scope, row)
     addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
     touched: list[Driver] = []  # seen down before it was brought up: only that is ever taken down again
-    for driver in drivers(scope.service, first):
+    todo = drivers(scope.service, first)
+    before: Before | None = None
+    for number, driver in enumerate(todo):
         try:
-            before = yield from look(driver, first.connection)
-            if before.probe.use is Use.DOWN:
+            before = before or (yield from _before(driver, first.connection, addresses.get(driver.label)))
+            if before.row.probe.use is Use.DOWN:
                 if not touched:
                     yield from make_visible(scope.name, scope.service, first)
                 touched.append(driver)
-            yield from _bring(scope, before, Use.UP, addresses.get(driver.label))
+            following = [
+                _before(later, first.connection, addresses.get(later.label))
+                for later in todo[number + 1 : number + 2]
+            ]
+            _, before = yield from _bring(scope, before, Use.UP, *following)
         except CloneError as error:
             if not (scope.service.rollback and touched):
                 raise
@@ -76,7 +92,8 @@ def _take_back(scope: Scope, touched: list[Driver], host: str) -> Steps[list[str
     down, stayed = [], []
     for driver in reversed(touched):
         try:
-            if (yield from _bring(scope, (yield from look(driver, host)), Use.DOWN)):
+            sent, _ = yield from _bring(scope, (yield from _before(driver, host)), Use.DOWN)
+            if sent:
                 down.append(driver.label)
         except CloneError as error:
             stayed.append(f"{driver.label} ({error.what})")
@@ -84,12 +101,32 @@ def _take_back(scope: Scope, touched: list[Driver], host: str) -> Steps[list[str
     return [*said, *([f"STAYED as it is: {'; '.join(stayed)}."] if stayed else [])]
 
 
-def _bring(scope: Scope, before: Row, wanted: Use, conflict: AddressGuard | None = None) -> Steps[bool]:
+@dataclass(frozen=True)
+class Before:
+    """What is known of a resource right before it is brought up or down.
+
+    :param answers: for an address that is to come up: whether somebody else has it.
+    """
+
+    row: Row
+    answers: GuardRow | None = None
+
+
+def _before(driver: Driver, host: str, conflict: AddressGuard | None = None) -> Steps[Before]:
+    if conflict is None:
+        return Before((yield from look(driver, host)))
+    return Before(*(yield from both(look(driver, host), look_at(conflict))))
+
+
+def _bring(
+    scope: Scope, seen: Before, wanted: Use, *following: Steps[Before]
+) -> Steps[tuple[bool, Before | None]]:
     """Bring one resource up or down, from wherever it was just seen.
 
-    :param conflict: asked before an address is brought up.
-    :returns: whether anything had to be sent.
+    :param following: the look at the resource that comes next, if one does.
+    :returns: whether anything had to be sent; if so, the look at the next one, taken with the last at this.
     """
+    before = seen.row
     driver, host = before.driver, before.host
     subject = f"Service {scope.name}: {driver.label} on {host}"
     if before.probe.use is Use.UNKNOWN:
@@ -102,11 +139,9 @@ def _bring(scope: Scope, before: Row, wanted: Use, conflict: AddressGuard | None
         if before.probe.use is not wanted or before.probe.at == ELSEWHERE:
             raise _not_done(subject, wanted, before)
         yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
-        return False
-    if conflict and wanted is Use.UP:
-        answers = yield from look_at(conflict)
-        if answers.probe.use is not Use.DOWN:
-            raise _address_taken(subject, answers)
+        return False, None
+    if seen.answers and seen.answers.probe.use is not Use.DOWN:
+        raise _address_taken(subject, seen.answers)
     for command in commands:
         result = yield from run(command)
         if result.exit_code is None:
@@ -120,11 +155,11 @@ def _bring(scope: Scope, before: Row, wanted: Use, conflict: AddressGuard | None
                 f"{subject}: `{command.shown()}` ended with {result.ending()}: {result.said()}",
                 "it is tried again; if it keeps failing, mend what the command says and clear this task",
             )
-    after = yield from look(driver, host)
+    after, upcoming = yield from both(look(driver, host), abreast(following))
     if after.probe.use is not wanted or after.probe.at == ELSEWHERE:
         raise _not_done(subject, wanted, after)
     yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
-    return True
+    return True, upcoming[0] if upcoming else None
 
 
 def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:

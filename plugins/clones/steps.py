@@ -1,14 +1,15 @@
 """How the domain asks for things to be run, without running them.
 
 Every procedure of the domain is a generator of *steps*: it yields a :class:`Command` and is sent the
-:class:`Result`, it yields a :class:`Note` for the log and is sent nothing. The hooks drive such a
-generator over SSH, blocking or not; tests drive it with written results.
+:class:`Result`, it yields :class:`Together` and is sent a list of them, it yields a :class:`Note` for the log
+and is sent nothing. The hooks drive such a generator over SSH, blocking or not; tests drive it with written
+results.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -51,8 +52,9 @@ class Result:
 
     :param exit_code: None when no exit status arrived: the session was lost, the process was killed, or
         the time limit ran out. It is then unknown whether the command took effect (D2).
-    :param seconds: wall time.
+    :param seconds: wall time; of all that were asked together, when there were more.
     :param lost: why there is no exit status, in words.
+    :param among: how many commands came back in that time.
     """
 
     command: Command
@@ -61,6 +63,7 @@ class Result:
     stderr: str = ""
     seconds: float = 0.0
     lost: str = ""
+    among: int = 1
 
     def ending(self) -> str:
         """How it ended, for a message."""
@@ -75,6 +78,27 @@ class Result:
             if lines:
                 return lines[-1]
         return "(it printed nothing)"
+
+
+@dataclass(frozen=True)
+class Together:
+    """Commands that only look at one host and can be asked in one go; they are run in this order.
+
+    :raises ValueError: there is none, they are for more than one host, or one changes something.
+    """
+
+    commands: tuple[Command, ...]
+
+    def __post_init__(self) -> None:
+        if len({command.host for command in self.commands}) != 1:
+            raise ValueError("what is asked together is for one host")
+        if any(command.changes for command in self.commands):
+            raise ValueError("a command that changes something is sent alone")
+
+    @property
+    def host(self) -> str:
+        """The connection of the host that is asked."""
+        return self.commands[0].host
 
 
 @dataclass(frozen=True)
@@ -98,12 +122,12 @@ class Finished(Generic[T]):
     value: T
 
 
-Steps = Generator[Command | Note, Result | None, T]
+Steps = Generator[Command | Together | Note, Result | list[Result] | None, T]
 
 
 def answer(
-    steps: Steps[T], result: Result | None = None, error: BaseException | None = None
-) -> Command | Note | Finished[T]:
+    steps: Steps[T], result: Result | list[Result] | None = None, error: BaseException | None = None
+) -> Command | Together | Note | Finished[T]:
     """Send a procedure what it waits for and get what it asks for next, or its end.
 
     :param error: raised inside the procedure instead of answering it.
@@ -117,8 +141,21 @@ def answer(
 def run(command: Command) -> Steps[Result]:
     """Run one command: ``result = yield from run(command)``."""
     result = yield command
-    assert result is not None, "a Command must be answered with its Result"
+    assert isinstance(result, Result), "a Command must be answered with its Result"
     return result
+
+
+def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
+    """Run commands that only look at one host; a single one as :func:`run` does.
+
+    :returns: a result a command, in their order.
+    :raises ValueError: as :class:`Together`.
+    """
+    if len(commands) == 1:
+        return [(yield from run(commands[0]))]
+    results = yield Together(tuple(commands))
+    assert isinstance(results, list) and len(results) == len(commands), "each must be answered"
+    return results
 
 
 def note(title: str, *lines: str, warning: bool = False, kind: str = "") -> Steps[None]:

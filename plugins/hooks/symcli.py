@@ -14,6 +14,8 @@ import logging
 import selectors
 import socket
 import time
+from contextlib import nullcontext
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -23,8 +25,10 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
 from clones.errors import CloneError
+from clones.one_trip import as_one, take_apart
 from clones.run_record import TaskRecord
-from clones.steps import Command, Finished, Note, Result, Steps, answer
+from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from hooks.logins import logging_in
 from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
 
 T = TypeVar("T")
@@ -33,6 +37,7 @@ logging.getLogger("paramiko.transport").setLevel(logging.WARNING)  # its handsha
 
 CONNECT_SECONDS = 30
 LINGER_SECONDS = 2.0
+NONCE_BYTES = 8
 LOGGED_LINES = 200
 """Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
 
@@ -43,7 +48,7 @@ class SymcliHook(BaseHook):
     :param record: where every command and note is kept, or None.
     :param level: of the log, at which each command and what came back is written.
 
-    :attr:`under_way` is the command that was sent and has not come back. Use it as a context manager::
+    :attr:`under_way` are the commands that were sent and have not come back. Use it as a context manager::
 
         with SymcliHook() as hosts:
             seen = hosts.run(observe(scope, sync))
@@ -56,7 +61,8 @@ class SymcliHook(BaseHook):
         self.connections = 0
         self.commands = 0
         self.record = record
-        self.under_way: Command | None = None
+        self.trips = 0
+        self.under_way: tuple[Command, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +73,9 @@ class SymcliHook(BaseHook):
         for hook in self._hooks.values():
             if hook.client is not None:
                 hook.client.close()
-        self.log.info("SSH: %d connections, %d commands", self.connections, self.commands)
+        self.log.info(
+            "SSH: %d connections, %d commands in %d round trips", self.connections, self.commands, self.trips
+        )
 
     def run(self, steps: Steps[T]) -> T:
         """Drive a procedure to its end, logging each command and note.
@@ -83,29 +91,44 @@ class SymcliHook(BaseHook):
                 asked = answer(steps)
                 continue
             try:
-                result = self.execute(asked)
+                if isinstance(asked, Together):
+                    results = self.execute_together(asked.commands)
+                else:
+                    results = [self.execute(asked)]
             except CloneError as error:
                 asked = answer(steps, error=error)
-            else:
+                continue
+            if self.record:
+                self.record.came_back(*results)
+            for result in results:
                 log_result(self.log, result, self.level)
-                asked = answer(steps, result)
+            asked = answer(steps, results if isinstance(asked, Together) else results[0])
         return asked.value
 
-    def execute(self, command: Command) -> Result:
+    def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
+        """Run commands that only look at one host, in one round trip (:mod:`clones.one_trip`).
+
+        :returns: a result a command; errors as :meth:`execute`.
+        """
+        nonce = token_hex(NONCE_BYTES)
+        return take_apart(commands, nonce, self.execute(as_one(commands, nonce), commands))
+
+    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
         """Run one command.
 
+        :param stands_for: the commands that it is made of.
         :raises Refused: the connection is not defined, not trusted or not allowed in. Nothing was sent.
         :raises Unknown: the host cannot be reached. Nothing was sent.
         """
         client = self._client(command.host)
-        self.commands += 1
+        commands = stands_for or (command,)
+        self.commands += len(commands)
+        self.trips += 1
         if self.record:
-            self.record.sent(command)
-        self.under_way = command
+            self.record.sent(*commands)
+        self.under_way = commands
         result = self._execute(client, command)
-        self.under_way = None
-        if self.record:
-            self.record.came_back(result)
+        self.under_way = ()
         return result
 
     def _execute(self, client: paramiko.SSHClient, command: Command) -> Result:
@@ -143,8 +166,11 @@ class SymcliHook(BaseHook):
             self._hooks[host] = hook
         hook = self._hooks[host]
         before = hook.client
+        transport = before.get_transport() if before is not None else None
+        alive = transport is not None and transport.is_active()
         try:
-            client = hook.get_conn()
+            with nullcontext() if alive else logging_in(host):
+                client = hook.get_conn()
         except paramiko.BadHostKeyException as error:
             raise other_key(host, str(error)) from None
         except paramiko.AuthenticationException as error:
@@ -180,11 +206,12 @@ def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
     command = result.command
     log.log(
         level,
-        "::group::%s$ %s  [%s, %.2f s]",
+        "::group::%s$ %s  [%s, %.2f s%s]",
         command.host,
         command.shown(),
         result.ending(),
         result.seconds,
+        f" for {result.among} together" if result.among > 1 else "",
     )
     log.log(level, "%s", command.line())
     for name, stream in (("stdout", result.stdout), ("stderr", result.stderr)):

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -22,12 +23,15 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
 from clones.errors import CloneError
+from clones.one_trip import as_one, take_apart
 from clones.pacing import Bounds, backoff
-from clones.steps import Command, Finished, Note, Result, Steps, answer
+from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
 from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
-from hooks.symcli import CONNECT_SECONDS, log_note, log_result
+from hooks.symcli import CONNECT_SECONDS, NONCE_BYTES, log_note, log_result
 
 T = TypeVar("T")
+
+asyncssh.set_log_level(logging.WARNING)  # at its own it writes each command, with its hundreds of devices
 
 SESSIONS = 8
 """Commands at once on one connection; a stock sshd refuses the eleventh (MaxSessions 10, documented)."""
@@ -98,16 +102,26 @@ class SymcliHookAsync(BaseHook):
                 asked = answer(steps)
                 continue
             try:
-                result = await self.execute(asked)
+                if isinstance(asked, Together):
+                    results = await self.execute_together(asked.commands)
+                else:
+                    results = [await self.execute(asked)]
             except CloneError as error:
                 asked = answer(steps, error=error)
                 continue
-            log_result(self.log, result, logging.DEBUG)
-            if len(result.stdout) < LONG_ANSWER:
-                asked = answer(steps, result)
+            for result in results:
+                log_result(self.log, result, logging.DEBUG)
+            reply = results if isinstance(asked, Together) else results[0]
+            if sum(len(result.stdout) for result in results) < LONG_ANSWER:
+                asked = answer(steps, reply)
             else:
-                asked = await asyncio.to_thread(answer, steps, result)
+                asked = await asyncio.to_thread(answer, steps, reply)
         return asked.value
+
+    async def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
+        """As :meth:`hooks.symcli.SymcliHook.execute_together`."""
+        nonce = token_hex(NONCE_BYTES)
+        return take_apart(commands, nonce, await self.execute(as_one(commands, nonce)))
 
     async def execute(self, command: Command) -> Result:
         """Run one command; errors as :meth:`hooks.symcli.SymcliHook.execute`."""

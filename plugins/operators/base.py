@@ -141,14 +141,14 @@ class CloneOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """The task is ended from outside: say what that leaves. What was sent is never cut off half-way."""
-        command = self._hosts.under_way if self._hosts else None
-        if command is None:
+        commands = self._hosts.under_way if self._hosts else ()
+        if not commands:
             self.log.warning("Ended from outside, with no command under way. %s", GO_ON)
             return
         self.log.warning(
             "Ended from outside while this was under way on %s, where it may still come to its end: %s\n%s",
-            command.host,
-            command.line(),
+            commands[0].host,
+            "\n".join(command.line() for command in commands),
             GO_ON,
         )
 

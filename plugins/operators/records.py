@@ -37,7 +37,7 @@ def leave_record(
     tasks = {}
     for other in task.dag.topological_sort():
         mine = other.task_id == task.task_id
-        tries = own.tries if mine and own else ti.xcom_pull(task_ids=other.task_id, key="record")
+        tries = own.so_far() if mine and own else ti.xcom_pull(task_ids=other.task_id, key="record")
         if tries:
             tasks[other.task_id] = tries
     record = run_record.assemble(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,46 @@ from urllib.parse import quote
 import pytest
 
 from tests.board.routes import Asker, paths
+from tests.conftest import ROOT, SERVICES
 from tests.site import SERVICE, Site, running_site, until
 
 pytestmark = pytest.mark.airflow
 
 MARKER = "marker-that-nobody-may-see"
+ALERTS = """
+alerts:
+  notifier: tells_a_file.Notifier
+  arguments: {text: "{{ alert.kind }}: {{ alert.subject }} {{ alert.url }}"}
+"""
+NOTIFIER = """
+import os
+from airflow.sdk import BaseNotifier
+
+class Notifier(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def notify(self, context):
+        with open(os.environ["TOLD"], "a") as told:
+            told.write(self.text + chr(10))
+"""
+LATE = """
+from datetime import timedelta
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG
+from clones.config_file import load
+from operators import alerts
+from operators.base import CONFIG
+
+# As of a service with a deadline, but for the interval; it waits for ever.
+late = alerts.deadline("lnxpp", load(CONFIG).services["lnxpp"].model_copy(update={"run_deadline": 1}), CONFIG)
+late.interval = timedelta(seconds=2)
+with DAG("late", schedule=None, deadline=late):
+    ApprovalOperator(task_id="wait", subject="wait")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +63,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "AIRFLOW_CONN_MARKER": json.dumps({"conn_type": "ssh", "host": "h", "password": MARKER}),
     }
     users = {"admin": "admin", "view": "viewer", "oper": "op"}
-    with running_site(tmp_path_factory.mktemp("site"), env=env, users=users) as site:
+    home = tmp_path_factory.mktemp("site")
+    services, dags = home / "with_alerts.yaml", Path(shutil.copytree(ROOT / "dags", home / "dags"))
+    services.write_text(ALERTS + SERVICES.read_text())
+    (dags / "late.py").write_text(LATE)
+    (home / "tells_a_file.py").write_text(NOTIFIER)
+    env |= {"PYTHONPATH": str(home), "TOLD": str(home / "told")}
+    with running_site(home, services=services, dags=dags, env=env, users=users) as site:
         site.rest.request("POST", "/variables", json={"key": "marker", "value": MARKER})
         site.rest.request(
             "POST",
@@ -42,11 +84,30 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         conf = {"action": "refresh", "reason": "to be shown", "password": MARKER}
         run_id = site.rest.trigger(SERVICE, conf)
         site.lab.note("run begins", service=SERVICE, run=run_id, action="refresh")
+        admin = Asker.logged_in(site.rest)
+        seen = until_ended(lambda: admin.fleet()[SERVICE])
+        MEANWHILE.extend(seen)
         assert site.wait(run_id, 400) == "success", site.states(run_id)
         sweep = site.rest.trigger("clone_status")
         site.rest.unpause("clone_status")
         until(lambda: site.rest.dag_run("clone_status", sweep)["state"] == "success", 200, "no sweep")
         yield site
+
+
+MEANWHILE: list[dict[str, Any]] = []
+"""The service's row while its refresh went on."""
+
+
+def until_ended(look: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is seen, look after look, until a run has ended."""
+    seen = [look()]
+
+    def ended() -> bool:
+        seen.append(look())
+        return seen[-1]["last_run"] is not None
+
+    until(ended, 400, lambda: f"{seen[-1]}")
+    return seen
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +174,19 @@ def test_the_fleet(admin: Asker, run_id: str) -> None:
     assert [sync["sync"] for sync in row["syncs"]] == ["data", "archivelogs"]
     for sync in row["syncs"]:
         assert sync["sync_max_delay"] == 27 * 3600 and sync["point_in_time"]
+
+
+def test_the_fleet_while_a_run_goes_on(site: Site, run_id: str) -> None:
+    working = [row["running"] for row in MEANWHILE if row["running"]]
+    assert {(run["run_id"], run["action"]) for run in working} == {(run_id, "refresh")}
+    assert any(run["state"] == "running" for run in working)
+    tasks = {run["task"] for run in working}
+    assert {"plan", "break.data.wait_copied"} & tasks
+    copying = [sync for row in MEANWHILE for sync in row["syncs"] if sync["percent"] is not None]
+    assert copying and all(0 <= sync["percent"] <= 100 for sync in copying)
+    for end in (sync["ends"] for sync in copying if sync["ends"]):
+        assert datetime.fromisoformat(end).tzinfo is not None
+    assert MEANWHILE[-1]["running"] is None
 
 
 def test_one_service(site: Site, admin: Asker, run_id: str) -> None:
@@ -205,6 +279,26 @@ def test_a_broken_configuration_is_said_and_the_last_good_one_shown(site: Site, 
     finally:
         path.write_text(good)
     assert admin.json("/clones/api/fleet")["error"] is None
+
+
+def test_who_is_told_of_a_run_that_fails_or_is_late(site: Site) -> None:
+    told = Path(site.airflow.env["TOLD"])
+
+    def lines() -> list[str]:
+        return told.read_text().splitlines() if told.exists() else []
+
+    for dag in ("lnxpp", "late"):
+        site.rest.unpause(dag)
+    failed = site.rest.trigger("lnxpp", {"action": "refresh"})  # nobody says why: its plan refuses
+    late = site.rest.trigger("late")
+    until(lambda: len(lines()) >= 2, 300, lambda: f"told: {lines()}")
+    site.rest.request("PATCH", f"/dags/late/dagRuns/{late}", json={"state": "failed"})
+    url = site.airflow.url
+    assert sorted(lines()) == [
+        "failed: lnxpp failed. Stopped at plan: nothing was changed. "
+        f"{url}/dags/lnxpp/runs/{quote(failed, safe='')}",
+        f"late: A run of late has not ended after 1 min. {url}/dags/late/runs/{quote(late, safe='')}",
+    ]
 
 
 def test_the_navigation(site: Site, admin: Asker) -> None:

@@ -1,4 +1,4 @@
-"""The board with Airflow's FAB login: a team that may do everything with its own service's DAG sees no other."""
+"""The board with Airflow's FAB login: a team that may do all with its own service's DAG sees no other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.airflow
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 USERS = ("boss:Admin", "guest:Viewer", "stranger:Public", "team:only-lnxpp")
-"""``only-lnxpp``: a role that may read and edit one DAG, see all runs and trigger, as Airflow's docs have it."""
+"""``only-lnxpp``: a role that may read and edit one DAG, and see and make the runs of what it sees."""
 
 
 @pytest.fixture(scope="module")

@@ -35,10 +35,10 @@ class Recorder(SymcliHook):
         super().__init__()
         self.sent: list[Command] = []
 
-    def execute(self, command: Command) -> Result:
+    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
         if command.changes:
             self.sent.append(command)
-        return super().execute(command)
+        return super().execute(command, stands_for)
 
 
 def scope_of(name: str) -> Scope:

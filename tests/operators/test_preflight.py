@@ -32,9 +32,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     commands: list[Command] = []
     execute = SymcliHook.execute
 
-    def remember(self: SymcliHook, command: Command) -> Result:
-        commands.append(command)
-        return execute(self, command)
+    def remember(self: SymcliHook, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
+        commands.extend(stands_for or (command,))
+        return execute(self, command, stands_for)
 
     monkeypatch.setattr(SymcliHook, "execute", remember)
     return commands
