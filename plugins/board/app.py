@@ -84,11 +84,12 @@ def get_fleet(request: Request, reader: ReaderDep) -> Response:
 @app.get("/api/services/{name}")
 def get_service(request: Request, name: str, reader: ReaderDep) -> Response:
     """One service."""
-    found, _ = facts(reader, only=name)
+    found, error = facts(reader, only=name)
     if name not in found.services:
         raise HTTPException(404, f"There is no service {name}.")
     going = {dag_id: [run for run in found.going if run.dag_id == dag_id] for dag_id in dags_of(name)}
-    return _answer(request, reader, fleet.row(found, name, going) | detail(reader, found, name))
+    view = fleet.looked(found, error) | fleet.row(found, name, going) | detail(reader, found, name)
+    return _answer(request, reader, view)
 
 
 def detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:

@@ -84,15 +84,19 @@ def with_left(facts: Facts, left: Mapping[tuple[int, str, str], Any]) -> Facts:
 
 def fleet(facts: Facts, error: str) -> dict[str, Any]:
     """The whole page, without the time of the request."""
-    looks = facts.looks
     going: dict[str, list[Run]] = {}
     for run in facts.going:
         going.setdefault(run.dag_id, []).append(run)
+    return {**looked(facts, error), "services": [row(facts, name, going) for name in facts.services]}
+
+
+def looked(facts: Facts, error: str) -> dict[str, Any]:
+    """What all of a page rests on: the last look at the copies, and what the configuration lacks."""
+    looks = facts.looks
     return {
         "looked": runs.written(looks.last),
         "every_minutes": looks.every_minutes,
         "error": error or None,
-        "services": [row(facts, name, going) for name in facts.services],
     }
 
 

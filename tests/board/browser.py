@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.conftest import ROOT
+
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 30_000
 """Milliseconds that a page on a busy machine may take for what it does at once."""
@@ -59,3 +61,10 @@ def page_at(browser: Browser, url: str | None, *, expected: str = "", **options:
     yield page
     context.close()
     assert not complaints, complaints
+
+
+def picture(page: Page, name: str) -> None:
+    """For the docs, when asked for: ``SCREENSHOTS=1 scripts/test tests/board``."""
+    if os.environ.get("SCREENSHOTS"):
+        page.mouse.move(0, 0)
+        page.screenshot(path=ROOT / "docs" / "images" / f"board-{name}.png")

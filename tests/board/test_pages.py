@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.board.browser import browser, page_at
+from tests.board.browser import browser, page_at, picture
 from tests.board.served import NOW, Served, case
 
 __all__ = ["browser"]
@@ -266,11 +266,11 @@ def test_nothing_stays_green_when_the_looks_or_the_server_end(browser: Browser, 
             "The server does not answer. This is what was known at 11:00"
         )
         expect(page.locator("td .status.up")).to_have_count(2)
-        page.clock.fast_forward(12 * 60_000)
-        expect(page.get_by_role("status")).to_contain_text("The last look at the copies was 14 min ago")
+        page.clock.fast_forward(15 * 60_000)
+        expect(page.get_by_role("status")).to_contain_text("The last look at the copies was 17 min ago")
         expect(page.locator("td .status.up")).to_have_count(0)
         page.unroute("**/api/fleet")
-        served.fleet(looked="2026-11-26T10:12:00+00:00", now="2026-11-26T10:12:30+00:00")
+        served.fleet(looked="2026-11-26T10:15:00+00:00", now="2026-11-26T10:15:30+00:00")
         page.clock.fast_forward(POLL)
         expect(page.locator("td .status.up")).to_have_count(2)
         expect(page.get_by_role("status")).to_be_empty()
@@ -354,6 +354,8 @@ def test_one_service(browser: Browser, served: Served) -> None:
         expect(records).to_contain_text("down  vg vgCVI on aastmphpux")
         expect(records).to_contain_text("Commands that only looked: 1.")
         expect(records).to_contain_text("Tue 12:00")
+        page.set_viewport_size({"width": 1360, "height": 1120})
+        picture(page, "service")
 
 
 def test_the_record_that_airflows_button_asks_for(browser: Browser, served: Served) -> None:

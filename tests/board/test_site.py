@@ -199,7 +199,8 @@ def test_one_service(site: Site, admin: Asker, run_id: str) -> None:
         ("data", "1234", "4321", "Copied"),
         ("archivelogs", "1235", "4322", "Copied"),
     ]
-    assert found["pairs_seen"] == admin.json("/clones/api/fleet")["looked"]
+    looked = admin.json("/clones/api/fleet")["looked"]
+    assert found["pairs_seen"] == found["looked"] == looked
     (run,) = found["runs"]
     said = [run[key] for key in ("run_id", "action", "result", "state")]
     assert said == [run_id, "refresh", "done", "success"]

@@ -13,16 +13,18 @@ const STEPS = [60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 17280
 
 /**
  * Corners of the line, as [milliseconds, age in seconds].
- * @param {{at: string, point_in_time: string}[]} copies oldest first
+ * @param {{at: string, point_in_time: string}[]} copies
  */
 export function teeth(copies, now) {
+  const known = copies
+    .map((copy) => ({ at: Date.parse(copy.at), taken: Date.parse(copy.point_in_time) }))
+    .sort((a, b) => a.at - b.at);
   const corners = [];
-  copies.forEach((copy, i) => {
-    const [known, taken] = [Date.parse(copy.at), Date.parse(copy.point_in_time)];
-    if (i) corners.push([known, (known - Date.parse(copies[i - 1].point_in_time)) / 1000]);
-    corners.push([known, (known - taken) / 1000]);
+  known.forEach(({ at, taken }, i) => {
+    if (i) corners.push([at, (at - known[i - 1].taken) / 1000]);
+    corners.push([at, (at - taken) / 1000]);
   });
-  if (copies.length) corners.push([now, (now - Date.parse(copies.at(-1).point_in_time)) / 1000]);
+  if (known.length) corners.push([now, (now - known.at(-1).taken) / 1000]);
   return corners;
 }
 

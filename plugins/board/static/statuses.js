@@ -12,18 +12,19 @@ export function gravity(status) {
   return at < 0 ? gravity("unknown") : STATUSES.length - 1 - at;
 }
 
+const MISSED_LOOKS = 3; // as clones/shown.py has it
+
 /**
- * What is wrong with the look that everything rests on; empty when it is fresh enough.
+ * What is wrong with the look that everything rests on; empty when it is fresh enough. The server says so as well,
+ * while it answers.
  * @param {{looked: string|null, every_minutes: number|null}} fleet
  */
 export function staleness(fleet, now) {
-  if (!fleet.looked) return "No look at the copies yet: unpause or trigger DAG clone_status.";
-  const seconds = age(fleet.looked, now);
-  const every = fleet.every_minutes ?? 60;
-  // One sweep may be missed, and one takes its time.
-  if (seconds <= (2 * every + 2) * 60) return "";
-  const pace = fleet.every_minutes ? `, though one is due every ${fleet.every_minutes} min` : "";
-  return `The last look at the copies was ${spoken(seconds)} ago${pace}: see DAG clone_status.`;
+  const { looked, every_minutes: every } = fleet;
+  if (!looked) return "No look at the copies yet: unpause or trigger DAG clone_status.";
+  const seconds = age(looked, now);
+  if (!every || seconds <= MISSED_LOOKS * every * 60) return "";
+  return `The last look at the copies was ${spoken(seconds)} ago, though one is due every ${every} min: see DAG clone_status.`;
 }
 
 /** A row's status as it may be shown: what was up when nobody looks any more is not known to be up. */
