@@ -97,6 +97,11 @@ class Deployment:
         found = self.ask(lambda: self.rest.task_instances(service, self.runs[service]))
         return {one["task_id"]: str(one["state"]) for one in found if one["state"] not in ("success", None)}
 
+    def tries(self, service: str, task: str) -> int:
+        """How often a task was tried."""
+        found = self.ask(lambda: self.rest.task_instances(service, self.runs[service]))
+        return max(int(one["try_number"]) for one in found if one["task_id"] == task)
+
     def ended(self, seconds: float = 1200) -> dict[str, str]:
         """Wait until every run has ended: service -> state. Each end goes into the journal."""
         states: dict[str, str] = {}

@@ -63,6 +63,7 @@ def test_a_worker_in_the_middle_of_recreate(site: Deployment, request: pytest.Fi
         site.kill(worker)
         site.lab.clear_faults(fault)
         site.restart(worker)
+    assert site.tries(site.services[0], "resync.data.recreate") > 1
 
 
 def test_a_worker_in_the_middle_of_start(site: Deployment, request: pytest.FixtureRequest) -> None:
@@ -74,6 +75,7 @@ def test_a_worker_in_the_middle_of_start(site: Deployment, request: pytest.Fixtu
         site.kill(worker)
         site.lab.clear_faults(fault)
         site.restart(worker)
+    assert site.tries(site.services[0], "start.service") > 1
 
 
 def test_the_triggerer_that_holds_the_waits(site: Deployment, request: pytest.FixtureRequest) -> None:
@@ -105,6 +107,7 @@ def copies_that_stand_still(site: Deployment) -> Iterator[None]:
         ("dag-processor", "none: a refresh does not need it"),
         ("api-server", "[workers] max_failed_heartbeats 12"),
     ],
+    ids=["scheduler", "dag-processor", "api-server"],
 )
 def test_a_component(site: Deployment, request: pytest.FixtureRequest, component: str, setting: str) -> None:
     with refreshes(site, request, f"the {component}", setting):
