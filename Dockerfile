@@ -4,7 +4,7 @@ FROM ${BASE_IMAGE}
 
 # The lab's folder: a volume mounted here takes over its owner.
 USER root
-RUN install -d -o airflow -g 0 -m 0770 /lab
+RUN install -d -o airflow -g 0 -m 0770 /run/ssh
 USER airflow
 
 COPY requirements.txt /requirements.txt

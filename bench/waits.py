@@ -128,14 +128,17 @@ async def _measure(case: Case, about: Path) -> dict[str, Any]:
         await wait(number)
         ended[number] = time.time()
 
-    tasks = [asyncio.create_task(one(number)) for number in range(case.sets)]
+    tasks = [asyncio.create_task(one(0))]
+    await asyncio.sleep(INTERVAL * 1.2)
+    first = _resident()
+    tasks += [asyncio.create_task(one(number)) for number in range(1, case.sets)]
     await asyncio.sleep(INTERVAL * 1.5)
     lags: list[float] = []
     measuring = asyncio.create_task(_lag(lags))
     began, cpu = time.time(), time.process_time()
     await asyncio.sleep(INTERVAL * WINDOW)
     seconds, cpu = time.time() - began, time.process_time() - cpu
-    memory = _resident() - before
+    memory = _resident() - first
     measuring.cancel()
 
     copied: dict[int, float] = {}
@@ -163,10 +166,12 @@ async def _measure(case: Case, about: Path) -> dict[str, Any]:
         "lag_max_ms": round(1000 * lags[-1], 1),
         "cpu_percent": round(100 * cpu / seconds, 1),
         "cpu_ms_a_set_and_interval": round(1000 * cpu / WINDOW / case.sets, 3),
-        "kb_a_set": round(memory / 1024 / case.sets, 1),
+        "kb_the_first": round((first - before) / 1024),
+        "kb_a_set": round(memory / 1024 / (case.sets - 1), 1),
         "delay_p50_s": round(_at(delays, 0.5), 1) if delays else None,
         "delay_p99_s": round(_at(delays, 0.99), 1) if delays else None,
         "not_ended": case.sets - len(ended),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
@@ -280,16 +285,19 @@ COLUMNS = {
     "lag_max_ms": "max",
     "cpu_percent": "CPU %",
     "cpu_ms_a_set_and_interval": "ms/set",
+    "kb_the_first": "kB first",
     "kb_a_set": "kB/set",
     "delay_p50_s": "delay p50 s",
     "delay_p99_s": "p99",
     "not_ended": "not ended",
+    "load": "load",
 }
 
 
 ALL = [
     *(Case("shared", sets, arrays) for sets in SETS for arrays in ARRAYS),
     *(Case("alone", sets, arrays) for sets in SETS[:2] for arrays in ARRAYS),
+    Case("alone", SETS[2], ARRAYS[2]),
 ]
 
 

@@ -18,6 +18,7 @@ from clones.config import NO_LIMITS, Limits, Service, Sync
 from clones.config_file import load
 from clones.pools import array_pool, host_pool, pools_of
 from clones.run_result import RESTART
+from operators.alerts import deadline
 from operators.base import CONFIG, retries
 from operators.completed import copy_assets, fresh_copies
 from operators.run import RunEndOperator, RunPlanOperator
@@ -60,6 +61,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=schedule,
         catchup=False,
         max_active_runs=1,
+        deadline=deadline(name, service, CONFIG),
         tags=["symclone"],
         params=_params(service),
         default_args=retries(service),

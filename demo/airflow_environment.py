@@ -69,6 +69,7 @@ def settings(
     keys: Secrets,
     users: Mapping[str, str],
     parallelism: int,
+    broker_url: str | None = None,
 ) -> dict[str, str]:
     """The ``AIRFLOW__SECTION__KEY`` variables; durations in seconds."""
     url = f"http://127.0.0.1:{port}"
@@ -100,6 +101,13 @@ def settings(
         "usage_data_collection": {"enabled": False},
         "metrics": {"statsd_on": False, "otel_on": False},
     }
+    if broker_url:
+        named["core"] |= {"executor": "CeleryExecutor"}
+        named["celery"] = {
+            "broker_url": broker_url,
+            "result_backend": f"db+{database_url}",
+            "worker_concurrency": parallelism,
+        }
     variables = {
         f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
         for section, options in named.items()

@@ -34,6 +34,8 @@ COMPONENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+WORKER = ["celery", "worker", "--skip-serve-logs", "--without-mingle", "--without-gossip"]
+"""Of the CeleryExecutor; workers write the tasks' logs into the shared home."""
 HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 
 
@@ -42,7 +44,7 @@ class StartError(RuntimeError):
 
 
 class LocalAirflow:
-    """An Airflow of its own in `home`, with the LocalExecutor.
+    """An Airflow of its own in `home`, with the LocalExecutor, or with Celery's when there is a broker.
 
     :param home: ``AIRFLOW_HOME``; made when missing. Component logs are in ``home/components``.
     :param dags: the DAG folder.
@@ -54,7 +56,11 @@ class LocalAirflow:
     :param template: a migrated SQLite database to start from, made when missing; saves the migration.
     :param fresh: start with an empty database and no logs (SQLite only), whatever an earlier run left.
     :param users: user -> role (`admin`, `op`, `user`, `viewer`); all have the generated :attr:`password`.
-    :param parallelism: tasks at the same time.
+    :param parallelism: tasks at the same time; each worker of Celery has as many slots, should one be gone.
+    :param broker_url: of Celery (`redis://...`), which needs a `database_url`, too; None: the LocalExecutor.
+    :param counts: component -> how many of it, where not one: `scheduler`, `triggerer`, and with a broker
+        `worker`. The second is called `scheduler-2`, and so on.
+        Airflow's health tells of the one that reported last: :meth:`wait_healthy` waits for one of each.
     :param pools: made at the start, where they are missing.
     """
 
@@ -72,6 +78,8 @@ class LocalAirflow:
         fresh: bool = False,
         users: Mapping[str, str] | None = None,
         parallelism: int = 4,
+        broker_url: str | None = None,
+        counts: Mapping[str, int] | None = None,
         pools: Sequence[Pool] = (),
     ) -> None:
         self.home = home.absolute()
@@ -83,6 +91,14 @@ class LocalAirflow:
         self.fresh = fresh
         self.pools = pools
         self.home.mkdir(parents=True, exist_ok=True)
+        kinds = COMPONENTS | ({"worker": WORKER} if broker_url else {})
+        self.components = {
+            name: [*argv, "--celery-hostname", f"{name}@%h", "--pid", str(self.home / f"{name}.pid")]
+            if kind == "worker"
+            else argv
+            for kind, argv in kinds.items()
+            for name in [kind, *(f"{kind}-{n}" for n in range(2, (counts or {}).get(kind, 1) + 1))]
+        }
         self._secrets = Secrets.of(self.home)
         self._processes = Processes()
         self._started: dict[str, datetime] = {}
@@ -98,6 +114,7 @@ class LocalAirflow:
                 keys=self._secrets,
                 users=self.users,
                 parallelism=parallelism,
+                broker_url=broker_url,
             ),
             **connection_variables(connections or {}),
             f"AIRFLOW_VAR_{KNOWN.upper()}": " ".join(pool.name for pool in pools),
@@ -134,7 +151,7 @@ class LocalAirflow:
         """A REST client, logged in as `user` (default: the first one)."""
         return AirflowRest(self.url, user or next(iter(self.users)), self.password)
 
-    def start(self, timeout: float = 90.0) -> LocalAirflow:
+    def start(self, timeout: float = 240.0) -> LocalAirflow:
         """Start the components and wait until all have reported since.
 
         :param timeout: seconds; a machine under load needs several times the usual ten.
@@ -142,7 +159,7 @@ class LocalAirflow:
         """
         try:
             self._prepare()
-            for component in COMPONENTS:
+            for component in self.components:
                 self.start_component(component)
             self.wait_healthy(timeout)
             self._make_pools()
@@ -159,7 +176,7 @@ class LocalAirflow:
         self._started[component] = datetime.now(UTC)
         return self._processes.start(
             component,
-            [sys.executable, "-m", "airflow", *COMPONENTS[component]],
+            [sys.executable, "-m", "airflow", *self.components[component]],
             env=self.env,
             log=self.log(component),
             cwd=self.home,
@@ -169,10 +186,21 @@ class LocalAirflow:
         """Send a signal to a component, with `tree` also to its children (tasks run below the scheduler)."""
         self._processes.kill(component, number, tree=tree)
 
+    def processes(self) -> dict[str, int]:
+        """Process id of each component that runs."""
+        status = self._processes.status()
+        running = {name: state["pid"] for name, state in status.items() if state["exit"] is None}
+        return {name: pid for name, pid in running.items() if name in self.components and pid}
+
     def exit_codes(self) -> dict[str, int | None]:
         """Exit code of each component, None while it runs."""
         status = self._processes.status()
-        return {name: status[name]["exit"] for name in COMPONENTS if name in status}
+        return {name: status[name]["exit"] for name in self.components if name in status}
+
+    def pids(self) -> dict[str, int]:
+        """Process id of each component, as it was last started."""
+        status = self._processes.status()
+        return {name: status[name]["pid"] or 0 for name in self.components if name in status}
 
     def wait_healthy(self, timeout: float = 60.0) -> None:
         """Wait until every component has reported since it was (last) started.

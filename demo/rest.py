@@ -109,6 +109,10 @@ class AirflowRest:
         path = f"{_run(dag, run_id)}/taskInstances/{_word(task)}/xcomEntries/{_word(key)}"
         return self.request("GET", path, params={"map_index": map_index, "deserialize": True})["value"]
 
+    def token(self) -> str:
+        """What a request is allowed by, for those who send their own."""
+        return self._token or self._login()
+
     def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """Any request below ``/api/v2``; `options` are httpx's (`json`, `params`).
 
@@ -118,7 +122,7 @@ class AirflowRest:
         return response.json() if response.content else {}
 
     def _send(self, method: str, path: str, *, login: bool = True, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self._token or self._login()}"} if login else {}
+        headers = {"Authorization": f"Bearer {self.token()}"} if login else {}
         try:
             response = self._http.request(method, path, headers=headers, **options)
         except httpx.HTTPError as error:

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,12 +110,14 @@ def title(process: psutil.Process) -> str:
         return ""
 
 
-def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str) -> None:
-    """Wait for something that happens in other processes."""
+def until(
+    condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str, every: float = 0.1
+) -> None:
+    """Wait for something that happens in other processes; look `every` so many seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 @contextmanager
@@ -127,15 +129,17 @@ def running_site(
     services: Path = SERVICES,
     dags: Path = ROOT / "dags",
     env: Mapping[str, str] | None = None,
+    unpaused: Sequence[str] = (SERVICE,),
     **options: Any,
 ) -> Iterator[Site]:
-    """Start the lab and Airflow, and unpause the service's DAG.
+    """Start the lab and Airflow, and unpause the services' DAGs.
 
     :param sshd: the lab behind real OpenSSH servers, instead of its own.
     :param services: what to run in place of the example configuration; tried again after a second.
     :param dags: the folder of DAG files.
     :param arrays: the lab's configuration; none: the demo's.
     :param env: further variables for all of Airflow.
+    :param unpaused: the services whose DAGs are unpaused.
     :param options: of :class:`LocalAirflow`.
     """
     config = home / "services.yaml"
@@ -152,14 +156,15 @@ def running_site(
             **options,
         )
         with airflow, airflow.client() as rest:
-            until(lambda: has_dag(rest), 60, "the DAG was not parsed")
-            rest.unpause(SERVICE)
+            until(lambda: all(has_dag(rest, dag) for dag in unpaused), 60, "the DAGs were not parsed")
+            for dag in unpaused:
+                rest.unpause(dag)
             yield Site(airflow, rest, lab)
 
 
-def has_dag(rest: AirflowRest) -> bool:
+def has_dag(rest: AirflowRest, dag: str = SERVICE) -> bool:
     try:
-        return rest.dag(SERVICE)["dag_id"] == SERVICE
+        return bool(rest.dag(dag)["dag_id"] == dag)
     except Exception:
         return False
 

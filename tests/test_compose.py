@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ AIRFLOW = {
     "airflow-worker",
 }
 SECRETS = {"POSTGRES_PASSWORD", "FERNET_KEY", "JWT_SECRET", "API_SECRET_KEY", "ADMIN_PASSWORD"}
+OF_FIRST_USERS = {"VIEWER_PASSWORD", "OPERATOR_PASSWORD", "APPROVER_PASSWORD"}
+"""Without these there are no such users; they are never made up."""
 # Keys whose value is, or contains, a secret.
 SECRET_KEYS = re.compile(r"PASSWORD|SECRET(_KEY)?$|FERNET_KEY|SQL_ALCHEMY_CONN|RESULT_BACKEND")
 REFERENCE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
@@ -62,7 +65,7 @@ def test_no_secret_is_written_out(compose: dict[str, Any]) -> None:
         for key, value in service.get("environment", {}).items():
             if SECRET_KEYS.search(key):
                 used = {reference["name"] for reference in REFERENCE.finditer(value)}
-                assert used & SECRETS, f"{name}: {key} is not from the environment"
+                assert used & (SECRETS | OF_FIRST_USERS), f"{name}: {key} is not from the environment"
                 assert not re.search(r"://\w+:(?!\$\{)", value), f"{name}: {key} has a password in it"
 
 
@@ -122,7 +125,9 @@ def test_drivers_are_named(compose: dict[str, Any]) -> None:
 
 
 def test_the_triggerer_may_open_many_files(compose: dict[str, Any]) -> None:
-    assert compose["services"]["airflow-triggerer"]["ulimits"]["nofile"] >= 65536
+    triggerer = compose["services"]["airflow-triggerer"]
+    capacity = int(triggerer["environment"]["AIRFLOW__TRIGGERER__CAPACITY"])
+    assert triggerer["ulimits"]["nofile"] >= 10 * capacity
 
 
 def test_one_image_of_the_locked_airflow(compose: dict[str, Any]) -> None:
@@ -135,6 +140,55 @@ def test_one_image_of_the_locked_airflow(compose: dict[str, Any]) -> None:
     assert {service["image"] for service in services} == {f"symclone-airflow:{locked[1]}"}
     for service in services:
         assert service["build"]["args"]["BASE_IMAGE"] == f"${{BASE_IMAGE:-{base[1]}}}"
+
+
+def test_nothing_is_written_but_volumes_and_memory_and_no_rights_are_gained(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"] and "privileged" not in service, name
+
+
+def test_only_worker_and_triggerer_see_the_connections_and_keys(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        sees = name in ("airflow-worker", "airflow-triggerer")
+        if name != "lab":
+            assert any("/run/ssh" in mount for mount in service["volumes"]) == sees, name
+        assert ("AIRFLOW__SECRETS__BACKEND" in service.get("environment", {})) == sees, name
+
+
+def test_the_database_and_the_broker_are_reached_by_what_needs_them(compose: dict[str, Any]) -> None:
+    reach = {name: set(service["networks"]) for name, service in compose["services"].items()}
+    assert {name for name in reach if "broker" in reach[name]} == {
+        "airflow-scheduler",
+        "airflow-worker",
+        "redis",
+    }
+    assert {name for name in reach if "database" in reach[name]} == AIRFLOW | {"postgres"}
+    assert compose["networks"]["database"] == compose["networks"]["broker"] == {"internal": True}
+
+
+def test_a_lost_worker_is_noticed_and_a_restarted_api_server_is_borne(
+    compose: dict[str, Any],
+) -> None:
+    environment = compose["services"]["airflow-worker"]["environment"]
+    timeout = int(environment["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"])
+    borne = 5 * int(environment["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"])
+    assert 30 <= timeout <= borne <= 120
+
+
+def test_the_roles_are_what_the_handbook_says() -> None:
+    """What is given beyond reading."""
+    given: dict[str, set[str]] = {}
+    for one in json.loads((ROOT / "config" / "roles.json").read_text()):
+        more = set(one["action"].split(",")) - {"can_read", "menu_access"}
+        given.setdefault(one["name"], set()).update(f"{action} {one['resource']}" for action in more)
+    own = {"can_edit My Password", "can_edit My Profile", "can_edit DAGs"}
+    assert given == {
+        "Approver": own | {"can_edit HITL Detail"},
+        "Operator": own
+        | {"can_create DAG Runs", "can_edit DAG Runs", "can_edit Task Instances"}
+        | {"can_create Backfills", "can_edit Backfills"},
+    }
 
 
 def test_the_image_does_not_run_as_root() -> None:

@@ -27,6 +27,18 @@ HELP: dict[str, str] = {
 
 DEFAULT = "refresh"
 
+OTHER_DAGS: dict[str, str] = {
+    "merge_back": "copy the clones back on to production, with a second person",
+    "provision": "make the device groups and the first copies",
+    "retire": "end the copies for good, with a second person",
+}
+"""The DAGs that a service has beside its own, by the end of their ids."""
+
+
+def dags_of(name: str) -> dict[str, str]:
+    """What each DAG that a service may have does, by id: of its own the default action, else the ending."""
+    return {name: DEFAULT, **{f"{name}_{ending}": ending for ending in OTHER_DAGS}}
+
 
 def phases_of(service: Service) -> tuple[str, ...]:
     """The phases that a service has: without resources there is nothing to stop and start."""

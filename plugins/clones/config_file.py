@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from clones.config import (
+    Alerts,
     App,
     Config,
     DownCheck,
@@ -36,12 +37,14 @@ from clones.config_checks import (
     check_resources,
 )
 from clones.errors import ConfigError
+from clones.placeholders import still_to_fill_in
 from clones.scope import Scope
 
 _MODELS: dict[str, type[BaseModel]] = {
     "symcli": Symcli,
     "limits": Limits,
     "status": StatusSweep,
+    "alerts": Alerts,
     "syncs": Sync,
     "hosts": Host,
     "resources": ResourceEntry,
@@ -102,13 +105,28 @@ def _stat(path: Path) -> tuple[float, int]:
 @functools.lru_cache(maxsize=8)
 def _load(path: str, stat: tuple[float, int], only: str | None) -> Config:
     try:
-        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not YAML: {error}", "mend the line that is named") from None
+    return read(text, path, only=only)
+
+
+def read(text: str, path: str, *, only: str | None = None) -> Config:
+    """The configuration that a text gives.
+
+    :param path: how messages name it.
+    :param only: as of :func:`load`.
+    :raises ConfigError: as of :func:`load`.
+    """
+    try:
+        root = yaml.compose(text, Loader=_Loader)
         if root is not None:
             _refuse_what_is_not_plain(path, root)
             if only is not None:
                 _keep_only(path, root, only)
+            _refuse_placeholders(path, root)
         data = _Loader("").construct_document(root) if root is not None else {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: is not YAML: {error}", "mend the line that is named") from None
     config = _validate(data, path, root, "mend these lines; nothing was run")
     if only is None:
@@ -188,6 +206,28 @@ def _refuse_what_is_not_plain(path: str, node: yaml.Node, above: tuple[yaml.Node
             seen[key.value] = key.start_mark.line + 1
             _refuse_what_is_not_plain(path, key)
         _refuse_what_is_not_plain(path, value, (*above, node))
+
+
+def _refuse_placeholders(path: str, root: yaml.Node) -> None:
+    lines = [
+        f"{path}:{line}: {_spoken(location)}: is still to be filled in: {what}"
+        for location, line, what in _placeholders(root, ())
+    ]
+    if lines:
+        raise ConfigError("\n".join(lines), "give these values; nothing was run")
+
+
+def _placeholders(node: yaml.Node, at: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int, str]]:
+    if isinstance(node, yaml.ScalarNode):
+        what = still_to_fill_in(node.value)
+        if what:
+            yield at, node.start_mark.line + 1, what
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _placeholders(value, (*at, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _placeholders(value, (*at, index))
 
 
 def _where(path: str, root: yaml.Node | None, location: tuple[Any, ...]) -> str:

@@ -6,7 +6,7 @@ Only an estimate: nothing is ever decided by it. Tracks are the array's own unit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from clones.config import Sync
 from clones.errors import CloneError
 from clones.pacing import spoken
 from clones.scope import Scope
-from clones.states import PairSeen, SyncSeen
+from clones.states import PairSeen, SyncSeen, device_text
 from clones.steps import Steps, note, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify
@@ -50,11 +50,13 @@ class Estimate:
     :param tracks: to be copied, None when that is not known.
     :param seconds: it may take, None when that is not known.
     :param why: what it is taken from.
+    :param pairs: tracks of each pair, by ``SOURCE:TARGET`` in hexadecimal; without those that are not shown.
     """
 
     tracks: int | None
     seconds: float | None
     why: str
+    pairs: Mapping[str, int] = field(default_factory=dict)
 
     def line(self) -> str:
         """For the log."""
@@ -64,7 +66,12 @@ class Estimate:
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON."""
-        return {"tracks": self.tracks, "seconds": self.seconds, "why": self.why}
+        return {
+            "tracks": self.tracks,
+            "seconds": self.seconds,
+            "why": self.why,
+            "pairs": dict(self.pairs),
+        }
 
 
 def estimate(tracks: int | None, last: Pace | None) -> Estimate:
@@ -80,6 +87,14 @@ def estimate(tracks: int | None, last: Pace | None) -> Estimate:
         return Estimate(tracks, None, f"{known} has shown how fast the array copies")
     rate = last.tracks / last.seconds
     return Estimate(tracks, tracks / rate, f"the last copy moved {rate:.0f} tracks a second")
+
+
+def pair_key(source: str, target: str) -> str:
+    """How a pair is named among the tracks of an estimate.
+
+    :param source: device number in hexadecimal.
+    """
+    return f"{source}:{target}"
 
 
 def pace(
@@ -122,6 +137,7 @@ def look(
         found = {}
     shown = [found.get((pair.source or 0, pair.target or 0)) for pair in pairs]
     tracks = None if None in shown else sum(number for number in shown if number is not None)
-    guess = estimate(tracks, last)
+    ends = {pair_key(device_text(source), device_text(target)): n for (source, target), n in found.items()}
+    guess = replace(estimate(tracks, last), pairs=ends)
     yield from note(f"Estimate for sync {sync.name}: {guess.line()}")
     return guess

@@ -72,6 +72,14 @@ AbsolutePath = Annotated[
         "/dev/vgCVI/lv_CVI",
     ),
 ]
+DottedPath = Annotated[
+    str,
+    Grammar(
+        r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+",
+        "the dotted path of a Python class",
+        "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+    ),
+]
 VolumeGroupName = Annotated[
     str, Grammar(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,126}", "a volume group's name", "vgCVI")
 ]

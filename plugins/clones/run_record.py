@@ -16,6 +16,8 @@ from clones.run_result import RunResult
 from clones.states import SyncSeen
 from clones.steps import PROOF, Command, Note, Result
 
+JSON, MARKDOWN = "run_record", "run_record_md"
+"""The XComs of a run's last task that keep it."""
 SHOWN_LINE = 400
 """Characters of a command that only looks which are kept; of one that changes something all are."""
 SHOWN_LINES = 100
@@ -77,6 +79,10 @@ class TaskRecord:
         """:param error: why the try failed, or what it waits for; empty when it did neither."""
         self._this |= {"ended": self._time(), "error": error}
         self._keep(self.tries)
+
+    def so_far(self) -> list[dict[str, Any]]:
+        """The tries, for a record that this one writes itself: it ends with that."""
+        return [*self.tries[:-1], {**self._this, "ended": self._time()}]
 
     def _time(self) -> str:
         return self._clock().isoformat(sep=" ", timespec="seconds")

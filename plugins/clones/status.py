@@ -14,6 +14,7 @@ from clones.errors import Missing
 from clones.fleet import Looked
 from clones.freshness import PREPARING, Freshness, Status, freshness, spoken, worst
 from clones.observing import NOTHING_CHANGED
+from clones.pair_rows import Row, rows
 from clones.states import ACTIVE, State, SyncSeen
 
 MOVING = frozenset({State.CREATE_IN_PROG, State.PRE_COPY, State.COPY_IN_PROG, State.REST_IN_PROG})
@@ -30,6 +31,8 @@ class SyncStatus:
     :param age: from then to the look.
     :param limit: age from which on it is too old.
     :param percent: copied, of the pair furthest behind, while tracks are moving.
+    :param pairs: as :func:`clones.pair_rows.rows` has them; none when they were seen not to be there, None
+        when they were not seen.
     """
 
     name: str
@@ -40,6 +43,7 @@ class SyncStatus:
     age: timedelta | None = None
     limit: timedelta = timedelta(0)
     percent: int | None = None
+    pairs: tuple[Row, ...] | None = None
 
     def line(self) -> str:
         """``up       data: 2026-11-23 02:31:07, 4 h 10 min of 27 h 0 min, 40% copied``"""
@@ -97,7 +101,10 @@ def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:
         assert error is not None, "a sync was seen, or there is an error"
         status = Status.DOWN if isinstance(error, Missing) else Status.UNKNOWN
         why = _short(" ".join(error.what.replace(NOTHING_CHANGED, "").split()))
-        return SyncStatus(looked.sync.name, status, why, error.remedy or "see the log", limit=limit)
+        pairs = () if status is Status.DOWN else None
+        return SyncStatus(
+            looked.sync.name, status, why, error.remedy or "see the log", limit=limit, pairs=pairs
+        )
     fresh = freshness(seen, service.sync_max_delay)
     moving = any(pair.state in MOVING for pair in seen.pairs)
     return SyncStatus(
@@ -109,6 +116,7 @@ def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:
         fresh.age,
         limit,
         seen.percent if moving else None,
+        tuple(rows(seen)),
     )
 
 

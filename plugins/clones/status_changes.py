@@ -3,25 +3,33 @@
 A record, one a service, is plain JSON::
 
     {"status": "warn", "since": "2026-11-23T02:35:00+00:00", "why": "...", "press": "...",
-     "syncs": {"data": {"status", "since", "why", "press", "last_action", "point_in_time", "percent"}}}
+     "syncs": {"data": {"status", "since", "why", "press", "last_action", "point_in_time",
+                        "percent", "percent_at", "ends", "pairs"}}}
 
 ``since`` is when a look first showed it, in UTC; ``last_action`` is the copy's point in time as the array
 shows it, local time of the control host; ``point_in_time`` the same in UTC, within seconds. A sync that is
-unknown keeps what was last known of both. ``why`` is of the look that last changed the record: an age in it
+unknown keeps what was last known of both. ``percent`` is what was copied at ``percent_at``, ``ends`` when
+all may be, both in UTC, from two looks that showed it move. ``pairs`` is which pairs were seen, and how
+(:func:`clones.pair_rows.fingerprint`). ``why`` is of the look that last changed the record: an age in it
 has grown since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from clones import pair_rows
 from clones.freshness import Status, spoken
+from clones.pair_rows import Row, fingerprint
 from clones.status import ServiceStatus, SyncStatus
 
 Record = Mapping[str, Any]
+
+SWEEP = "clone_status"
+"""Key of the last look, which no service can be named: ``{"at", "services"}``."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,38 @@ def follow(before: Record | None, now: ServiceStatus, at: datetime) -> tuple[dic
     return record, Change(now.name, now.status, was, began, at, now.why, now.press)
 
 
+def with_pairs(before: Record, now: ServiceStatus) -> dict[str, Any]:
+    """The record so far, which only knows of the pairs as they are now."""
+    syncs = dict(before["syncs"])
+    for sync in now.syncs:
+        if sync.name in syncs and sync.pairs is not None:
+            syncs[sync.name] = {**syncs[sync.name], "pairs": fingerprint(sync.pairs)}
+    return {**before, "syncs": syncs}
+
+
+def pairs_changed(before: Record | None, now: ServiceStatus) -> Iterator[tuple[str, list[Row] | None]]:
+    """What to write so that a state store has the pairs as they are now: key and rows, None to delete it."""
+    known: Mapping[str, Any] = (before or {}).get("syncs", {})
+    for sync in now.syncs:
+        was = known.get(sync.name, {}).get("pairs") or fingerprint([])
+        if sync.pairs is None or fingerprint(sync.pairs) == was:
+            continue
+        new = dict(pair_rows.keyed(now.name, sync.name, sync.pairs))
+        yield from new.items()
+        for key in pair_rows.keys(now.name, sync.name, was["count"]):
+            if key not in new:
+                yield key, None
+    for name in known.keys() - {sync.name for sync in now.syncs}:
+        yield from forgotten(now.name, {"syncs": {name: known[name]}})
+
+
+def forgotten(service: str, record: Record) -> Iterator[tuple[str, None]]:
+    """What to delete of a service, or of a sync, that is configured no more."""
+    for name, sync in record.get("syncs", {}).items():
+        for key in pair_rows.keys(service, name, (sync.get("pairs") or {"count": 0})["count"]):
+            yield key, None
+
+
 def _sync(before: Record | None, now: SyncStatus, at: datetime) -> dict[str, Any]:
     before = before or {}
     last, point = before.get("last_action"), before.get("point_in_time")
@@ -108,8 +148,23 @@ def _sync(before: Record | None, now: SyncStatus, at: datetime) -> dict[str, Any
         "press": now.press,
         "last_action": last,
         "point_in_time": point,
-        "percent": now.percent,
+        **_moved(before, now.percent, at),
+        "pairs": before.get("pairs") if now.pairs is None else fingerprint(now.pairs),
     }
+
+
+def _moved(before: Record, percent: int | None, at: datetime) -> dict[str, Any]:
+    """How far it is copied, since when that is so, and when all may be, at the rate between these two."""
+    if percent is None:
+        return {"percent": None, "percent_at": None, "ends": None}
+    last, last_at = before.get("percent"), before.get("percent_at")
+    if percent == last:
+        return {"percent": percent, "percent_at": last_at, "ends": before.get("ends")}
+    ends = None
+    if last is not None and last_at is not None and percent > last:
+        pause = at - datetime.fromisoformat(last_at)
+        ends = written(at + pause * (100 - percent) / (percent - last))
+    return {"percent": percent, "percent_at": written(at), "ends": ends}
 
 
 def _since(before: Record, status: Status, at: datetime) -> dict[str, str]:

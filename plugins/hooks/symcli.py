@@ -14,6 +14,7 @@ import logging
 import selectors
 import socket
 import time
+from contextlib import nullcontext
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -27,6 +28,7 @@ from clones.errors import CloneError
 from clones.one_trip import as_one, take_apart
 from clones.run_record import TaskRecord
 from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from hooks.logins import logging_in
 from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
 
 T = TypeVar("T")
@@ -181,8 +183,11 @@ class SymcliHook(BaseHook):
             self._hooks[host] = hook
         hook = self._hooks[host]
         before = hook.client
+        transport = before.get_transport() if before is not None else None
+        alive = transport is not None and transport.is_active()
         try:
-            client = hook.get_conn()
+            with nullcontext() if alive else logging_in(host):
+                client = hook.get_conn()
         except paramiko.BadHostKeyException as error:
             raise other_key(host, str(error)) from None
         except paramiko.AuthenticationException as error:

@@ -31,6 +31,8 @@ from hooks.symcli import CONNECT_SECONDS, NONCE_BYTES, log_note, log_result
 
 T = TypeVar("T")
 
+asyncssh.set_log_level(logging.WARNING)  # at its own it writes each command, with its hundreds of devices
+
 SESSIONS = 8
 """Commands at once on one connection; a stock sshd refuses the eleventh (MaxSessions 10, documented)."""
 RECONNECT = Bounds(2, 300)

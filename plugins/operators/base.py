@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import BaseOperator, Context, DagRunState, Variable
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import (
@@ -29,11 +26,8 @@ from clones.observing import seen_place
 from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
+from hooks.configuration import CONFIG as CONFIG
 from hooks.symcli import SymcliHook
-from triggers.symclone import SymcloneStateTrigger
-
-CONFIG = os.environ.get("SYMCLONE_CONFIG") or str(Path(__file__).parents[2] / "config" / "services.yaml")
-"""Where ``services.yaml`` is, unless an operator says otherwise."""
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
@@ -132,6 +126,9 @@ class CloneOperator(BaseOperator):
                     "wait for its turn again",
                 ) from None
             self.log.warning("%s Waiting for its end in the triggerer.", wait.what)
+            # Loading it loads Airflow's tables: as much as all else that a task loads, and few tasks need it.
+            from airflow.providers.standard.triggers.external_task import DagStateTrigger
+
             self.defer(
                 trigger=DagStateTrigger(
                     dag_id=wait.dag_id,
@@ -170,6 +167,9 @@ class CloneOperator(BaseOperator):
 
         :param seen: what was seen in the worker, so that the triggerer need not look up the devices again.
         """
+        # Loading it loads asyncssh, which a task that does not wait has no use for.
+        from triggers.symclone import SymcloneStateTrigger
+
         place = seen_place(seen) if seen else None
         self.defer(
             trigger=SymcloneStateTrigger(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote
 
@@ -12,12 +13,13 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.types import TaskInstanceKey
 
 from clones import run_record
-from clones.run_record import TaskRecord
+from clones.run_record import JSON, MARKDOWN, TaskRecord
 from clones.run_result import RunResult
 from clones.scope import Scope
 from clones.states import SyncSeen
 
-JSON, MARKDOWN = "run_record", "run_record_md"
+BOARD = "board_plugin"
+"""The plugin that shows records, where a site has it."""
 
 
 def leave_record(
@@ -35,7 +37,7 @@ def leave_record(
     tasks = {}
     for other in task.dag.topological_sort():
         mine = other.task_id == task.task_id
-        tries = own.tries if mine and own else ti.xcom_pull(task_ids=other.task_id, key="record")
+        tries = own.so_far() if mine and own else ti.xcom_pull(task_ids=other.task_id, key="record")
         if tries:
             tasks[other.task_id] = tries
     record = run_record.assemble(
@@ -71,6 +73,13 @@ class RunRecordLink(BaseOperatorLink):
     name = "Run record"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Airflow's page with that task's XComs."""
-        parts = ("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id, "xcom")
-        return "/" + "/".join(quote(part, safe="") for part in parts)
+        """The board's page of that run; without a board Airflow's with that task's XComs."""
+        service = getattr(operator, "service", None)
+        if isinstance(service, str) and find_spec(BOARD):
+            place = ("service", service, "run", ti_key.dag_id, ti_key.run_id)
+            return f"/plugin/clones/clones/#{_path(*place)}"
+        return _path("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id, "xcom")
+
+
+def _path(*parts: str) -> str:
+    return "/" + "/".join(quote(part, safe="") for part in parts)

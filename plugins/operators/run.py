@@ -24,7 +24,9 @@ from clones.steps import Command, Steps
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
+from operators.alerts import run_failed
 from operators.base import CloneOperator, owner, parse_since, recorded
+from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 
 
@@ -137,6 +139,8 @@ class RunPlanOperator(CloneOperator):
         self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
 
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
+        context["ti"].xcom_push(key="result", value=RunResult(result).to_plain())
+        measure(context, scope.name, RunResult(result))
         leave_record(self, context, scope, record, result=RunResult(result))
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
 
@@ -165,13 +169,17 @@ class RunEndOperator(CloneOperator):
     Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`).
 
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
-    this one too.
+    this one too. By default people are then told (:func:`operators.alerts.run_failed`).
 
     Its XCom is ``{"result": "done" | "unchanged" | "stopped", "at": task id or ""}``; the XComs `run_record`
     and `run_record_md` are the run's record, see :mod:`clones.run_record`.
     """
 
     operator_extra_links = (RunRecordLink(),)
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("on_failure_callback", run_failed)
+        super().__init__(**kwargs)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]
@@ -196,6 +204,7 @@ class RunEndOperator(CloneOperator):
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
+        measure(context, scope.name, result, plan)
         if not result.ok:
             raise AirflowFailException(result.text())
         return result.to_plain()

@@ -10,20 +10,27 @@ from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
 from airflow.sdk.observability import stats
 
 from clones import status
+from clones.actions import dags_of
 from clones.status import ServiceStatus
-from clones.status_changes import Change, follow, needs_patience, written
+from clones.status_changes import (
+    SWEEP,
+    Change,
+    follow,
+    forgotten,
+    needs_patience,
+    pairs_changed,
+    with_pairs,
+    written,
+)
 from clones.steps import Note
 from hooks.status import look
 from hooks.symcli import log_note
 from operators.base import CONFIG
 
-FLEET = Asset(name="clone_status", uri="symclone://clone_status")
+FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
 """Its state store has a key a service; each change of a service's status is an event of it."""
 CHANGES = AssetAlias("clone_status changes")
 """Of an alias Airflow makes an event only when the task asks for one."""
-SWEEP = "clone_status"
-"""Key for the last sweep, which no service can be named: ``{"at", "services"}``."""
-OTHER_DAGS = ("", "_merge_back", "_provision", "_retire")
 
 
 class CloneStatusOperator(BaseOperator):
@@ -53,24 +60,27 @@ class CloneStatusOperator(BaseOperator):
         at = datetime.now(UTC)
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]
-        kept: dict[str, dict[str, Any]] = {}
+        kept: dict[str, Any] = {}
         for service in services:
             before: Any = store.get(service.name)
             if needs_patience(before, service) and self._is_worked_on(context, service.name):
                 self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
-                continue
-            record, change = follow(before, service, at)
+                record = with_pairs(before, service) if before else None
+            else:
+                record, change = follow(before, service, at)
+                if change is not None:
+                    self._tell(context, change)
+            kept |= pairs_changed(before, service)
             if record != before:
                 kept[service.name] = record
-            if change is not None:
-                self._tell(context, change)
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
-        gone = self._gone(store, {service.name for service in services})
-        for name, record in kept.items():
-            store.set(name, record)
-        for name in gone:
-            store.delete(name)
+        kept |= self._gone(store, {service.name for service in services})
+        for key, value in kept.items():
+            if value is None:
+                store.delete(key)
+            else:
+                store.set(key, value)
         store.set(SWEEP, {"at": written(at), "services": sorted(service.name for service in services)})
 
     def _tell(self, context: Context, change: Change) -> None:
@@ -79,15 +89,15 @@ class CloneStatusOperator(BaseOperator):
 
     @staticmethod
     def _is_worked_on(context: Context, name: str) -> bool:
-        counts = (
-            context["ti"].get_dr_count(dag_id=f"{name}{ending}", states=["running"]) for ending in OTHER_DAGS
-        )
+        counts = (context["ti"].get_dr_count(dag_id=dag_id, states=["running"]) for dag_id in dags_of(name))
         return any(count > 0 for count in counts)
 
     @staticmethod
-    def _gone(store: Any, names: set[str]) -> list[str]:
-        """Services that were there at the last sweep, and are in the configuration no more."""
-        return [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
+    def _gone(store: Any, names: set[str]) -> dict[str, None]:
+        """The keys of services that were there at the last sweep, and are in the configuration no more."""
+        gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
+        pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
+        return dict.fromkeys([*pairs, *gone])
 
 
 def _measure(services: Sequence[ServiceStatus]) -> None:

@@ -67,6 +67,8 @@ def test_a_try_that_was_killed_before_it_changed_anything() -> None:
     clock, kept = Clock(), []
     TaskRecord([], 1, clock, lambda tries: kept.append([dict(one) for one in tries]))
     second = TaskRecord(kept[-1], 2, clock, lambda tries: None)
+    written = [(one["try"], bool(one["ended"])) for one in second.so_far()]
+    assert written == [(1, False), (2, True)], "a record that a try writes is not of one that was killed"
     second.ended("")
     assert [(one["try"], bool(one["ended"])) for one in second.tries] == [(1, False), (2, True)]
     run: dict[str, Any] = dict.fromkeys(("dag", "id", "type", "asked_by", "reason", "began", "ended"), "")

@@ -14,8 +14,10 @@ from clones import errors
 from clones.config import Service
 from clones.fleet import Looked
 from clones.freshness import Status
+from clones.pair_rows import PIECE, keys, prefix
+from clones.shown import Looks, show
 from clones.status import ServiceStatus, SyncStatus, judge, judge_sync, summary, table, to_plain
-from clones.status_changes import follow, needs_patience
+from clones.status_changes import follow, forgotten, needs_patience, pairs_changed
 from tests.clones.seeing import NOON, seen, sync
 
 HERE = Path(__file__).parent / "cases" / "status"
@@ -151,3 +153,84 @@ def test_only_what_comes_to_be_down_may_be_a_run_on_its_way(
 ) -> None:
     service = ServiceStatus("s", (SyncStatus("data", Status[now.upper()], "because"),))
     assert needs_patience({"status": was} if was else None, service) is patience
+
+
+@pytest.mark.parametrize("case", cases("progress"))
+def test_progress(case: dict[str, Any]) -> None:
+    start = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    record: dict[str, Any] | None = None
+    for look in case["looks"]:
+        at = start + timedelta(minutes=look["at"])
+        percent = None if look["percent"] == "none" else look["percent"]
+        data = SyncStatus("data", Status.UP, "because", percent=percent)
+        record, _ = follow(record, ServiceStatus("s", (data,)), at)
+        kept = record["syncs"]["data"]
+        assert kept["percent"] == percent
+        left = look.get("left", "none")
+        ends = (at + timedelta(minutes=left)).isoformat(timespec="seconds") if left != "none" else None
+        assert kept["ends"] == ends
+
+
+@pytest.mark.parametrize("case", cases("shown"))
+def test_shown_between_two_looks(case: dict[str, Any]) -> None:
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    looked = now - timedelta(minutes=case["looked"]) if "looked" in case else None
+    left, record = case.get("left"), None
+    if left:
+        assert looked is not None
+        age = timedelta(minutes=left["point"]) if "point" in left else None
+        last = (looked - age).replace(tzinfo=None) if age else None
+        data = SyncStatus(
+            "data", Status[left["status"].upper()], left.get("why", "x"), left.get("press", ""), last, age
+        )
+        if data.status is Status.UNKNOWN and age:
+            seen_before = SyncStatus("data", Status.UP, "x", "", last, age)
+            record, _ = follow(None, ServiceStatus("s", (seen_before,)), looked)
+        record, _ = follow(record, ServiceStatus("s", (data,)), looked)
+    every = case.get("every", 5)
+    looks = Looks(looked, None if every == "none" else every)
+    found = show(record, ["data"], timedelta(minutes=60), looks, now)
+    (sync,) = found.syncs
+    assert str(found.status) == str(sync.status) == case["shown"]
+    assert case["why"] in sync.why and case.get("press", "") in sync.press
+    assert bool(found.press) == bool(case.get("press"))
+    known = left and not (case["shown"] == "unknown" and left["status"] != "unknown")
+    assert (found.since is not None) == bool(known and case["shown"] == left["status"])
+
+
+def test_without_a_configuration_an_age_has_no_limit() -> None:
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    age = timedelta(days=30)
+    data = SyncStatus("data", Status.UP, "x", "", NOON, age)
+    record, _ = follow(None, ServiceStatus("s", (data,)), now)
+    found = show(record, ["data"], None, Looks(now, None), now)
+    assert found.status is Status.UP and found.syncs[0].limit is None and found.why == "sync data: x"
+
+
+@pytest.mark.parametrize("before", [0, 1, PIECE, PIECE + 1, 3 * PIECE])
+@pytest.mark.parametrize("after", [0, 1, PIECE, PIECE + 1, 3 * PIECE, None])
+def test_a_store_follows_the_pairs(before: int, after: int | None) -> None:
+    """From any number of pairs to any other it has just these; None: they could not be seen."""
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+    def look(count: int | None) -> ServiceStatus:
+        pairs = None if count is None else tuple([f"{count} {n}"] for n in range(count))
+        return ServiceStatus("s", (SyncStatus("data", Status.UP, "x", pairs=pairs),))
+
+    store: dict[str, Any] = {}
+    record: dict[str, Any] | None = None
+    for count in (before, after):
+        for key, value in pairs_changed(record, look(count)):
+            assert (key in store) or value is not None, "only what is there is deleted"
+            store[key] = value
+            if value is None:
+                del store[key]
+        record, _ = follow(record, look(count), now)
+    wanted = before if after is None else after
+    stored = [row for key in keys("s", "data", wanted) for row in store[key]]
+    assert stored == [[f"{wanted} {n}"] for n in range(wanted)]
+    assert len(store) == -(-wanted // PIECE)
+    assert all(key.startswith(prefix("s")) for key in store)
+    assert record is not None and dict(forgotten("s", record)).keys() == store.keys()
+    again = look(after)
+    assert not list(pairs_changed(record, again)) and follow(record, again, now)[0] == record

@@ -52,3 +52,21 @@ def test_the_callers_variables_win_and_instances_are_apart(tmp_path: Path) -> No
 
 def test_free_ports_differ() -> None:
     assert all(1024 < free_port() < 65536 for _ in range(3))
+
+
+def test_with_a_broker_there_are_workers_and_as_many_of_each_as_asked_for(tmp_path: Path) -> None:
+    airflow = LocalAirflow(
+        tmp_path,
+        dags=tmp_path,
+        database_url="postgresql+psycopg2://u@h/d",
+        broker_url="redis://h/0",
+        counts={"scheduler": 2, "worker": 2},
+    )
+    assert {*airflow.components} == {
+        *("api-server", "dag-processor", "triggerer"),
+        *("scheduler", "scheduler-2", "worker", "worker-2"),
+    }
+    assert airflow.env["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    assert airflow.env["AIRFLOW__CELERY__RESULT_BACKEND"] == "db+postgresql+psycopg2://u@h/d"
+    pids = [words[words.index("--pid") + 1] for name, words in airflow.components.items() if "worker" in name]
+    assert len({*pids}) == 2, "each worker keeps a file of its own, or the second does not start"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clones.pair_rows import COLUMNS
 from hooks import status
 from operators.status import CHANGES, FLEET, CloneStatusOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context
@@ -37,7 +38,15 @@ class Sweeps:
 
     @property
     def kept(self) -> dict[str, Any]:
-        return {name: dict(record) for name, record in self.stores[FLEET].items() if name != "clone_status"}
+        return {
+            name: dict(record)
+            for name, record in self.stores[FLEET].items()
+            if name != "clone_status" and "/" not in name
+        }
+
+    @property
+    def pairs(self) -> dict[str, list[list[Any]]]:
+        return {key: value for key, value in self.stores[FLEET].items() if key.startswith("pairs/")}
 
 
 @pytest.fixture
@@ -135,8 +144,11 @@ def test_what_a_run_passes_through_is_not_told(lab: Any, sweep: Sweeps, log: Log
     lab.set_state(SYMID, "1236", "4323", "PreCopy")
     lab.set_state(SYMID, "1235", "4322", "RestInProg")
     sweep.running = {"reporting_copies": 1, "aastmphpux_merge_back": 1}
-    kept = sweep.kept
-    assert sweep() == [] and sweep.kept == kept
+    assert sweep() == []
+    assert [sweep.kept[name]["status"] for name in ("reporting_copies", "aastmphpux")] == ["up", "up"]
+    assert sweep.pairs["pairs/reporting_copies/warehouse/0"][0][3] == "PreCopy", "its pairs are as they are"
+    written = dict(sweep.pairs)
+    assert sweep() == [] and sweep.pairs == written
     assert "reporting_copies is down, and a run of it goes on: not told" in log.text
     sweep.running = {"lnxpp": 1}
     assert statuses(sweep()) == [("aastmphpux", "up", "down"), ("reporting_copies", "up", "down")]
@@ -149,6 +161,40 @@ def test_a_service_that_left_the_configuration_is_forgotten(lab: Any, sweep: Swe
     shorter.write_text(SERVICES.read_text().split("  # Only syncs")[0])
     assert sweep(str(shorter)) == []
     assert sorted(sweep.kept) == ["aastmphpux", "lnxpp"]
+    assert {key.split("/")[1] for key in sweep.pairs} == {"aastmphpux", "lnxpp"}
+
+
+@ONE_ARRAY
+def test_pairs_are_written_when_they_changed(
+    lab: Any, sweep: Sweeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep()
+    (row,) = sweep.pairs["pairs/aastmphpux/data/0"]
+    shown = dict(zip(COLUMNS, row, strict=True))
+    assert (shown["source"], shown["target"], shown["state"], shown["wrong"]) == (
+        "1234",
+        "4321",
+        "Copied",
+        "",
+    )
+    assert shown["pair"] == "DEV001 -> CLONE001" and shown["last_action"]
+    written: list[str] = []
+    store = type(sweep.stores[FLEET])
+    keep = store.set
+    monkeypatch.setattr(store, "set", lambda self, key, value: (written.append(key), keep(self, key, value)))
+    sweep()
+    assert written == ["clone_status"]
+    lab.set_state(SYMID, "1235", "4322", "CopyInProg", protected=200000)
+    sweep()
+    assert written[1:] == ["pairs/aastmphpux/archivelogs/0", "aastmphpux", "clone_status"]
+    lab.fault("cut_before", host="symcli_demo", match=f"symdev -sid {SYMID}")
+    before = sweep.pairs
+    sweep()
+    assert sweep.pairs == before, "what could not be seen is kept"
+    lab.clear_faults()
+    lab.remove_session(SYMID, "1235", "4322")
+    sweep()
+    assert sweep.pairs["pairs/aastmphpux/archivelogs/0"][0][3] == "none"
 
 
 @pytest.fixture

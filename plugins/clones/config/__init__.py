@@ -17,11 +17,12 @@ from clones.config.resources import (
     ResourceEntry,
     Vg,
 )
-from clones.config.services import NO_LIMITS, Config, Limits, Service, StatusSweep, Symcli
+from clones.config.services import NO_LIMITS, Alerts, Config, Limits, Service, StatusSweep, Symcli
 from clones.config.syncs import Pair, Sync
 
 __all__ = [
     "NO_LIMITS",
+    "Alerts",
     "App",
     "Command",
     "Config",

@@ -13,7 +13,7 @@ from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds
 from clones.config.resources import DownCheck, Host, Production, ResourceEntry
 from clones.config.syncs import Sync
-from clones.names import AbsolutePath, ConnectionId, ServiceName
+from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName
 
 
 class Symcli(Model):
@@ -60,6 +60,28 @@ class StatusSweep(Model):
     )
 
 
+class Alerts(Model):
+    """Who is told of a run that failed or takes too long."""
+
+    notifier: DottedPath | None = Field(
+        None,
+        description="Airflow notifier (a class, also one of yours in plugins/), as a dotted path; none: it "
+        "is only logged.",
+    )
+    arguments: dict[str, Any] = Field(
+        {},
+        description="Its arguments. Those that it takes as templates may use `{{ alert.subject }}`, "
+        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed or late). "
+        "No passwords: name an Airflow connection. Numbers arrive as text.",
+    )
+
+    @model_validator(mode="after")
+    def _arguments_of_something(self) -> Alerts:
+        if self.arguments and self.notifier is None:
+            raise ValueError("`arguments` without `notifier`: name the class that takes them")
+        return self
+
+
 def _cron(value: str) -> str:
     if not croniter.is_valid(value):
         raise ValueError(
@@ -77,6 +99,9 @@ def _zone(value: str) -> str:
     return value
 
 
+TimeZone = Annotated[str, AfterValidator(_zone)]
+
+
 class Service(Model):
     """A service on copied disks, or only the syncs that feed other servers."""
 
@@ -85,7 +110,7 @@ class Service(Model):
     schedule: Annotated[Annotated[str, AfterValidator(_cron)] | None, BeforeValidator(_no_schedule)] = Field(
         None, description="Cron expression of the scheduled refresh, or none."
     )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="Time zone of the schedule.")
+    timezone: TimeZone = Field("UTC", description="Time zone of the schedule.")
     sync_max_delay: Annotated[int, Field(gt=0)] = Field(
         description="Minutes after which a copy is too old (status `warn`)."
     )
@@ -141,6 +166,11 @@ class Service(Model):
         300,
         description="Seconds between two looks at a copy in progress, at most, however long it takes; below "
         "`poll_interval` it counts as that.",
+    )
+    run_deadline: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_no_schedule)] = Field(
+        None,
+        description="Minutes after which a run that has not ended is told of as late (`alerts`), counted "
+        "from when it was queued; none: never. It goes on all the same.",
     )
     turn_timeout: Seconds = Field(
         12 * 3600,
@@ -220,4 +250,5 @@ class Config(Model):
     symcli: Symcli = Symcli()
     limits: Limits = Limits()
     status: StatusSweep = StatusSweep()
+    alerts: Alerts = Alerts()
     services: dict[ServiceName, Service]

@@ -6,14 +6,15 @@ list was seen captured. Device numbers have 4 or 5 digits even for one device, a
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import fromstring, iterparse
 
 from clones.config import Sync
 from clones.errors import Unknown
@@ -178,17 +179,20 @@ def read_devices(text: str) -> DeviceList:
         raise Unknown(
             f"The control host printed {mark[1]!r} as its clock.", "look at its output in the log"
         ) from None
-    root = _root(text[mark.end() :], "the device list")
-    symid = (root.findtext("Symmetrix/Symm_Info/symid") or "").strip()
+    symids: list[str] = []
     devices: dict[int, Device] = {}
-    for element in root.iterfind("Symmetrix/Device"):
-        device = _device(element)
-        if devices.setdefault(device.number, device) != device:
-            raise Unknown(
-                f"The device list shows {device_text(device.number)} twice, and not alike.",
-                "look at its output in the log",
-            )
-    return DeviceList(symid, clock, devices)
+    for path, element in _one_by_one(text[mark.end() :], "the device list"):
+        if path == "Symmetrix/Symm_Info/symid":
+            symids.append((element.text or "").strip())
+        elif path == "Symmetrix/Device":
+            device = _device(element)
+            if devices.setdefault(device.number, device) != device:
+                raise Unknown(
+                    f"The device list shows {device_text(device.number)} twice, and not alike.",
+                    "look at its output in the log",
+                )
+            element.clear()
+    return DeviceList(symids[0] if symids else "", clock, devices)
 
 
 def _device(element: Element) -> Device:
@@ -236,19 +240,50 @@ def _number(text: str | None, what: str) -> int:
     return int(cleaned, 16)
 
 
+def _one_by_one(text: str, what: str) -> Iterator[tuple[str, Element]]:
+    """Each element once it is complete, with the tags from below the root to it, of a long document.
+
+    Of a list of hundreds of devices each is read and then emptied. All together they were objects enough for
+    Python to look through all that there are for garbage, at every list: a tenth of a second and more, in
+    which a triggerer does nothing else.
+    """
+    path: list[str] = []
+    try:
+        for event, element in iterparse(io.StringIO(_document(text)), ("start", "end")):
+            if event == "start":
+                if not path:
+                    _check_root(element, what)
+                path.append(element.tag)
+            else:
+                yield "/".join(path[1:]), element
+                path.pop()
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise _unreadable(what, error) from None
+
+
 def _root(text: str, what: str) -> Element:
     """The XML document in a text that may have other lines before it."""
-    start = text.find("<")
     try:
-        if start < 0:
-            raise ParseError("there is no XML in it")
-        root = fromstring(text[start:])
+        root = fromstring(_document(text))
     except (ParseError, DefusedXmlException, ValueError) as error:
-        raise Unknown(
-            f"{what[0].upper()}{what[1:]} cannot be read: {error}.", "look at its output in the log"
-        ) from None
+        raise _unreadable(what, error) from None
+    _check_root(root, what)
+    return root
+
+
+def _document(text: str) -> str:
+    start = text.find("<")
+    if start < 0:
+        raise ParseError("there is no XML in it")
+    return text[start:]
+
+
+def _check_root(root: Element, what: str) -> None:
     if root.tag != "SymCLI_ML":
         raise Unknown(
             f"{what[0].upper()}{what[1:]} is a <{root.tag}>, not SYMCLI's.", "look at its output in the log"
         )
-    return root
+
+
+def _unreadable(what: str, error: Exception) -> Unknown:
+    return Unknown(f"{what[0].upper()}{what[1:]} cannot be read: {error}.", "look at its output in the log")

@@ -1,0 +1,200 @@
+"""1, 10 and 50 services refreshed at once, against the longest copy and as many runs that do nothing.
+
+One Airflow on PostgreSQL for all. Each service has a Linux host, two syncs and an array of its own, so that
+how long its copy takes does not depend on the others: 30 to 60 s. Where few cores serve many tasks, Airflow's
+own work for a task is what takes the time; the runs that do nothing, just before, show how long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import yaml
+
+from bench.refresh import FLOOR
+from demo.local_airflow import LocalAirflow
+from demo.local_lab import LocalLab
+from demo.many_services import ManyServices
+from demo.rest import AirflowRest, RestError
+from tests.postgres import database
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results" / "refreshes.json"
+SIZES = (1, 10, 50)
+PARALLELISM = 8
+RATE = 1000.0
+"""Tracks a second of each array."""
+LONGEST = 60.0
+"""Seconds of the longest copies, both syncs of a service together."""
+SPREAD = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""How long the copies of the services are, against the longest."""
+ALLOWED = 1.5
+"""The target: no longer than so many times the longest copy, and the runs that do nothing."""
+SELDOM = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "600",
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+}
+"""Seconds. No DAG file is parsed again while it is measured; the first parse may take long on a busy machine."""
+START_SECONDS = 300.0
+MOST_SECONDS = 3600.0
+
+
+@dataclass
+class Bench:
+    """What all measurements share. Each service is refreshed once: after that nothing is to be copied."""
+
+    many: ManyServices
+    airflow: LocalAirflow
+    rest: AirflowRest
+    lab: LocalLab
+
+    def row(self, size: int, names: Sequence[str]) -> dict[str, Any]:
+        """So many runs that do nothing, then so many refreshes, all at once each."""
+        floor = self.runs([("floor", f"{size}-{number}", {}) for number in range(size)])
+        seen = len(self.lab.journal())
+        conf = {"action": "refresh", "reason": "measurement"}
+        ours = self.runs([(name, f"{size}", conf) for name in names])
+        entries = self.lab.journal()[seen:]
+        sent = Counter(entry["host"] for entry in entries if entry["event"] == "command")
+        bound = ALLOWED * LONGEST + floor["seconds"]
+        return {
+            "services": size,
+            "longest_copy_s": LONGEST,
+            "floor": floor,
+            "ours": ours,
+            "bound_s": round(bound, 1),
+            "against_bound": round(ours["seconds"] / bound, 2),
+            "symcli_commands_each": round(sent["control"] / size, 1),
+            "host_commands_each": round((sum(sent.values()) - sent["control"]) / size, 1),
+            "connections_each": round(sum(entry["event"] == "connect" for entry in entries) / size, 1),
+        }
+
+    def runs(self, wanted: Sequence[tuple[str, str, dict[str, Any]]]) -> dict[str, float]:
+        """Start these runs (DAG, run id, conf) and wait for their ends.
+
+        :return: seconds from the first trigger to the last end, tasks that ran, and Airflow's CPU seconds.
+        """
+        cpu = self._cpu()
+        for dag, run_id, conf in wanted:
+            self.rest.trigger(dag, conf, dag_run_id=run_id)
+        end = time.monotonic() + MOST_SECONDS
+        while (found := self._found(wanted)) and any(run["end_date"] is None for run in found):
+            if time.monotonic() > end:
+                raise SystemExit(f"Not over after {MOST_SECONDS:.0f} s: {found}")
+            time.sleep(1)
+        failed = [f"{run['dag_id']} {run['dag_run_id']}" for run in found if run["state"] != "success"]
+        if failed:
+            raise SystemExit(f"Failed: {', '.join(failed)}; see their logs.")
+        first = min(datetime.fromisoformat(run["queued_at"]) for run in found)
+        last = max(datetime.fromisoformat(run["end_date"]) for run in found)
+        tasks = [ti for dag, run_id, _ in wanted for ti in self.rest.task_instances(dag, run_id)]
+        ran = sum(ti["state"] == "success" for ti in tasks)
+        cpu = self._cpu() - cpu
+        return {
+            "seconds": round((last - first).total_seconds(), 1),
+            "tasks": ran,
+            "cpu_s": round(cpu, 1),
+            "cpu_s_a_task": round(cpu / ran, 2),
+        }
+
+    def _found(self, wanted: Sequence[tuple[str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        ids = {(dag, run_id) for dag, run_id, _ in wanted}
+        asked = {"dag_ids": sorted({dag for dag, _ in ids}), "page_limit": 200}
+        runs = self.rest.request("POST", "/dags/~/dagRuns/list", json=asked)["dag_runs"]
+        return [run for run in runs if (run["dag_id"], run["dag_run_id"]) in ids]
+
+    def _cpu(self) -> float:
+        """CPU seconds of all of this Airflow so far, of processes that have ended too."""
+        assert self.airflow.supervisor_pid
+        total = 0.0
+        for process in psutil.Process(self.airflow.supervisor_pid).children(recursive=True):
+            try:
+                total += sum(process.cpu_times()[:4])  # its own, and those of the children that have ended
+            except psutil.Error:
+                continue
+        return total
+
+
+@contextmanager
+def running(sizes: Sequence[int]) -> Iterator[Bench]:
+    """The lab and Airflow, in processes of their own."""
+    tracks = [int(RATE * LONGEST * part / 2) for part in SPREAD]
+    count = sum(sizes)
+    many = ManyServices(count, syncs=2, tracks=tracks, copy_rate=RATE, arrays=count, hosts=True)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, database() as url:
+        home = Path(folder)
+        (home / "dags").mkdir()
+        (home / "dags" / "clone_services.py").symlink_to(ROOT / "dags" / "clone_services.py")
+        floor = FLOOR.replace("catchup=False", f"catchup=False, max_active_runs={max(sizes)}")
+        (home / "dags" / "floor.py").write_text(floor)
+        config, lab_config = home / "services.yaml", home / "lab.yaml"
+        config.write_text(yaml.safe_dump(many.services()))
+        lab_config.write_text(json.dumps(many.lab()))
+        with LocalLab(home / "lab", config=lab_config) as lab:
+            airflow = LocalAirflow(
+                home / "airflow",
+                dags=home / "dags",
+                plugins=ROOT / "plugins",
+                connections=lab.connections,
+                env={"SYMCLONE_CONFIG": str(config), **SELDOM},
+                database_url=url,
+                parallelism=PARALLELISM,
+            )
+            airflow.start(START_SECONDS)
+            try:
+                with airflow.client() as rest:
+                    for dag in ("floor", *many.names):
+                        _await(rest, dag)
+                        rest.unpause(dag)
+                    yield Bench(many, airflow, rest, lab)
+            finally:
+                airflow.stop()
+
+
+def _await(rest: AirflowRest, dag: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            rest.dag(dag)
+            return
+        except RestError:
+            if time.monotonic() > end:
+                raise SystemExit(f"Airflow has not read {dag}: {rest.import_errors()}") from None
+            time.sleep(0.5)
+
+
+def main(sizes: Sequence[int] = SIZES) -> None:
+    """Run all, print the table and write `bench/results/refreshes.json`."""
+    rows: list[dict[str, Any]] = []
+    print(
+        f"{'services':>8} {'floor, s':>8} {'ours, s':>8} {'bound, s':>8} {'against':>8} "
+        f"{'CPU a task: floor':>17} {'ours':>6} {'SYMCLI each':>11}"
+    )
+    with running(sizes) as bench:
+        names = iter(bench.many.names)
+        # One run of each that does not count: what Airflow loads at its first task it loads here.
+        bench.runs([("floor", "first", {})])
+        for size in sizes:
+            row = bench.row(size, [next(names) for _ in range(size)])
+            floor, ours = row["floor"], row["ours"]
+            print(
+                f"{size:8} {floor['seconds']:8.1f} {ours['seconds']:8.1f} {row['bound_s']:8.1f} "
+                f"{row['against_bound']:8.2f} {floor['cpu_s_a_task']:17.2f} {ours['cpu_s_a_task']:6.2f} "
+                f"{row['symcli_commands_each']:11.1f}",
+                flush=True,
+            )
+            rows.append(row)
+            about = {"cores": os.cpu_count(), "parallelism": PARALLELISM, "rows": rows}
+            RESULTS.write_text(json.dumps(about, indent=1) + "\n")

@@ -1,0 +1,182 @@
+"""The fleet: a row a service, from what the database and the configuration say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from board import held, runs
+from board.database import Dag, Run, Stored, Task
+from board.links import NO_LINKS, Links
+from clones.actions import BREAK, RESYNC, dags_of
+from clones.config import Service
+from clones.shown import Looks, ServiceShown, SyncShown, show
+from clones.status_changes import SWEEP
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found out for a page, of those services and runs only that its reader may see.
+
+    :param services: by name; None for one that the configuration does not show.
+    :param swept: the state store of asset `clone_status`.
+    :param dags: by id.
+    :param going: the runs that go on or wait to, oldest first.
+    :param tasks: those of them that have not ended, by the run's number.
+    :param ended: the last run of each DAG, by its id.
+    :param left: what tasks have left, by the run's number, task and key.
+    :param turns: the run that each trigger waits for.
+    :param triggers: the DAGs that the reader may start runs of.
+    """
+
+    now: datetime
+    services: Mapping[str, Service | None]
+    every_minutes: int | None
+    swept: Mapping[str, Stored]
+    dags: Mapping[str, Dag]
+    going: Sequence[Run] = ()
+    tasks: Mapping[int, Sequence[Task]] = field(default_factory=dict)
+    ended: Mapping[str, Run] = field(default_factory=dict)
+    left: Mapping[tuple[int, str, str], Any] = field(default_factory=dict)
+    turns: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    triggers: frozenset[str] = frozenset()
+    links: Links = NO_LINKS
+
+    @property
+    def looks(self) -> Looks:
+        """When the copies were looked at."""
+        sweep = self.swept.get(SWEEP)
+        last = datetime.fromisoformat(sweep.value["at"]) if sweep else None
+        return Looks(last, self.every_minutes)
+
+    def shown(self, name: str) -> ServiceShown:
+        """A service's copies as they are shown."""
+        stored, service = self.swept.get(name), self.services[name]
+        record = stored.value if stored else None
+        syncs = [sync.name for sync in service.syncs] if service else list((record or {}).get("syncs", {}))
+        limit = timedelta(minutes=service.sync_max_delay) if service else None
+        return show(record, syncs, limit, self.looks, self.now)
+
+    def result(self, run: Run) -> Mapping[str, Any]:
+        """How a run said that it ended; empty when it did not."""
+        for task in ("finish", "plan"):
+            result = self.left.get((run.key, task, "result"))
+            if isinstance(result, Mapping):
+                return result
+        return {}
+
+    def last_run(self, name: str) -> dict[str, Any] | None:
+        """The service's run that ended last."""
+        known = [self.ended[dag_id] for dag_id in dags_of(name) if dag_id in self.ended]
+        known = [run for run in known if run.ended is not None]
+        if not known:
+            return None
+        run = max(known, key=lambda run: run.ended or datetime.min)
+        return runs.ended(name, run, self.result(run), self.links)
+
+
+def with_left(facts: Facts, left: Mapping[tuple[int, str, str], Any]) -> Facts:
+    """The same, with what more tasks have left."""
+    return replace(facts, left={**facts.left, **left})
+
+
+def fleet(facts: Facts, error: str) -> dict[str, Any]:
+    """The whole page, without the time of the request."""
+    going: dict[str, list[Run]] = {}
+    for run in facts.going:
+        going.setdefault(run.dag_id, []).append(run)
+    return {**looked(facts, error), "services": [row(facts, name, going) for name in facts.services]}
+
+
+def looked(facts: Facts, error: str) -> dict[str, Any]:
+    """What all of a page rests on: the last look at the copies, and what the configuration lacks."""
+    looks = facts.looks
+    return {
+        "looked": runs.written(looks.last),
+        "every_minutes": looks.every_minutes,
+        "error": error or None,
+    }
+
+
+def row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """One service.
+
+    :param going: the runs that go on or wait to, by DAG.
+    """
+    service, shown = facts.services[name], facts.shown(name)
+    own = [run for dag_id in dags_of(name) for run in going.get(dag_id, ())]
+    working = [(run, facts.tasks.get(run.key, ())) for run in own]
+    now = next(((run, tasks) for run, tasks in working if run.state == "running"), None)
+    now = now or next(iter(working), None)
+    dag, last = facts.dags.get(name), facts.last_run(name)
+    by = held.by_whom(
+        dag,
+        bool(service and service.schedule),
+        working,
+        last,
+        facts.turns,
+        _errors(facts, working),
+        facts.links,
+        facts.now,
+    )
+    return {
+        "service": name,
+        "description": service.description if service else "",
+        "status": str(shown.status),
+        "why": shown.why,
+        "press": shown.press,
+        "since": runs.written(shown.since),
+        "syncs": [sync_row(sync, *_progress(facts, sync.name, working)) for sync in shown.syncs],
+        "running": runs.running(name, *now, facts.links) if now else None,
+        "last_run": last,
+        "next_run": runs.written(dag.next_run) if dag and not dag.paused else None,
+        "paused": dag.paused if dag else False,
+        "held_by": by,
+        "may_trigger": name in facts.triggers,
+    }
+
+
+def sync_row(sync: SyncShown, percent: int | None, ends: str | None) -> dict[str, Any]:
+    """One sync.
+
+    :param percent: copied, as a run that waits for it saw it last; None when none does.
+    :param ends: when it may be done by then, ISO.
+    """
+    return {
+        "sync": sync.name,
+        "status": str(sync.status),
+        "why": sync.why,
+        "point_in_time": runs.written(sync.point_in_time),
+        "sync_max_delay": int(sync.limit.total_seconds()) if sync.limit is not None else None,
+        "percent": sync.percent if percent is None else percent,
+        "ends": runs.written(sync.ends) if percent is None else ends,
+    }
+
+
+def _progress(
+    facts: Facts, sync: str, working: Sequence[tuple[Run, Sequence[Task]]]
+) -> tuple[int | None, str | None]:
+    """Of a sync that a run waits for: the trigger looks more often than the sweep."""
+    for run, tasks in working:
+        for task in tasks:
+            parts = task.task_id.split(".")
+            if task.state != "deferred" or parts[0] not in (RESYNC, BREAK, "restore", "wait_prepared"):
+                continue
+            report = facts.left.get((run.key, task.task_id, "progress"))
+            if sync in parts[1:] and isinstance(report, Mapping) and isinstance(report.get("percent"), int):
+                return report["percent"], report.get("estimated_end")
+    return None, None
+
+
+def _errors(facts: Facts, working: Sequence[tuple[Run, Sequence[Task]]]) -> dict[tuple[int, str], str]:
+    """What the last try of a task said that is to be tried again: its first line."""
+    found = {}
+    for run, tasks in working:
+        for task in tasks:
+            tries = facts.left.get((run.key, task.task_id, "record"))
+            if task.state == "up_for_retry" and isinstance(tries, list) and tries:
+                said = str(tries[-1].get("error", "")).splitlines()
+                found[run.key, task.task_id] = said[0] if said else ""
+    return found

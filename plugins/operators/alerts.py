@@ -1,0 +1,78 @@
+"""Telling people of a run: Airflow's callbacks call the notifier that `alerts` of services.yaml names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk import Context, DeadlineAlert, DeadlineReference, SyncCallback
+from airflow.sdk.configuration import conf
+
+from clones import alerts
+from clones.alerts import Alert
+from clones.config import Service
+from clones.config_file import load
+from clones.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def run_failed(context: Context) -> None:
+    """`on_failure_callback` of a run's last task, which fails when the run did not do what was asked.
+
+    It is called after the task's work is over: the lock was given back.
+    """
+    task: Any = context["task"]
+    run = context["dag_run"]
+    service = task.service if isinstance(task.service, str) else task.service.get("name", run.dag_id)
+    said = str(context.get("exception") or "")
+    alert = alerts.failed(service, run.dag_id, run.run_id, said, _url(run.dag_id, run.run_id))
+    _tell(alert, task.config, context)
+
+
+def run_is_late(context: Mapping[str, Any], service: str, minutes: int, config: str) -> None:
+    """What Airflow calls when a run's deadline has passed. Its context has the run and no more."""
+    run = context["dag_run"]
+    dag_id, run_id = run["dag_id"], run["dag_run_id"]
+    _tell(alerts.late(service, dag_id, run_id, minutes, _url(dag_id, run_id)), config, context)
+
+
+def deadline(name: str, service: Service, config: str) -> DeadlineAlert | None:
+    """Of a service's DAG, None when it has none."""
+    if service.run_deadline is None:
+        return None
+    kwargs = {"service": name, "minutes": service.run_deadline, "config": config}
+    return DeadlineAlert(
+        name="run_deadline",
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=service.run_deadline),
+        callback=SyncCallback(run_is_late, kwargs=kwargs),
+    )
+
+
+def _tell(alert: Alert, config: str, context: Mapping[str, Any]) -> None:
+    """Log it, and call the notifier, if there is one.
+
+    :raises Exception: what the notifier raises; Airflow logs it, and the run stays as it is.
+    """
+    log.warning("%s", alert.text)
+    try:
+        wanted = load(config, only=alert.service).alerts
+    except ConfigError as error:
+        log.error("Nobody is told of it: %s", error)
+        return
+    if wanted.notifier is None:
+        return
+    module, _, name = wanted.notifier.rpartition(".")
+    notifier = getattr(import_module(module), name)(**wanted.arguments)
+    notifier({**context, "alert": alert.to_plain()})
+    log.info("Told by %s", wanted.notifier)
+
+
+def _url(dag_id: str, run_id: str) -> str:
+    base = conf.get("api", "base_url", fallback="")
+    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""

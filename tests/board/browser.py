@@ -1,0 +1,70 @@
+"""Debian's Chromium, driven by Playwright; whatever a page complains of fails the test."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import ROOT
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 30_000
+"""Milliseconds that a page on a busy machine may take for what it does at once."""
+AIRFLOWS_OWN = "An iframe which has both allow-scripts and allow-same-origin for its sandbox attribute"
+"""What Chromium says of the frame that Airflow puts around a page."""
+SIZE = {"width": 1360, "height": 760}
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert os.access(CHROMIUM, os.X_OK), f"{CHROMIUM} is missing: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def page_at(browser: Browser, url: str | None, *, expected: str = "", **options: Any) -> Iterator[Page]:
+    """A page of its own; it must log no error, fail no request, and open no dialog of the browser's.
+
+    :param expected: matches the complaints that the test makes happen.
+    :param options: of Playwright's `new_context`, such as `color_scheme` and `timezone_id`.
+    """
+    complaints: list[str] = []
+    context = browser.new_context(**{"viewport": SIZE, "timezone_id": "Europe/Paris", **options})
+    context.set_default_timeout(PATIENCE)
+    context.set_default_navigation_timeout(2 * PATIENCE)
+    page = context.new_page()
+
+    def complain(text: str) -> None:
+        if AIRFLOWS_OWN not in text and not (expected and re.search(expected, text)):
+            complaints.append(text)
+
+    page.on("console", lambda said: said.type in ("error", "warning") and complain(f"console: {said.text}"))
+    page.on("pageerror", lambda error: complain(f"error: {error}"))
+    page.on("requestfailed", lambda request: complain(f"failed: {request.url} {request.failure}"))
+    page.on("dialog", lambda dialog: (complain(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on(
+        "response", lambda answer: answer.status >= 400 and complain(f"answer {answer.status}: {answer.url}")
+    )
+    if url is not None:
+        page.goto(url)
+    yield page
+    context.close()
+    assert not complaints, complaints
+
+
+def picture(page: Page, name: str) -> None:
+    """For the docs, when asked for: ``SCREENSHOTS=1 scripts/test tests/board``."""
+    if os.environ.get("SCREENSHOTS"):
+        page.mouse.move(0, 0)
+        page.screenshot(path=ROOT / "docs" / "images" / f"board-{name}.png")

@@ -1,0 +1,49 @@
+"""Every route of the board, asked as somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from demo.rest import AirflowRest
+
+
+def paths(service: str = "lnxpp", run: str = "none") -> Iterator[str]:
+    """An address of each route that the board has, so that none is forgotten."""
+    from board.app import app
+
+    filled = {"name": service, "dag_id": service, "run_id:path": run}
+    for route in app.routes:
+        path = str(getattr(route, "path", None))
+        assert getattr(route, "dependant", None) is not None, f"{path} is no route that can ask who it is"
+        if path == "/static/{name}":
+            path = "/static/index.html"
+        for name, value in filled.items():
+            path = path.replace(f"{{{name}}}", value)
+        assert "{" not in path
+        yield f"/clones{path}"
+
+
+class Asker:
+    """Asks the board of one Airflow with one user's token, or none."""
+
+    def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=60, headers=headers)
+
+    @classmethod
+    def logged_in(cls, rest: AirflowRest) -> Asker:
+        return cls(rest.url, {"Authorization": f"Bearer {rest.token()}"})
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self._http.get(path, headers=headers)
+
+    def json(self, path: str) -> Any:
+        response = self.get(path)
+        assert response.status_code == 200, (path, response.status_code, response.text)
+        return response.json()
+
+    def fleet(self) -> dict[str, dict[str, Any]]:
+        """The rows, by service."""
+        return {row["service"]: row for row in self.json("/clones/api/fleet")["services"]}

@@ -1,0 +1,88 @@
+"""docker-compose.yaml itself, with the lab, in a folder of its own and with production configured."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from demo.rest import AirflowRest
+from lab.config import load
+from tests.compose.engine import ADDRESS, Engine
+from tests.compose.images import IMAGES
+from tests.conftest import ROOT
+from tests.production import services, with_production
+
+PORT = 8080
+AIRFLOW = ("apiserver", "scheduler", "dag-processor", "triggerer", "worker")
+
+
+class Project:
+    """The stack, its users and its lab."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.folder = engine.folder / "project"
+        self.folder.mkdir()
+        for name in ("dags", "plugins", "config", "lab"):
+            shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("docker-compose.yaml", "Dockerfile", "requirements.txt", ".dockerignore"):
+            shutil.copy(ROOT / name, self.folder)
+        services(self.folder / "config/services.yaml")
+        (self.folder / "lab/demo.yaml").write_text(yaml.safe_dump(with_production(load().model_dump())))
+        self.passwords = {name: secrets.token_hex(12) for name in ("admin", "viewer", "operator", "approver")}
+        values = {
+            "POSTGRES_PASSWORD": secrets.token_hex(24),
+            "FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "JWT_SECRET": secrets.token_hex(64),
+            "API_SECRET_KEY": secrets.token_hex(32),
+            **{f"{name.upper()}_PASSWORD": password for name, password in self.passwords.items()},
+            "UI_ADDRESS": ADDRESS,
+            "SSH_FOLDER": "lab",
+            "WORKER_SLOTS": "4",
+            "PARALLELISM": "4",
+            **{f"{name}_IMAGE": IMAGES[name.lower()] for name in ("POSTGRES", "REDIS")},
+            "BASE_IMAGE": IMAGES["airflow"],
+            "COMPOSE_PROFILES": "lab",
+        }
+        (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+
+    def compose(self, *words: str) -> str:
+        """`docker compose WORDS...`; its stdout."""
+        return self.engine.run("docker", "compose", *words, cwd=self.folder)
+
+    def up(self) -> None:
+        """Build, start, and wait until all of it is healthy."""
+        try:
+            self.compose("build", "airflow-init")  # one image for all
+            self.compose("up", "--detach", "--wait", "--wait-timeout", "900")
+        except Exception as error:
+            logs = self.compose("logs", "--no-color", "--tail", "25")
+            raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
+
+    def client(self, user: str) -> AirflowRest:
+        return AirflowRest(f"http://{ADDRESS}:{PORT}", user, self.passwords[user])
+
+    def lab(self, op: str, **words: Any) -> Any:
+        """An operation of the lab, asked in its container."""
+        asked = (
+            "import json, sys; from lab.client import Client; "
+            "print(json.dumps(Client.of('/run/ssh').ask(sys.argv[1], **json.loads(sys.argv[2]))))"
+        )
+        return json.loads(self.compose("exec", "-T", "lab", "python", "-c", asked, op, json.dumps(words)))
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Of the lab, so far."""
+        lines = self.compose("exec", "-T", "lab", "cat", "/run/ssh/journal.jsonl").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def inspect(self) -> Mapping[str, dict[str, Any]]:
+        """service -> what the engine says of its container."""
+        ids = self.compose("ps", "--all", "--quiet").split()
+        found = json.loads(self.engine.run("docker", "inspect", *ids))
+        return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}

@@ -1,0 +1,184 @@
+"""The deployment of docker-compose.yaml, built, started and used in an engine of the tests' own.
+
+Run by scripts/test-compose as root. The tests follow each other in one stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo.rest import AirflowRest, RestError
+from lab.check import findings
+from tests.compose.engine import EngineError, running_engine
+from tests.compose.images import build
+from tests.compose.project import AIRFLOW, Project
+from tests.site import SERVICE, has_dag, until
+
+MERGE_BACK = f"{SERVICE}_merge_back"
+CONTAINERS = {*(f"airflow-{name}" for name in AIRFLOW), "airflow-init", "postgres", "redis", "lab"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Project]:
+    with running_engine() as engine:
+        build(engine)
+        project = Project(engine)
+        project.up()
+        with project.client("admin") as admin:
+            until(lambda: has_dag(admin), 600, "the DAGs were not parsed")
+            for dag in (SERVICE, MERGE_BACK):
+                admin.unpause(dag)
+        yield project
+        assert findings(project.journal(), project.folder / "config/services.yaml") == []
+
+
+def ended(rest: AirflowRest, dag: str, run_id: str, seconds: float = 900) -> str:
+    """The final state of a run."""
+
+    def shown() -> str:
+        return str({one["task_id"]: one["state"] for one in rest.task_instances(dag, run_id)})
+
+    until(lambda: rest.dag_run(dag, run_id)["state"] in ("success", "failed"), seconds, shown)
+    return str(rest.dag_run(dag, run_id)["state"])
+
+
+def state_of(rest: AirflowRest, dag: str, run_id: str, task: str) -> str:
+    return {one["task_id"]: str(one["state"]) for one in rest.task_instances(dag, run_id)}[task]
+
+
+def refused(rest: AirflowRest, method: str, path: str, **options: Any) -> bool:
+    """Whether a user may not ask for this. What is allowed, but wrong in itself, is not refused."""
+    try:
+        rest.request(method, path, **options)
+    except RestError as error:
+        assert error.status is not None, error
+        return error.status == 403
+    return False
+
+
+def test_a_refresh_by_an_operator(stack: Project) -> None:
+    with stack.client("operator") as rest:
+        run_id = rest.trigger(SERVICE, {"action": "refresh"})
+        assert ended(rest, SERVICE, run_id) == "success"
+        assert "Done." in rest.task_log(SERVICE, run_id, "finish")
+
+
+def test_nothing_runs_as_root_or_gains_rights(stack: Project) -> None:
+    containers = stack.inspect()
+    assert set(containers) == CONTAINERS
+    for name, container in containers.items():
+        host = container["HostConfig"]
+        assert container["Config"]["User"] not in ("", "root", "0"), name
+        assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"] and not host["Privileged"], name
+        health = container["State"].get("Health", {}).get("Status")
+        assert name == "airflow-init" or health == "healthy", name
+    published = {name: c["HostConfig"]["PortBindings"] for name, c in containers.items()}
+    assert [name for name, ports in published.items() if ports] == ["airflow-apiserver"]
+    with pytest.raises(EngineError, match="Read-only file system"):
+        stack.compose("exec", "-T", "airflow-worker", "touch", "/home/airflow/x")
+
+
+def test_keys_are_seen_by_the_worker_and_the_triggerer_only(stack: Project) -> None:
+    for name in AIRFLOW:
+        service = f"airflow-{name}"
+        look = ["exec", "-T", service, "bash", "-c", "cat /run/ssh/keys/id_ed25519 | wc --bytes"]
+        bytes_seen = int(stack.compose(*look))
+        assert (bytes_seen > 0) == (name in ("worker", "triggerer")), service
+        environment = stack.inspect()[service]["Config"]["Env"]
+        backends = [one for one in environment if one.startswith("AIRFLOW__SECRETS__BACKEND=")]
+        assert bool(backends) == (name in ("worker", "triggerer")), service
+
+
+def test_the_broker_is_reached_by_scheduler_and_worker_only(stack: Project) -> None:
+    reach = "timeout 3 bash -c 'exec 3<>/dev/tcp/redis/6379' 2>/dev/null && echo yes || echo no"
+    for name in AIRFLOW:
+        answer = stack.compose("exec", "-T", f"airflow-{name}", "bash", "-c", reach).strip()
+        assert answer == ("yes" if name in ("scheduler", "worker") else "no"), name
+
+
+def test_each_role_may_do_what_it_should_and_nothing_more(stack: Project) -> None:
+    with stack.client("operator") as operator:
+        run_id = operator.trigger(SERVICE, {"action": "refresh", "plan_only": True})
+    run = f"/dags/{SERVICE}/dagRuns/{run_id}"
+    approve = f"/dags/{MERGE_BACK}/dagRuns/none/taskInstances/approve/-1/hitlDetails"
+    everybody = {"viewer", "operator", "approver", "admin"}
+    clear = {"dag_run_id": run_id, "task_ids": ["plan"], "dry_run": True}
+    answer = {"chosen_options": ["Approve"], "params_input": {}}
+    backfill = {"dag_id": SERVICE, "from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-01T00:00:01Z"}
+    for who, method, path, body in (
+        (everybody, "GET", "/dags", None),
+        (everybody, "GET", f"{run}/taskInstances", None),
+        (everybody, "GET", f"{run}/taskInstances/plan/logs/1", None),
+        (everybody, "GET", f"{run}/taskInstances/plan/xcomEntries", None),
+        ({"operator", "approver", "admin"}, "PATCH", f"/dags/{SERVICE}", {"is_paused": False}),
+        ({"operator", "admin"}, "POST", f"/dags/{SERVICE}/dagRuns", {"logical_date": "no date"}),
+        ({"operator", "admin"}, "POST", f"/dags/{MERGE_BACK}/dagRuns", {"logical_date": None}),
+        ({"operator", "admin"}, "POST", f"/dags/{SERVICE}/clearTaskInstances", clear),
+        ({"operator", "admin"}, "POST", "/backfills/dry_run", backfill),
+        ({"approver", "admin"}, "PATCH", approve, answer),
+        ({"admin"}, "POST", f"{run}/taskInstances/plan/xcomEntries", {"key": "approval", "value": {}}),
+        ({"admin"}, "DELETE", f"/dags/{SERVICE}/dagRuns/none", None),
+        ({"admin"}, "GET", "/connections", None),
+        ({"admin"}, "POST", "/connections", {"connection_id": "of_mine", "conn_type": "none of these"}),
+        ({"admin"}, "GET", "/variables", None),
+        ({"admin"}, "PATCH", "/pools/default_pool", {"slots": "none"}),
+        ({"admin"}, "GET", "/config", None),
+    ):
+        for user in sorted(everybody):
+            with stack.client(user) as rest:
+                is_refused = refused(rest, method, path, **({"json": body} if body is not None else {}))
+            assert is_refused == (user not in who), f"{user}: {method} {path}"
+
+
+def test_a_merge_back_needs_an_approver(stack: Project) -> None:
+    """The operator asks; neither a mark as success nor the operator's own answer is an approval."""
+    with stack.client("operator") as operator, stack.client("approver") as approver:
+        run_id = operator.trigger(SERVICE, {"action": "stop"})
+        assert ended(operator, SERVICE, run_id) == "success"
+        asked = operator.trigger(MERGE_BACK, {"reason": "the stack's test"})
+        task = f"/dags/{MERGE_BACK}/dagRuns/{asked}/taskInstances/approve"
+        until(lambda: state_of(operator, MERGE_BACK, asked, "approve") == "awaiting_input", 600, "not asked")
+        answer = {"chosen_options": ["Approve"], "params_input": {}}
+        assert refused(operator, "PATCH", f"{task}/-1/hitlDetails", json=answer)
+        operator.request("PATCH", task, json={"new_state": "success"})
+        assert ended(operator, MERGE_BACK, asked) == "failed"
+        assert not [one for one in stack.journal() if "restore" in str(one.get("command"))]
+
+        asked = operator.trigger(MERGE_BACK, {"reason": "the stack's test, again"})
+        task = f"/dags/{MERGE_BACK}/dagRuns/{asked}/taskInstances/approve"
+        until(lambda: state_of(operator, MERGE_BACK, asked, "approve") == "awaiting_input", 600, "not asked")
+        options = approver.request("GET", f"{task}/-1/hitlDetails")["options"]
+        stack.lab("note", note="approval", service=SERVICE)
+        approver.request("PATCH", f"{task}/-1/hitlDetails", json={**answer, "chosen_options": options[:1]})
+        assert ended(operator, MERGE_BACK, asked) == "success"
+        run_id = operator.trigger(SERVICE, {"action": "refresh"})
+        assert ended(operator, SERVICE, run_id) == "success"
+
+
+def test_a_wait_outlives_an_upgrade(stack: Project) -> None:
+    """While a copy is waited for, all of Airflow is taken down, and comes up again with a new image."""
+    stack.lab("set_rate", symid="000190101234", tracks_per_second=500)
+    with stack.client("operator") as rest:
+        run_id = rest.trigger(SERVICE, {"action": "refresh"})
+        waiting = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances"
+        until(
+            lambda: any(one["state"] == "deferred" for one in rest.request("GET", waiting)["task_instances"]),
+            600,
+            "nothing waits",
+        )
+    before = stack.inspect()["airflow-triggerer"]["Image"]
+    everything = [*(f"airflow-{name}" for name in (*AIRFLOW, "init")), "redis", "postgres"]
+    stack.compose("rm", "--stop", "--force", *everything)
+    assert set(stack.inspect()) == {"lab"}
+    with (stack.folder / "Dockerfile").open("a") as dockerfile:
+        dockerfile.write("LABEL of=another\n")
+    stack.compose("build", "airflow-init")
+    stack.compose("up", "--no-recreate", "--detach", "--wait", "--wait-timeout", "900", *everything)
+    assert stack.inspect()["airflow-triggerer"]["Image"] != before
+    stack.lab("set_rate", symid="000190101234", tracks_per_second=13000)
+    with stack.client("operator") as rest:
+        assert ended(rest, SERVICE, run_id) == "success"

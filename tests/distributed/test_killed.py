@@ -1,0 +1,161 @@
+"""SIGKILL to every part of a deployment in turn, while its services refresh at once.
+
+What was killed is started again. Every run then ends done, or stopped at a named step from where *Clear, Only
+failed tasks* finishes it; each copy is re-established and split once; the lab's journal shows nothing that
+must not be.
+`--services 20` is the full size (scripts/test-distributed).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.distributed import fleet
+from tests.distributed.conftest import MEASURED
+from tests.distributed.deployment import RESTART, SPEED, Deployment, deployment
+
+pytestmark = pytest.mark.airflow
+
+HEARTBEAT = "[scheduler] task_instance_heartbeat_timeout 30"
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    count = request.config.getoption("--services", default=4)
+    with deployment(tmp_path_factory.mktemp("deployment"), count) as running:
+        yield running
+
+
+@contextmanager
+def refreshes(site: Deployment, request: pytest.FixtureRequest, what: str, setting: str) -> Iterator[None]:
+    """All services refresh, are disturbed by the block, and end as they must."""
+    site.begin()
+    began = time.monotonic()
+    yield
+    site.ended()
+    seconds = time.monotonic() - began
+    again = site.judge()
+    more = f"; {again} run again" if again else ""
+    request.config.stash[MEASURED].append((what, seconds, setting + more))
+
+
+def hold(site: Deployment, pattern: str, host: str | None = None) -> int:
+    """The next command like this is under way until the fault is cleared."""
+    where = {"host": host} if host else {}
+    return site.lab.fault("delay", match=pattern, seconds=600, count=1, **where)
+
+
+def test_undisturbed(site: Deployment, request: pytest.FixtureRequest) -> None:
+    with refreshes(site, request, "nothing", ""):
+        pass
+
+
+def test_a_worker_in_the_middle_of_recreate(site: Deployment, request: pytest.FixtureRequest) -> None:
+    pattern = rf"-g {fleet.group(0, 0)} -noprompt recreate"
+    fault = hold(site, pattern)
+    with refreshes(site, request, "a worker, in the middle of recreate", HEARTBEAT):
+        site.until(lambda: site.sent(pattern), "nothing is recreated")
+        worker = site.holder("worker", site.runs_task(site.services[0], "resync.data.recreate"))
+        site.kill(worker)
+        site.lab.clear_faults(fault)
+        site.restart(worker)
+    assert site.tries(site.services[0], "resync.data.recreate") > 1
+
+
+def test_a_worker_in_the_middle_of_start(site: Deployment, request: pytest.FixtureRequest) -> None:
+    pattern = r"\bmount -t"
+    fault = hold(site, pattern, site.services[0])
+    with refreshes(site, request, "a worker, in the middle of start", HEARTBEAT):
+        site.until(lambda: site.sent(pattern, site.services[0]), "nothing is mounted")
+        worker = site.holder("worker", site.runs_task(site.services[0], "start.service"))
+        site.kill(worker)
+        site.lab.clear_faults(fault)
+        site.restart(worker)
+    assert site.tries(site.services[0], "start.service") > 1
+
+
+def test_the_triggerer_that_holds_the_waits(site: Deployment, request: pytest.FixtureRequest) -> None:
+    setting = "[triggerer] triggerer_health_check_threshold 30"
+    with (
+        refreshes(site, request, "the triggerer that holds the waits", setting),
+        copies_that_stand_still(site),
+    ):
+        site.until(lambda: all("deferred" in site.states(one).values() for one in site.services), "no waits")
+        triggerer = site.holder("triggerer", site.connected(fleet.CONTROL_HOST))
+        site.kill(triggerer)
+        site.restart(triggerer)
+
+
+@contextmanager
+def copies_that_stand_still(site: Deployment) -> Iterator[None]:
+    """As good as; so that a wait lasts until the end of the block."""
+    site.lab.set_rate(fleet.SYMID, 0.01)
+    try:
+        yield
+    finally:
+        site.lab.set_rate(fleet.SYMID, fleet.RATE)
+
+
+@pytest.mark.parametrize(
+    ("component", "setting"),
+    [
+        ("scheduler", "[scheduler] orphaned_tasks_check_interval 30"),
+        ("dag-processor", "none: a refresh does not need it"),
+        ("api-server", "[workers] max_failed_heartbeats 12"),
+    ],
+    ids=["scheduler", "dag-processor", "api-server"],
+)
+def test_a_component(site: Deployment, request: pytest.FixtureRequest, component: str, setting: str) -> None:
+    with refreshes(site, request, f"the {component}", setting):
+        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        site.kill(component)
+        site.restart(component)
+
+
+def test_redis(site: Deployment, request: pytest.FixtureRequest) -> None:
+    with refreshes(site, request, "Redis", "appendonly yes; Celery connects again by itself"):
+        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        site.broker.kill()
+        time.sleep(RESTART)
+        site.broker.start()
+
+
+def test_postgresql(site: Deployment, request: pytest.FixtureRequest) -> None:
+    with refreshes(site, request, "PostgreSQL", "restart of what ends without it"):
+        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        site.database.kill()
+        time.sleep(RESTART)
+        site.database.start()
+        restarted = restart_what_ends(site, 30)
+        assert not [one for one in restarted if one.startswith("worker")], restarted
+
+
+def restart_what_ends(site: Deployment, seconds: float) -> list[str]:
+    """As a supervisor would: a component that cannot do without its database ends, and is started again."""
+    restarted = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for name, code in site.airflow.exit_codes().items():
+            if code is not None:
+                restarted.append(name)
+                site.restart(name)
+        time.sleep(0.5)
+    return restarted
+
+
+def test_the_sshd_of_the_control_host(site: Deployment, request: pytest.FixtureRequest) -> None:
+    with refreshes(site, request, "sshd of the control host, for 5 s", "retries, retry_delay of the service"):
+        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        site.lab.fault("down", host="symcli01", seconds=5 * SPEED)
+
+
+def test_the_network(site: Deployment, request: pytest.FixtureRequest) -> None:
+    with refreshes(site, request, "the network, for 60 s", "SSH keepalive, retries of the service"):
+        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        site.network.drop()
+        time.sleep(60)
+        site.network.mend()
