@@ -108,17 +108,17 @@ def plan(
                 seconds=sync.copy_timeout,
             )
     require_known(scope, [*rows, *around])
-    guesses = {}
-    for sync, shown, decision in decisions:
-        if RESYNC in phases and decision.verdict is Verdict.ACT:
-            guess = yield from estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
-            guesses[sync.name] = guess.to_plain()
+    copied = [one for one in decisions if RESYNC in phases and one[2].verdict is Verdict.ACT]
+    guesses = yield from abreast(
+        estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
+        for sync, shown, decision in copied
+    )
     return {
         "action": action,
         "phases": list(phases),
         "clock": seen[0].clock.isoformat() if seen else None,
         "syncs": [to_plain(shown) for shown in seen],
-        "estimates": guesses,
+        "estimates": {one[0].name: guess.to_plain() for one, guess in zip(copied, guesses, strict=True)},
         "up": bool(up),
     }
 
