@@ -46,14 +46,14 @@ SELDOM = {
     "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "600",
     "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
 }
-"""Seconds. No DAG file is parsed again while it is measured; the first parse may take long on a busy machine."""
+"""Seconds. No DAG file is parsed again while it is measured; the first parse may take long."""
 START_SECONDS = 300.0
 MOST_SECONDS = 3600.0
 
 
 @dataclass
 class Bench:
-    """What all measurements share. Each service is refreshed once: after that nothing is to be copied."""
+    """What all measurements share. Each service is refreshed once: right after that nothing has changed."""
 
     many: ManyServices
     airflow: LocalAirflow

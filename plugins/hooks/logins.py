@@ -43,7 +43,7 @@ def _place(host: str) -> int | None:
     try:
         folder = _folder()
         end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
+        while True:
             for number in range(LOGINS):
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
                 place = os.open(folder / f"{host}.{number}", flags, 0o600)
@@ -52,10 +52,11 @@ def _place(host: str) -> int | None:
                     return place
                 except BlockingIOError:
                     os.close(place)
+            if time.monotonic() >= end:
+                return None
             time.sleep(LOOK_SECONDS * (0.5 + random.random()))
     except OSError:  # a place is a courtesy to the host; without one the connection is opened all the same
-        pass
-    return None
+        return None
 
 
 def _folder() -> Path:
