@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import attrs
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
+from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
 from clones import run_record
@@ -75,10 +76,12 @@ class RunRecordLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """The board's page of that run; without a board Airflow's with that task's XComs."""
         service = getattr(operator, "service", None)
+        base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
         if isinstance(service, str) and find_spec(BOARD):
             place = ("service", service, "run", ti_key.dag_id, ti_key.run_id)
-            return f"/plugin/clones/clones/#{_path(*place)}"
-        return _path("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id, "xcom")
+            # Airflow shows in the page's frame what stands in the address after the page's own.
+            return f"{base}/plugin/clones{base}/clones/#{_path(*place)}"
+        return base + _path("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id, "xcom")
 
 
 def _path(*parts: str) -> str:

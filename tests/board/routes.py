@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -29,15 +30,16 @@ def paths(service: str = "lnxpp", run: str = "none") -> Iterator[str]:
 class Asker:
     """Asks the board of one Airflow with one user's token, or none."""
 
-    def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=60, headers=headers)
+    def __init__(self, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._url, self._headers = url, headers
 
     @classmethod
     def logged_in(cls, rest: AirflowRest) -> Asker:
         return cls(rest.url, {"Authorization": f"Bearer {rest.token()}"})
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return self._http.get(path, headers=headers)
+        sent = {**self._headers, **headers}
+        return httpx.get(f"{self._url}{path}", headers=sent, trust_env=False, timeout=60)
 
     def json(self, path: str) -> Any:
         response = self.get(path)
