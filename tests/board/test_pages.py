@@ -659,3 +659,4 @@ def test_a_thousand_services(browser: Browser, served: Served) -> None:
         until(lambda: written.count() < 100, 60, "what is out of sight is kept")
         page.get_by_role("searchbox").fill("service_99")
         expect(rows(page)).to_have_count(10)
+        expect(written).to_have_count(10)
