@@ -13,6 +13,7 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 PREFIX = "/clones"
+HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/"
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class BoardPlugin(AirflowPlugin):
     external_views = [  # noqa: RUF012 (as Airflow wants it)
         {
             "name": "Clones",
-            "href": f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/",
+            "href": HREF,
+            "icon": f"{HREF}static/icon.svg",
             "url_route": "clones",
             "destination": "nav",
             "nav_top_level": True,

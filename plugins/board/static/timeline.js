@@ -53,7 +53,10 @@ export function timeline(runs) {
   if (!runs.length) return el("p.quiet", {}, "No run yet.");
   const laid = runs.map((run) => laidOut(run, clock.now()));
   const scale = scaleOf(laid.map(({ seconds }) => seconds));
-  const legend = el("ul.legend", { "aria-hidden": "true" }, DRAWN.map((phase) => el("li", {}, el(`span.key.${phase}`), phase)));
+  const others = new Set(laid.flatMap(({ phases }) => phases.map(({ phase }) => phase).filter((phase) => !DRAWN.includes(phase))));
+  const legend = el("ul.legend", { "aria-hidden": "true" },
+    DRAWN.map((phase) => el("li", {}, el(`span.key.${phase}`), phase)),
+    others.size > 0 && el("li", {}, el("span.key.other"), [...others].join(", ")));
   const head = ["Began", "Action", "Result", "Took", "Phases"].map((name) => el("th", { scope: "col" }, name));
   return el("div", {},
     legend,
