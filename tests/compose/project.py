@@ -66,7 +66,7 @@ class Project:
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
 
     def client(self, user: str) -> AirflowRest:
-        return AirflowRest(f"http://{ADDRESS}:{PORT}", user, self.passwords[user])
+        return AirflowRest(f"http://{ADDRESS}:{PORT}", user, self.passwords[user], timeout=120)
 
     def lab(self, op: str, **words: Any) -> Any:
         """An operation of the lab, asked in its container."""
