@@ -10,11 +10,10 @@ import sys
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
 BESIDE = {
-    "can_read": ("DAG Runs", "Task Instances", "XComs", "Assets", "Website"),
+    "can_read": ("DAG Runs", "Task Instances", "XComs"),
     "can_create": ("DAG Runs",),
-    "can_edit": ("DAG Runs",),
 }
-"""What a team's role has of everything: Airflow holds it against the DAG as well."""
+"""What docs/how-to/board.md says that a team's role needs beside its DAG."""
 
 
 def main() -> None:
