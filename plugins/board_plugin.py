@@ -13,7 +13,6 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 PREFIX = "/clones"
-HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/"
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +24,7 @@ class BoardPlugin(AirflowPlugin):
     external_views = [  # noqa: RUF012 (as Airflow wants it)
         {
             "name": "Clones",
-            "href": HREF,
-            "icon": f"{HREF}static/icon.svg",
+            "href": f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/",
             "url_route": "clones",
             "destination": "nav",
             "nav_top_level": True,
