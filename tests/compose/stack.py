@@ -18,6 +18,7 @@ from tests.compose.project import AIRFLOW, Project
 from tests.site import SERVICE, has_dag, until
 
 MERGE_BACK = f"{SERVICE}_merge_back"
+ASKED = {"reason": "test of the stack"}
 CONTAINERS = {*(f"airflow-{name}" for name in AIRFLOW), "airflow-init", "postgres", "redis", "lab"}
 
 
@@ -61,7 +62,7 @@ def refused(rest: AirflowRest, method: str, path: str, **options: Any) -> bool:
 
 def test_a_refresh_by_an_operator(stack: Project) -> None:
     with stack.client("operator") as rest:
-        run_id = rest.trigger(SERVICE, {"action": "refresh"})
+        run_id = rest.trigger(SERVICE, {**ASKED, "action": "refresh"})
         assert ended(rest, SERVICE, run_id) == "success"
         assert "Done." in rest.task_log(SERVICE, run_id, "finish")
 
@@ -102,7 +103,7 @@ def test_the_broker_is_reached_by_scheduler_and_worker_only(stack: Project) -> N
 
 def test_each_role_may_do_what_it_should_and_nothing_more(stack: Project) -> None:
     with stack.client("operator") as operator:
-        run_id = operator.trigger(SERVICE, {"action": "refresh", "plan_only": True})
+        run_id = operator.trigger(SERVICE, {**ASKED, "action": "refresh", "plan_only": True})
     run = f"/dags/{SERVICE}/dagRuns/{run_id}"
     approve = f"/dags/{MERGE_BACK}/dagRuns/none/taskInstances/approve/-1/hitlDetails"
     everybody = {"viewer", "operator", "approver", "admin"}
@@ -137,9 +138,9 @@ def test_each_role_may_do_what_it_should_and_nothing_more(stack: Project) -> Non
 def test_a_merge_back_needs_an_approver(stack: Project) -> None:
     """The operator asks; neither a mark as success nor the operator's own answer is an approval."""
     with stack.client("operator") as operator, stack.client("approver") as approver:
-        run_id = operator.trigger(SERVICE, {"action": "stop"})
+        run_id = operator.trigger(SERVICE, {**ASKED, "action": "stop"})
         assert ended(operator, SERVICE, run_id) == "success"
-        asked = operator.trigger(MERGE_BACK, {"reason": "the stack's test"})
+        asked = operator.trigger(MERGE_BACK, ASKED)
         task = f"/dags/{MERGE_BACK}/dagRuns/{asked}/taskInstances/approve"
         until(lambda: state_of(operator, MERGE_BACK, asked, "approve") == "awaiting_input", 600, "not asked")
         answer = {"chosen_options": ["Approve"], "params_input": {}}
@@ -148,14 +149,14 @@ def test_a_merge_back_needs_an_approver(stack: Project) -> None:
         assert ended(operator, MERGE_BACK, asked) == "failed"
         assert not [one for one in stack.journal() if "restore" in str(one.get("command"))]
 
-        asked = operator.trigger(MERGE_BACK, {"reason": "the stack's test, again"})
+        asked = operator.trigger(MERGE_BACK, ASKED)
         task = f"/dags/{MERGE_BACK}/dagRuns/{asked}/taskInstances/approve"
         until(lambda: state_of(operator, MERGE_BACK, asked, "approve") == "awaiting_input", 600, "not asked")
         options = approver.request("GET", f"{task}/-1/hitlDetails")["options"]
         stack.lab("note", note="approval", service=SERVICE)
         approver.request("PATCH", f"{task}/-1/hitlDetails", json={**answer, "chosen_options": options[:1]})
         assert ended(operator, MERGE_BACK, asked) == "success"
-        run_id = operator.trigger(SERVICE, {"action": "refresh"})
+        run_id = operator.trigger(SERVICE, {**ASKED, "action": "refresh"})
         assert ended(operator, SERVICE, run_id) == "success"
 
 
@@ -163,7 +164,7 @@ def test_a_wait_outlives_an_upgrade(stack: Project) -> None:
     """While a copy is waited for, all of Airflow is taken down, and comes up again with a new image."""
     stack.lab("set_rate", symid="000190101234", tracks_per_second=500)
     with stack.client("operator") as rest:
-        run_id = rest.trigger(SERVICE, {"action": "refresh"})
+        run_id = rest.trigger(SERVICE, {**ASKED, "action": "refresh"})
         waiting = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances"
         until(
             lambda: any(one["state"] == "deferred" for one in rest.request("GET", waiting)["task_instances"]),
