@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from airflow.providers.ssh.hooks.ssh import SSHHook
 
 from clones.steps import Command
@@ -14,9 +16,11 @@ from demo.many_services import CONTROL, ManyServices
 from hooks.symcli import SymcliHook
 from lab import Lab
 from tests.conftest import connect
+from tests.postgres import database
+from tests.site import running_site, until
 
 AT_ONCE = 24
-MANY = ManyServices(1, sshd_limits=True)
+MANY = ManyServices(8, tracks=(2000,), sshd_limits=True)
 REFUSED = ("MaxStartups", "no more sessions")
 """What sshd logs when it drops a connection, and when it refuses a session of one (OpenSSH 9)."""
 
@@ -75,3 +79,37 @@ def test_tasks_that_begin_together_log_in_a_few_at_a_time(stock: Lab) -> None:
 
     assert together(one) == []
     assert refused(stock) == []
+
+
+@pytest.mark.airflow
+def test_services_refreshed_together(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """40 tasks and 8 waits on one array and control host, with as many tasks at once as Airflow allows."""
+    home = tmp_path_factory.mktemp("s")
+    services = home / "many.yaml"
+    services.write_text(yaml.safe_dump(MANY.services()))
+    with (
+        database() as url,
+        running_site(
+            home,
+            sshd=True,
+            arrays=MANY.lab(),
+            services=services,
+            unpaused=MANY.names,
+            database_url=url,
+            parallelism=32,
+        ) as site,
+    ):
+        conf = {"action": "refresh", "reason": "test"}
+        runs = {name: site.rest.trigger(name, conf) for name in MANY.names}
+
+        def going_on() -> list[str]:
+            states = {name: site.rest.dag_run(name, run)["state"] for name, run in runs.items()}
+            return [name for name, state in states.items() if state not in ("success", "failed")]
+
+        until(lambda: not going_on(), 400, lambda: str(going_on()), 1)
+        tasks = [ti for name, run in runs.items() for ti in site.rest.task_instances(name, run)]
+        ends = Counter((ti["state"], ti["try_number"]) for ti in tasks)
+        failed = [(ti["dag_id"], ti["dag_run_id"], ti["task_id"]) for ti in tasks if ti["state"] == "failed"]
+        logs = [site.rest.task_log(*one)[-2000:] for one in failed]
+        assert ends == {("success", 1): 5 * MANY.count}, "\n".join([f"{ends} {failed}", *logs])
+        assert refused(site.lab) == []

@@ -8,7 +8,7 @@ MEASURED = pytest.StashKey[list[tuple[str, float, str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--services", type=int, default=4, help="that refresh at once (tests/distributed)")
+    parser.addoption("--services", type=int, default=3, help="that refresh at once (tests/distributed)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -25,7 +25,7 @@ HEARTBEAT = "[scheduler] task_instance_heartbeat_timeout 30"
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    count = request.config.getoption("--services", default=4)
+    count = request.config.getoption("--services", default=3)
     with deployment(tmp_path_factory.mktemp("deployment"), count) as running:
         yield running
 
