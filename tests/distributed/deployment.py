@@ -35,7 +35,7 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "12",
 }
-"""Seconds, and a count of heartbeats. docker-compose.yaml sets the same ones to twice as many seconds or more;
+"""Seconds, and a count of heartbeats. docker-compose.yaml sets the same ones to twice as much or more;
 less of it here saves waiting."""
 RESTART = 2.0
 """Seconds after which what was killed is started again, as systemd or an engine would."""
