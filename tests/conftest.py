@@ -115,7 +115,14 @@ def judge(journal: list[dict[str, Any]], test: pytest.Item) -> None:
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, connections: dict[str, Any]) -> None:
-    """Define Airflow connections in the environment."""
+    """Define Airflow connections in the environment.
+
+    Airflow masks every secret that its process has ever seen: with those of some thousand labs each new
+    connection would take longer than the one before.
+    """
+    from airflow.sdk._shared.secrets_masker import reset_secrets_masker
+
+    reset_secrets_masker()
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
 
