@@ -65,10 +65,12 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"the lab does not run: {error}\n")
         return 255
-    stream = lab.makefile("rw", encoding="utf-8", newline="\n")
-    stream.write(json.dumps(header()) + "\n")
-    stream.flush()
-    threading.Thread(target=send_input, args=(stream,), daemon=True).start()
+    # Two files, for two threads: writing to one that is read, too, forgets what was read ahead.
+    stream = lab.makefile("r", encoding="utf-8", newline="\n")
+    sent = lab.makefile("w", encoding="utf-8", newline="\n")
+    sent.write(json.dumps(header()) + "\n")
+    sent.flush()
+    threading.Thread(target=send_input, args=(sent,), daemon=True).start()
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     for line in stream:
         answer = json.loads(line)
