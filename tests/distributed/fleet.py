@@ -38,8 +38,7 @@ def lab(count: int) -> dict[str, Any]:
         "copy_rate": RATE,
         "devices": [{"device": device, "megabytes": 1024} for one in pairs for device in one],
         "sessions": [
-            {"source": source, "target": target, "age_hours": 20, "write_rate": 1}
-            for source, target in pairs
+            {"source": source, "target": target, "age_hours": 20, "write_rate": 1} for source, target in pairs
         ],
     }
     array["device_groups"] = [
