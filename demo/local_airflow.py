@@ -14,8 +14,10 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+from clones.lock import INSTANCE
 from clones.pools import KNOWN, Pool
 from demo.airflow_environment import (
     SQLITE_NAME,
@@ -269,9 +271,12 @@ class LocalAirflow:
 
     def _make_pools(self) -> None:
         """As scripts/pools does, but by the REST API, which needs no process of its own."""
-        if not self.pools:
-            return
         with self.client() as rest:
+            found = rest.request("GET", "/variables", params={"variable_key_pattern": INSTANCE})
+            if not found["variables"]:
+                rest.request("POST", "/variables", json={"key": INSTANCE, "value": token_hex(6)})
+            if not self.pools:
+                return
             there = {pool["name"] for pool in rest.request("GET", "/pools", params={"limit": 1000})["pools"]}
             for pool in self.pools:
                 if pool.name not in there:

@@ -31,6 +31,9 @@ OWNERS = 'test -d "$1" && ls -1 "$1"'
 CLEAR = 'rmdir "$1"'
 _TITLES = {TAKE: "take", TAKE_OVER: "take over", GIVE_BACK: "give back", OWNERS: "who holds", CLEAR: "clear"}
 
+INSTANCE = "symclone_airflow_instance"
+"""The Airflow variable that stands for its metadata database in the names of owners."""
+
 
 @dataclass(frozen=True)
 class Owner:

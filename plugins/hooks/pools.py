@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from uuid import uuid4
 
 from clones.config_file import load
 from clones.errors import ConfigError
+from clones.lock import INSTANCE
 from clones.pools import KNOWN, Pool, pools_of
 from operators.base import CONFIG
 
 
 def make_missing(wanted: list[Pool], *, only_look: bool) -> list[Pool]:
-    """Make those that are missing, and write down for the tasks which there are.
+    """Make those that are missing, and write down for the tasks which there are, and how Airflow is named.
 
     :param only_look: make and write nothing.
     :returns: those that were missing.
@@ -33,6 +35,9 @@ def make_missing(wanted: list[Pool], *, only_look: bool) -> list[Pool]:
             )
         names = " ".join(pool.name for pool in wanted)
         Variable.set(KNOWN, names, description="Pools that scripts/pools has seen or made")
+        if Variable.get(INSTANCE, default_var=None) is None:
+            name = uuid4().hex[:12]
+            Variable.set(INSTANCE, name, description="Names this Airflow in the locks on control hosts")
     return missing
 
 

@@ -46,7 +46,8 @@ GO_ON = (
     "waits until nothing of this run is under way on the control host, and goes on from there."
 )
 
-_INSTANCE = "symclone_airflow_instance"
+SETTLE_SECONDS = 3.0
+"""How long one waits for what others may write at the same time."""
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
 
@@ -266,15 +267,25 @@ def raise_unless_reached(event: Mapping[str, str]) -> None:
 
 
 def owner(context: Context) -> lock.Owner:
-    """This run, as the lock names it. The instance stands for this Airflow's metadata database."""
-    instance = Variable.get(_INSTANCE, default=None)
-    if instance is None:
-        Variable.set(
-            _INSTANCE, uuid4().hex[:12], description="Names this Airflow in the locks on control hosts"
-        )
-        instance = Variable.get(_INSTANCE)
+    """This run, as the lock names it."""
     run = context["dag_run"]
-    return lock.Owner(run.dag_id, run.run_id, instance)
+    return lock.Owner(run.dag_id, run.run_id, _instance())
+
+
+def _instance() -> str:
+    """This Airflow's metadata database, as the locks on control hosts name it.
+
+    `scripts/pools` makes the name. Without it the first task does, and others that begin at the same moment
+    do too: what was written last counts, for all of them.
+    """
+    known = Variable.get(lock.INSTANCE, default=None)
+    if known is None:
+        Variable.set(
+            lock.INSTANCE, uuid4().hex[:12], description="Names this Airflow in the locks on control hosts"
+        )
+        time.sleep(SETTLE_SECONDS)
+        known = Variable.get(lock.INSTANCE)
+    return str(known)
 
 
 def _has_ended(context: Context, other: lock.Owner) -> bool | None:
