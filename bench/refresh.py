@@ -142,7 +142,7 @@ def measure(pause: float) -> dict[str, dict[str, float]]:
             )
             with airflow, airflow.client() as rest:
                 for dag in WAYS.values():
-                    _await(rest, dag)
+                    await_dag(rest, dag)
                     rest.unpause(dag)
                 found: dict[str, list[dict[str, float]]] = {}
                 for _ in range(RUNS + 1):  # the first warms up
@@ -154,8 +154,12 @@ def measure(pause: float) -> dict[str, dict[str, float]]:
     }
 
 
-def _await(rest: AirflowRest, dag: str) -> None:
-    end = time.monotonic() + 90
+def await_dag(rest: AirflowRest, dag: str, seconds: float = 90) -> None:
+    """Wait until Airflow has read a DAG.
+
+    :raises SystemExit: it has not, with the files that it could not read.
+    """
+    end = time.monotonic() + seconds
     while True:
         try:
             rest.dag(dag)

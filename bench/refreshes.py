@@ -22,11 +22,11 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import yaml
 
-from bench.refresh import FLOOR
+from bench.refresh import FLOOR, await_dag
 from demo.local_airflow import LocalAirflow
 from demo.local_lab import LocalLab
 from demo.many_services import ManyServices
-from demo.rest import AirflowRest, RestError
+from demo.rest import AirflowRest
 from tests.postgres import database
 
 ROOT = Path(__file__).parents[1]
@@ -156,23 +156,11 @@ def running(sizes: Sequence[int]) -> Iterator[Bench]:
             try:
                 with airflow.client() as rest:
                     for dag in ("floor", *many.names):
-                        _await(rest, dag)
+                        await_dag(rest, dag, START_SECONDS)
                         rest.unpause(dag)
                     yield Bench(many, airflow, rest, lab)
             finally:
                 airflow.stop()
-
-
-def _await(rest: AirflowRest, dag: str) -> None:
-    end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            rest.dag(dag)
-            return
-        except RestError:
-            if time.monotonic() > end:
-                raise SystemExit(f"Airflow has not read {dag}: {rest.import_errors()}") from None
-            time.sleep(0.5)
 
 
 def main(sizes: Sequence[int] = SIZES) -> None:

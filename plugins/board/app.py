@@ -20,11 +20,11 @@ from board import database, fleet, metrics, service
 from board.access import Access
 from board.configuration import Configuration
 from board.gather import Reader, facts
-from board.links import Links
 from clones.actions import dags_of
 from clones.run_record import JSON, MARKDOWN
 from clones.run_result import PLAN
 from hooks.configuration import CONFIG
+from hooks.links import Links
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {

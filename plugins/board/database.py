@@ -103,13 +103,17 @@ def dags(session: Session, dag_ids: Collection[str]) -> dict[str, Dag]:
     return {dag_id: Dag(bool(paused), after) for dag_id, paused, after in rows}
 
 
-def swept(session: Session, *, pairs_of: str | None = None) -> dict[str, Stored]:
+def swept(session: Session, *, of: str | None = None, pairs_of: str | None = None) -> dict[str, Stored]:
     """What the sweep has left, by key.
 
-    :param pairs_of: the pairs of this service; by default the records of all, without their pairs.
+    :param of: the record of this service and the time of the last sweep; by default the records of all.
+    :param pairs_of: the pairs of this service, and no records.
     """
     keys = AssetStateStoreModel.key
-    which = keys.startswith(prefix(pairs_of), autoescape=True) if pairs_of else ~keys.startswith(prefix())
+    if pairs_of is not None:
+        which = keys.startswith(prefix(pairs_of), autoescape=True)
+    else:
+        which = keys.in_((SWEEP, of)) if of is not None else ~keys.startswith(prefix())
     rows = session.execute(
         select(keys, AssetStateStoreModel.value, AssetStateStoreModel.updated_at)
         .join(AssetModel, AssetModel.id == AssetStateStoreModel.asset_id)

@@ -9,11 +9,11 @@ from typing import Any
 
 from board import held, runs
 from board.database import Dag, Run, Stored, Task
-from board.links import NO_LINKS, Links
 from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
 from clones.shown import Looks, ServiceShown, SyncShown, show
 from clones.status_changes import SWEEP
+from hooks.links import NO_LINKS, Links
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from board import database
 from board.access import Access
 from board.configuration import Configuration
 from board.fleet import Facts
-from board.links import Links
 from clones.actions import dags_of
 from clones.config import Service
 from clones.status_changes import SWEEP
+from hooks.links import Links
 
 HIDDEN_ERROR = "The configuration cannot be used as it is now: whoever may read all its DAGs sees why."
 
@@ -39,7 +39,7 @@ def facts(reader: Reader, only: str | None = None) -> tuple[Facts, str]:
     """
     session, access = reader.session, reader.access
     read = reader.configuration.read()
-    swept = database.swept(session)
+    swept = database.swept(session, of=only)
     known: dict[str, Service | None] = dict(read.config.services) if read.config else {}
     if not read.config and SWEEP in swept:
         known = dict.fromkeys(swept[SWEEP].value["services"])

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from board.database import Dag, Run, Task
-from board.links import Links
+from hooks.links import Links
 
 Held = dict[str, Any]
 

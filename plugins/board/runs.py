@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from board.database import Run, Task
-from board.links import Links
 from clones.actions import ACTIONS, BREAK, DEFAULT, RESYNC, dags_of
+from hooks.links import Links
 
 COPY = "copy"
 NOT_BEGUN = (None, "skipped", "upstream_failed", "removed", "scheduled", "queued")

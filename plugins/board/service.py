@@ -9,7 +9,6 @@ from typing import Any
 from board import runs
 from board.database import Run, Stored, Task
 from board.fleet import Facts
-from board.links import Links
 from clones.actions import HELP, OTHER_DAGS, actions_of
 from clones.config import Service
 from clones.estimates import pair_key
@@ -17,6 +16,7 @@ from clones.freshness import Status
 from clones.pair_rows import COLUMNS, keys
 from clones.run_record import JSON, MARKDOWN
 from clones.run_result import PLAN
+from hooks.links import Links
 
 RUNS = 30
 RECORDS = 5

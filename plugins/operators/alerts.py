@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
-from urllib.parse import quote
 
 from airflow.sdk import Context, DeadlineAlert, DeadlineReference, SyncCallback
 from airflow.sdk.configuration import conf
@@ -17,6 +16,7 @@ from clones.alerts import Alert
 from clones.config import Service
 from clones.config_file import load
 from clones.errors import ConfigError
+from hooks.links import Links
 
 log = logging.getLogger(__name__)
 
@@ -75,4 +75,4 @@ def _tell(alert: Alert, config: str, context: Mapping[str, Any]) -> None:
 
 def _url(dag_id: str, run_id: str) -> str:
     base = conf.get("api", "base_url", fallback="")
-    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
+    return Links(base.rstrip("/")).run(dag_id, run_id) if base else ""

@@ -18,6 +18,7 @@ from clones.run_record import JSON, MARKDOWN, TaskRecord
 from clones.run_result import RunResult
 from clones.scope import Scope
 from clones.states import SyncSeen
+from hooks.links import Links
 
 BOARD = "board_plugin"
 """The plugin that shows records, where a site has it."""
@@ -78,11 +79,7 @@ class RunRecordLink(BaseOperatorLink):
         service = getattr(operator, "service", None)
         base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
         if isinstance(service, str) and find_spec(BOARD):
-            place = ("service", service, "run", ti_key.dag_id, ti_key.run_id)
+            place = "/".join(quote(part, safe="") for part in (service, "run", ti_key.dag_id, ti_key.run_id))
             # Airflow shows in the page's frame what stands in the address after the page's own.
-            return f"{base}/plugin/clones{base}/clones/#{_path(*place)}"
-        return base + _path("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id, "xcom")
-
-
-def _path(*parts: str) -> str:
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+            return f"{base}/plugin/clones{base}/clones/#/service/{place}"
+        return f"{Links(base).task(ti_key.dag_id, ti_key.run_id, ti_key.task_id)}/xcom"

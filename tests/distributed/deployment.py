@@ -23,7 +23,7 @@ from tests.distributed import fleet
 from tests.distributed.relay import Relay, relay
 from tests.postgres import Cluster, cluster
 from tests.redis import Broker, broker
-from tests.site import title
+from tests.site import has_dag, title
 
 T = TypeVar("T")
 SPEED = 15
@@ -214,13 +214,6 @@ def deployment(home: Path, count: int) -> Iterator[Deployment]:
         rest = stack.enter_context(airflow.client())
         running = Deployment(airflow, rest, lab, network, database, redis, fleet.names(count))
         for service in running.services:
-            running.until(lambda: _there(rest, service), "the DAGs were not parsed")  # noqa: B023
+            running.until(lambda: has_dag(rest, service), "the DAGs were not parsed")  # noqa: B023
             rest.unpause(service)
         yield running
-
-
-def _there(rest: AirflowRest, service: str) -> bool:
-    try:
-        return bool(rest.dag(service)["dag_id"] == service)
-    except RestError:
-        return False
