@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 from clones.config_file import load
 from clones.pools import pools_of
 from demo.local_airflow import LocalAirflow
+from demo.many_services import ManyServices
 from demo.rest import AirflowRest
 from lab import Lab
 from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID
+from tests.postgres import database
 
 SERVICE = "aastmphpux"
 HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
@@ -160,6 +163,20 @@ def running_site(
             for dag in unpaused:
                 rest.unpause(dag)
             yield Site(airflow, rest, lab)
+
+
+@contextmanager
+def many_running(home: Path, many: ManyServices, **options: Any) -> Iterator[Site]:
+    """The same with services alike, all unpaused, on PostgreSQL: SQLite breaks under several runs at once."""
+    services = home / "many.yaml"
+    services.write_text(yaml.safe_dump(many.services()))
+    with (
+        database() as url,
+        running_site(
+            home, arrays=many.lab(), services=services, unpaused=many.names, database_url=url, **options
+        ) as site,
+    ):
+        yield site
 
 
 def has_dag(rest: AirflowRest, dag: str = SERVICE) -> bool:

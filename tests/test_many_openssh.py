@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from airflow.providers.ssh.hooks.ssh import SSHHook
 
 from clones.steps import Command
@@ -16,8 +15,7 @@ from demo.many_services import CONTROL, ManyServices
 from hooks.symcli import SymcliHook
 from lab import Lab
 from tests.conftest import connect
-from tests.postgres import database
-from tests.site import running_site, until
+from tests.site import many_running, until
 
 AT_ONCE = 24
 MANY = ManyServices(8, tracks=(2000,), sshd_limits=True)
@@ -84,21 +82,7 @@ def test_tasks_that_begin_together_log_in_a_few_at_a_time(stock: Lab) -> None:
 @pytest.mark.airflow
 def test_services_refreshed_together(tmp_path_factory: pytest.TempPathFactory) -> None:
     """40 tasks and 8 waits on one array and control host, with as many tasks at once as Airflow allows."""
-    home = tmp_path_factory.mktemp("s")
-    services = home / "many.yaml"
-    services.write_text(yaml.safe_dump(MANY.services()))
-    with (
-        database() as url,
-        running_site(
-            home,
-            sshd=True,
-            arrays=MANY.lab(),
-            services=services,
-            unpaused=MANY.names,
-            database_url=url,
-            parallelism=32,
-        ) as site,
-    ):
+    with many_running(tmp_path_factory.mktemp("s"), MANY, sshd=True, parallelism=32) as site:
         conf = {"action": "refresh", "reason": "test"}
         runs = {name: site.rest.trigger(name, conf) for name in MANY.names}
 

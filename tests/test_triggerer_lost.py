@@ -5,16 +5,13 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import yaml
 
 from demo.many_services import CONTROL, ManyServices
-from tests.postgres import database
-from tests.site import Site, running_site, until
+from tests.site import Site, many_running, until
 
 pytestmark = pytest.mark.airflow
 
@@ -147,22 +144,8 @@ def kill(site: Site, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    home: Path = tmp_path_factory.mktemp("site")
-    services = home / "many.yaml"
-    services.write_text(yaml.safe_dump(MANY.services()))
-    with (
-        database() as url,
-        running_site(
-            home,
-            arrays=MANY.lab(),
-            services=services,
-            unpaused=MANY.names,
-            env=SETTINGS,
-            database_url=url,
-            parallelism=8,
-            counts={"triggerer": 2},
-        ) as running,
-    ):
+    home = tmp_path_factory.mktemp("site")
+    with many_running(home, MANY, env=SETTINGS, parallelism=8, counts={"triggerer": 2}) as running:
         yield running
 
 

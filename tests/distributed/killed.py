@@ -54,28 +54,32 @@ def test_undisturbed(site: Deployment, request: pytest.FixtureRequest) -> None:
         pass
 
 
-def test_a_worker_in_the_middle_of_recreate(site: Deployment, request: pytest.FixtureRequest) -> None:
-    pattern = rf"-g {fleet.group(0, 0)} -noprompt recreate"
-    fault = hold(site, pattern)
-    with refreshes(site, request, "a worker, in the middle of recreate", HEARTBEAT):
-        site.until(lambda: site.sent(pattern), "nothing is recreated")
-        worker = site.holder("worker", site.runs_task(site.services[0], "resync.data.recreate"))
+@pytest.mark.parametrize(
+    ("action", "task", "pattern", "on_control_host"),
+    [
+        ("recreate", "resync.data.recreate", rf"-g {fleet.group(0, 0)} -noprompt recreate", True),
+        ("start", "start.service", r"\bmount -t", False),
+    ],
+    ids=["recreate", "start"],
+)
+def test_a_worker_in_the_middle_of(
+    site: Deployment,
+    request: pytest.FixtureRequest,
+    action: str,
+    task: str,
+    pattern: str,
+    on_control_host: bool,
+) -> None:
+    service = site.services[0]
+    host = None if on_control_host else service
+    fault = hold(site, pattern, host)
+    with refreshes(site, request, f"a worker, in the middle of {action}", HEARTBEAT):
+        site.until(lambda: site.sent(pattern, host), f"the command of {action} is not sent")
+        worker = site.holder("worker", site.runs_task(service, task))
         site.kill(worker)
         site.lab.clear_faults(fault)
         site.restart(worker)
-    assert site.tries(site.services[0], "resync.data.recreate") > 1
-
-
-def test_a_worker_in_the_middle_of_start(site: Deployment, request: pytest.FixtureRequest) -> None:
-    pattern = r"\bmount -t"
-    fault = hold(site, pattern, site.services[0])
-    with refreshes(site, request, "a worker, in the middle of start", HEARTBEAT):
-        site.until(lambda: site.sent(pattern, site.services[0]), "nothing is mounted")
-        worker = site.holder("worker", site.runs_task(site.services[0], "start.service"))
-        site.kill(worker)
-        site.lab.clear_faults(fault)
-        site.restart(worker)
-    assert site.tries(site.services[0], "start.service") > 1
+    assert site.tries(service, task) > 1
 
 
 def test_the_triggerer_that_holds_the_waits(site: Deployment, request: pytest.FixtureRequest) -> None:
