@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from demo.local_lab import LocalLab
 from demo.many_services import ManyServices
 from demo.rest import AirflowRest
 from tests.postgres import database
+from tests.site import title
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "refreshes.json"
@@ -84,7 +85,7 @@ class Bench:
     def runs(self, wanted: Sequence[tuple[str, str, dict[str, Any]]]) -> dict[str, float]:
         """Start these runs (DAG, run id, conf) and wait for their ends.
 
-        :return: seconds from the first trigger to the last end, tasks that ran, and Airflow's CPU seconds.
+        :return: seconds from the first trigger to the last end, tasks that ran, and CPU seconds of workers.
         """
         cpu = self._cpu()
         for dag, run_id, conf in wanted:
@@ -116,14 +117,13 @@ class Bench:
         return [run for run in runs if (run["dag_id"], run["dag_run_id"]) in ids]
 
     def _cpu(self) -> float:
-        """CPU seconds of all of this Airflow so far, of processes that have ended too."""
+        """CPU seconds so far of the workers, and of the tasks below them that have ended."""
         assert self.airflow.supervisor_pid
         total = 0.0
         for process in psutil.Process(self.airflow.supervisor_pid).children(recursive=True):
-            try:
-                total += sum(process.cpu_times()[:4])  # its own, and those of the children that have ended
-            except psutil.Error:
-                continue
+            with suppress(psutil.Error):
+                if title(process).startswith("airflow worker"):
+                    total += sum(process.cpu_times()[:4])  # and of its children that have ended
         return total
 
 

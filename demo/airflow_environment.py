@@ -108,6 +108,8 @@ def settings(
             "result_backend": f"db+{database_url}",
             "worker_concurrency": parallelism,
         }
+        if plugins:
+            named["celery"]["celery_config_options"] = "hooks.celery_options.CELERY_CONFIG"
     variables = {
         f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
         for section, options in named.items()

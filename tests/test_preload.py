@@ -1,0 +1,54 @@
+"""What a task would load of its own is loaded by its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+LOADED_BY_THE_DAG_FILES = """
+import importlib.util, json, sys
+import {preloaded}
+before = set(sys.modules)
+for name in {names}:
+    spec = importlib.util.spec_from_file_location(name, f"dags/{{name}}.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def loaded_after(preloaded: str) -> set[str]:
+    """The modules that reading all DAG files loads in a process that has this one already."""
+    names = [path.stem for path in sorted((ROOT / "dags").glob("*.py"))]
+    return set(json.loads(said_by(LOADED_BY_THE_DAG_FILES.format(preloaded=preloaded, names=names))))
+
+
+def said_by(program: str) -> str:
+    """The last line that a fresh process prints."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_reading_the_dag_files_loads_nothing_but_what_airflow_has_in_its_workers() -> None:
+    assert {name.split(".")[0] for name in loaded_after("preload_plugin")} == {"airflow"}
+
+
+def test_without_it_a_task_would_load_the_ssh_library() -> None:
+    assert {"paramiko", "operators.run"} <= loaded_after("json")
+
+
+def test_waiting_tasks_alone_load_the_asynchronous_one() -> None:
+    assert said_by("import sys, preload_plugin; print('asyncssh' in sys.modules)") == "False"
+
+
+def test_celerys_workers_load_it_before_they_fork() -> None:
+    from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
+
+    from hooks.celery_options import CELERY_CONFIG
+
+    assert CELERY_CONFIG == {**DEFAULT_CELERY_CONFIG, "imports": ("preload_plugin",)}
