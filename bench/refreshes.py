@@ -28,7 +28,6 @@ from demo.local_lab import LocalLab
 from demo.many_services import ManyServices
 from demo.rest import AirflowRest
 from tests.postgres import database
-from tests.site import title
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "refreshes.json"
@@ -122,7 +121,7 @@ class Bench:
         total = 0.0
         for process in psutil.Process(self.airflow.supervisor_pid).children(recursive=True):
             with suppress(psutil.Error):
-                if title(process).startswith("airflow worker"):
+                if " ".join(process.cmdline()).startswith("airflow worker"):
                     total += sum(process.cpu_times()[:4])  # and of its children that have ended
         return total
 
