@@ -41,7 +41,8 @@ class Case:
     """One line of the table.
 
     :param way: ``shared``: this project's trigger; ``alone``: one SSH connection a poll and a wait, as the
-        provider's asynchronous hook makes it.
+        provider's asynchronous hook makes it; ``asleep``: a trigger of Airflow's own that sleeps until a time
+        that does not come, of which only the memory is measured.
     """
 
     way: str
@@ -108,6 +109,8 @@ def lab(case: Case, directory: Path) -> Iterator[Path]:
 
 def measure(case: Case) -> dict[str, Any]:
     """Start everything, measure, end all copies, and see when the waits are over."""
+    if case.way == "asleep":
+        return {**asdict(case), "kb_a_set": asyncio.run(_measure_asleep(case.sets))}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
         with lab(case, Path(folder)) as about:
@@ -175,6 +178,25 @@ async def _measure(case: Case, about: Path) -> dict[str, Any]:
     }
 
 
+async def _measure_asleep(sets: int) -> float:
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+    async def wait() -> None:
+        async for _ in DateTimeTrigger(moment=datetime.now(UTC) + timedelta(days=1)).run():
+            break
+
+    tasks = [asyncio.create_task(wait())]
+    await asyncio.sleep(1)
+    before = _resident()
+    tasks += [asyncio.create_task(wait()) for _ in range(1, sets)]
+    await asyncio.sleep(1)
+    memory = _resident() - before
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return round(memory / 1024 / (sets - 1), 1)
+
+
 def _resident() -> int:
     """Bytes of memory of this process (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -223,7 +245,7 @@ def _shared(case: Case) -> Callable[[int], Awaitable[None]]:
     SymcloneStateTrigger = importlib.import_module("triggers.symclone").SymcloneStateTrigger
     manager = SharedStreamManager()
 
-    async def wait(number: int) -> None:
+    def trigger_of(number: int) -> Any:
         array, source, target = place(case, number)
         sync = {"name": "data", "symid": symid(array), "pairs": [f"{source}:{target}"]}
         service = Service.model_validate(
@@ -235,7 +257,7 @@ def _shared(case: Case) -> Callable[[int], Awaitable[None]]:
                 "syncs": [sync],
             }
         )
-        trigger = SymcloneStateTrigger(
+        return SymcloneStateTrigger(
             scope=Scope(f"service{number}", service, Symcli()).to_plain(),
             sync="data",
             wanted="copied",
@@ -244,6 +266,9 @@ def _shared(case: Case) -> Callable[[int], Awaitable[None]]:
             poll_max=INTERVAL,
             ends_task=True,
         )
+
+    async def wait(number: int) -> None:
+        trigger = trigger_of(number)
         key = trigger.shared_stream_key()
         stream = manager.subscribe(trigger_id=number, trigger=trigger, key=key)
         try:
@@ -295,6 +320,7 @@ COLUMNS = {
 
 
 ALL = [
+    *(Case("asleep", sets, 0) for sets in SETS),
     *(Case("shared", sets, arrays) for sets in SETS for arrays in ARRAYS),
     *(Case("alone", sets, arrays) for sets in SETS[:2] for arrays in ARRAYS),
     Case("alone", SETS[2], ARRAYS[2]),
@@ -313,7 +339,7 @@ def main(cases: Sequence[Case] = ALL) -> None:
         done = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
         line = json.loads(done.stdout.splitlines()[-1])
         found.append(line)
-        cells = [str(line[key]).rjust(max(8, len(name))) for key, name in COLUMNS.items()]
+        cells = [str(line.get(key, "")).rjust(max(8, len(name))) for key, name in COLUMNS.items()]
         print("  ".join(cells), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
         all_of_it = {"interval_s": INTERVAL, "machine": machine, "cases": found}
@@ -327,7 +353,7 @@ def main(cases: Sequence[Case] = ALL) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=["shared", "alone"])
+    parser.add_argument("way", choices=["shared", "alone", "asleep"])
     parser.add_argument("sets", type=int)
     parser.add_argument("arrays", type=int)
     arguments = parser.parse_args()

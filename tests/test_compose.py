@@ -1,15 +1,18 @@
-"""What docker-compose.yaml promises, read from the file itself; Docker is not needed."""
+"""What docker-compose.yaml promises, read from the file itself and by Compose; an engine is not needed."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.compose.packages import COMPOSE, SUITE, unpack
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW = {
@@ -44,6 +47,45 @@ def strings(node: Any) -> Iterator[str]:
             yield from strings(value)
     elif isinstance(node, str):
         yield node
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compose itself, without an engine."""
+    folder = tmp_path_factory.mktemp("compose")
+    unpack(["docker-compose"], folder, SUITE)
+    return folder / COMPOSE
+
+
+def config(program: Path, folder: Path, values: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`docker compose config --quiet` with these values in place of the example's empty ones."""
+    text = (ROOT / ".env.example").read_text()
+    for name, value in values.items():
+        text, found = re.subn(rf"^{name}=$", f"{name}={value}", text, flags=re.MULTILINE)
+        assert found == 1
+    (folder / "env").write_text(text)
+    words = [
+        program,
+        "--file",
+        ROOT / "docker-compose.yaml",
+        "--env-file",
+        folder / "env",
+        "config",
+        "--quiet",
+    ]
+    return subprocess.run(words, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+
+
+def test_compose_finds_nothing_to_complain_of(program: Path, tmp_path: Path) -> None:
+    done = config(program, tmp_path, dict.fromkeys(SECRETS, "abc123"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("missing", sorted(SECRETS))
+def test_compose_starts_nothing_without_a_secret(program: Path, tmp_path: Path, missing: str) -> None:
+    done = config(program, tmp_path, dict.fromkeys(SECRETS - {missing}, "abc123"))
+    assert done.returncode != 0
+    assert f"set {missing} in .env" in done.stderr
 
 
 def test_services(compose: dict[str, Any]) -> None:

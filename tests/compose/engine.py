@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.processes import Processes, tail
+from tests.compose.packages import COMPOSE, SUITE, unpack
 
 HERE = Path(__file__).parent
-SUITE = "trixie"
-"""The Debian release of the images, of the engine and of Compose; its Go programs run on older ones, too."""
 OF_THE_SUITE = ("docker.io", "docker-cli", "docker-compose", "containerd")
 OF_THIS_MACHINE = (
     *(
@@ -125,36 +124,14 @@ class Engine:
         return done.stdout
 
     def _unpack(self) -> None:
-        """Fetch the packages, each verified by apt as always, and unpack them here."""
-        apt, packages = self.folder / "apt", self.folder / "packages"
-        for folder in (apt / "lists/partial", apt / "parts", packages, self.programs / "bin"):
-            folder.mkdir(parents=True)
-        (apt / "parts/debian.sources").write_text(
-            f"Types: deb\nURIs: http://deb.debian.org/debian\nSuites: {SUITE}\nComponents: main\n"
-            "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-        )
-        own = [f"Dir::Etc::sourcelist={apt}/none", f"Dir::Etc::sourceparts={apt}/parts"]
-        own += [f"Dir::State::lists={apt}/lists", f"Dir::Cache={apt}", "APT::Sandbox::User=root"]
-        suite = ["apt-get", "-qq", *(word for option in own for word in ("-o", option))]
-        here = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
-        for words in (
-            [*suite, "update"],
-            [*suite, "download", *OF_THE_SUITE],
-            *([] if any(Path("/var/lib/apt/lists").glob("*_Packages*")) else [[*here, "update"]]),
-            [*here, "download", *OF_THIS_MACHINE],
-        ):
-            done = subprocess.run(words, cwd=packages, capture_output=True, text=True)
-            if done.returncode:
-                raise EngineError(f"`{' '.join(words[-4:])}` failed: {done.stderr}")
-        for package in packages.glob("*.deb"):
-            subprocess.run(["dpkg-deb", "-x", package, self.programs], check=True)
+        (self.programs / "bin").mkdir(parents=True)
+        unpack(OF_THE_SUITE, self.programs, SUITE)
+        unpack(OF_THIS_MACHINE, self.programs)
         for name in ("iptables", "ip6tables"):
             (self.programs / "bin" / name).symlink_to("../usr/sbin/xtables-nft-multi")
         plugins = self.folder / "home/.docker/cli-plugins"
         plugins.mkdir(parents=True)
-        (plugins / "docker-compose").symlink_to(
-            self.programs / "usr/libexec/docker/cli-plugins/docker-compose"
-        )
+        (plugins / "docker-compose").symlink_to(self.programs / COMPOSE)
 
     def _connect(self, pid: int) -> None:
         """A link into the engine's network namespace, and through this machine to the outside."""

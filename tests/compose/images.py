@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.compose.engine import SUITE, Engine
+from tests.compose.engine import Engine
+from tests.compose.packages import SUITE
 
 FOLDER = Path(__file__).with_name("images")
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
