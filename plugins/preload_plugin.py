@@ -20,3 +20,4 @@ import operators.source
 import operators.status
 import operators.symclone
 import sensors.symclone
+import triggers.symclone

@@ -26,6 +26,18 @@ class Scope:
         """How every error names it."""
         return f"Service {self.name}, sync {sync.name}"
 
+    def of_one_sync(self, sync: Sync) -> Scope:
+        """As much of it as looking at one sync takes: thousands of them wait in one process."""
+        # Nothing is proven of the targets by a look: the word `unattended` only stands for what is left out.
+        service = Service(
+            control_host=self.control_host,
+            sync_max_delay=self.service.sync_max_delay,
+            resources=(),
+            unattended=True,
+            syncs=(sync,),
+        )
+        return Scope(self.name, service, self.symcli)
+
     def to_plain(self) -> dict[str, object]:
         """As JSON, to hand it to a trigger; :meth:`from_plain` reads it back."""
         return {

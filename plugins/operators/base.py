@@ -169,13 +169,13 @@ class CloneOperator(BaseOperator):
 
         :param seen: what was seen in the worker, so that the triggerer need not look up the devices again.
         """
-        # Loading it loads asyncssh, which a task that does not wait has no use for.
+        # It loads asyncssh, which a task that does not wait has no use for.
         from triggers.symclone import SymcloneStateTrigger
 
         place = seen_place(seen) if seen else None
         self.defer(
             trigger=SymcloneStateTrigger(
-                scope=scope.to_plain(),
+                scope=scope.of_one_sync(scope.service.sync(sync)).to_plain(),
                 sync=sync,
                 wanted=wanted,
                 deadline=(datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),

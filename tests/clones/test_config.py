@@ -96,3 +96,12 @@ def test_scope_survives_the_trip_to_a_trigger() -> None:
     for name, service in config.services.items():
         scope = Scope(name, service, config.symcli)
         assert Scope.from_plain(scope.to_plain()) == scope
+        for sync in service.syncs:
+            narrow = Scope.from_plain(scope.of_one_sync(sync).to_plain())
+            assert (narrow.name, narrow.control_host, narrow.symcli) == (
+                name,
+                scope.control_host,
+                scope.symcli,
+            )
+            assert narrow.service.syncs == (sync,) and narrow.subject(sync) == scope.subject(sync)
+            assert not narrow.service.resources and not narrow.service.hosts
