@@ -317,7 +317,7 @@ class _Execution:
             met[fault.config.kind] = fault
         self.record.faults += sorted(met)
         replier = self.script or self
-        if self.script and {"down", "cut_before", "cut_running"} & set(met):
+        if self.script and {"down", "cut_before", "cut_running", "hang", "delay"} & set(met):
             replier._flush()  # what its lines before have printed
             await self._leave()
         if "down" in met:

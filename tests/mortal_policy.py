@@ -60,13 +60,13 @@ def _lines(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def execute(hook: Any, command: Any, stands_for: Any = ()) -> Any:
+def execute(hook: Any, command: Any, turns: Any = None) -> Any:
     global _last, _changes
     # What stands for several has another number each time.
-    line = "; ".join(one.line() for one in stands_for or (command,))
+    line = "; ".join(one.line() for one in (turns.commands if turns else (command,)))
     come_by("between", _last, line)
     _last, _changes = line, command.changes
-    return _execute(hook, command, stands_for)
+    return _execute(hook, command, turns)
 
 
 def drain(*arguments: Any) -> bool:

@@ -28,7 +28,7 @@ LONGEST = 12_000
 
 
 def as_one(commands: Sequence[Command], nonce: str) -> Command:
-    """All commands as one; its time limit is the sum of theirs, for each may take its own.
+    """All commands as one; its time limit is the sum of theirs, :class:`Turns` has that of each.
 
     :param commands: of one host, none of which changes anything.
     :param nonce: letters and digits that nobody can foresee.
@@ -79,6 +79,38 @@ def take_apart(commands: Sequence[Command], nonce: str, whole: Result) -> list[R
             code, why = said, ""
         results.append(Result(command, code, stdout, stderr, whole.seconds, why, len(commands)))
     return results
+
+
+class Turns:
+    """Whose turn it is among commands that were sent as one, by the marks that have come back.
+
+    :param commands: as :func:`as_one` was given them.
+    :param nonce: the same; None for one command that was sent as it is.
+
+    :attr:`limit` is the time limit of the one whose turn it is, in seconds from the mark before it.
+    """
+
+    def __init__(self, commands: Sequence[Command], nonce: str | None = None) -> None:
+        self.commands = tuple(commands)
+        self.limit = commands[0].timeout
+        self._nonce = nonce
+        self._ended = 0
+        self._read = 0
+
+    def go_on(self, stdout: bytes | bytearray) -> bool:
+        """Whether another turn has begun; behind the last one its limit stays.
+
+        :param stdout: all that has come back so far.
+        """
+        before = self._ended
+        while self._nonce and self._ended < len(self.commands):
+            mark = rf"\n{re.escape(self._nonce)} {len(self.commands) - self._ended} \d+\n"
+            found = re.compile(mark.encode()).search(stdout, self._read)
+            if found is None:
+                break
+            self._ended, self._read = self._ended + 1, found.end()
+        self.limit = self.commands[min(self._ended, len(self.commands) - 1)].timeout
+        return self._ended > before
 
 
 def _pieces(text: str, nonce: str, count: int) -> Iterator[tuple[str, int | None]]:

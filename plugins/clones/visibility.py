@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from clones.abreast import abreast
 from clones.config import Host, Service
 from clones.errors import CloneError, NotDone, Unknown
 from clones.steps import Command, Result, Steps, note, run
@@ -115,15 +116,17 @@ def _linux(name: str, host: Host, disks: Sequence[str]) -> Steps[None]:
     folders = [f"/sys/block/{node}/slaves" for node in nodes]
     below = yield from _told(name, host, every, _look(host, "/usr/bin/ls", *folders))
     paths = [word for word in below.stdout.split() if not word.endswith(":")]
-    for path in paths or nodes:
-        rescan = _find(host, "/bin/sh", "-c", RESCAN, "rescan", f"/sys/block/{path}/device/rescan")
-        yield from _told(name, host, path, rescan)  # only disks of SCSI have that; the test below decides
-    for disk, node in zip(disks, nodes, strict=True):
-        if node.startswith("dm-"):
-            yield from _told(name, host, disk, _find(host, "/usr/sbin/multipath", "-r", disk))
-        ready = yield from _told(name, host, disk, _look(host, "/usr/bin/sg_turs", TURS, disk))
-        if ready.exit_code != 0:
-            raise _failed(name, host, disk, ready)
+    # Only disks of SCSI have that; the test below decides.
+    yield from abreast(_told(name, host, path, _rescan(host, path)) for path in paths or nodes)
+    yield from abreast(_ready(name, host, disk, node) for disk, node in zip(disks, nodes, strict=True))
+
+
+def _ready(name: str, host: Host, disk: str, node: str) -> Steps[None]:
+    if node.startswith("dm-"):
+        yield from _told(name, host, disk, _find(host, "/usr/sbin/multipath", "-r", disk))
+    ready = yield from _told(name, host, disk, _look(host, "/usr/bin/sg_turs", TURS, disk))
+    if ready.exit_code != 0:
+        raise _failed(name, host, disk, ready)
 
 
 def _told(name: str, host: Host, disk: str, command: Command) -> Steps[Result]:
@@ -149,6 +152,10 @@ def _failed(name: str, host: Host, disk: str, result: Result) -> CloneError:
 
 def _look(host: Host, *words: str) -> Command:
     return Command(host.connection, ("env", "LC_ALL=C", *words), LOOK_SECONDS, title=" ".join(words))
+
+
+def _rescan(host: Host, path: str) -> Command:
+    return _find(host, "/bin/sh", "-c", RESCAN, "rescan", f"/sys/block/{path}/device/rescan")
 
 
 def _find(host: Host, *words: str) -> Command:

@@ -22,12 +22,14 @@ from typing import Any, Self, TypeVar
 import paramiko
 from airflow.providers.ssh.hooks.ssh import SSHHook
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.execution_time.comms import GetConnection
 
 from clones.errors import CloneError
-from clones.one_trip import as_one, take_apart
+from clones.one_trip import Turns, as_one, take_apart
 from clones.run_record import TaskRecord
 from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
 from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
 
@@ -128,27 +130,27 @@ class SymcliHook(BaseHook):
         :returns: a result a command; errors as :meth:`execute`.
         """
         nonce = token_hex(NONCE_BYTES)
-        return take_apart(commands, nonce, self.execute(as_one(commands, nonce), commands))
+        return take_apart(commands, nonce, self.execute(as_one(commands, nonce), Turns(commands, nonce)))
 
-    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
+    def execute(self, command: Command, turns: Turns | None = None) -> Result:
         """Run one command.
 
-        :param stands_for: the commands that it is made of.
+        :param turns: the commands that it is made of, each with its own time limit.
         :raises Refused: the connection is not defined, not trusted or not allowed in. Nothing was sent.
         :raises Unknown: the host cannot be reached. Nothing was sent.
         """
         client = self._client(command.host)
-        commands = stands_for or (command,)
-        self.commands += len(commands)
+        turns = turns or Turns((command,))
+        self.commands += len(turns.commands)
         self.trips += 1
         if self.record:
-            self.record.sent(*commands)
-        self.under_way = commands
-        result = self._execute(client, command)
+            self.record.sent(*turns.commands)
+        self.under_way = turns.commands
+        result = self._execute(client, command, turns)
         self.under_way = ()
         return result
 
-    def _execute(self, client: paramiko.SSHClient, command: Command) -> Result:
+    def _execute(self, client: paramiko.SSHClient, command: Command, turns: Turns) -> Result:
         started = time.monotonic()
         exit_code, lost = None, ""
         stdout, stderr = bytearray(), bytearray()
@@ -159,12 +161,12 @@ class SymcliHook(BaseHook):
             with channel:
                 channel.exec_command(command.line())
                 channel.shutdown_write()
-                if _drain(channel, stdout, stderr, started + command.timeout):
+                if _drain(channel, stdout, stderr, turns):
                     exit_code = channel.recv_exit_status()
                     if exit_code < 0:
                         exit_code, lost = None, "the SSH session was lost or the process was killed"
                 else:
-                    lost = f"it took longer than {command.timeout:g} s and may still be running there"
+                    lost = f"it took longer than {turns.limit:g} s and may still be running there"
         except (paramiko.SSHException, OSError, EOFError) as error:
             lost = f"the SSH session was lost: {error or type(error).__name__}"
         return Result(command, exit_code, text(stdout), text(stderr), time.monotonic() - started, lost)
@@ -176,6 +178,8 @@ class SymcliHook(BaseHook):
                     ssh_conn_id=host, cmd_timeout=None, conn_retry_attempts=1, auth_timeout=CONNECT_SECONDS
                 )
             except (AirflowException, ValueError) as error:
+                if isinstance(error, AirflowNotFoundException):
+                    refuse_to_guess(GetConnection(conn_id=host), f"Airflow's connection {host}")
                 raise not_defined(host, error) from None
             if hook.no_host_key_check or hook.allow_host_key_change:
                 raise unchecked(host)
@@ -236,12 +240,13 @@ def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
     log.log(level, "::endgroup::")
 
 
-def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray, deadline: float) -> bool:
-    """Read both streams until the program has ended. False when the deadline came first.
+def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray, turns: Turns) -> bool:
+    """Read both streams until the program has ended. False when the time limit of one turn came first.
 
     A program may leave a daemon behind that keeps its output open: the channel then never ends, so after the
     exit status the end of the output is waited for only a little.
     """
+    deadline = time.monotonic() + turns.limit
     with selectors.DefaultSelector() as selector:
         selector.register(channel, selectors.EVENT_READ)
         lingering = False
@@ -250,6 +255,8 @@ def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray, dead
                 stdout += channel.recv(65536)
             while channel.recv_stderr_ready():
                 stderr += channel.recv_stderr(65536)
+            if turns.go_on(stdout) and not lingering:
+                deadline = time.monotonic() + turns.limit
             ended = channel.exit_status_ready()
             if channel.closed or (ended and channel.eof_received):
                 if not (channel.recv_ready() or channel.recv_stderr_ready()):

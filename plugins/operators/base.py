@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
-from uuid import uuid4
 
-from airflow.sdk import BaseOperator, Context, DagRunState, Variable
+from airflow.sdk import BaseOperator, Context, DagRunState
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -28,6 +26,7 @@ from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG as CONFIG
+from hooks.from_airflow import variable
 from hooks.symcli import SymcliHook
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -47,8 +46,6 @@ GO_ON = (
     "waits until nothing of this run is under way on the control host, and goes on from there."
 )
 
-SETTLE_SECONDS = 3.0
-"""How long one waits for what others may write at the same time."""
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
 
@@ -226,9 +223,12 @@ def retries(service: Service) -> dict[str, Any]:
 
 
 def known_pools() -> list[str] | None:
-    """The pools that are known to exist in this Airflow, None when nobody has said."""
-    known = Variable.get(pools.KNOWN, default=None)
-    return None if known is None else str(known).split()
+    """The pools that are known to exist in this Airflow, None when nobody has said.
+
+    :raises Unknown: it could not be read.
+    """
+    known = variable(pools.KNOWN)
+    return None if known is None else known.split()
 
 
 @contextmanager
@@ -276,17 +276,19 @@ def owner(context: Context) -> lock.Owner:
 def _instance() -> str:
     """This Airflow's metadata database, as the locks on control hosts name it.
 
-    `scripts/pools` makes the name. Without it the first task does, and others that begin at the same moment
-    do too: what was written last counts, for all of them.
+    No task ever makes it: one that could not read it would lock everyone out of what others hold.
+
+    :raises Refused: `scripts/pools` has not been run.
+    :raises Unknown: it could not be read.
     """
-    known = Variable.get(lock.INSTANCE, default=None)
+    known = variable(lock.INSTANCE)
     if known is None:
-        Variable.set(
-            lock.INSTANCE, uuid4().hex[:12], description="Names this Airflow in the locks on control hosts"
+        raise Refused(
+            f"This Airflow has no name for the locks on control hosts (variable {lock.INSTANCE}). Nothing "
+            "was changed.",
+            "run `scripts/pools` once on this Airflow, then clear this task",
         )
-        time.sleep(SETTLE_SECONDS)
-        known = Variable.get(lock.INSTANCE)
-    return str(known)
+    return known
 
 
 def _has_ended(context: Context, other: lock.Owner) -> bool | None:

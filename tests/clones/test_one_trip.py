@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.one_trip import LONGEST, SCRIPT, as_one, take_apart, trips
+from clones.one_trip import LONGEST, SCRIPT, Turns, as_one, take_apart, trips
 from clones.steps import Command, Result, Together
 from tests.clones.cases_in_tables import CASES
 
@@ -113,3 +113,27 @@ def test_how_many_go_together() -> None:
 def test_what_may_not_be_asked_together(commands: tuple[Command, ...]) -> None:
     with pytest.raises(ValueError):
         Together(commands)
+
+
+def test_each_has_its_own_time_limit_from_the_mark_before_it() -> None:
+    commands = [look("one", timeout=1), look("two", timeout=2), look("three", timeout=3)]
+    turns = Turns(commands, NONCE)
+    told = []
+    arrived = b""
+    for more in (
+        b"o",
+        b"ut\n\n4f1e 3",
+        b" 0",
+        b"\n",
+        b"\n4f1e 2 0 x\n",
+        b"\n4f1e 2 0\n\n4f1e 1 7\n",
+        b"late",
+    ):
+        arrived += more
+        told.append((turns.go_on(arrived), turns.limit))
+    assert told == [(False, 1), (False, 1), (False, 1), (True, 2), (False, 2), (True, 3), (False, 3)]
+
+
+def test_what_one_command_prints_is_no_turn() -> None:
+    turns = Turns([look("one", timeout=1)])
+    assert not turns.go_on(b"\n 1 0\n\nNone 1 0\n") and turns.limit == 1

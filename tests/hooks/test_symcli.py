@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from clones.errors import Refused, Unknown
+from clones.one_trip import Turns
 from clones.run_record import TaskRecord
 from clones.steps import Command, Result, Steps, run, run_together
 from hooks import symcli
@@ -139,7 +139,8 @@ class ChannelOfADaemon:
 
 def test_a_daemon_that_holds_the_output_does_not_hold_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(symcli, "LINGER_SECONDS", 0.05)
-    assert symcli._drain(ChannelOfADaemon(), bytearray(), bytearray(), time.monotonic() + 60)  # type: ignore[arg-type]
+    turns = Turns((command("leaves-a-daemon", timeout=60),))
+    assert symcli._drain(ChannelOfADaemon(), bytearray(), bytearray(), turns)  # type: ignore[arg-type]
 
 
 async def test_a_key_file_that_is_not_there(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,14 +235,17 @@ async def test_a_session_that_is_cut_within_several(lab: Any, kind: str) -> None
 
 
 async def test_one_of_several_that_does_not_end(lab: Any) -> None:
-    """The limit is the sum of theirs."""
+    """Each has its own limit, from the end of the one before; what it has said by then is known."""
     lab.fault(host=HOST, match="echo two", kind="hang")
+    limits = {"one": 600.0, "two": 0.4, "three": 600.0}
     with SymcliHook() as hosts:
         results = hosts.run(
-            run_together([command("/bin/sh", "-c", f"echo {word}", timeout=0.2) for word in ("one", "two")])
+            run_together(
+                [command("/bin/sh", "-c", f"echo {word}", timeout=limit) for word, limit in limits.items()]
+            )
         )
-    assert [result.exit_code for result in results] in ([0, None], [None, None])
-    assert "longer than 0.4 s" in results[1].lost + results[0].lost
+    assert [result.exit_code for result in results] == [0, None, None]
+    assert "longer than 0.4 s" in results[1].lost and "asked behind" in results[2].lost
 
 
 async def test_the_log_and_the_record_show_each_of_several(lab: Any, log: Log) -> None:

@@ -1,0 +1,52 @@
+"""What Airflow keeps for tasks: whether it is not there, or could not be asked for.
+
+Airflow's own ``Variable.get`` and ``get_connection`` say "not found" for both: while the API server is
+restarted nothing is defined (Airflow 3.3.2, ``sdk/execution_time/secrets/execution_api.py``; tried).
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Variable
+from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection, GetVariable
+
+from clones.errors import Unknown
+
+_ABSENT = (ErrorType.VARIABLE_NOT_FOUND, ErrorType.CONNECTION_NOT_FOUND)
+
+
+def variable(key: str) -> str | None:
+    """A variable, None when there is none.
+
+    :raises Unknown: Airflow's API server could not be asked.
+    """
+    known = Variable.get(key, default=None)
+    if known is not None:
+        return str(known)
+    refuse_to_guess(GetVariable(key=key), f"Airflow's variable {key}")
+    return None
+
+
+def refuse_to_guess(request: GetVariable | GetConnection, what: str) -> None:
+    """What was not found is not there, unless the API server cannot be asked or has it after all.
+
+    :raises Unknown: it may well be there.
+    """
+    try:
+        # Only a process of a task has this; elsewhere the secrets back ends were asked themselves.
+        from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+    except ImportError:
+        return
+    try:
+        reply = SUPERVISOR_COMMS.send(request)
+    except Exception as error:
+        raise _not_asked(what, error) from None
+    if not (isinstance(reply, ErrorResponse) and reply.error in _ABSENT):
+        raise _not_asked(what, reply.detail if isinstance(reply, ErrorResponse) else "it is there now")
+
+
+def _not_asked(what: str, why: object) -> Unknown:
+    return Unknown(
+        f"{what} could not be read, for Airflow's API server could not be asked: {why}. Nothing was changed.",
+        "it is tried again; see that the API server runs",
+    )
