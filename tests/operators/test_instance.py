@@ -13,6 +13,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable, Variabl
 
 from clones.errors import Refused, Unknown
 from clones.lock import INSTANCE
+from clones.pools import KNOWN
 from hooks.symcli import SymcliHook
 from operators import base
 
@@ -41,6 +42,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[Any]]:
         return asked
 
     monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(f"AIRFLOW_VAR_{KNOWN.upper()}")
     return answering
 
 
