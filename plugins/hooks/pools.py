@@ -1,7 +1,9 @@
-"""`python -m hooks.pools`: makes the Airflow pools that the configuration needs, where they are missing.
+"""`python -m hooks.pools`: makes what runs need in Airflow, where it is missing.
 
-It needs Airflow's metadata database, so it runs where `airflow db migrate` does. A pool that is there keeps
-its size. Exit codes: 0 all are there now, 1 some are missing (with --check) or the configuration is unusable.
+That is the pools of the configuration, and the name that this Airflow has in the locks on control hosts. It
+needs Airflow's metadata database, so it runs where `airflow db migrate` does. A pool that is there keeps its
+size, a name is never changed. Exit codes: 0 all is there now, 1 something is missing (with --check) or the
+configuration is unusable.
 """
 
 from __future__ import annotations
@@ -17,32 +19,35 @@ from clones.pools import KNOWN, Pool, pools_of
 from operators.base import CONFIG
 
 
-def make_missing(wanted: list[Pool], *, only_look: bool) -> list[Pool]:
-    """Make those that are missing, and write down for the tasks which there are, and how Airflow is named.
+def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:
+    """Make what is missing, and write down for the tasks which pools there are.
 
     :param only_look: make and write nothing.
-    :returns: those that were missing.
+    :returns: the names of what was missing: pools, and the variable that names this Airflow in its locks.
     """
     from airflow.models.pool import Pool as AirflowPool
     from airflow.models.variable import Variable
 
     there = {pool.pool for pool in AirflowPool.get_pools()}
-    missing = [pool for pool in wanted if pool.name not in there]
+    missing = {pool.name for pool in wanted} - there
+    if Variable.get(INSTANCE, default_var=None) is None:
+        missing.add(INSTANCE)
     if not only_look:
-        for pool in missing:
-            AirflowPool.create_or_update_pool(
-                pool.name, slots=pool.slots, description=pool.description, include_deferred=False
-            )
+        for pool in wanted:
+            if pool.name in missing:
+                AirflowPool.create_or_update_pool(
+                    pool.name, slots=pool.slots, description=pool.description, include_deferred=False
+                )
         names = " ".join(pool.name for pool in wanted)
         Variable.set(KNOWN, names, description="Pools that scripts/pools has seen or made")
-        if Variable.get(INSTANCE, default_var=None) is None:
+        if INSTANCE in missing:
             name = uuid4().hex[:12]
             Variable.set(INSTANCE, name, description="Names this Airflow in the locks on control hosts")
     return missing
 
 
 def main() -> int:
-    """Print one line a pool."""
+    """Print one line for each."""
     parser = argparse.ArgumentParser(prog="scripts/pools", description=__doc__)
     parser.add_argument("--config", default=CONFIG, help="services.yaml")
     parser.add_argument("--check", action="store_true", help="only say what is missing")
@@ -54,9 +59,10 @@ def main() -> int:
         return 1
     wanted = pools_of(config.limits, config.services)
     missing = make_missing(wanted, only_look=arguments.check)
-    for pool in wanted:
-        said = ("missing" if arguments.check else f"made, {pool.slots} slots") if pool in missing else "there"
-        print(f"{pool.name}: {said}")
+    sizes = {pool.name: f", {pool.slots} slots" for pool in wanted}
+    for name in (*sizes, INSTANCE):
+        made = f"made{sizes.get(name, '')}"
+        print(f"{name}: {'there' if name not in missing else 'missing' if arguments.check else made}")
     if not wanted:
         print("The configuration has no `limits`: no pools are needed.")
     return 1 if missing and arguments.check else 0

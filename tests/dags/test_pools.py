@@ -15,10 +15,12 @@ def test_it_makes_what_is_missing_and_changes_nothing_that_is_there(
     from airflow.models.variable import Variable
 
     monkeypatch.delenv("AIRFLOW_VAR_SYMCLONE_POOLS")
+    monkeypatch.delenv("AIRFLOW_VAR_SYMCLONE_AIRFLOW_INSTANCE")
     Pool.create_or_update_pool("symclone_host_lnxpp01", slots=7, description="ours", include_deferred=False)
     monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES), "--check"])
     assert main() == 1
-    assert "symclone_array_000190101234: missing" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "symclone_array_000190101234: missing" in said and "symclone_airflow_instance: missing" in said
     assert Variable.get("symclone_pools", default_var=None) is None, "--check writes nothing"
     monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES)])
     assert main() == 0
@@ -27,5 +29,10 @@ def test_it_makes_what_is_missing_and_changes_nothing_that_is_there(
     slots = {pool.pool: pool.slots for pool in Pool.get_pools()}
     assert (slots["symclone_array_000190101234"], slots["symclone_host_lnxpp01"]) == (4, 7)
     assert "symclone_host_lnxpp01" in Variable.get("symclone_pools").split()
+    name = Variable.get("symclone_airflow_instance")
+    assert "symclone_airflow_instance: made\n" in said
+    assert main() == 0
+    assert Variable.get("symclone_airflow_instance") == name, "it is never changed"
+    assert "symclone_airflow_instance: there\n" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES), "--check"])
     assert main() == 0
