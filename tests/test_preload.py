@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+import yaml
+
 from tests.conftest import ROOT
 
 LOADED_BY_THE_DAG_FILES = """
@@ -47,9 +50,15 @@ def test_and_nothing_is_left_for_a_task_that_waits() -> None:
     assert said_by(program) == "True"
 
 
-def test_celerys_workers_load_it_before_they_fork() -> None:
-    from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
-
-    from hooks.celery_options import CELERY_CONFIG
-
-    assert CELERY_CONFIG == {**DEFAULT_CELERY_CONFIG, "imports": ("preload_plugin",)}
+def test_celerys_workers_load_it_before_they_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    name = "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS"
+    monkeypatch.setenv(name, compose["services"]["airflow-worker"]["environment"][name])
+    # What a worker does before it makes its pool of processes.
+    program = (
+        "import sys; from airflow.providers.celery.executors.celery_executor_utils import app; "
+        "app.loader.init_worker(); print({'paramiko', 'operators.run'} <= set(sys.modules))"
+    )
+    assert said_by(program) == "True"
+    monkeypatch.delenv(name)
+    assert said_by(program) == "False"

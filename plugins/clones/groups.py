@@ -9,9 +9,10 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from clones.abreast import both
 from clones.config import Sync
 from clones.errors import CloneError, NotDone, Refused, Unknown
-from clones.leftovers import nothing_still_runs
+from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import NOTHING_CHANGED, observe, see
 from clones.right_pairs import wrong_pairs
 from clones.rules import Verdict
@@ -248,7 +249,7 @@ def one_by_one(
     last: Result | None = None
     while True:
         try:
-            left = yield from todo()
+            running, left = yield from both(list_running(scope), todo())
         except CloneError as error:
             if last is None:
                 raise
@@ -275,5 +276,5 @@ def one_by_one(
                 f"it is tried again; see with `symdg show {sync.symdg}`: if that shows it, `symdg list ld` "
                 "leaves out targets on this control host, and this service needs its pairs by device number",
             )
-        yield from nothing_still_runs(scope, [sync], action)
+        refuse_leftovers(scope, running, [sync], action)
         last = sent[first.what] = yield from run(first.command)

@@ -59,9 +59,8 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         lines.append("")
     _refuse_sources_twice(scope, seen)
     yield from nothing_still_runs(scope, scope.service.syncs, "merge-back")
-    rows = yield from prove_production_down(scope)
-    lines += ["Production is down:", *(f"  {row.line()}" for row in rows), ""]
-    rows = yield from prove_down(scope)
+    production, rows = yield from both(prove_production_down(scope), prove_down(scope))
+    lines += ["Production is down:", *(f"  {row.line()}" for row in production), ""]
     lines += ["The service is down:", *(f"  {row.line()}" for row in rows), ""]
     bound = _bound(scope, [_essence(shown) for shown in seen])
     lines.append(f"Digest of this plan: {digest(bound)}")
@@ -127,8 +126,7 @@ def restore(
             f"find out who changed it; then {ASK_AGAIN}",
         )
     refuse_leftovers(scope, running, syncs, "restore")
-    yield from prove_down(scope)
-    yield from prove_production_down(scope)
+    yield from both(prove_down(scope), prove_production_down(scope))
     command = commands.restore(scope.symcli, scope.service, sync, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
     spend()

@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -38,7 +39,9 @@ SESSIONS = 8
 RECONNECT = Bounds(2, 300)
 """Seconds between two tries to open a connection."""
 LONG_ANSWER = 20_000
-"""Characters from which an answer is read in a thread: 500 devices take a tenth of a second and more."""
+"""Characters from which an answer is read in a thread: 500 devices take a twentieth of a second and more."""
+READER = ThreadPoolExecutor(1, thread_name_prefix="symclone-reader")
+"""One for all: several would only take turns, and each keep the memory that its largest answer took."""
 
 
 @dataclass
@@ -115,7 +118,7 @@ class SymcliHookAsync(BaseHook):
             if sum(len(result.stdout) for result in results) < LONG_ANSWER:
                 asked = answer(steps, reply)
             else:
-                asked = await asyncio.to_thread(answer, steps, reply)
+                asked = await asyncio.get_running_loop().run_in_executor(READER, answer, steps, reply)
         return asked.value
 
     async def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:

@@ -125,13 +125,13 @@ def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
 
 
 def test_one_thing_at_a_time() -> None:
-    assert play(doing(["a", "b"], ["b"], []), PS, (0, ""), PS, (0, ""))[1] == ["", "a", "", "b"]
-    assert play(doing([]))[1] == []
+    assert play(doing(["a", "b"], ["b"], []), PS, (0, ""), PS, (0, ""), PS)[1] == ["", "a", "", "b", ""]
+    assert play(doing([]), PS)[1] == [""]
 
 
 def test_done_whatever_the_exit_code_says() -> None:
-    play(doing(["a"], []), PS, (None, ""))
-    play(doing(["a", "b"], ["b"], []), PS, (1, ""), PS, (0, ""))
+    play(doing(["a"], []), PS, (None, ""), PS)
+    play(doing(["a", "b"], ["b"], []), PS, (1, ""), PS, (0, ""), PS)
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,16 @@ def test_done_whatever_the_exit_code_says() -> None:
 )
 def test_nothing_is_sent_twice(looks: list[Any], code: int | None, kind: type[CloneError]) -> None:
     with pytest.raises(kind):
-        play(doing(*looks), PS, (code, ""))
+        play(doing(*looks), PS, (code, ""), PS)
 
 
 def test_an_error_of_the_first_look_is_its_own() -> None:
     with pytest.raises(Refused, match="no"):
-        play(doing(Refused("no")))
+        play(doing(Refused("no")), PS)
 
 
 def test_a_command_that_still_runs_is_waited_for() -> None:
+    """Listed before the look: what ends in between is then seen by the look."""
     running = "UID PID CMD\nx 7 /usr/symcli/bin/symdg -g DGCVI -sid 000190101234 add dev 1234 DEV001\n"
     with pytest.raises(Locked, match="symdg -g DGCVI"):
         play(doing(["a"]), (0, running))

@@ -277,12 +277,12 @@ def test_a_command_of_an_earlier_try_is_waited_out(lab: Any, context: dict[str, 
 
 
 def test_done_though_it_says_otherwise(lab: Any, context: dict[str, Any]) -> None:
-    """Somebody else was faster."""
+    """Somebody else was faster, right after the look."""
     since = nothing_there(lab)
     lab.fault(
         "admin",
         host="symcli_demo",
-        match="ps -ef",
+        match=r"symdev -sid \d+ list",
         count=1,
         run="/usr/symcli/bin/symdg create DGREP -type regular",
     )
