@@ -6,8 +6,10 @@ restarted nothing is defined (Airflow 3.3.2, ``sdk/execution_time/secrets/execut
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Variable
-from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection, GetVariable
 
 from clones.errors import Unknown
@@ -43,6 +45,14 @@ def refuse_to_guess(request: GetVariable | GetConnection, what: str) -> None:
         raise _not_asked(what, error) from None
     if not (isinstance(reply, ErrorResponse) and reply.error in _ABSENT):
         raise _not_asked(what, reply.detail if isinstance(reply, ErrorResponse) else "it is there now")
+
+
+def says_not_found(error: AirflowRuntimeError) -> bool:
+    """Whether Airflow's API itself said so: a proxy that has lost its API server may answer 404, too."""
+    said: Any = error.error.detail or {}
+    for key in ("detail", "detail", "reason"):
+        said = said.get(key) if isinstance(said, dict) else None
+    return said == "not_found"
 
 
 def _not_asked(what: str, why: object) -> Unknown:

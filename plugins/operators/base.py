@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator, Context, DagRunState
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import (
     AirflowException,
+    AirflowRuntimeError,
     AirflowSkipException,
     DownstreamTasksSkipped,
     TaskDeferralTimeout,
@@ -26,7 +27,7 @@ from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG as CONFIG
-from hooks.from_airflow import variable
+from hooks.from_airflow import says_not_found, variable
 from hooks.symcli import SymcliHook
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -293,14 +294,10 @@ def _instance() -> str:
 
 def _has_ended(context: Context, other: lock.Owner) -> bool | None:
     """Whether another run of this Airflow has ended; a run that is not there any more has."""
-    from airflow.sdk.exceptions import AirflowRuntimeError
-
     try:
         return context["ti"].get_dagrun_state(other.dag_id, other.run_id) in _ENDED
     except AirflowRuntimeError as error:
-        if "not found" in str(error).lower():
-            return True
-        return None
+        return True if says_not_found(error) else None
 
 
 def parse_since(value: str | None) -> datetime | None:

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable, VariableResult
 
 from clones.errors import Refused, Unknown
-from clones.lock import INSTANCE
+from clones.lock import INSTANCE, Owner
 from clones.pools import KNOWN
 from hooks.symcli import SymcliHook
 from operators import base
@@ -89,3 +89,31 @@ def test_a_connection_that_is_not_defined_is_refused(airflow: Callable[[Any], li
     airflow(error(ErrorType.CONNECTION_NOT_FOUND))
     with SymcliHook() as hosts, pytest.raises(Refused, match="define the SSH connection nowhere"):
         hosts._client("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("detail", "ended"),
+    [
+        (
+            {"status_code": 404, "detail": {"detail": {"reason": "not_found", "message": "was not found"}}},
+            True,
+        ),
+        (
+            {"status_code": None, "message": "Client error '404 Not Found' for url", "exception_type": "E"},
+            None,
+        ),
+        ({"status_code": 404, "message": "not found", "detail": {"detail": "Not Found"}}, None),
+        ({"status_code": 404, "detail": None}, None),
+        ({"status_code": 404, "detail": "404 page not found"}, None),
+        ({"status_code": None, "message": "timed out", "exception_type": "ReadTimeout"}, None),
+        (None, None),
+    ],
+)
+def test_another_run_is_gone_only_when_airflow_says_so(detail: Any, ended: bool | None) -> None:
+    """Its lock is taken then."""
+
+    def state(dag_id: str, run_id: str) -> str:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+    context: Any = {"ti": SimpleNamespace(get_dagrun_state=state)}
+    assert base._has_ended(context, Owner("S", "r", "a1b2c3")) is ended
