@@ -13,6 +13,7 @@ from clones import copies, planning, service
 from clones.config import Sync
 from clones.config_file import load
 from clones.errors import Locked
+from clones.one_trip import Turns
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Command, Result, Steps
@@ -93,11 +94,11 @@ class KilledInFlight(SymcliHook):
         super().__init__()
         self.word, self.monkeypatch = word, monkeypatch
 
-    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
+    def execute(self, command: Command, turns: Turns | None = None) -> Result:
         with self.monkeypatch.context() as patch:
             if self.word in command.words:
                 patch.setattr(symcli, "_drain", self.die)
-            return super().execute(command, stands_for)
+            return super().execute(command, turns)
 
     def die(self, *_: object) -> bool:
         raise Killed
@@ -110,10 +111,10 @@ class LateHook(SymcliHook):
         super().__init__()
         self.number, self.happens = number, happens
 
-    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
+    def execute(self, command: Command, turns: Turns | None = None) -> Result:
         if self.commands == self.number:
             self.happens()
-        return super().execute(command, stands_for)
+        return super().execute(command, turns)
 
     def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
         return [self.execute(command) for command in commands]

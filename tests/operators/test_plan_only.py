@@ -19,6 +19,7 @@ from clones.actions import BREAK, RESYNC, START, STOP, phases_run
 from clones.config_file import load
 from clones.errors import MustWait, Refused
 from clones.foresight import foresee
+from clones.one_trip import Turns
 from clones.scope import Scope
 from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
@@ -35,10 +36,10 @@ class Recorder(SymcliHook):
         super().__init__()
         self.sent: list[Command] = []
 
-    def execute(self, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
+    def execute(self, command: Command, turns: Turns | None = None) -> Result:
         if command.changes:
             self.sent.append(command)
-        return super().execute(command, stands_for)
+        return super().execute(command, turns)
 
 
 def scope_of(name: str) -> Scope:

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from clones.errors import ConfigError, Unknown
 from clones.findings import Finding, Level
+from clones.one_trip import Turns
 from clones.steps import Command, Result
 from hooks.preflight import exit_code, main
 from hooks.symcli import SymcliHook
@@ -32,9 +33,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     commands: list[Command] = []
     execute = SymcliHook.execute
 
-    def remember(self: SymcliHook, command: Command, stands_for: tuple[Command, ...] = ()) -> Result:
-        commands.extend(stands_for or (command,))
-        return execute(self, command, stands_for)
+    def remember(self: SymcliHook, command: Command, turns: Turns | None = None) -> Result:
+        commands.extend(turns.commands if turns else (command,))
+        return execute(self, command, turns)
 
     monkeypatch.setattr(SymcliHook, "execute", remember)
     return commands
