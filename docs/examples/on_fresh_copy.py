@@ -18,9 +18,8 @@ with DAG("report_on_fresh_copy", schedule=[DATA, ARCHIVELOGS], catchup=False, ma
 
     @task
     def report(triggering_asset_events: Any = None) -> None:
-        # Events that came while this DAG was paused are among them, in no set order: take the newest copy.
-        copies = [event.extra for event in triggering_asset_events[DATA]]
-        copy = max(copies, key=lambda copy: copy["point_in_time"])
+        # Events that came while this DAG was paused are among them, in no set order: take the newest.
+        copy = max(triggering_asset_events[DATA], key=lambda event: event.timestamp).extra
         print(f"Reporting on the data of {copy['point_in_time']}, copied by run {copy['run_id']}")
 
     report()
