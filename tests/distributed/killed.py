@@ -17,6 +17,8 @@ import pytest
 from tests.distributed import fleet
 from tests.distributed.conftest import MEASURED
 from tests.distributed.deployment import RESTART, SPEED, Deployment, deployment
+from tests.postgres import Cluster
+from tests.redis import Broker
 
 pytestmark = pytest.mark.airflow
 
@@ -104,6 +106,18 @@ def copies_that_stand_still(site: Deployment) -> Iterator[None]:
         site.lab.set_rate(fleet.SYMID, fleet.RATE)
 
 
+def until_some_are_recreated(site: Deployment) -> None:
+    """The refreshes are then in their midst, each at another place."""
+    site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+
+
+def kill_and_restart(server: Broker | Cluster) -> None:
+    """As a supervisor would, a little later."""
+    server.kill()
+    time.sleep(RESTART)
+    server.start()
+
+
 @pytest.mark.parametrize(
     ("component", "setting"),
     [
@@ -115,25 +129,21 @@ def copies_that_stand_still(site: Deployment) -> Iterator[None]:
 )
 def test_a_component(site: Deployment, request: pytest.FixtureRequest, component: str, setting: str) -> None:
     with refreshes(site, request, f"the {component}", setting):
-        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        until_some_are_recreated(site)
         site.kill(component)
         site.restart(component)
 
 
 def test_redis(site: Deployment, request: pytest.FixtureRequest) -> None:
     with refreshes(site, request, "Redis", "appendonly yes; Celery connects again by itself"):
-        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
-        site.broker.kill()
-        time.sleep(RESTART)
-        site.broker.start()
+        until_some_are_recreated(site)
+        kill_and_restart(site.broker)
 
 
 def test_postgresql(site: Deployment, request: pytest.FixtureRequest) -> None:
     with refreshes(site, request, "PostgreSQL", "restart of what ends without it"):
-        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
-        site.database.kill()
-        time.sleep(RESTART)
-        site.database.start()
+        until_some_are_recreated(site)
+        kill_and_restart(site.database)
         restarted = restart_what_ends(site, 30)
         assert not [one for one in restarted if one.startswith("worker")], restarted
 
@@ -153,13 +163,13 @@ def restart_what_ends(site: Deployment, seconds: float) -> list[str]:
 
 def test_the_sshd_of_the_control_host(site: Deployment, request: pytest.FixtureRequest) -> None:
     with refreshes(site, request, "sshd of the control host, for 5 s", "retries, retry_delay of the service"):
-        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        until_some_are_recreated(site)
         site.lab.fault("down", host="symcli01", seconds=5 * SPEED)
 
 
 def test_the_network(site: Deployment, request: pytest.FixtureRequest) -> None:
     with refreshes(site, request, "the network, for 60 s", "SSH keepalive, retries of the service"):
-        site.until(lambda: len(site.sent(" recreate")) > len(site.services) / 2, "nothing is recreated")
+        until_some_are_recreated(site)
         site.network.drop()
         time.sleep(60)
         site.network.mend()
