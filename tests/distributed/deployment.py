@@ -158,14 +158,20 @@ class Deployment:
         self.airflow.start_component(component)
 
     def holder(self, kind: str, holds: Callable[[psutil.Process], bool]) -> str:
-        """The component of this kind below which a process is that holds something."""
-        status = self.airflow.processes()
-        for name in self.airflow.components:
-            if name.startswith(kind) and status.get(name):
-                top = psutil.Process(status[name])
-                if any(holds(one) for one in [top, *top.children(recursive=True)]):
-                    return name
-        raise AssertionError(f"no {kind} holds it")
+        """The component of this kind below which a process is that holds something, as soon as one does."""
+        found: list[str] = []
+
+        def held() -> bool:
+            status = self.airflow.processes()
+            for name in self.airflow.components:
+                if name.startswith(kind) and status.get(name):
+                    top = psutil.Process(status[name])
+                    if any(holds(one) for one in [top, *top.children(recursive=True)]):
+                        found.append(name)
+            return bool(found)
+
+        self.until(held, f"no {kind} holds it", 60)
+        return found[0]
 
     def connected(self, connection: str) -> Callable[[psutil.Process], bool]:
         """Whether a process has an SSH connection to this host."""
