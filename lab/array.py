@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,9 @@ __all__ = ["Array", "GroupMember", "Pair", "Refused"]
 
 GLANCE = 0.02
 """Real seconds within which two readers may be shown the same moment."""
+MOST_SETTLING = 0.1
+"""The part of the time that may go into settling for readers: with thousands of sessions in motion, they are
+shown the same moment for longer."""
 
 
 class Refused(Exception):
@@ -71,6 +75,7 @@ class Array:
         self._named_size = (-1, -1)
         self.audit: list[tuple[float, str, str, str]] = []  # time, host, user, command
         self._settled = clock.now()
+        self._glance = GLANCE
         for start in config.sessions:
             self._begin(start)
 
@@ -130,8 +135,10 @@ class Array:
 
     def _look(self) -> None:
         """Settle for a reader. On a clock that runs, what was settled in this very moment is new enough."""
-        if self.clock.manual or not 0 <= self.clock.now() - self._settled < GLANCE * self.clock.speed:
+        if self.clock.manual or not 0 <= self.clock.now() - self._settled < self._glance * self.clock.speed:
+            began = time.perf_counter()
             self.settle()
+            self._glance = max(GLANCE, (time.perf_counter() - began) / MOST_SETTLING)
 
     def settle(self) -> None:
         """Bring every moving session to now."""

@@ -220,6 +220,8 @@ def log_note(log: Any, note: Note, level: int | None = None) -> None:
 
 def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
     """Write a command and what came back to a task's log, as a group that opens."""
+    if not log.isEnabledFor(level):  # a long answer is not cut into lines for nothing
+        return
     command = result.command
     log.log(
         level,

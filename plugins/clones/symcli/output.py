@@ -6,8 +6,8 @@ list was seen captured. Device numbers have 4 or 5 digits even for one device, a
 
 from __future__ import annotations
 
-import io
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -181,7 +181,7 @@ def read_devices(text: str) -> DeviceList:
         ) from None
     symids: list[str] = []
     devices: dict[int, Device] = {}
-    for path, element in _one_by_one(text[mark.end() :], "the device list"):
+    for path, element in _one_by_one(text, mark.end(), "the device list"):
         if path == "Symmetrix/Symm_Info/symid":
             symids.append((element.text or "").strip())
         elif path == "Symmetrix/Device":
@@ -213,7 +213,7 @@ def _session(element: Element) -> Session:
         source=_number(element.findtext("SRC/dev_name"), "session's source"),
         target=_number(element.findtext("TGT/dev_name"), "session's target"),
         state=State.read(written),
-        written=written or "(no state)",
+        written=sys.intern(written or "(no state)"),  # thousands of waits remember it
         percent=_count(percent),
         last_action=_time(element.findtext("last_action")),
     )
@@ -240,16 +240,31 @@ def _number(text: str | None, what: str) -> int:
     return int(cleaned, 16)
 
 
-def _one_by_one(text: str, what: str) -> Iterator[tuple[str, Element]]:
+class _Pieces:
+    """The rest of a long text as a file, not copied: `io.StringIO` takes four bytes a character."""
+
+    def __init__(self, text: str, begin: int) -> None:
+        self._text = text
+        self._at = begin
+
+    def read(self, size: int = 65_536, /) -> str:
+        """At most so many characters more."""
+        self._at += size
+        return self._text[self._at - size : self._at]
+
+
+def _one_by_one(text: str, begin: int, what: str) -> Iterator[tuple[str, Element]]:
     """Each element once it is complete, with the tags from below the root to it, of a long document.
 
     Of a list of hundreds of devices each is read and then emptied. All together they were objects enough for
     Python to look through all that there are for garbage, at every list: a tenth of a second and more, in
     which a triggerer does nothing else.
+
+    :param begin: where in the text to look for the document.
     """
     path: list[str] = []
     try:
-        for event, element in iterparse(io.StringIO(_document(text)), ("start", "end")):
+        for event, element in iterparse(_Pieces(text, _document(text, begin)), ("start", "end")):
             if event == "start":
                 if not path:
                     _check_root(element, what)
@@ -264,18 +279,19 @@ def _one_by_one(text: str, what: str) -> Iterator[tuple[str, Element]]:
 def _root(text: str, what: str) -> Element:
     """The XML document in a text that may have other lines before it."""
     try:
-        root = fromstring(_document(text))
+        root = fromstring(text[_document(text) :])
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise _unreadable(what, error) from None
     _check_root(root, what)
     return root
 
 
-def _document(text: str) -> str:
-    start = text.find("<")
+def _document(text: str, begin: int = 0) -> int:
+    """Where in a text its XML document begins."""
+    start = text.find("<", begin)
     if start < 0:
         raise ParseError("there is no XML in it")
-    return text[start:]
+    return start
 
 
 def _check_root(root: Element, what: str) -> None:
