@@ -11,7 +11,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from lab.array import Refused
+from lab.refused import Refused
 
 if TYPE_CHECKING:
     from lab.running import Running

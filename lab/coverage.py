@@ -156,7 +156,7 @@ def exit_codes() -> set[int]:
     """Every exit code of the SYMCLI commands: of refusals and returns in the source, switches and verify."""
     here = Path(__file__).parent
     found = {0, 1}
-    for path in [here / "array.py", *(here / "symcli").rglob("*.py")]:
+    for path in [here / "array.py", here / "inventory.py", *(here / "symcli").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Refused":
                 given = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "exit")]

@@ -15,7 +15,7 @@ import asyncssh
 import yaml
 
 from lab import keys
-from lab.array import Array, Pair
+from lab.array import Array
 from lab.clock import Clock
 from lab.config import ConfigError, LabConfig
 from lab.control import ControlPort
@@ -26,6 +26,7 @@ from lab.real import start as real
 from lab.real.host import RealHost
 from lab.real.server import RealServer
 from lab.server import LOOPBACK, HostServer
+from lab.sessions import Pair
 from lab.sshd import SshdError, SshdServer
 from lab.sshd_socket import CommandSocket
 from lab.world import World

@@ -16,9 +16,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from lab.execution import Execution
 from lab.hosts.control import FOLDERS
 from lab.hosts.host import Host
-from lab.server import _Execution
 from lab.world import World
 
 LIMIT = 64 * 1024 * 1024
@@ -64,7 +64,7 @@ class _Stream:
 
 
 class _Process:
-    """One launcher, with as much of a session and of its connection as `lab.server` asks for."""
+    """One launcher, with as much of a session and of its connection as `lab.execution` asks for."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         self._writer = writer
@@ -138,13 +138,13 @@ class CommandSocket:
         else:
             command = words["command"]
         if command is not None:
-            await _Execution(server, login, login, command).run()
+            await Execution(server, login, login, command).run()
             return
         while line := await process.stdin.readline():
             if line.strip() in ("exit", "logout"):
                 break
             if line.strip():
-                await _Execution(server, login, login, line.strip(), interactive=True).run()
+                await Execution(server, login, login, line.strip(), interactive=True).run()
         process.exit(0)
 
 

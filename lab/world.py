@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lab import states
-from lab.array import Array, Pair, Refused
+from lab.array import Array
 from lab.clock import Clock
 from lab.config import LabConfig
 from lab.faults import Faults
 from lab.hosts.host import Host
 from lab.journal import Journal
+from lab.refused import Refused
+from lab.sessions import Pair
 
 
 class World:

@@ -22,13 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import states
-from lab.array import Array, Pair, Refused
+from lab.array import Array
 from lab.config import ArrayConfig
 from lab.real.disk import Disk
 from lab.real.freeze import FreezeError, frozen
 from lab.real.host import RealHost
 from lab.real.tracks import move
+from lab.refused import Refused
 from lab.session import Device, Session
+from lab.sessions import Pair
 
 if TYPE_CHECKING:
     from lab.world import World

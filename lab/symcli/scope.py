@@ -7,8 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.array import Array, GroupMember, Pair, Refused
+from lab.array import Array
 from lab.filesystem import FileError
+from lab.inventory import GroupMember
+from lab.refused import Refused
+from lab.sessions import Pair
 from lab.shell.call import Call
 from lab.symcli.options import Options
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from lab import states
-from lab.array import Array, Refused
+from lab.array import Array
+from lab.refused import Refused
 from lab.session import Device
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml

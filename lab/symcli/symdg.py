@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from lab.array import Array, GroupMember, Refused
+from lab.array import Array
 from lab.config import DeviceGroupConfig
+from lab.inventory import GroupMember
+from lab.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, scope, xml
 from lab.symcli.action import Action

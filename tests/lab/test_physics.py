@@ -204,7 +204,7 @@ def test_sessions_are_found_by_source_and_by_target() -> None:
 
 
 def test_groups_of_a_device_follow_the_groups() -> None:
-    from lab.array import GroupMember
+    from lab.inventory import GroupMember
 
     array, _ = make(device_groups=[{"name": "DG", "devices": [{"name": "DEV001", "device": "0010"}]}])
     device = array.devices[0x10]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab import states
-from lab.array import Refused
+from lab.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope
 from lab.symcli.action import Action
