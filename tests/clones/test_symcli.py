@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,20 @@ def test_devices(case: dict[str, Any]) -> None:
         for s in device.sessions
     ]
     assert sessions == case["sessions"]
+
+
+def test_a_long_list_is_read_without_a_copy_of_it() -> None:
+    more = "<More>that is not read</More>" * 100
+    numbers = (f"<Dev_Info><dev_name>{number:05X}</dev_name></Dev_Info>" for number in range(500))
+    devices = "".join(f"<Device>{number}{more}</Device>" for number in numbers)
+    array = f"<Symmetrix><Symm_Info><symid>000190101234</symid></Symm_Info>{devices}</Symmetrix>"
+    text = f"{commands.CLOCK_MARK} 2026-03-01T02:00:00\n<SymCLI_ML>{array}</SymCLI_ML>"
+    tracemalloc.start()
+    try:
+        assert len(output.read_devices(text).devices) == 500
+        assert tracemalloc.get_traced_memory()[1] < len(text) / 2
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("case", QUERIES, ids=[case["name"] for case in QUERIES])
