@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -19,6 +19,9 @@ PATIENCE = 30_000
 AIRFLOWS_OWN = "An iframe which has both allow-scripts and allow-same-origin for its sandbox attribute"
 """What Chromium says of the frame that Airflow puts around a page."""
 SIZE = {"width": 1360, "height": 760}
+POLL = 11_000
+"""Milliseconds after which the page has asked again."""
+SERVICE = "#/service/aastmphpux"
 
 expect.set_options(timeout=PATIENCE)
 
@@ -68,3 +71,23 @@ def picture(page: Page, name: str) -> None:
     if os.environ.get("SCREENSHOTS"):
         page.mouse.move(0, 0)
         page.screenshot(path=ROOT / "docs" / "images" / f"board-{name}.png")
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("tbody tr")
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("a.service").all_text_contents()
+
+
+def top(element: Locator) -> float:
+    """Where it is in what is seen."""
+    box = element.bounding_box()
+    assert box
+    return box["y"]
+
+
+def turn(page: Page) -> None:
+    """Take the page's clock into the test's hands, before it is opened; it is far from the server's."""
+    page.clock.install(time="2026-01-01T00:00:00Z")

@@ -6,11 +6,13 @@ import hashlib
 import json
 import mimetypes
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.conftest import ROOT
@@ -29,6 +31,20 @@ SHELL = (
     "</iframe>"
 )
 """What Airflow puts around a plugin's page, at /plugin/clones."""
+PARAMS = {
+    "action": {
+        "value": "refresh",
+        "schema": {
+            "type": "string",
+            "title": "Action",
+            "enum": ["refresh", "update", "stop"],
+            "values_display": {"stop": "stop: stop the service"},
+        },
+    },
+    "reason": {"value": "", "schema": {"type": ["string", "null"], "title": "Reason", "maxLength": 500}},
+    "plan_only": {"value": False, "schema": {"type": "boolean", "title": "Plan only"}},
+}
+"""Of a DAG, as Airflow says them of it."""
 
 
 def case(name: str) -> Any:
@@ -181,3 +197,13 @@ class Served:
                 self.wfile.write(content)
 
         return Handler
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """With answers of both views."""
+    served = Served()
+    served.fleet()
+    served.service()
+    yield served
+    served.stop()
