@@ -96,6 +96,7 @@ def settings(
         "api_auth": {"jwt_secret": keys.jwt_secret},
         "database": {"sql_alchemy_conn": database_url, "load_default_connections": False},
         "scheduler": {"scheduler_idle_sleep_time": 0.1},
+        "workers": {"min_heartbeat_interval": 1},
         "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 10, "parsing_processes": 1},
         "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
         "usage_data_collection": {"enabled": False},

@@ -214,8 +214,15 @@ def test_a_lost_worker_is_noticed_and_a_restarted_api_server_is_borne(
 ) -> None:
     environment = compose["services"]["airflow-worker"]["environment"]
     timeout = int(environment["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"])
+    # A heartbeat has failed after five tries, with a second and more between them and before the next.
     borne = 5 * int(environment["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"])
     assert 30 <= timeout <= borne <= 120
+
+
+def test_a_task_that_has_ended_gives_its_slot_back(compose: dict[str, Any]) -> None:
+    """Airflow's supervisor may look at a process that has just ended only at its next heartbeat."""
+    environment = compose["services"]["airflow-worker"]["environment"]
+    assert environment["AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"] == "1"
 
 
 def test_the_roles_are_what_the_handbook_says() -> None:
