@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from clones.freshness import Freshness, freshness
@@ -30,8 +31,8 @@ class TaskRecord:
     :param tries: what earlier tries have left.
     :param number: of this try.
     :param clock: tells the time.
-    :param keep: puts the tries where they outlive this process; called at the beginning, before each command
-        that changes something, and at the end.
+    :param keep: puts the tries where they outlive this process; called before each command that changes
+        something, and at the end. So an earlier try that has left nothing has changed nothing.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class TaskRecord:
         self.tries: list[dict[str, Any]] = [dict(one) for one in tries]
         self._clock, self._keep = clock, keep
         self._events: list[dict[str, Any]] = []
+        left = {one["try"] for one in tries}
+        self.tries += [_without_record(missing) for missing in range(1, number) if missing not in left]
+        self.tries.sort(key=itemgetter("try"))
         self._this = {"try": number, "began": self._time(), "ended": "", "error": "", "events": self._events}
         self.tries.append(self._this)
-        self._keep(self.tries)  # a try that is killed before it changes anything is told as well
 
     def sent(self, *commands: Command) -> None:
         """Commands go out, in one go; how they ended is not known yet."""
@@ -86,6 +89,11 @@ class TaskRecord:
 
     def _time(self) -> str:
         return self._clock().isoformat(sep=" ", timespec="seconds")
+
+
+def _without_record(number: int) -> dict[str, Any]:
+    error = "It was killed, or failed, before it sent anything that changes something."
+    return {"try": number, "began": "", "ended": "", "error": error, "events": []}
 
 
 def assemble(

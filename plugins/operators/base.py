@@ -85,6 +85,7 @@ class CloneOperator(BaseOperator):
         self.needs_pools = tuple(needs_pools)
         self.deferrable = deferrable
         self._hosts: SymcliHook | None = None
+        self._resumed = False
 
     def scope(self) -> Scope:
         """The service that this task works on.
@@ -105,7 +106,8 @@ class CloneOperator(BaseOperator):
         if self.needs_pools:
             pools.require(self.needs_pools, known_pools() or ())
         try:
-            with recorded(context) as record, SymcliHook(record) as self._hosts:
+            recording = recorded(context, resumed=self._resumed)
+            with recording as record, SymcliHook(record) as self._hosts:
                 if self.hold_lock:
                     others = partial(_has_ended, context)
                     self._hosts.run(lock.take(scope, owner(context), others))
@@ -189,10 +191,12 @@ class CloneOperator(BaseOperator):
     def resume(self, context: Context, event: dict[str, str]) -> Any:
         """Go on after a wait: from a new look, as after any other pause."""
         raise_unless_reached(event)
+        self._resumed = True
         return self.execute(context)
 
     def take_turn(self, context: Context, event: object) -> Any:
         """The run that held the lock has ended: look again at everything. Another may have been faster."""
+        self._resumed = True
         return self.execute(context)
 
     def _turn_deadline(self, context: Context, scope: Scope) -> datetime:
@@ -233,15 +237,19 @@ def known_pools() -> list[str] | None:
 
 
 @contextmanager
-def recorded(context: Context) -> Iterator[TaskRecord]:
-    """Keep what the task does, over its tries, for the run's record (XCom `record`)."""
+def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
+    """Keep what the task does, over its tries, for the run's record (XCom `record`).
+
+    :param resumed: this try has begun before, and goes on after a wait.
+    """
     ti, store = context["ti"], context.get("task_state_store")
-    earlier: Any = store.get("record", []) if store else []
+    first = ti.try_number == 1 and not resumed  # nothing was left by anyone yet
+    earlier: Any = store.get("record", []) if store is not None and not first else []
     record = TaskRecord(
         earlier,
         ti.try_number,
         lambda: datetime.now(UTC),
-        lambda tries: store.set("record", tries) if store else None,  # type: ignore[arg-type]
+        lambda tries: store.set("record", tries) if store is not None else None,  # type: ignore[arg-type]
     )
     error = ""
     try:

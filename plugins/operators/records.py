@@ -49,7 +49,7 @@ def leave_record(
             "type": str(getattr(run.run_type, "value", run.run_type)),
             "asked_by": getattr(run, "triggering_user_name", None) or "",
             "reason": (plan or {}).get("reason", "").strip() or (run.conf or {}).get("reason", ""),
-            "began": min((one["began"] for tries in tasks.values() for one in tries), default=""),
+            "began": min(filter(None, (one["began"] for each in tasks.values() for one in each)), default=""),
             "ended": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
         },
         service=scope.name,

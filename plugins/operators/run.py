@@ -94,7 +94,7 @@ class RunPlanOperator(CloneOperator):
         foreseen: list[Command] = []
         scope = self.scope()
         self.paces = completed.paces(context, scope)
-        with recorded(context) as record, SymcliHook(record) as hosts:
+        with recorded(context, resumed=self._resumed) as record, SymcliHook(record) as hosts:
             try:
                 foreseen = hosts.run(self.foresee(scope))
             except (Refused, MustWait) as error:

@@ -33,7 +33,7 @@ def test_how_it_reads() -> None:
     killed.noted(Note("Proven: service S is down", ("down host fs /a",), kind=PROOF))
     killed.sent(LOOK)
     killed.came_back(Result(LOOK, 0, seconds=0.1))
-    assert len(kept) == 1, "what only looks is not worth a write"
+    assert not kept, "what only looks is not worth a write"
     killed.sent(RECREATE)
     second = TaskRecord(kept[-1], 2, clock, lambda tries: None)
     second.sent(RECREATE)
@@ -65,18 +65,21 @@ def test_how_it_reads() -> None:
 
 def test_a_try_that_was_killed_before_it_changed_anything() -> None:
     clock, kept = Clock(), []
-    TaskRecord([], 1, clock, lambda tries: kept.append([dict(one) for one in tries]))
-    second = TaskRecord(kept[-1], 2, clock, lambda tries: None)
+    TaskRecord([], 1, clock, kept.append)
+    assert not kept
+    second = TaskRecord([], 2, clock, kept.append)
     written = [(one["try"], bool(one["ended"])) for one in second.so_far()]
     assert written == [(1, False), (2, True)], "a record that a try writes is not of one that was killed"
     second.ended("")
     assert [(one["try"], bool(one["ended"])) for one in second.tries] == [(1, False), (2, True)]
+    third = TaskRecord(kept[-1], 4, clock, kept.append)
+    assert [one["try"] for one in third.tries] == [1, 2, 3, 4]
     run: dict[str, Any] = dict.fromkeys(("dag", "id", "type", "asked_by", "reason", "began", "ended"), "")
     tasks = {"stop.service": second.tries}
     record = assemble(
         run=run, service="S", plan=None, tasks=tasks, after=[], sync_max_delay=1, result=RunResult("done")
     )
-    assert "* `stop.service`, try 1: It was killed, or lost its worker." in markdown(record)
+    assert "* `stop.service`, try 1: It was killed, or failed, before it sent anything" in markdown(record)
 
 
 def test_a_run_that_ended_with_its_plan() -> None:
