@@ -121,9 +121,9 @@ def read(text: str, path: str, *, only: str | None = None) -> Config:
     try:
         root = yaml.compose(text, Loader=_Loader)
         if root is not None:
-            _refuse_what_is_not_plain(path, root)
             if only is not None:
                 _keep_only(path, root, only)
+            _refuse_what_is_not_plain(path, root)
             _refuse_placeholders(path, root)
         data = _Loader("").construct_document(root) if root is not None else {}
     except (yaml.YAMLError, RecursionError) as error:
@@ -160,7 +160,7 @@ def _keep_only(path: str, root: yaml.Node, name: str) -> None:
         if key.value == "services" and isinstance(services, yaml.MappingNode):
             found = [(key, value) for key, value in services.value if key.value == name]
             if not found:
-                names = {key.value: None for key, _ in services.value}
+                names = {key.value: None for key, _ in services.value if isinstance(key, yaml.ScalarNode)}
                 raise ConfigError(f"{path}: there is no service {name!r}.", _known(name, names))
             services.value = found
 
