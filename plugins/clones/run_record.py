@@ -32,7 +32,7 @@ class TaskRecord:
     :param number: of this try.
     :param clock: tells the time.
     :param keep: puts the tries where they outlive this process; called before each command that changes
-        something, and at the end. So an earlier try that has left nothing has changed nothing.
+        something, and at the end. So an earlier try that left nothing has changed nothing.
     """
 
     def __init__(
@@ -92,7 +92,8 @@ class TaskRecord:
 
 
 def _without_record(number: int) -> dict[str, Any]:
-    error = "It was killed, or failed, before it sent anything that changes something."
+    # Airflow keeps a task's state for 30 days by default, and not beyond its success if a site wants so.
+    error = "It left no record: it ended before it changed anything, or its record is no longer kept."
     return {"try": number, "began": "", "ended": "", "error": error, "events": []}
 
 
