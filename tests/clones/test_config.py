@@ -54,6 +54,16 @@ def test_only_one_service_is_validated(tmp_path: Path) -> None:
         load(path, only="lnxp")
 
 
+def test_a_key_given_twice_is_refused_to_the_service_that_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    twice = "sync_max_delay: 480\n    sync_max_delay: 480"
+    path.write_text(EXAMPLE.read_text().replace("sync_max_delay: 480", twice, 1))
+    assert list(load(path, only="lnxpp").services) == ["lnxpp"]
+    for only in ("reporting_copies", None):
+        with pytest.raises(ConfigError, match="'sync_max_delay' was given on line"):
+            load(path, only=only)
+
+
 def test_numbers_that_yaml_would_misread_stay_text(tmp_path: Path) -> None:
     """Plain YAML reads 1234:0043 as 74083 (base 60) and 000190101234 as octal."""
     path = tmp_path / "services.yaml"
