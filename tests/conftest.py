@@ -27,7 +27,7 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    "AIRFLOW_VAR_SYMCLONE_AIRFLOW_INSTANCE": "tests",
+    "SYMCLONE_INSTALLATION_ID": "of-the-tests",
     "AIRFLOW_VAR_SYMCLONE_POOLS": " ".join(
         f"symclone_{name}"
         for name in ("array_000190101234", "array_000297600001", "host_aastmphpux", "host_lnxpp01")

@@ -43,7 +43,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         )
     refuse_leftovers(scope, running, [sync], "create")
     yield from prove_down(scope)
-    command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
+    command = commands.create(scope, sync, seen.symid, decision.pairs)
     return (yield from act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))
 
 
@@ -85,7 +85,7 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     if decision.torn:
         seen = yield from _recreate(scope, sync, running, seen, decision.pairs)
     refuse_leftovers(scope, running, [sync], "activate")
-    command = commands.activate(scope.symcli, scope.service, sync, seen.pairs)
+    command = commands.activate(scope, sync, seen.symid, seen.pairs)
     return (yield from act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
 
 
@@ -138,7 +138,7 @@ def _recreate(
 ) -> Steps[SyncSeen]:
     refuse_leftovers(scope, running, [sync], "recreate")
     yield from prove_down(scope)
-    command = commands.recreate(scope.symcli, scope.service, sync, pairs)
+    command = commands.recreate(scope, sync, seen.symid, pairs)
     return (yield from act(scope, sync, "recreate", command, seen, lambda state: state in PREPARED))
 
 

@@ -8,6 +8,8 @@ CloneError
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
     │   └── NotMyTurn  another run works on the service: this one goes on once that one has ended
+    ├── Fenced       a newer try has taken over: this one may change nothing any more
+    ├── Stale        what was looked at was seen too long ago to act on: it is looked at again
     ├── NotDone      a command ended, and what it was to bring about is not so
     ├── MustWait     the copy is moving: the same step goes on once it has settled
     └── Unknown      it could not be told what is so, or what was done
@@ -65,6 +67,21 @@ class NotMyTurn(Locked):
         super().__init__(what, remedy)
         self.dag_id = dag_id
         self.run_id = run_id
+
+
+class Fenced(TryAgain):
+    """A newer try works on the service, on a host that has refused a command of this one.
+
+    :param count: the number of the newest try there, 0 when it is not known.
+    """
+
+    def __init__(self, what: str, remedy: str = "", *, count: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.count = count
+
+
+class Stale(TryAgain):
+    """The oldest look that a command rests on is older than it may be. The command was not sent."""
 
 
 class NotDone(TryAgain):

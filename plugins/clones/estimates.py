@@ -115,9 +115,11 @@ def pace(
     return Pace(estimated, seconds) if seconds > 0 else None
 
 
-def differing(scope: Scope, sync: Sync, pairs: Sequence[PairSeen]) -> Steps[dict[tuple[int, int], int]]:
+def differing(
+    scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]
+) -> Steps[dict[tuple[int, int], int]]:
     """Modified tracks by source and target; empty when the control host does not show them."""
-    result = yield from run(commands.query(scope.symcli, scope.service, sync, pairs))
+    result = yield from run(commands.query(scope, sync, symid, pairs))
     return output.read_tracks(result.stdout) if classify(result.exit_code) is Outcome.DONE else {}
 
 
@@ -129,7 +131,7 @@ def look(
     :param pairs: those that would be recreated.
     """
     try:
-        found = yield from differing(scope, sync, seen.pairs)
+        found = yield from differing(scope, sync, seen.symid, seen.pairs)
     except CloneError as error:
         yield from note(
             f"How much differs in sync {sync.name} could not be asked: {error.what}", warning=True

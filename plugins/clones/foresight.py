@@ -71,14 +71,14 @@ def _foresee(scope: Scope, action: str, paces: Mapping[str, Pace | None]) -> Ste
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
             decision = decide_resync(sync, shown)
             if decision.verdict is Verdict.ACT:
-                command = commands.recreate(scope.symcli, scope.service, sync, decision.pairs)
+                command = commands.recreate(scope, sync, shown.symid, decision.pairs)
                 foreseen.append(replace(command, because=_states(shown)))
     if BREAK in phases:
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
             foreseen += _hooks(scope, sync.before_activate, "before_activate")
             # After a resync every pair is prepared, whatever it was before.
             if RESYNC in phases or decide_break(shown, mend=False).verdict is not Verdict.NOTHING:
-                command = commands.activate(scope.symcli, scope.service, sync, shown.pairs)
+                command = commands.activate(scope, sync, shown.symid, shown.pairs)
                 prepared = "all pairs are prepared by then" if RESYNC in phases else _states(shown)
                 foreseen.append(replace(command, because=prepared))
             foreseen += _hooks(scope, sync.after_activate, "after_activate")

@@ -9,6 +9,7 @@ spent, where a task that comes after a killed one finds it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,7 +53,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         shown = yield from _look(scope, sync)
         seen.append(shown)
         yield from _decided(scope, sync, decide_merge_back(shown, sent=False))
-        differ = yield from differing(scope, sync, shown.pairs)
+        differ = yield from differing(scope, sync, shown.symid, shown.pairs)
         lines.append(f"Sync {sync.name} on array {shown.symid}, {shown.clock:%Y-%m-%d %H:%M:%S}:")
         lines += [f"  {_pair_line(pair, differ)}" for pair in shown.pairs]
         lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
@@ -75,7 +76,7 @@ def restore(
     approval: Approval | None,
     *,
     sent: Approval | None,
-    spend: Callable[[], None],
+    spend: Callable[[], Callable[[], None]],
     now: datetime,
 ) -> Steps[SyncSeen]:
     """Overwrite the sources of a sync with what its targets hold, if that is still what was approved.
@@ -83,7 +84,8 @@ def restore(
     :param kept: the run's plan, as :func:`plan` returned it.
     :param approval: the approval of it.
     :param sent: the approval that this run has sent a restore of this sync under before, if any.
-    :param spend: keeps `approval` as such, durably; called right before the command is sent.
+    :param spend: keeps `approval` as such, durably; called right before the command is sent. What it returns
+        takes that back, when the command is not sent after all.
     :param now: with a zone; an approval is too old to begin with after `approval_timeout`.
     :raises Refused: it is not what was approved, or must not be done. Nothing was sent, unless it says so.
     :raises Unknown, NotDone: after the command was sent.
@@ -127,9 +129,9 @@ def restore(
         )
     refuse_leftovers(scope, running, syncs, "restore")
     yield from both(prove_down(scope), prove_production_down(scope))
-    command = commands.restore(scope.symcli, scope.service, sync, seen[at].pairs)
+    command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
-    spend()
+    command = replace(command, before_send=spend)
     return (
         yield from _send(
             scope, sync, "restore", command, frozenset({State.REST_IN_PROG, State.RESTORED}), _LOOK_FIRST
@@ -148,7 +150,7 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     if decision.verdict is Verdict.NOTHING:
         return seen
     refuse_leftovers(scope, running, [sync], "terminate -restored")
-    command = commands.end_restored(scope.symcli, scope.service, sync, seen.pairs)
+    command = commands.end_restored(scope, sync, seen.symid, seen.pairs)
     return (
         yield from _send(
             scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it looks first"

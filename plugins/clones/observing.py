@@ -186,7 +186,7 @@ def ask_precopied(scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[SyncSeen]:
 
     :raises TryAgain: it could not be told.
     """
-    asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
+    asked = yield from run(commands.verify_precopied(scope, sync, seen.symid, seen.pairs))
     answer = verified(asked.exit_code)
     if answer is None:
         raise failure(asked, f"{scope.subject(sync)}: whether it is precopied", consequence=NOTHING_CHANGED)

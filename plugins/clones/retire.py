@@ -45,7 +45,7 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             if decision.verdict is Verdict.REFUSE:
                 refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
             if decision.verdict is Verdict.ACT:
-                ends.append(commands.terminate(scope.symcli, scope.service, sync, decision.pairs))
+                ends.append(commands.terminate(scope, sync, looked.seen.symid, decision.pairs))
             removals += [todo.command for todo in _left(scope, sync, looked.group, gone)]
             gone |= {(sync.symdg, name) for name in _names(sync)}
         except Refused as error:
@@ -84,7 +84,7 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
     yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
         return
-    command = commands.terminate(scope.symcli, scope.service, sync, decision.pairs)
+    command = commands.terminate(scope, sync, looked.seen.symid, decision.pairs)
     if approved is not None and not (
         command.line() in approved["commands"]
         and any(is_same(then, looked.seen) for then in approved["syncs"] if then["sync"] == sync.name)

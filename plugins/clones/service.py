@@ -5,13 +5,15 @@ A start that fails half way takes down again what it has brought up, in reverse,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from clones.abreast import abreast, attempts, both
-from clones.errors import CloneError, NotDone, Refused, Unknown
+from clones.errors import CloneError, Fenced, NotDone, Refused, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
-from clones.leftovers import list_running, refuse_leftovers
+from clones.leftovers import list_running, refuse_leftovers, refuse_second_start
 from clones.observing import observe
 from clones.proof import GuardRow, Row, look, look_at
 from clones.resources import ELSEWHERE, drivers
@@ -19,7 +21,7 @@ from clones.resources.base import Driver, Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Verdict, decide_start
 from clones.scope import Scope
-from clones.steps import Steps, note, run
+from clones.steps import Result, Steps, note, run
 from clones.visibility import make_visible
 
 
@@ -38,9 +40,12 @@ def stop(scope: Scope) -> Steps[None]:
             _, before = yield from _bring(scope, before, Use.DOWN, *following)
 
 
-def start(scope: Scope) -> Steps[None]:
+def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
+    :param listed: by host, what runs there: an application that is down, and whose start still runs, is waited
+        for.
+    :raises Locked: that is so.
     :raises Refused: a sync is not wholly active, torn or out of order, another host runs the service, or
         somebody else has its address.
     :raises NotDone: a resource is not up after its commands.
@@ -72,6 +77,8 @@ def start(scope: Scope) -> Steps[None]:
         try:
             before = before or (yield from _before(driver, first.connection, addresses.get(driver.label)))
             if before.row.probe.use is Use.DOWN:
+                if first.connection in listed:
+                    refuse_second_start(scope, listed[first.connection], driver)
                 if not touched:
                     yield from make_visible(scope.name, scope.service, first)
                 touched.append(driver)
@@ -81,7 +88,8 @@ def start(scope: Scope) -> Steps[None]:
             ]
             _, before = yield from _bring(scope, before, Use.UP, *following)
         except CloneError as error:
-            if not (scope.service.rollback and touched):
+            # Another try goes on from here: what it has brought up is not taken down.
+            if isinstance(error, Fenced) or not (scope.service.rollback and touched):
                 raise
             said = yield from _take_back(scope, touched, first.connection)
             raise type(error)("\n".join((error.what, *said)), error.remedy) from error

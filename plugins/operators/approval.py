@@ -10,13 +10,12 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from clones import lock
 from clones.approval import Approval
 from clones.errors import ConfigError, Refused
 from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator, owner
+from operators.base import CloneOperator
 
 APPROVAL = "approval"
 """XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""
@@ -61,7 +60,7 @@ class PlanToApproveOperator(CloneOperator):
         try:
             plan = hosts.run(self.plan(scope))
         finally:
-            hosts.run(lock.give_back(scope, owner(context)))
+            self.give_back(scope, hosts)
         context["ti"].xcom_push(key="plan", value={**plan, "action": self.does, "reason": self.reason})
 
 

@@ -135,7 +135,7 @@ class RunPlanOperator(CloneOperator):
             judgement.why,
         )
         context["ti"].xcom_push(key="superseded", value={"by": judgement.by, "why": judgement.why})
-        hosts.run(lock.give_back(scope, owner(context)))
+        self.give_back(scope, hosts)
         self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
 
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
@@ -179,10 +179,12 @@ class RunEndOperator(CloneOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
-        super().__init__(**kwargs)
+        # It must also come to its end when the run never got the lock, or another run holds it.
+        super().__init__(hold_lock=False, **kwargs)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]
+        held = self._keep_lock(context, scope, hosts)
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
         order = [*self.dag.task_dict] if self.has_dag() else sorted(states)  # as the DAG was written
         result = judge({task: str(states[task]) for task in order if task in states and task != ti.task_id})
@@ -194,7 +196,8 @@ class RunEndOperator(CloneOperator):
             completed.write(context, scope, phases, after if BREAK in phases else [])
             completed.keep_paces(context, scope, plan["estimates"])
         try:
-            hosts.run(lock.give_back(scope, owner(context)))
+            if held:
+                self.give_back(scope, hosts)
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
@@ -208,6 +211,15 @@ class RunEndOperator(CloneOperator):
         if not result.ok:
             raise AirflowFailException(result.text())
         return result.to_plain()
+
+    def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+        """Shut earlier tries out, if this run holds the lock. Whether it does."""
+        self.this_try = owner(context)
+        try:
+            hosts.fence = hosts.run(lock.keep(scope, self.this_try))
+        except TryAgain as error:
+            self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
+        return hosts.fence is not None
 
     def _look(self, scope: Scope, hosts: SymcliHook) -> list[SyncSeen]:
         """Each sync at the end; what cannot be seen is said, and left out."""

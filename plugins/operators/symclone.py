@@ -17,7 +17,7 @@ from clones.states import SyncSeen
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator, parse_since
+from operators.base import CloneOperator, parse_since, service_hosts
 from operators.source import Window, mark_begun
 
 
@@ -49,6 +49,11 @@ class SymcloneCreateOperator(_SyncOperator):
         smaller than its source, or SYMCLI refused.
     """
 
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         return copies.create(scope, scope.service.sync(self.sync))
 
@@ -75,6 +80,10 @@ class SymcloneRecreateOperator(_SyncOperator):
     """
 
     template_fields: Sequence[str] = (*_SyncOperator.template_fields, "since")
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
 
     def __init__(self, *, since: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -102,6 +111,9 @@ class SymcloneActivateOperator(_SyncOperator):
         super().__init__(**kwargs)
         self.mend_torn = mend_torn
         self.window = window or Window()
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return [scope.service.host_of(hook) for hook in scope.service.sync(self.sync).before_activate]
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
@@ -158,6 +170,11 @@ class SymcloneTerminateOperator(_ApprovedOperator):
 
     :raises clones.errors.CloneError: see :mod:`clones.errors`.
     """
+
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context)))

@@ -17,8 +17,9 @@ from clones.scope import Scope
 from clones.steps import Command, Finished, Note, Result, Steps, answer
 
 CONFIG = load(Path(__file__).parents[2] / "config" / "services.yaml")
-A, B = Owner("svc", "scheduled__2026-11-23T02:30:00+00:00", "airflow1"), Owner("svc", "manual__2", "airflow1")
-STRANGER = Owner("svc", "manual__2", "airflow2")
+RUN = "scheduled__2026-11-23T02:30:00+00:00"
+A, B = Owner("svc", RUN, "airflow1", "a" * 16), Owner("svc", "manual__2", "airflow1", "b" * 16)
+STRANGER = Owner("svc", "manual__2", "airflow2", "c" * 16)
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_of_two_that_take_over_only_one_gets_it(scope: Scope) -> None:
     with pytest.raises(Locked, match=r"changed hands|works on it"):
         drive(
             lock.take(scope, B, lambda other: other == A),
-            before_command={2: f"rmdir '{folder}/{A}' && mkdir '{folder}/{third}'"},
+            before_command={2: f"mv '{folder}/{A}' '{folder}/{third}'"},
         )
     assert holder(scope) == [str(third)]
 

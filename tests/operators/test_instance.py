@@ -22,7 +22,7 @@ CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="S", run_id="r")}
 
 
 def name() -> str:
-    return base.owner(CONTEXT).instance
+    return base.owner(CONTEXT).installation
 
 
 @pytest.fixture

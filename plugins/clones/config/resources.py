@@ -191,6 +191,11 @@ class Host(Model):
     family: Literal["hpux", "linux", "aix", "sunos"] = Field(
         description="Decides the commands that are sent."
     )
+    work_dir: AbsolutePath | None = Field(
+        None,
+        description="Folder on this host for the tokens that shut out earlier tries, writable by the SSH "
+        "account; by default `symcli.work_dir`.",
+    )
 
 
 class DownCheck(Model):

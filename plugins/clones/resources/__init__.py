@@ -16,7 +16,13 @@ from clones.resources.app import AppDriver
 from clones.resources.base import Driver
 from clones.resources.reading import ELSEWHERE
 
-__all__ = ["ELSEWHERE", "drivers"]
+__all__ = ["ELSEWHERE", "PLACES", "drivers"]
+
+PLACES = (
+    *("configured", "absent", "active", "inactive", "varied off", "imported", "exported", "deported"),
+    *("loaded", "mounted", "unmounted", "running", "stopped"),
+)
+"""Every place between stopped and started that a driver knows (`Probe.at`), but for :data:`ELSEWHERE`."""
 
 _IP: dict[str, Callable[[str, Ip], Driver]] = {
     "hpux": hpux.IpDriver,
