@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import tempfile
 from collections import defaultdict
@@ -249,6 +248,13 @@ def control(line: str) -> str | None:
     pairs = words[words.index("-f") + 1]
     (group,) = [name for name, held in _groups().items() if set(pairs.split(",")) <= held]
     return f"{words[words.index('-noprompt') + 1]} {group}"
+
+
+def line_of(short: str) -> str:
+    """A regular expression for the command lines that :func:`control` calls so, for faults and moments."""
+    action, group = short.split()
+    pairs = "|".join(pair.replace(":", " ") for pair in _groups()[group])
+    return rf"'(?:{pairs})[^']*' env .* -noprompt {action}\b"
 
 
 @cache

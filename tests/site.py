@@ -17,8 +17,9 @@ import psutil
 import yaml
 
 from clones.config_file import load
+from clones.lock import installation_mark
 from clones.pools import pools_of
-from demo.local_airflow import LocalAirflow
+from demo.local_airflow import INSTALLATION, LocalAirflow
 from demo.many_services import ManyServices
 from demo.rest import AirflowRest
 from lab import Lab
@@ -85,6 +86,11 @@ class Site:
         """The control commands sent since, as `recreate DGCVI`."""
         shorts = (control(entry["command"]) for entry in self.lab.commands(since))
         return [short for short in shorts if short]
+
+    @property
+    def installation(self) -> str:
+        """How locks name this Airflow."""
+        return installation_mark((self.airflow.home / INSTALLATION).read_text())
 
     def seq(self) -> int:
         return int(self.lab.journal[-1]["seq"])

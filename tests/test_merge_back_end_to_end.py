@@ -10,6 +10,7 @@ import pytest
 from demo.rest import AirflowRest, RestError
 from lab.check import findings
 from lab.config import load
+from tests.conftest import line_of
 from tests.production import services, with_production
 from tests.site import SERVICE, Site, running_site, until
 from tests.test_end_to_end import moment_seen
@@ -65,7 +66,7 @@ def test_two_persons_and_a_kill(tmp_path: Path) -> None:
 
         site.rest.clear(DAG, run_id=run_id, tasks=["plan"], include_downstream=True)
         begin(site, run_id)
-        moment = r"symclone -g DGCVI -noprompt restore"
+        moment = line_of("restore DGCVI")
         fault = site.lab.fault("delay", match=moment, seconds=300, count=1)
         site.lab.note("approval", service=SERVICE)
         with site.airflow.client("boss") as boss:
