@@ -110,6 +110,7 @@ class SourceAfterActivateOperator(CloneOperator):
     """
 
     def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
+        kwargs.setdefault("hold_lock", False)
         super().__init__(**kwargs)
         self.sync = sync
         self.hook = hook

@@ -13,7 +13,7 @@ import yaml
 from clones.errors import NotDone
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, connect, new_context, perform
+from tests.conftest import ROOT, connect, new_context, perform, puts_token, without_script
 
 FAMILIES = ROOT / "lab" / "families.yaml"
 SERVICES = Path(__file__).with_name("families.yaml")
@@ -107,9 +107,12 @@ class Bench:
         sent = [e["command"] for e in self.lab.journal if e.get("host") == host and e.get("command")]
         looks = re.compile(r"env LC_ALL=C (?:\S*/)?(?:" + "|".join(PROBES) + ")")
         return [
-            re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", one)
+            without_script(one)
             for one in sent
-            if not looks.match(one) and one != "env LC_ALL=C /usr/sbin/mount" and not USABLE.search(one)
+            if not looks.match(one)
+            and one != "env LC_ALL=C /usr/sbin/mount"
+            and not USABLE.search(one)
+            and not puts_token(one)
         ]
 
 

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from clones.errors import MustWait, Refused, Torn
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
-from tests.conftest import PREPARED, SYMID, Log, perform, sent, take_down
+from tests.conftest import PREPARED, SYMID, Log, perform, sent, take_down, typed
 
 DATA = {"service": "aastmphpux", "sync": "data"}
 LOGS = {"service": "aastmphpux", "sync": "archivelogs"}
@@ -31,11 +31,9 @@ def test_recreate_then_activate(lab: Any, context: dict[str, Any]) -> None:
     lab.advance(60)
     seen = activate(lab, context, **DATA)
     assert seen["pairs"][0]["state"] in ("CopyInProg", "Copied")
-    assert [
-        entry["command"].split("symclone ")[1] for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))
-    ] == [
-        "-g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001",
-        "-g DGCVI -noprompt activate -i 20 -c 30 -consistent DEV001 sym ld CLONE001",
+    assert [typed(entry["command"]) for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))] == [
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt recreate -precopy -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt activate -i 20 -c 30 -consistent",
     ]
 
 
@@ -114,8 +112,8 @@ def test_torn_is_refused_alone_and_mended_in_a_refresh(lab: Any, context: dict[s
     assert "update" in str(raised.value)
     assert not sent(lab, "activate")
     activate(lab, context, mend_torn="True", **COPIES)
-    assert sent(lab, "recreate")[-1]["command"].endswith("DEV001 sym ld CLONE001")
-    assert sent(lab, "activate")[-1]["command"].endswith("DEV001 sym ld CLONE001 DEV002 sym ld CLONE002")
+    assert "-f 1236:4323 " in typed(sent(lab, "recreate")[-1]["command"])
+    assert "-f 1236:4323,1237:4324 " in typed(sent(lab, "activate")[-1]["command"])
 
 
 def test_device_numbers_go_through_a_pair_file(lab: Any, context: dict[str, Any]) -> None:
@@ -140,8 +138,8 @@ def test_create_makes_only_what_is_missing(lab: Any, context: dict[str, Any]) ->
     create = SymcloneCreateOperator(task_id="create", **COPIES)
     perform(lab, create, context)
     perform(lab, create, context)
-    assert [entry["command"].split("symclone ")[1] for entry in sent(lab, "create")] == [
-        "-g DGREP -noprompt create -diff -precopy -i 20 -c 30 DEV002 sym ld CLONE002"
+    assert [typed(entry["command"]) for entry in sent(lab, "create")] == [
+        f"symclone -sid {SYMID} -f 1237:4324 -noprompt create -diff -precopy -i 20 -c 30"
     ]
 
 
