@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -270,11 +271,13 @@ def _of_another_airflow(scope: Scope, held_by: Owner | None, name: str) -> Refus
         else f"{name!r}"
     )
     place = _folder(scope)
+    # All but the nonce, which stands nowhere else. What another has taken since is not removed.
+    stands = f"{place}/{held_by.run}@*" if held_by and held_by.nonce else shlex.quote(f"{place}/{name}")
     return Refused(
         f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of another one, "
         "of a copy of this one, or of this one before it got a new installation id. Nothing was changed.",
         "find out whether it still goes on there. Only when it does not: "
-        f"`rmdir {place}/* {place}` on {scope.control_host}, then clear this task. What that run has done to "
+        f"`rmdir {stands} {place}` on {scope.control_host}, then clear this task. What that run has done to "
         "the copies is seen on the array, and gone on from",
     )
 

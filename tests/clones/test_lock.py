@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,20 @@ def test_another_airflows_lock_is_never_taken_over(scope: Scope) -> None:
         take(scope, A, True)
     assert "rmdir" in str(raised.value)
     assert holder(scope) == [str(STRANGER)]
+
+
+@pytest.mark.parametrize("stranger", [STRANGER, replace(STRANGER, nonce="")], ids=["now", "before 0.2"])
+def test_what_the_refusal_says_frees_that_lock_and_no_other(scope: Scope, stranger: Owner) -> None:
+    folder = Path(scope.symcli.work_dir) / "locks" / scope.name
+    (folder / str(stranger)).mkdir(parents=True)
+    with pytest.raises(Refused, match="not a run of this Airflow") as raised:
+        take(scope, A, True)
+    told = re.search(r"`(rmdir [^`]+)`", str(raised.value))
+    assert told and STRANGER.nonce not in str(raised.value)
+    (folder / str(stranger)).rename(folder / str(B))  # somebody has done so, and another run has taken it
+    assert subprocess.run(told[1], shell=True).returncode != 0 and holder(scope) == [str(B)]
+    (folder / str(B)).rename(folder / str(stranger))
+    assert subprocess.run(told[1], shell=True).returncode == 0 and not folder.exists()
 
 
 def test_a_lock_without_owner_is_cleared_and_taken(scope: Scope) -> None:
