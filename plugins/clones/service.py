@@ -43,8 +43,8 @@ def stop(scope: Scope) -> Steps[None]:
 def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
-    :param listed: by host, what runs there: an application that is down, and whose start still runs, is waited
-        for.
+    :param listed: by host, what runs there: an application that is down, and whose start still runs, is
+        waited for.
     :raises Locked: that is so.
     :raises Refused: a sync is not wholly active, torn or out of order, another host runs the service, or
         somebody else has its address.

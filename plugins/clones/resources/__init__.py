@@ -19,8 +19,8 @@ from clones.resources.reading import ELSEWHERE
 __all__ = ["ELSEWHERE", "PLACES", "drivers"]
 
 PLACES = (
-    *("configured", "absent", "active", "inactive", "varied off", "imported", "exported", "deported"),
-    *("loaded", "mounted", "unmounted", "running", "stopped"),
+    *("configured", "absent", "occupied", "plumbed", "active", "inactive", "varied off"),
+    *("imported", "exported", "deported", "mounted", "unmounted", "running", "stopped"),
 )
 """Every place between stopped and started that a driver knows (`Probe.at`), but for :data:`ELSEWHERE`."""
 
