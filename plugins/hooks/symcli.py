@@ -225,7 +225,7 @@ class SymcliHook(BaseHook):
                 f"`{command.shown()}` was not sent to {command.host}: what it rests on was seen {age:.0f} s "
                 f"ago, and may hold no more ({self.look_limit:.0f} s are allowed).",
                 "do nothing: everything is looked at again. If it stays so, find out what makes the looks "
-                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it is allowed",
+                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it counts",
             )
 
     def _execute(self, client: paramiko.SSHClient, command: Command, turns: Turns) -> Result:
