@@ -8,15 +8,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+
+from clones.fence import RUN
+from clones.symcli.commands import ENVIRONMENT, WITH_PAIR_FILE
 
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()
@@ -210,7 +216,51 @@ def log(capsys: pytest.CaptureFixture[str]) -> Log:
 
 def sent(lab: Any, word: str) -> list[dict[str, Any]]:
     """The journal's commands on the control host that have this word, in order."""
-    return [entry for entry in lab.commands() if word in re.split(r"[ /]", entry["command"])]
+    return [
+        entry
+        for entry in lab.commands()
+        if any(word in words.split("/") for words in carried_out(entry["command"]))
+    ]
+
+
+def carried_out(line: str) -> list[str]:
+    """What a host carries out of a command line, behind the fence and the script that writes the pair file.
+
+    :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file the
+        pairs that it holds, as ``1234:4321,1235:4322``.
+    """
+    words = shlex.split(line)
+    if words[:3] == ["/bin/sh", "-c", RUN]:
+        words = words[6:]  # behind the script: its name, the folder and the token
+    if words[:3] == ["/bin/sh", "-c", WITH_PAIR_FILE]:
+        path, content = words[5:7]
+        words = words[7:]
+        pairs = [pair.split() for pair in content.splitlines()]
+        words[words.index(path)] = ",".join(f"{source}:{target}" for source, target in pairs)
+    environment = ["env", *ENVIRONMENT]
+    return words[len(environment) :] if words[: len(environment)] == environment else words
+
+
+def control(line: str) -> str | None:
+    """A control command on a device group's pairs, as `recreate DGCVI`; None for any other command."""
+    words = carried_out(line)
+    if "-noprompt" not in words:
+        return None
+    pairs = words[words.index("-f") + 1]
+    (group,) = [name for name, held in _groups().items() if set(pairs.split(",")) <= held]
+    return f"{words[words.index('-noprompt') + 1]} {group}"
+
+
+@cache
+def _groups() -> dict[str, set[str]]:
+    """The device groups of the example configuration, each with its pairs of device numbers."""
+    services = yaml.safe_load(SERVICES.read_text())["services"].values()
+    return {
+        sync["symdg"]: {":".join(end.rpartition("=")[2] for end in pair.split(":")) for pair in sync["pairs"]}
+        for service in services
+        for sync in service["syncs"]
+        if "symdg" in sync
+    }
 
 
 def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:
@@ -227,7 +277,13 @@ def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:
 
 
 def take_down(lab: Any) -> None:
-    """Stop service aastmphpux by its own operator."""
+    """Stop service aastmphpux by its own operator, in a run that gives the lock back."""
+    from hooks.symcli import SymcliHook
     from operators.service import ServiceStopOperator
 
-    ServiceStopOperator(task_id="stop", service="aastmphpux").execute(new_context())  # type: ignore[arg-type]
+    stop = ServiceStopOperator(task_id="stop", service="aastmphpux")
+    try:
+        stop.execute(new_context())  # type: ignore[arg-type]
+    finally:
+        with SymcliHook() as hosts:
+            stop.give_back(stop.scope(), hosts)

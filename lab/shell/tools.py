@@ -211,9 +211,7 @@ def expr(call: Call) -> int:
     if operator == "+":
         if not (re.fullmatch(r"-?\d+", left) and re.fullmatch(r"-?\d+", right)):
             return call.fail("expr: non-integer argument", 2)
-        answer = str(int(left) + int(right))
-        call.line(answer)
-        return 1 if answer == "0" else 0
+        return _answer(call, str(int(left) + int(right)))
     pattern = right.replace("\\(", "\0").replace("\\)", "\1")
     pattern = re.sub(r"([()+?{}|])", r"\\\1", pattern).replace("\0", "(").replace("\1", ")")
     found = re.match(pattern, left)
@@ -221,8 +219,13 @@ def expr(call: Call) -> int:
         answer = found[1] if found else ""
     else:
         answer = str(found.end() if found else 0)
+    return _answer(call, answer)
+
+
+def _answer(call: Call, answer: str) -> int:
+    """Print it; nothing and zero, with however many digits, are exit 1."""
     call.line(answer)
-    return 1 if answer in ("", "0") else 0
+    return 1 if re.fullmatch(r"(-?0+)?", answer) else 0
 
 
 def identity(call: Call) -> int:
