@@ -127,7 +127,7 @@ def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
 
 def test_one_thing_at_a_time() -> None:
     assert play(doing(["a", "b"], ["b"], []), PS, (0, ""), PS, (0, ""), PS)[1] == [LIST, "a", LIST, "b", LIST]
-    assert play(doing([]), PS)[1] == [""]
+    assert play(doing([]), PS)[1] == [LIST]
 
 
 def test_done_whatever_the_exit_code_says() -> None:
