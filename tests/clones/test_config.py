@@ -107,7 +107,7 @@ def test_every_number_has_bounds() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    [*PRESETS, "0 2 29 2 *", "0 2 L * *", "30 2 * jan-MAR mon-fri", "*/15 2 ? * 1#1", " 0\t2  * * 5,L6 "],
+    [*PRESETS, "0 2 29 2 *", "0 2 L * *", "30 2 * jan-MAR mon-fri", "*/15 2 ? * 1#1", "0\t2  * * L5 "],
 )
 def test_a_schedule_that_is_taken(written: str, tmp_path: Path) -> None:
     path = tmp_path / "services.yaml"
