@@ -62,17 +62,11 @@ class CloneStatusOperator(BaseOperator):
         store = context["asset_state_store"][FLEET]
         kept: dict[str, Any] = {}
         for service in services:
-            before: Any = store.get(service.name)
-            if needs_patience(before, service) and self._is_worked_on(context, service.name):
-                self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
-                record = with_pairs(before, service) if before else None
-            else:
-                record, change = follow(before, service, at)
-                if change is not None:
-                    self._tell(context, change)
-            kept |= pairs_changed(before, service)
-            if record != before:
-                kept[service.name] = record
+            try:
+                kept |= self._follow(context, store.get(service.name), service, at)
+            except Exception as error:
+                self.log.exception("Service %s is unknown: the sweep could not go on with it", service.name)
+                kept |= self._follow(context, None, status.in_trouble(service, error), at)
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
         kept |= self._gone(store, {service.name for service in services})
@@ -82,6 +76,20 @@ class CloneStatusOperator(BaseOperator):
             else:
                 store.set(key, value)
         store.set(SWEEP, {"at": written(at), "services": sorted(service.name for service in services)})
+
+    def _follow(self, context: Context, before: Any, service: ServiceStatus, at: datetime) -> dict[str, Any]:
+        """Tell what changed of a service; what to write of it, by key."""
+        if needs_patience(before, service) and self._is_worked_on(context, service.name):
+            self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
+            record, change = with_pairs(before, service) if before else None, None
+        else:
+            record, change = follow(before, service, at)
+        kept: dict[str, Any] = dict(pairs_changed(before, service))
+        if record != before:
+            kept[service.name] = record
+        if change is not None:
+            self._tell(context, change)
+        return kept
 
     def _tell(self, context: Context, change: Change) -> None:
         self.log.warning("%s", change.text())
