@@ -127,6 +127,21 @@ def test_an_array_that_does_not_answer(lab: Any, sweep: Sweeps) -> None:
 
 
 @ONE_ARRAY
+def test_a_record_that_cannot_be_followed_keeps_no_other_from_being_told(
+    lab: Any, sweep: Sweeps, log: Log
+) -> None:
+    sweep()
+    sweep.stores[FLEET].set("aastmphpux", {"status": "warn", "syncs": {"data": {"status": "warn"}}})
+    lab.remove_session(OTHER_ARRAY, "01A12", "01AB6")
+    told = {one["service"]: one for one in sweep()}
+    assert set(told) == {"aastmphpux", "lnxpp"} and told["lnxpp"]["status"] == "down"
+    assert told["aastmphpux"]["status"] == "unknown" and "KeyError: 'since'" in told["aastmphpux"]["why"]
+    assert "report this error" in told["aastmphpux"]["press"]
+    assert "Service aastmphpux is unknown: the sweep could not go on with it" in log.text
+    assert statuses(sweep()) == [("aastmphpux", "unknown", "up")], "its record is made anew"
+
+
+@ONE_ARRAY
 def test_a_control_host_that_is_down(lab: Any, sweep: Sweeps) -> None:
     lab.fault("down", host="symcli_demo")
     told = sweep()
