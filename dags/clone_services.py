@@ -121,7 +121,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 for place in ("after_start", "probes"):
                     starts += _commands(place, service, limits, step)
                 chain(*starts)
-                # In no pool of ours, as whatever runs after a failure: one that is missing may be the failure.
+                # As whatever runs after a failure in no pool of ours: that one is missing may be the failure.
                 restart = ServiceRestartUnchangedOperator(
                     task_id=RESTART.split(".")[1], **{**step, "trigger_rule": "one_failed"}
                 )

@@ -61,7 +61,7 @@ class StatusSweep(Model):
 
 
 class Alerts(Model):
-    """Who is told of a run that failed or takes too long."""
+    """Who is told of a run that failed, takes too long, or waits for a pool that gives no place."""
 
     notifier: DottedPath | None = Field(
         None,
@@ -71,8 +71,8 @@ class Alerts(Model):
     arguments: dict[str, Any] = Field(
         {},
         description="Its arguments. Those that it takes as templates may use `{{ alert.subject }}`, "
-        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed or late). "
-        "No passwords: name an Airflow connection. Numbers arrive as text.",
+        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed, late or "
+        "waiting). No passwords: name an Airflow connection. Numbers arrive as text.",
     )
 
     @model_validator(mode="after")
