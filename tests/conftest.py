@@ -145,6 +145,7 @@ class TaskInstance:
         self.try_number = 1
         self.xcom: dict[str, Any] = {}
         self.run_states = run_states or {}
+        self.task_states: dict[tuple[str, str], str] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value)  # what a task keeps must be plain JSON
@@ -155,6 +156,13 @@ class TaskInstance:
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]
+
+    def get_ti_count(self, dag_id: str, states: list[str], task_ids: list[str] | None = None) -> int:
+        return sum(
+            self.task_states[dag, task] in states
+            for dag, task in self.task_states
+            if dag == dag_id and (task_ids is None or task in task_ids)
+        )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,9 +12,12 @@ from board import held, runs
 from board.database import Dag, Run, Stored, Task
 from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
+from clones.freshness import Status
 from clones.shown import Looks, ServiceShown, SyncShown, show
 from clones.status_changes import SWEEP
 from hooks.links import NO_LINKS, Links
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,30 @@ def fleet(facts: Facts, error: str) -> dict[str, Any]:
     going: dict[str, list[Run]] = {}
     for run in facts.going:
         going.setdefault(run.dag_id, []).append(run)
-    return {**looked(facts, error), "services": [row(facts, name, going) for name in facts.services]}
+    return {**looked(facts, error), "services": [_row(facts, name, going) for name in facts.services]}
+
+
+def _row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """One service, whatever befalls this program at it: it is unknown then, and the others are shown."""
+    try:
+        return row(facts, name, going)
+    except Exception as error:
+        log.exception("Service %s cannot be shown", name)
+        return {
+            "service": name,
+            "description": "",
+            "status": str(Status.UNKNOWN),
+            "why": f"it cannot be shown: {type(error).__name__}: {error}",
+            "press": "report this error; run `scripts/status` to see its copies",
+            "since": None,
+            "syncs": [],
+            "running": None,
+            "last_run": None,
+            "next_run": None,
+            "paused": False,
+            "held_by": None,
+            "may_trigger": False,
+        }
 
 
 def looked(facts: Facts, error: str) -> dict[str, Any]:

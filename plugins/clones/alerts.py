@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -9,7 +10,7 @@ from dataclasses import asdict, dataclass
 class Alert:
     """One message.
 
-    :param kind: ``failed`` or ``late``.
+    :param kind: ``failed``, ``late`` or ``waiting``.
     :param subject: in one line.
     :param text: what happened, and what to press; several lines.
     :param url: of the run in Airflow, empty when the address of its UI is not known.
@@ -46,6 +47,23 @@ def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") ->
         "it copies let it; XCom `progress` has the percent and the estimated end. Nothing was ended."
     )
     return Alert("late", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
+
+
+def waiting(pool: str, service: str, dag_ids: Sequence[str], minutes: int) -> Alert:
+    """Tasks wait for a place in a pool in which none runs.
+
+    :param service: of the first of the DAGs.
+    """
+    subject = (
+        f"Tasks of {', '.join(dag_ids)} have waited for {minutes} min for a place in pool {pool}, in which "
+        "none of ours runs."
+    )
+    press = (
+        "What to do: see Admin, Pools: it is missing, has no slots, or tasks of others hold them; or the "
+        "DAGs are paused. Run `scripts/pools`, which makes what is missing; the tasks then go on by "
+        "themselves. Until then services may be down: see the board."
+    )
+    return Alert("waiting", service, dag_ids[0], "", subject, f"{subject}\n{press}", "")
 
 
 def _text(subject: str, run_id: str, said: str, first: str, url: str) -> str:

@@ -49,7 +49,11 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     for host in dict.fromkeys(host.connection for service in services.values() for host in service.hosts):
         yield from site.service_host(host)
     for name in services:
-        yield from site.service(Scope(name, services[name], symcli))
+        try:
+            yield from site.service(Scope(name, services[name], symcli))
+        except Exception as error:  # one service's trouble is not the others'
+            what = f"it could not be checked to its end: {type(error).__name__}: {error}"
+            site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
     return [*site.findings, *judge_devices(site.syncs)]
 
 
