@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clones import lock
+from clones import lock, whole_answers
 from clones.actions import ACTIONS, actions_of, phases_run
 from clones.config import ResourceEntry
 from clones.config_file import load, scope_from
@@ -45,6 +45,7 @@ SCRIPTS = {
         sunos.CHECK_UFS,
         sunos.KILL_ZFS,
     ),
+    whole_answers.SCRIPT,
     *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE),
 }
 

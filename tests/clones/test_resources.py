@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import re
-import shlex
 import string
 import subprocess
 from pathlib import Path
@@ -23,7 +22,8 @@ from clones.config import Service
 from clones.errors import ConfigError
 from clones.resources import drivers, filesystems, hpux
 from clones.resources.base import Driver, Use
-from clones.steps import Command, Result
+from clones.steps import Result
+from tests.clones.host_answers import answered, shown, shows_its_end
 from tests.conftest import ROOT
 
 FOLDER = Path(__file__).parent / "cases" / "resources"
@@ -62,22 +62,6 @@ def driver(data: dict[str, Any], entry: dict[str, Any]) -> Driver:
     return only
 
 
-def result(command: Command, entry: dict[str, Any]) -> Result:
-    return Result(
-        command,
-        entry.get("exit_code", 0),
-        stdout=entry.get("stdout", ""),
-        stderr=entry.get("stderr", ""),
-        lost=entry.get("lost", ""),
-    )
-
-
-def shown(command: Command) -> str:
-    """Its line; of a script its name and arguments, for the text is fixed."""
-    script = command.words[:2] == ("/bin/sh", "-c")
-    return f"sh {shlex.join(command.words[3:])}" if script else command.line()
-
-
 def check_evidence(evidence: str) -> None:
     assert 0 < len(evidence) <= 200
     assert evidence.isprintable()
@@ -86,7 +70,7 @@ def check_evidence(evidence: str) -> None:
 @pytest.mark.parametrize(("data", "entry"), entries("cases"))
 def test_reading(data: dict[str, Any], entry: dict[str, Any]) -> None:
     it = driver(data, entry)
-    probe = it.read(result(it.probe(), entry))
+    probe = it.read(answered(it.probe(), entry))
     assert (probe.use.value, probe.at) == (entry["use"], entry.get("at", "unknown")), probe.evidence
     assert entry.get("evidence", "") in probe.evidence
     check_evidence(probe.evidence)
@@ -98,7 +82,7 @@ def test_no_text_counts_when_the_probe_was_not_run(
     data: dict[str, Any], entry: dict[str, Any], exit_code: int | None
 ) -> None:
     it = driver(data, entry)
-    probe = it.read(result(it.probe(), {**entry, "exit_code": exit_code}))
+    probe = it.read(answered(it.probe(), {**entry, "exit_code": exit_code}))
     assert probe.use is Use.UNKNOWN
     assert it.start(probe.at) == it.stop(probe.at) == []
 
@@ -113,7 +97,8 @@ def test_garbage_is_unknown(stem: str) -> None:
             continue  # a site's own check speaks by its exit code alone
         for _ in range(200):
             text = "".join(rng.choices(letters, k=rng.randrange(400)))
-            probe = it.read(Result(it.probe(), exit_code, stdout=text, stderr=text[::-1]))
+            case = {"exit_code": exit_code, "stdout": f"{text}\n", "stderr": text[::-1]}
+            probe = it.read(answered(it.probe(), case))
             assert probe.use is Use.UNKNOWN, text
             check_evidence(probe.evidence)
 
@@ -126,7 +111,20 @@ def test_mutilated_output_never_raises(stem: str) -> None:
         text = entry.get("stdout", "") + entry.get("stderr", "")
         for _ in range(50):
             kept = "".join(char for char in text if rng.random() > 0.05)
-            check_evidence(it.read(Result(it.probe(), entry.get("exit_code", 0), kept, kept)).evidence)
+            case = {**entry, "stdout": kept, "stderr": kept}
+            check_evidence(it.read(answered(it.probe(), case)).evidence)
+
+
+@pytest.mark.parametrize(("data", "entry"), entries("cases"))
+def test_no_answer_says_down_unless_it_is_whole(data: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Cut behind every character, also at a line's end, and the program's exit code is 0 all the same."""
+    it = driver(data, entry)
+    if not shows_its_end(it.probe()) or entry.get("exit_code", 0) != 0:
+        return
+    text = answered(it.probe(), entry).stdout
+    for length in range(len(text)):
+        probe = it.read(Result(it.probe(), 0, text[:length], entry.get("stderr", "")))
+        assert probe.use is not Use.DOWN, text[:length]
 
 
 @pytest.mark.parametrize("stem", FILES)
@@ -135,7 +133,7 @@ def test_probe(stem: str) -> None:
     it = driver(data, {})
     assert it.label == data["label"]
     probe = it.probe()
-    assert probe.line() == data["probe"]
+    assert shown(probe) == data["probe"]
     assert (probe.host, probe.timeout, probe.changes) == (HOST, data.get("probe_timeout", 30), False)
 
 
@@ -274,7 +272,7 @@ def test_every_case_file_is_used() -> None:
     assert set(FILES) == kinds == {path.stem for path in FOLDER.iterdir()}
     known = {"family", "resource", "label", "probe", "probe_timeout"}
     known |= {"cases", "commands", "accepts", "refused"}
-    case = {"name", "resource", "exit_code", "stdout", "stderr", "lost", "use", "at", "evidence"}
+    case = {"name", "resource", "exit_code", "stdout", "stderr", "lost", "cut", "use", "at", "evidence"}
     for stem, data in FILES.items():
         assert set(data) <= known, stem
         assert {entry["use"] for entry in data["cases"]} == {"up", "down", "unknown"}, stem
@@ -298,7 +296,7 @@ def test_every_program_that_is_sent_stands_in_the_reference() -> None:
         for entry in data["commands"]:
             it = driver(data, entry)
             for command in [*it.start(entry["at"]), *it.stop(entry["at"]), it.probe()]:
-                script = command.words[:2] == ("/bin/sh", "-c")
+                script = command.words[:2] == ("/bin/sh", "-c") and not shows_its_end(command)
                 programs = re.findall(r"/usr/\w+/(\w+)", command.words[2]) if script else []
                 programs.append(
                     command.words[3] if script else (command.title or command.words[0]).split()[0]

@@ -64,7 +64,7 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
@@ -138,10 +138,7 @@ class VgDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/lspv")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         found = [(line, _DISK.fullmatch(line)) for line in lines(result.stdout)]
         rows = [(line, row) for line, row in found if row]
         mine = [(line, row) for line, row in rows if row["vg"] == self.name]
@@ -188,10 +185,7 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         text = lines(result.stdout)
         headed = (
             len(text) > 1 and text[0].split()[:2] == ["node", "mounted"] and set(text[1].split()[0]) == {"-"}

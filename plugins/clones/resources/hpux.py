@@ -64,7 +64,7 @@ from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, how_it_ended, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, how_it_ended, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
@@ -103,10 +103,7 @@ class IpDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/netstat", "-in")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         header, rows, foreign = False, list[tuple[list[str], str]](), list[str]()
         for line in lines(result.stdout):
             words = line.split()
@@ -228,7 +225,7 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount", "-p")
 
-    def read(self, result: Result) -> Probe:
+    def read_whole(self, result: Result) -> Probe:
         return read_mounts(result, _mount, "mount -p", self.fs.dev, self.fs.mnt)
 
     def check(self) -> list[Command]:

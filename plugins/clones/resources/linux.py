@@ -63,7 +63,7 @@ from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_LINUX, FsOnHost
 from clones.resources.mounts import UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT = "configured", "absent"
@@ -136,10 +136,7 @@ class IpDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/ip", "-o", "addr", "show")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         readable, elsewhere, foreign = 0, list[str](), list[str]()
         for line in lines(result.stdout):
             row = _ADDRESS_ROW.match(line)
@@ -206,10 +203,7 @@ class VgDriver(OnHost):
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
         return self.look("/usr/sbin/dmsetup", "info", *columns)
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         text = [line.strip() for line in lines(result.stdout)]
         # Volumes' names do not begin with a dash, so one dash ends the group's name and two are part of it.
         mine = re.compile(re.escape(_dm(self.name)) + r"-(?!-).")
@@ -262,10 +256,7 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/cat", "/proc/self/mounts")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         mounts, foreign = list[Mount](), list[str]()
         for line in lines(result.stdout):
             # The kernel escapes blanks within a word, but no other white space of Unicode.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clones.resources.base import Probe, Use
 from clones.steps import Command, Result
+from clones.whole_answers import whole, without_end
 
 PROBE_SECONDS = 30.0
 EVIDENCE_LENGTH = 200
@@ -41,17 +44,19 @@ def how_it_ended(result: Result) -> str:
 
 
 def broken(result: Result) -> str | None:
-    """Why a table that was printed proves nothing: the command failed, or its last line is cut off."""
+    """Why a table that :meth:`OnHost.look` asked for proves nothing: the command failed, or it is cut off."""
     if result.exit_code != 0:
         return how_it_ended(result)
-    if result.stdout.strip() and not result.stdout.endswith("\n"):
-        return f"its last line is cut off: {result.stdout.splitlines()[-1]}"
+    if without_end(result.stdout) is None:
+        printed = lines(result.stdout)
+        return f"its answer is cut off after: {printed[-1] if printed else '(nothing)'}"
     return None
 
 
 def lines(text: str) -> list[str]:
-    """The lines that hold text."""
-    return [line for line in text.split("\n") if line.strip()]
+    """The lines that hold text, without the one that shows that the answer is whole."""
+    printed = without_end(text)
+    return [line for line in (text if printed is None else printed).split("\n") if line.strip()]
 
 
 class OnHost:
@@ -69,8 +74,19 @@ class OnHost:
         self.timeout = timeout
 
     def look(self, *words: str) -> Command:
-        """A command that only looks, in the one language whose messages are known here."""
-        return Command(self.host, ("env", "LC_ALL=C", *words), PROBE_SECONDS, title=" ".join(words))
+        """A command that only looks, in the one language whose messages are known here, to its end."""
+        return Command(self.host, whole(*words), PROBE_SECONDS, title=" ".join(words))
+
+    def read(self, result: Result) -> Probe:
+        """The reading of what :meth:`look` asked for: no answer that is not whole is ever read (D2)."""
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        return self.read_whole(replace(result, stdout=without_end(result.stdout) or ""))
+
+    def read_whole(self, result: Result) -> Probe:
+        """The reading of a whole answer, as the program printed it."""
+        raise NotImplementedError
 
     def change(self, *words: str) -> Command:
         """A command that changes the resource."""

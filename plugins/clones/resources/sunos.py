@@ -111,7 +111,7 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/cat", "/etc/mnttab")
 
-    def read(self, result: Result) -> Probe:
+    def read_whole(self, result: Result) -> Probe:
         return read_mounts(result, _mount, "mnttab", self.fs.dev, self.fs.mnt)
 
     def check(self) -> list[Command]:

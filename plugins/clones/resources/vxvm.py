@@ -39,7 +39,7 @@ import re
 from clones.config import Vg
 from clones.errors import ConfigError
 from clones.resources.base import Probe
-from clones.resources.reading import OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 IMPORTED, DEPORTED = "imported", "deported"
@@ -69,10 +69,7 @@ class GroupDriver(OnHost):
     def probe(self) -> Command:
         return self.look(VXDG, "list")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         text = [" ".join(line.split()) for line in lines(result.stdout)]
         for line in text[1:]:
             if line.split()[0] == self.name:
