@@ -150,11 +150,10 @@ def _bring(
                 "whether it took effect is not known.",
                 "it is tried again, beginning with a look at the resource",
             )
-        if not driver.accepts(command, result.exit_code):
-            raise NotDone(
-                f"{subject}: `{command.shown()}` ended with {result.ending()}: {result.said()}",
-                "it is tried again; if it keeps failing, mend what the command says and clear this task",
-            )
+        failed = driver.failure(command, result)
+        if failed:
+            kind = Refused if failed.final else NotDone
+            raise kind(f"{subject}: `{command.shown()}` {failed.what}", failed.remedy)
     after, upcoming = yield from both(look(driver, host), abreast(following))
     if after.probe.use is not wanted or after.probe.at == ELSEWHERE:
         raise _not_done(subject, wanted, after)

@@ -38,7 +38,6 @@ SCRIPTS = {
     *(commands.WITH_CLOCK, commands.WITH_PAIR_FILE),
     *(lock.TAKE, lock.TAKE_OVER, lock.GIVE_BACK, lock.OWNERS, lock.CLEAR),
     *(
-        filesystems.CHECK_VXFS,
         filesystems.KILL,
         filesystems.KILL_LINUX,
         filesystems.KILL_AIX,

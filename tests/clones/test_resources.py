@@ -2,7 +2,8 @@
 
 A case file has the family, a resource, its label and probe, and then ``cases`` (a result and its reading),
 ``commands`` (what start and stop send from an `at`; none when left out), ``accepts`` (programs of which more
-exit codes than 0 mean success) and ``refused`` (configurations that no driver is made for).
+exit codes than 0 mean success), ``failures`` (what a command of a start may end with: it ``says`` why it
+failed, or nothing when it did its work) and ``refused`` (configurations that no driver is made for).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from _pytest.mark import ParameterSet
 
 from clones.config import Service
 from clones.errors import ConfigError
-from clones.resources import drivers, filesystems, hpux
+from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
 from clones.steps import Result
 from tests.clones.host_answers import answered, shown, shows_its_end
@@ -153,7 +154,7 @@ def test_accepted_exit_codes(data: dict[str, Any], entry: dict[str, Any]) -> Non
     it = driver(data, entry)
     more = {row["command"]: row["codes"] for row in data.get("accepts", [])}
     for command in it.start(entry["at"]) + it.stop(entry["at"]):
-        accepted = [code for code in range(-1, 256) if it.accepts(command, code)]
+        accepted = [code for code in range(-1, 256) if it.failure(command, Result(command, code)) is None]
         assert accepted == more.get(command.words[0], [0])
 
 
@@ -247,23 +248,26 @@ def test_the_map_outlives_an_export_that_wrote_less(
     assert (map_file.read_text() if map_file.exists() else None) == kept
 
 
-@pytest.mark.parametrize(
-    ("answers", "exit_code", "calls"),
-    [
-        ({"-F vxfs DEV": 0}, 0, ["-F vxfs DEV"]),
-        ({"-F vxfs DEV": 12, "-F vxfs -y DEV": 0}, 0, ["-F vxfs DEV", "-F vxfs -y DEV"]),
-        ({"-F vxfs DEV": 12, "-F vxfs -y DEV": 36}, 36, ["-F vxfs DEV", "-F vxfs -y DEV"]),
-    ],
-)
-def test_vxfs_is_checked_with_y_only_when_needed(
-    tmp_path: Path, answers: dict[str, int], exit_code: int, calls: list[str]
-) -> None:
-    fsck, log = tmp_path / "fsck", tmp_path / "log"
-    cases = "".join(f'"{words}") exit {code};; ' for words, code in answers.items())
-    fsck.write_text(f'#!/bin/sh\necho "$*" >> {log}\ncase "$*" in {cases}esac\nexit 99\n')
-    fsck.chmod(0o755)
-    done = subprocess.run(["/bin/sh", "-c", filesystems.CHECK_VXFS, "check", fsck, "-F", "DEV"])
-    assert (done.returncode, log.read_text().splitlines()) == (exit_code, calls)
+@pytest.mark.parametrize(("data", "entry"), entries("failures"))
+def test_what_a_command_of_its_own_may_say(data: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Which of its commands did its work, and what is quoted of the one that did not."""
+    it = driver(data, entry)
+    command = next(one for one in it.start(it.stopped) if entry["command"] in shown(one))
+    failed = it.failure(command, answered(command, entry))
+    if "says" not in entry:
+        assert failed is None
+        return
+    assert failed is not None and failed.final == entry.get("final", False)
+    assert entry["says"] in failed.what and failed.what.isprintable()
+    assert re.match(r"[a-z]+ ", failed.remedy) and entry.get("remedy", "") in failed.remedy
+
+
+def test_no_file_system_is_ever_checked_with_yes_to_everything() -> None:
+    for data in FILES.values():
+        for entry in data["commands"]:
+            for command in driver(data, entry).start(entry["at"]):
+                words = command.line().split()
+                assert "fsck" not in command.line() or not {"-y", "-Y", "-fy", "-o full"} & set(words), words
 
 
 def test_every_case_file_is_used() -> None:
@@ -271,7 +275,7 @@ def test_every_case_file_is_used() -> None:
     kinds |= {"app", "command", "zfs-vg", "vxvm-vg"}
     assert set(FILES) == kinds == {path.stem for path in FOLDER.iterdir()}
     known = {"family", "resource", "label", "probe", "probe_timeout"}
-    known |= {"cases", "commands", "accepts", "refused"}
+    known |= {"cases", "commands", "accepts", "failures", "refused"}
     case = {"name", "resource", "exit_code", "stdout", "stderr", "lost", "cut", "use", "at", "evidence"}
     for stem, data in FILES.items():
         assert set(data) <= known, stem

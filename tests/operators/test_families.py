@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.errors import NotDone, Unknown
+from clones.errors import NotDone, Refused, Unknown
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import ROOT, connect, new_context, perform
@@ -57,14 +57,14 @@ STARTS = {
         "/usr/sbin/zfs mount pppool/data",
         "check /dev/rdsk/c2t0d4s6",
         "/usr/sbin/mount -F ufs /dev/dsk/c2t0d4s6 /pp/ufs",
-        "check /usr/sbin/fsck -F /dev/vx/rdsk/ppdg/vol01",
+        "/usr/sbin/fsck -F vxfs /dev/vx/rdsk/ppdg/vol01",
         "/usr/sbin/mount -F vxfs /dev/vx/dsk/ppdg/vol01 /pp/vx",
     ],
     "lnxvx": [
         "/usr/sbin/vxdctl enable",
         "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid import lxdg",
         "/usr/sbin/vxvol -g lxdg -f startall",
-        "check /usr/sbin/fsck -t /dev/vx/dsk/lxdg/vol01",
+        "/usr/sbin/fsck -t vxfs /dev/vx/dsk/lxdg/vol01",
         "/usr/bin/mount -t vxfs /dev/vx/dsk/lxdg/vol01 /lx",
     ],
 }
@@ -168,6 +168,21 @@ def test_down_and_up_again_without_a_fresh_copy(bench: Bench, service: str) -> N
     bench.stop(service)
     bench.start(service)
     assert bench.lab.host(HOSTS[service]).describe()["mounts"]
+
+
+@pytest.mark.parametrize("code", [12, 33, 34, 36])
+@pytest.mark.parametrize("service", ["sunpp", "lnxvx"])
+def test_a_vxfs_whose_log_cannot_be_replayed_is_left_as_it_is(bench: Bench, service: str, code: int) -> None:
+    bench.stop(service)
+    bench.refresh(service)
+    before = len(bench.changes(HOSTS[service]))
+    said = "UX:vxfs fsck: ERROR: V-3-20749: file system does not contain a valid log\n"
+    bench.lab.fault(host=HOSTS[service], match="fsck -. vxfs", kind="exit", exit=code, stderr=said)
+    with pytest.raises(Refused, match=rf"exit code {code}: UX:vxfs fsck: ERROR: V-3-20749"):
+        bench.start(service)
+    sent = bench.changes(HOSTS[service])[before:]
+    assert len([one for one in sent if "fsck" in one and "vxfs" in one]) == 1
+    assert not [one for one in sent if "mount" in one and "vxfs" in one]
 
 
 @pytest.mark.parametrize("service", HOSTS)

@@ -287,6 +287,6 @@ class FsDriver(FsOnHost):
         words = ("-o", ",".join(options)) if options else ()
         return self.change("/usr/bin/mount", "-t", self.fs.type, *words, self.fs.dev, self.fs.mnt)
 
-    def accepts(self, command: Command, exit_code: int) -> bool:
+    def succeeds(self, command: Command) -> tuple[int, ...]:
         """0; for e2fsck also 1: errors were corrected."""
-        return exit_code == 0 or (exit_code == 1 and command.words[0] == E2FSCK)
+        return (0, 1) if command.words[0] == E2FSCK else (0,)

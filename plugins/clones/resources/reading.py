@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clones.resources.base import Probe, Use
+from clones.resources.base import Failure, Probe, Use
 from clones.steps import Command, Result
 from clones.whole_answers import whole, without_end
 
@@ -60,7 +60,7 @@ def lines(text: str) -> list[str]:
 
 
 class OnHost:
-    """A resource on one host: builds its commands, and takes 0 alone for success.
+    """A resource on one host: builds its commands, and takes exit code 0 alone for success.
 
     :param timeout: seconds that each command which changes the resource may take.
     """
@@ -98,6 +98,15 @@ class OnHost:
         words = ("/bin/sh", "-c", text, name, *arguments)
         return Command(self.host, words, timeout=self.timeout, changes=True, title=title)
 
-    def accepts(self, command: Command, exit_code: int) -> bool:
-        """Whether that exit code means success."""
-        return exit_code == 0
+    def failure(self, command: Command, result: Result) -> Failure | None:
+        """Why a command did not do its work; what it prints does not matter, unless a driver says so."""
+        if result.exit_code in self.succeeds(command):
+            return None
+        return Failure(
+            f"ended with {how_it_ended(result)}",
+            "it is tried again; if it keeps failing, mend what the command says and clear this task",
+        )
+
+    def succeeds(self, command: Command) -> tuple[int, ...]:
+        """The exit codes that mean success."""
+        return (0,)
