@@ -65,7 +65,7 @@ STARTS = {
         "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid import lxdg",
         "/usr/sbin/vxvol -g lxdg -f startall",
         "/usr/sbin/fsck -t vxfs /dev/vx/dsk/lxdg/vol01",
-        "/usr/bin/mount -t vxfs /dev/vx/dsk/lxdg/vol01 /lx",
+        "/usr/bin/mount -t vxfs -w /dev/vx/dsk/lxdg/vol01 /lx",
     ],
 }
 
@@ -349,6 +349,42 @@ def test_a_release_that_wants_to_be_told_that_they_are_copies(make: Make) -> Non
     bench.refresh("lnxvx")
     bench.start("lnxvx")
     assert bench.lab.host("lnxvx01").mounts()
+
+
+def write_protected() -> dict[str, Any]:
+    config = lab_config()
+    for host in config["hosts"]:
+        for group in host.get("volume_groups", []):
+            group["write_protected"] = group["name"] == "lxdg"
+    return config
+
+
+def test_a_disk_that_is_write_protected_is_not_mounted_read_only(make: Make) -> None:
+    bench = make(write_protected(), services())
+    bench.stop("lnxvx")
+    bench.refresh("lnxvx")
+    with pytest.raises(NotDone, match="explicit read-write mode requested"):
+        bench.start("lnxvx")
+    assert not bench.lab.host("lnxvx01").mounts()
+
+
+def test_what_somebody_mounted_read_only_is_not_up_and_can_be_stopped(make: Make) -> None:
+    bench = make(write_protected(), services())
+    bench.stop("lnxvx")
+    bench.refresh("lnxvx")
+    by_hand = "/usr/bin/mount -t vxfs /dev/vx/dsk/lxdg/vol01 /lx"  # without -w it is mounted, and ends with 0
+    bench.lab.fault("admin", host="lnxvx01", match="fsck -t vxfs", run=by_hand, count=1)
+    services_off = {**services()["lnxvx"], "rollback": False}
+    bench.config.write_text(yaml.safe_dump({"services": {"lnxvx": services_off}}))
+    with pytest.raises(NotDone, match="already mounted"):
+        bench.start("lnxvx")
+    assert bench.lab.host("lnxvx01").mounts()
+    with pytest.raises(NotDone, match=r"should be up and is up \[read-only\]: it cannot be written"):
+        bench.start("lnxvx")
+    with pytest.raises(Refused, match="read-only"):
+        bench.refresh("lnxvx")
+    bench.stop("lnxvx")
+    assert not bench.lab.host("lnxvx01").mounts()
 
 
 @pytest.mark.parametrize(

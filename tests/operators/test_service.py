@@ -82,8 +82,8 @@ def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
         "/usr/sbin/pvscan --cache",
         "/usr/sbin/vgchange -a y vg_pparch",
         "/usr/sbin/e2fsck -p /dev/vg_ppdata/lv_data",
-        "/usr/bin/mount -t ext4 /dev/vg_ppdata/lv_data /pp/data",
-        "/usr/bin/mount -t xfs /dev/vg_pparch/lv_arch /pp/arch",
+        "/usr/bin/mount -t ext4 -w /dev/vg_ppdata/lv_data /pp/data",
+        "/usr/bin/mount -t xfs -w /dev/vg_pparch/lv_arch /pp/arch",
         "ppctl start",
     ]
 

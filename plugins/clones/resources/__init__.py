@@ -14,9 +14,8 @@ from clones.errors import ConfigError
 from clones.resources import aix, hpux, linux, sunos, vxvm, zfs
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
-from clones.resources.reading import ELSEWHERE
 
-__all__ = ["ELSEWHERE", "drivers"]
+__all__ = ["drivers"]
 
 _IP: dict[str, Callable[[str, Ip], Driver]] = {
     "hpux": hpux.IpDriver,

@@ -35,6 +35,7 @@ Output                                                Reading                   
 two lines of headings                                 passed over                         documented
 row ``NODE DEV DIR VFS MON DD HH:MM OPTIONS``, the    up, at `mounted` or `elsewhere`     documented
 node only of what is mounted from another host
+such a row with the option ``ro``                     up, at `read-only`                  documented
 the table is the kernel's (mntctl)                    a missing row means unmounted       documented
 ====================================================  ==================================  ==========
 
@@ -83,7 +84,7 @@ _DISK = re.compile(
 )
 _MOUNT = re.compile(
     r"(?:\S+)?\s+(?P<device>\S+)\s+(?P<directory>/\S*)\s+(?P<type>\w+)"
-    r"\s+[A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?:\s.*)?"
+    r"\s+[A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?:\s+(?P<options>\S.*)?)?"
 )
 
 
@@ -192,8 +193,10 @@ class FsDriver(FsOnHost):
         )
         rows = [(line, _MOUNT.fullmatch(line.rstrip())) for line in (text[2:] if headed else text)]
         # What is mounted from another host has the same form with that host's name in front.
-        mounts = [Mount(row["device"], row["directory"], line) for line, row in rows if row]
-        found = judge(mounts, self.fs.dev, self.fs.mnt)
+        mounts = [
+            Mount(row["device"], row["directory"], row["options"] or "", line) for line, row in rows if row
+        ]
+        found = judge(mounts, self.fs)
         foreign = [line for line, row in rows if not row]
         return unknown(f"not a row of mount: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
 

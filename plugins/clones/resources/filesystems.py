@@ -7,6 +7,10 @@ unmounted, while ``fuser -kc DIRECTORY`` (and Linux' ``-km``) would then kill wh
 that the directory lies in, up to that of ``/``. That fuser takes a block device so is documented for each
 family (fuser(1M) of HP-UX and SunOS, fuser of AIX, fuser(1) of psmisc with ``-m``).
 
+A file system comes up read-write unless its `mnt_opt` says ``ro``: what is mounted and cannot be written is
+not started, whatever the exit code of the mount was. Of HP-UX, AIX and SunOS ``rw`` is the default, and none is
+documented to fall back to ``ro``; Linux is (linux.py).
+
 vxfs, on every family: ``fsck`` alone, which replays the intent log: all that a copy split at one point in
 time needs (documented: fsck_vxfs(1M)).
 
@@ -32,7 +36,7 @@ import re
 
 from clones.config import Fs
 from clones.resources.base import Failure
-from clones.resources.mounts import MOUNTED, UNMOUNTED
+from clones.resources.mounts import MOUNTED, READ_ONLY, UNMOUNTED
 from clones.resources.reading import OnHost, lines, one_line
 from clones.steps import Command, Result
 
@@ -84,7 +88,7 @@ class FsOnHost(OnHost):
         return [*self.check(), self.mount()] if at == UNMOUNTED else []
 
     def stop(self, at: str) -> list[Command]:
-        if at != MOUNTED:
+        if at not in (MOUNTED, READ_ONLY):
             return []
         return (
             [self.script(self.kill, "unmount", self.fs.mnt, self.fs.dev)]

@@ -47,6 +47,7 @@ display volume group "VG".``, exit 1 to 125                                code 
 Output                                                    Reading                          How sure
 ========================================================  ===============================  ==========
 row ``DEV DIR TYPE OPTIONS FREQ PASS``, as in fstab       up, at `mounted` or `elsewhere`  documented
+such a row with the option ``ro``                         up, at `read-only`               documented
 the table (/etc/mnttab) is in step with the kernel        a missing row means unmounted    assumed
 a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as text       assumed
 ========================================================  ===============================  ==========
@@ -216,7 +217,7 @@ class VgDriver(OnHost):
 def _mount(line: str) -> Mount | None:
     words = line.split()
     fits = len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit()
-    return Mount(words[0], words[1], line) if fits else None
+    return Mount(words[0], words[1], words[3], line) if fits else None
 
 
 class FsDriver(FsOnHost):
@@ -226,7 +227,7 @@ class FsDriver(FsOnHost):
         return self.look("/usr/sbin/mount", "-p")
 
     def read_whole(self, result: Result) -> Probe:
-        return read_mounts(result, _mount, "mount -p", self.fs.dev, self.fs.mnt)
+        return read_mounts(result, _mount, "mount -p", self.fs)
 
     def check(self) -> list[Command]:
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []
