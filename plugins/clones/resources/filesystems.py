@@ -8,8 +8,8 @@ that the directory lies in, up to that of ``/``. That fuser takes a block device
 family (fuser(1M) of HP-UX and SunOS, fuser of AIX, fuser(1) of psmisc with ``-m``).
 
 A file system comes up read-write unless its `mnt_opt` says ``ro``: what is mounted and cannot be written is
-not started, whatever the exit code of the mount was. Of HP-UX, AIX and SunOS ``rw`` is the default, and none is
-documented to fall back to ``ro``; Linux is (linux.py).
+not started, whatever the exit code of the mount was. Of HP-UX, AIX and SunOS ``rw`` is the default, and none
+is documented to fall back to ``ro``; Linux is (linux.py).
 
 vxfs, on every family: ``fsck`` alone, which replays the intent log: all that a copy split at one point in
 time needs (documented: fsck_vxfs(1M)).

@@ -12,8 +12,8 @@ from clones.steps import Result
 
 MOUNTED = "mounted"
 READ_ONLY = "read-only"
-"""`Probe.at` of what is mounted where it should be, and cannot be written though nobody configured that: it is
-in use, so a stop unmounts it, and it is not started."""
+"""`Probe.at` of what is mounted where it should be, and cannot be written though nobody configured that:
+it is in use, so a stop unmounts it, and it is not started."""
 UNMOUNTED = "unmounted"
 
 
