@@ -324,6 +324,8 @@ def _program(command: Command) -> str:
     words = list(command.words)
     if words[2:3] == [SCRIPT]:
         words = words[4:]
+        if words[:2] == ["/bin/sh", "-c"]:
+            words = words[3:]
     if words[0] in ("env", "/usr/bin/env"):
         words = words[1:]
         while "=" in words[0]:

@@ -231,7 +231,8 @@ OWN = {
     "aix": ["recreate vgcopy hdisk4"],
     "vxvm": [
         "/usr/sbin/vxdctl enable",
-        "/usr/sbin/vxdg -tC -n vgcopy -o useclonedev=on -o updateid import vgprod",
+        "/usr/sbin/vxdisk settag copy_of_vgcopy c2t0d6",
+        "/usr/sbin/vxdg -tC -n vgcopy -o useclonedev=on -o updateid -o tag=copy_of_vgcopy import vgprod",
         "/usr/sbin/vxvol -g vgcopy -f startall",
     ],
 }
@@ -310,6 +311,30 @@ def test_beside_its_source(make: Make, kind: str) -> None:
         assert ("nouuid" in started[-1]) == (kind == "linux")
         assert bench.lab.host("both01").mounts() == dict(zip(("/prod", "/copy"), DEVICES[kind], strict=True))
         assert bench.lab.host("both01").volume_groups()["vgprod"] == source
+
+
+def test_two_copies_of_one_disk_group_on_one_host(make: Make) -> None:
+    """Each start imports its own; the lab would take the first of them by itself."""
+    config, twin = beside("vxvm")
+    other = yaml.safe_load(yaml.safe_dump({"host": config["hosts"][1], "service": twin["twin"]}))
+    group = other["host"]["volume_groups"][1]
+    group |= {"name": "vgfirst", "devices": [{"array": SYMID, "device": "0B05", "path": "c2t0d7"}]}
+    config["hosts"][1]["volume_groups"].insert(0, group)
+    config["hosts"][1]["mounts"].append({"device": "/dev/vx/dsk/vgfirst/lv", "directory": "/first"})
+    vg, fs = (entry[kind] for entry, kind in zip(other["service"]["resources"], ("vg", "fs"), strict=True))
+    vg |= {"name": "vgfirst", "devices": ["c2t0d7"]}
+    fs |= {"dev": "/dev/vx/dsk/vgfirst/lv", "mnt": "/first"}
+    other["service"]["syncs"] = [
+        {**other["service"]["syncs"][0], "symdg": "DGSUN", "pairs": ["DEV003=0A05:CLONE003=0B05"]}
+    ]
+    bench = make(config, {"twin": twin["twin"], "first": other["service"]})
+    for service in ("twin", "first"):
+        bench.stop(service)
+        bench.refresh(service)
+    for service, name, device in (("twin", "vgcopy", "0B06"), ("first", "vgfirst", "0B05")):
+        bench.start(service)
+        used = [e["devices"] for e in bench.lab.journal if e.get("use") == f"volume group {name} active"]
+        assert used[-1] == [f"{SYMID}:{device}"]
 
 
 @pytest.mark.parametrize("kind", ["linux", "hpux"])

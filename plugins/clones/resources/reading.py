@@ -77,6 +77,11 @@ class OnHost:
         """A command that only looks, in the one language whose messages are known here, to its end."""
         return Command(self.host, whole(*words), PROBE_SECONDS, title=" ".join(words))
 
+    def look_with(self, text: str, program: str, *arguments: str, title: str) -> Command:
+        """Several looks that belong together, as a fixed text for the shell: ``$0`` is the program."""
+        words = ("/bin/sh", "-c", text, program, *arguments)
+        return Command(self.host, whole(*words), PROBE_SECONDS, title=title)
+
     def read(self, result: Result) -> Probe:
         """The reading of what :meth:`look` asked for: no answer that is not whole is ever read (D2)."""
         reason = broken(result)
