@@ -34,6 +34,8 @@ class Disk:
     symid: str
     device: Device
     path: str
+    tags: set[str] = field(default_factory=set)
+    """VxVM's, of `vxdisk settag`."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ from clones.guards.address import AddressGuard
 from clones.leftovers import list_running, refuse_leftovers, refuse_second_start
 from clones.observing import observe
 from clones.proof import GuardRow, Row, look, look_at
-from clones.resources import ELSEWHERE, drivers
+from clones.resources import drivers
 from clones.resources.base import Driver, Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Verdict, decide_start
@@ -144,7 +144,7 @@ def _bring(
         )
     commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
     if not commands:
-        if before.probe.use is not wanted or before.probe.at == ELSEWHERE:
+        if not _is_so(before, wanted):
             raise _not_done(subject, wanted, before)
         yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
         return False, None
@@ -158,16 +158,20 @@ def _bring(
                 "whether it took effect is not known.",
                 "it is tried again, beginning with a look at the resource",
             )
-        if not driver.accepts(command, result.exit_code):
-            raise NotDone(
-                f"{subject}: `{command.shown()}` ended with {result.ending()}: {result.said()}",
-                "it is tried again; if it keeps failing, mend what the command says and clear this task",
-            )
+        failed = driver.failure(command, result)
+        if failed:
+            kind = Refused if failed.final else NotDone
+            raise kind(f"{subject}: `{command.shown()}` {failed.what}", failed.remedy)
     after, upcoming = yield from both(look(driver, host), abreast(following))
-    if after.probe.use is not wanted or after.probe.at == ELSEWHERE:
+    if not _is_so(after, wanted):
         raise _not_done(subject, wanted, after)
     yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
     return True, upcoming[0] if upcoming else None
+
+
+def _is_so(row: Row, wanted: Use) -> bool:
+    """What is in use in another way than the configured one is not up."""
+    return row.probe.use is wanted and (wanted is not Use.UP or row.probe.at == row.driver.started)
 
 
 def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:

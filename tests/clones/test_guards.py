@@ -21,8 +21,9 @@ from clones.preflight_rules import judge_guard
 from clones.proof import GuardRow, Row, unexplained
 from clones.resources import drivers
 from clones.resources.base import Probe, Use
-from clones.steps import Command, Result
+from clones.steps import Command
 from tests.clones.cases_in_tables import CASES
+from tests.clones.host_answers import answered, shown
 
 FILES: dict[str, dict[str, Any]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -59,8 +60,7 @@ def guard(case: dict[str, Any]) -> Guard:
 
 
 def read(it: Guard, case: dict[str, Any]) -> Probe:
-    stdout, stderr = case.get("stdout", ""), case.get("stderr", "")
-    return it.read(Result(it.probe(), case.get("exit_code", 0), stdout, stderr))
+    return it.read(answered(it.probe(), case))
 
 
 @pytest.mark.parametrize("case", ENTRIES)
@@ -73,10 +73,10 @@ def test_reading(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
 def test_the_probe(data: dict[str, Any]) -> None:
-    assert guard(data).probe().line() == data["probe"] and not guard(data).probe().changes
+    assert shown(guard(data).probe()) == data["probe"] and not guard(data).probe().changes
     for case in data["cases"]:
         if "probe" in case:
-            assert guard({**data, **case}).probe().line() == case["probe"]
+            assert shown(guard({**data, **case}).probe()) == case["probe"]
 
 
 @pytest.mark.parametrize("exit_code", [None, 126, 127, 255, -1])

@@ -40,13 +40,13 @@ SCRIPTS = {
     *(lock.TAKE, lock.TAKE_OVER, lock.GIVE_BACK, lock.OWNERS, lock.CLEAR),
     *(fence.RUN, fence.PUT, whole_answers.SCRIPT),
     *(
-        filesystems.CHECK_VXFS,
         filesystems.KILL,
         filesystems.KILL_LINUX,
         filesystems.KILL_AIX,
         sunos.CHECK_UFS,
         sunos.KILL_ZFS,
     ),
+    whole_answers.SCRIPT,
     *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE),
 }
 

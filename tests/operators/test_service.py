@@ -58,7 +58,7 @@ def test_hpux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
         "/usr/sbin/ifconfig lan900:1 192.168.32.41 netmask 255.255.252.0 up",
         f"/usr/sbin/vgimport -m {MAP} -s -N vgCVI",
         "/usr/sbin/vgchange -a y vgCVI",
-        "check /usr/sbin/fsck -F /dev/vgCVI/lv_CVI",
+        "/usr/sbin/fsck -F vxfs /dev/vgCVI/lv_CVI",
         "/usr/sbin/mount -F vxfs /dev/vgCVI/lv_CVI /aaststcvi",
     ]
 
@@ -82,8 +82,8 @@ def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
         "/usr/sbin/pvscan --cache",
         "/usr/sbin/vgchange -a y vg_pparch",
         "/usr/sbin/e2fsck -p /dev/vg_ppdata/lv_data",
-        "/usr/bin/mount -t ext4 /dev/vg_ppdata/lv_data /pp/data",
-        "/usr/bin/mount -t xfs /dev/vg_pparch/lv_arch /pp/arch",
+        "/usr/bin/mount -t ext4 -w /dev/vg_ppdata/lv_data /pp/data",
+        "/usr/bin/mount -t xfs -w /dev/vg_pparch/lv_arch /pp/arch",
         "ppctl start",
     ]
 
@@ -135,7 +135,7 @@ def test_a_start_that_fails_half_way_takes_down_what_it_brought_up(lab: Any, con
     assert "Taken down again, in this order: vg vgCVI, ip 192.168.32.41." in str(raised.value)
     assert "STAYED" not in str(raised.value)
     sent = [command.split()[0].rsplit("/", 1)[-1] for command in changes(lab, "aastmphpux")[before:]]
-    up, down = ["ifconfig", "vgimport", "vgchange", "check", "mount"], ["vgchange", "vgexport", "keep"]
+    up, down = ["ifconfig", "vgimport", "vgchange", "fsck", "mount"], ["vgchange", "vgexport", "keep"]
     assert sent == [*up, *down, "vgexport", "ifconfig"]
     host = lab.host("aastmphpux")
     assert not host.mounts() and "192.168.32.41" not in str(host.addresses())
@@ -170,9 +170,9 @@ def test_what_was_up_before_is_no_part_of_a_rollback(lab: Any, context: dict[str
     assert "Taken down" not in str(raised.value), "address and group were up before"
     start(context)
     assert [command.split()[0] for command in changes(lab, "aastmphpux")[before:]] == [
-        "check",
+        "/usr/sbin/fsck",
         "/usr/sbin/mount",
-        "check",
+        "/usr/sbin/fsck",
         "/usr/sbin/mount",
     ]
 

@@ -127,7 +127,7 @@ class FuserGuard(_OnDisks):
 
     def probe(self) -> Command:
         if self.program == "fuser":  # in /usr/bin or /usr/sbin, by the distribution
-            return self.look("PATH=/usr/sbin:/usr/bin:/sbin:/bin", self.program, *self.disks)
+            return self.look("/usr/bin/env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", self.program, *self.disks)
         return self.look(self.program, *self.disks)
 
     def read(self, result: Result) -> Probe:

@@ -47,6 +47,7 @@ display volume group "VG".``, exit 1 to 125                                code 
 Output                                                    Reading                          How sure
 ========================================================  ===============================  ==========
 row ``DEV DIR TYPE OPTIONS FREQ PASS``, as in fstab       up, at `mounted` or `elsewhere`  documented
+such a row with the option ``ro``                         up, at `read-only`               documented
 the table (/etc/mnttab) is in step with the kernel        a missing row means unmounted    assumed
 a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as text       assumed
 ========================================================  ===============================  ==========
@@ -64,7 +65,7 @@ from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, how_it_ended, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, how_it_ended, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
@@ -103,10 +104,7 @@ class IpDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/netstat", "-in")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         header, rows, foreign = False, list[tuple[list[str], str]](), list[str]()
         for line in lines(result.stdout):
             words = line.split()
@@ -219,7 +217,7 @@ class VgDriver(OnHost):
 def _mount(line: str) -> Mount | None:
     words = line.split()
     fits = len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit()
-    return Mount(words[0], words[1], line) if fits else None
+    return Mount(words[0], words[1], words[3], line) if fits else None
 
 
 class FsDriver(FsOnHost):
@@ -228,8 +226,8 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount", "-p")
 
-    def read(self, result: Result) -> Probe:
-        return read_mounts(result, _mount, "mount -p", self.fs.dev, self.fs.mnt)
+    def read_whole(self, result: Result) -> Probe:
+        return read_mounts(result, _mount, "mount -p", self.fs)
 
     def check(self) -> list[Command]:
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []

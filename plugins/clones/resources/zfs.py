@@ -30,7 +30,7 @@ import re
 
 from clones.config import Vg
 from clones.resources.base import Probe
-from clones.resources.reading import OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 IMPORTED, EXPORTED = "imported", "exported"
@@ -51,10 +51,7 @@ class PoolDriver(OnHost):
     def probe(self) -> Command:
         return self.look(ZPOOL, "list", "-o", "name,health")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         text = [" ".join(line.split()) for line in lines(result.stdout)]
         if [*text, *(line.strip() for line in lines(result.stderr))] == [NONE]:
             return down(EXPORTED, NONE)
