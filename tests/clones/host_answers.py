@@ -15,9 +15,11 @@ from clones.whole_answers import END, NAME
 
 
 def shown(command: Command) -> str:
-    """Its line; of a script its name and arguments, for the text is fixed."""
-    script = command.words[:2] == ("/bin/sh", "-c")
-    return f"sh {shlex.join(command.words[3:])}" if script else command.line()
+    """Its line; of a script its name and arguments, for the text is fixed, also in what a script runs."""
+    words, names = command.words, ""
+    while words[:2] == ("/bin/sh", "-c"):
+        names, words = f"{names}sh {words[3]} ", words[4:]
+    return names + shlex.join(words)
 
 
 def answered(command: Command, case: Mapping[str, Any]) -> Result:

@@ -17,6 +17,7 @@ import yaml
 from clones.config import Service
 from clones.findings import Level
 from clones.guards import Guard, guards
+from clones.guards.disks import nodes
 from clones.preflight_rules import judge_guard
 from clones.proof import GuardRow, Row, unexplained
 from clones.resources import drivers
@@ -111,11 +112,15 @@ def test_which_guards_a_service_has() -> None:
         ("host0", "answer of 192.168.40.17"),
         ("host0", "disk /dev/mapper/mpathb"),
         ("host0", "disk /dev/sdq1"),
-        ("host0", "mounts of /dev/sdq1 in every namespace"),
+        ("host0", "mounts of /dev/mapper/mpathb, /dev/sdq1 in every namespace"),
+        ("host0", "open files on /dev/mapper/mpathb, /dev/sdq1"),
+        ("host0", "loops and exports of /dev/mapper/mpathb, /dev/sdq1"),
         ("host0", "processes on /dev/mapper/mpathb, /dev/sdq1"),
         ("host1", "disk /dev/mapper/mpathb"),
         ("host1", "disk /dev/sdq1"),
-        ("host1", "mounts of /dev/sdq1 in every namespace"),
+        ("host1", "mounts of /dev/mapper/mpathb, /dev/sdq1 in every namespace"),
+        ("host1", "open files on /dev/mapper/mpathb, /dev/sdq1"),
+        ("host1", "loops and exports of /dev/mapper/mpathb, /dev/sdq1"),
         ("host1", "processes on /dev/mapper/mpathb, /dev/sdq1"),
         ("rep1", "down_check reports"),
     ]
@@ -147,10 +152,25 @@ def test_what_explains_a_guard_that_is_up(
     around = [
         GuardRow(one.host, one.label, Probe(Use.UP, "x", "x"), one)
         for one in guards(made)
-        if one.host in ("host0", "rep1") and not one.label.startswith("processes")
+        if one.host in ("host0", "rep1") and one.label.startswith(("answer", "disk", "down_check"))
     ]
     found = [row.label for row in unexplained(rows, around)]
     assert len(found) == len(strange) and all(map(str.startswith, found, strange)), found
+
+
+@pytest.mark.parametrize(
+    ("disk", "asked"),
+    [
+        ("/dev/mapper/mpathb", ["/dev/mapper/mpathb"]),
+        ("/dev/disk/disk21", ["/dev/disk/disk21", "/dev/rdisk/disk21"]),
+        ("/dev/rdsk/c4t0d1", ["/dev/rdsk/c4t0d1", "/dev/dsk/c4t0d1"]),
+        ("hdisk4", ["/dev/hdisk4", "/dev/rhdisk4"]),
+        ("emc0_0b06", []),
+        ("c2t0d3", []),
+    ],
+)
+def test_by_which_names_fuser_is_asked(disk: str, asked: list[str]) -> None:
+    assert list(nodes(disk)) == asked
 
 
 def test_the_command_of_a_down_check_is_not_taken_for_a_change() -> None:
