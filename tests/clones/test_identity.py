@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 import yaml
 
+from clones import merge_back, planning, retire, service
+from clones.errors import CloneError, Refused, Unknown
 from clones.identity import Activation, Ledger, clocks_apart, decide_again, planned_stamps, stamps
 from clones.observing import is_same, to_plain
 from clones.rules import Decision, Verdict
 from clones.states import State, SyncSeen
+from clones.steps import Command, Result, Steps
 from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.seeing import NOON, seen, sync
+from tests.clones.test_plan_cases import scope, written
+from tests.clones.written_array import drive
 
 PATH = CASES / "rules" / "identity.yaml"
 TABLE = list(cells(PATH))
@@ -221,3 +226,63 @@ def test_what_is_said_of_the_clocks(clocks: tuple[str, str], at: list[str | None
 def test_what_is_kept_is_read_back() -> None:
     whole = Activation(THIS, datetime.now(UTC) - timedelta(days=1), {"000190101234 1:2": NOON.isoformat()})
     assert Activation.read(whole.to_plain()) == whole and Activation.read(None) is None
+
+
+MUTE: dict[str, list[str | None]] = {"data": ["10:00", None]}
+NOTHING_RUNS = "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 10:00 ? 00:00:00 /usr/bin/ps -ef\n"
+
+
+def hosts(sent: list[Command]) -> Any:
+    def answered(command: Command) -> Result | None:
+        sent.append(command)
+        if command.words[0] == "/opt/db":
+            return Result(command, 3)
+        return Result(command, 0, stdout=NOTHING_RUNS) if command.words[0] == "/usr/bin/ps" else None
+
+    return answered
+
+
+def fails(kind: type[CloneError], steps: Steps[Any], at: dict[str, list[str | None]], says: str) -> None:
+    """It ends with this error, and has sent nothing that changes anything."""
+    sent: list[Command] = []
+    with pytest.raises(kind, match=says) as raised:
+        drive(steps, written(["Copied", "Copied"], at), hosts(sent))
+    assert type(raised.value) is kind
+    assert not any(command.changes for command in sent)
+
+
+def test_a_time_that_is_not_shown_starts_nothing() -> None:
+    says = "Service svc is not started: when sync data was activated is not known.*D2 -> C2"
+    fails(Unknown, service.start(scope()), MUTE, says)
+    kept = drive(planning.plan(scope(), "refresh"), written(["Copied", "Copied"]), hosts([]))
+    fails(Unknown, planning.unchanged_since(scope(), kept), MUTE, says)
+
+
+def test_what_the_plan_saw_without_a_time_is_not_called_unchanged() -> None:
+    it, array = scope(), written(["Copied", "Copied"])
+    kept = drive(planning.plan(it, "refresh"), array, hosts([]))
+    assert drive(planning.unchanged_since(it, kept), array, hosts([]))
+    kept["syncs"][0]["pairs"][1]["last_action"] = None
+    assert not drive(planning.unchanged_since(it, kept), array, hosts([]))
+
+
+def test_a_retire_is_approved_only_with_the_times_that_it_is_bound_to() -> None:
+    it = scope(resources=False)
+    fails(Unknown, retire.to_approve(it), MUTE, "does not show the time of the last action of sync data, D2")
+
+
+@pytest.mark.parametrize(
+    ("then", "now"), [("10:00", None), (None, "11:00"), (None, None), ("10:00", "10:00"), ("10:00", "11:00")]
+)
+def test_a_merge_back_is_confirmed_only_by_another_time(then: str | None, now: str | None) -> None:
+    one = {"source": 0x1001, "target": 0x2001, "last_action": then and f"2026-11-23T{then}:00"}
+    others = [
+        {"source": end, "target": end + 0x1000, "last_action": "2026-11-23T09:00:00"}
+        for end in (0x1002, 0x1003, 0x1004)
+    ]
+    kept = {"bound": {"syncs": [{"pairs": [one, *others[:1]]}, {"pairs": others[1:]}]}}
+    at: dict[str, list[str | None]] = {"data": [now, "10:00"]}
+    if (then, now) == ("10:00", "11:00"):
+        drive(merge_back.confirm(scope(), kept), written(["Copied", "Copied"], at), hosts([]))
+    else:
+        fails(Refused, merge_back.confirm(scope(), kept), at, "sync data.*not (be )?merged back")

@@ -128,7 +128,7 @@ def test_without_a_store_nothing_is_known_to_be_the_runs_own(context: dict[str, 
 
 
 def test_a_completed_run_leaves_when_it_sent_its_own_activations(context: dict[str, Any]) -> None:
-    """By Airflow's clock, whatever the array shows; of a copy that is not its own the record stays as it is."""
+    """By Airflow's clock, whatever the array shows; of another's copy the record stays as it is."""
     data, other = (
         activated(context, copy("data", -300)),
         activated(context, copy("archivelogs", 5), "manual__0"),
