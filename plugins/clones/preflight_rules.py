@@ -32,9 +32,7 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
         found.append(Finding(Level.WARNING, where, what, "check again once that is over"))
     if pair.session and pair.session.last_action is None:
         what = "the array does not show the time of its last action"
-        remedy = (
-            "see what `symdev list -v` prints there: without it nothing is recreated, nothing started"
-        )
+        remedy = "see what `symdev list -v` prints there: without it nothing is recreated, nothing started"
         found.append(Finding(Level.ERROR, where, what, remedy))
     if not pair.sizes_known:
         what = "the array did not show both sizes, so they could not be compared"

@@ -81,20 +81,20 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
     return Ledger((ti.dag_id, ti.run_id), Activation.read(last), lambda: datetime.now(UTC), keep)
 
 
-def own_copies(
+def known_copies(
     context: Context, scope: Scope, after: Sequence[SyncSeen]
 ) -> list[tuple[SyncSeen, Activation]]:
-    """Of these syncs, those that still are the copies that this run has activated.
+    """Of these syncs, those that still are what the newest activation that was kept made of them, with that.
 
     :raises Unknown: the store did not answer.
     """
     found = []
     for seen in after:
-        own = ledger(context, scope, scope.service.sync(seen.name)).own
-        if own is not None and own.made(seen):
-            found.append((seen, own))
+        last = ledger(context, scope, scope.service.sync(seen.name)).last
+        if last is not None and last.made(seen):
+            found.append((seen, last))
         else:
-            log.info("Sync %s is no copy that this run has activated: nothing is announced", seen.name)
+            log.info("Sync %s is not a copy that any run is known to have activated", seen.name)
     return found
 
 
@@ -121,11 +121,11 @@ def _or_unknown(scope: Scope, sync: str) -> Iterator[None]:
 def write(
     context: Context, scope: Scope, phases: list[str], split: Sequence[tuple[SyncSeen, Activation]]
 ) -> None:
-    """Remember that this run was completed, and what it made of each copy.
+    """Remember that this run was completed, and when the copies that it ends with were activated.
 
     What cannot be written is said in the log: the next run then works once more than it need.
 
-    :param split: of :func:`own_copies`.
+    :param split: of :func:`known_copies`.
     """
     stores = context.get("asset_state_store")
     if stores is None:
@@ -149,10 +149,13 @@ def announce(context: Context, scope: Scope, split: Sequence[tuple[SyncSeen, Act
     sent, in UTC by Airflow's clock (the copy is of then or a little later), and the copy's last action as the
     array shows it. A copy is announced once, also when this task is cleared.
 
-    :param split: of :func:`own_copies`.
+    :param split: of :func:`known_copies`.
     """
     stores, run_id = context.get("asset_state_store"), context["dag_run"].run_id
     for seen, activation in split:
+        if activation.run != (context["ti"].dag_id, run_id):
+            log.info("Sync %s was not split by this run: nothing is announced", seen.name)
+            continue
         asset, last_action = copy_asset(scope.name, seen.name), min(activation.after.values())
         try:
             if stores is not None and stores[asset].get(ANNOUNCED) == last_action:

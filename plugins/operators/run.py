@@ -189,7 +189,7 @@ class RunEndOperator(CloneOperator):
         plan = ti.xcom_pull(task_ids=PLAN, key="plan")
         phases = (plan or {}).get("phases", [])
         after = self._look(scope, hosts) if plan else []
-        split = completed.own_copies(context, scope, after) if result.ok and BREAK in phases else []
+        split = completed.known_copies(context, scope, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             completed.write(context, scope, phases, split)
