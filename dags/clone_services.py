@@ -34,7 +34,6 @@ from sensors.symclone import SymcloneStateSensor
 
 # A skipped phase before a task must not skip it; a failed one must keep it from running.
 AFTER_SKIPPED = "none_failed"
-SINCE = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('clock') or '' }}"
 MEND = "{{ params.action in ('refresh', 'update') }}"
 
 
@@ -84,7 +83,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                         SymcloneRecreateOperator(
                             task_id="recreate",
                             sync=sync.name,
-                            since=SINCE,
                             pool=array_pool(limits, service, sync),
                             **step,
                         )

@@ -61,7 +61,8 @@ def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> 
     decision = decide_start(seen)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
-        raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+        kind = Unknown if decision.unknown else Refused
+        raise kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
     first, *others = scope.service.hosts
     elsewhere = yield from abreast(
         look(driver, host.connection) for host in others for driver in drivers(scope.service, host)

@@ -25,7 +25,7 @@ from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
 from operators.alerts import run_failed
-from operators.base import CloneOperator, owner, parse_since, recorded
+from operators.base import CloneOperator, owner, recorded
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 
@@ -191,9 +191,10 @@ class RunEndOperator(CloneOperator):
         plan = ti.xcom_pull(task_ids=PLAN, key="plan")
         phases = (plan or {}).get("phases", [])
         after = self._look(scope, hosts) if plan else []
+        split = completed.known_copies(context, scope, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
-            completed.write(context, scope, phases, after if BREAK in phases else [])
+            completed.write(context, scope, phases, split)
             completed.keep_paces(context, scope, plan["estimates"])
         try:
             if held:
@@ -201,9 +202,7 @@ class RunEndOperator(CloneOperator):
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
-        began = parse_since((plan or {}).get("clock"))
-        if result.ok and BREAK in phases and began is not None:
-            completed.announce(context, scope, began, after)
+        completed.announce(context, scope, split)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())

@@ -37,6 +37,8 @@ def cases(name: str) -> list[Any]:
 @pytest.mark.parametrize("while_copying", [False, True])
 def test_pair(case: dict[str, Any], while_copying: bool) -> None:
     shown = seen(*case["states"])
+    if not case.get("time_known", True):
+        shown = seen(*case["states"], times=[None])
     pair = shown.pairs[0] if case.get("sizes_known", True) else replace(shown.pairs[0], target_size=None)
     if "level" not in case:
         case = {"level": None}
