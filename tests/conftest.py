@@ -139,6 +139,7 @@ class TaskInstance:
         self.try_number = 1
         self.xcom: dict[str, Any] = {}
         self.run_states = run_states or {}
+        self.task_states: dict[str, str] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value)  # what a task keeps must be plain JSON
@@ -146,6 +147,9 @@ class TaskInstance:
 
     def xcom_pull(self, task_ids: str, key: str) -> Any:
         return self.xcom.get(key)
+
+    def get_task_states(self, dag_id: str, run_ids: list[str], task_ids: list[str] | None = None) -> Any:
+        return {run_id: dict(self.task_states) for run_id in run_ids}
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]

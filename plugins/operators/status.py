@@ -25,6 +25,7 @@ from clones.status_changes import (
 from clones.steps import Note
 from hooks.status import look
 from hooks.symcli import log_note
+from operators import ended
 from operators.base import CONFIG
 
 FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
@@ -39,6 +40,8 @@ class CloneStatusOperator(BaseOperator):
     It takes no lock and changes nothing on any host. Whatever it finds, it succeeds: a change is a warning
     in its log, and an event of asset `clone_status` with :meth:`clones.status_changes.Change.to_plain` as its
     extra.
+
+    A run that has ended without its last task is told as an alert (:mod:`operators.ended`).
 
     A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
     ended: what a run passes through is not what it leaves.
@@ -71,6 +74,10 @@ class CloneStatusOperator(BaseOperator):
                 if change is not None:
                     self._tell(context, change)
             kept |= pairs_changed(before, service)
+            runs_before: Any = store.get(_runs_of(service.name))
+            runs = ended.tell(context, service.name, self.config, runs_before)
+            if runs != runs_before:
+                kept[_runs_of(service.name)] = runs
             if record != before:
                 kept[service.name] = record
         _measure(services)
@@ -97,7 +104,12 @@ class CloneStatusOperator(BaseOperator):
         """The keys of services that were there at the last sweep, and are in the configuration no more."""
         gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
         pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
-        return dict.fromkeys([*pairs, *gone])
+        return dict.fromkeys([*pairs, *map(_runs_of, gone), *gone])
+
+
+def _runs_of(service: str) -> str:
+    """The key of what is known of a service's runs; no service can be named so."""
+    return f"runs/{service}"
 
 
 def _measure(services: Sequence[ServiceStatus]) -> None:
