@@ -144,7 +144,10 @@ class TaskInstance:
         self.try_number = 1
         self.xcom: dict[str, Any] = {}
         self.run_states = run_states or {}
-        self.task_states: dict[tuple[str, str], str] = {}
+        self.task_states: dict[str, str] = {}
+        """Of the own run, by task."""
+        self.tasks_of_dags: dict[tuple[str, str], str] = {}
+        """By DAG and task, over all runs."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value)  # what a task keeps must be plain JSON
@@ -153,13 +156,16 @@ class TaskInstance:
     def xcom_pull(self, task_ids: str, key: str) -> Any:
         return self.xcom.get(key)
 
+    def get_task_states(self, dag_id: str, run_ids: list[str], task_ids: list[str] | None = None) -> Any:
+        return {run_id: dict(self.task_states) for run_id in run_ids}
+
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]
 
     def get_ti_count(self, dag_id: str, states: list[str], task_ids: list[str] | None = None) -> int:
         return sum(
-            self.task_states[dag, task] in states
-            for dag, task in self.task_states
+            self.tasks_of_dags[dag, task] in states
+            for dag, task in self.tasks_of_dags
             if dag == dag_id and (task_ids is None or task in task_ids)
         )
 
@@ -233,8 +239,8 @@ def sent(lab: Any, word: str) -> list[dict[str, Any]]:
 def carried_out(line: str) -> list[str]:
     """What a host carries out of a command line, behind the fence and the script that writes the pair file.
 
-    :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file the
-        pairs that it holds, as ``1234:4321,1235:4322``.
+    :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file
+        the pairs that it holds, as ``1234:4321,1235:4322``.
     """
     words = shlex.split(line)
     if words[:3] == ["/bin/sh", "-c", RUN]:

@@ -1,16 +1,18 @@
-"""What is told of a run that failed or takes too long: one line, and what to press."""
+"""What is told of a run that failed, was ended from outside or is late: one line, and what to press."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from clones.run_result import OUTSIDE
+
 
 @dataclass(frozen=True)
 class Alert:
     """One message.
 
-    :param kind: ``failed``, ``late`` or ``waiting``.
+    :param kind: ``failed``, ``late``, ``waiting`` or ``ended``: without its last task.
     :param subject: in one line.
     :param text: what happened, and what to press; several lines.
     :param url: of the run in Airflow, empty when the address of its UI is not known.
@@ -37,6 +39,16 @@ def failed(service: str, dag_id: str, run_id: str, said: str, url: str = "") -> 
     first = said.splitlines()[0] if said.strip() else "Its last task failed and said nothing: see its log."
     subject = f"{dag_id} failed. {first}"
     return Alert("failed", service, dag_id, run_id, subject, _text(subject, run_id, said, first, url), url)
+
+
+def without_finish(service: str, dag_id: str, run_id: str, url: str = "") -> Alert:
+    """A run has ended, and its last task has not run: nothing else tells how it stands."""
+    subject = f"A run of {dag_id} was ended from outside, without its last task."
+    press = (
+        "The service may be down and its copies in any state; there is no record of the run.\n"
+        f"What to do: open the run and the log of its last task that is not skipped; then {OUTSIDE}."
+    )
+    return Alert("ended", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
 
 
 def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") -> Alert:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from clones.approval import ASK_AGAIN
 from clones.config import Sync
 from clones.states import ACTIVE, COMES_BY_ITSELF, PREPARED, PairSeen, State, SyncSeen, wanted_states
 
@@ -171,7 +172,7 @@ MERGE_BACK_REMEDIES: Mapping[State, str] = {
     State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
     "the run that did it, or let the storage team end it with `symclone terminate -restored`",
 }
-_ASK_AGAIN = "to merge back once more, ask again: clear `plan` with Downstream, or trigger the DAG anew"
+_ASK_AGAIN = f"to merge back once more, {ASK_AGAIN}"
 _PARTLY = (
     "production may be partly overwritten: leave it down, see with `symclone query` how each pair stands, "
     "and bring the storage team in before anything else is done"

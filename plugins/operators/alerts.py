@@ -49,6 +49,13 @@ def pool_gives_no_place(stuck: Stuck, at: datetime, config: str, context: Contex
     _tell(alerts.waiting(stuck.pool, stuck.dags[0].service, dag_ids, minutes), config, context)
 
 
+def run_without_finish(
+    context: Mapping[str, Any], service: str, dag_id: str, run_id: str, config: str
+) -> None:
+    """What the sweep calls for a run that has ended without its last task. The context is the sweep's own."""
+    _tell(alerts.without_finish(service, dag_id, run_id, _url(dag_id, run_id)), config, context)
+
+
 def deadline(name: str, service: Service, config: str) -> DeadlineAlert | None:
     """Of a service's DAG, None when it has none."""
     if service.run_deadline is None:

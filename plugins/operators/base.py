@@ -34,6 +34,7 @@ from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
 from hooks.installation import this_airflow
 from hooks.symcli import SymcliHook
+from operators.outside import refuse_without_last_task
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
@@ -78,6 +79,8 @@ class CloneOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    runs_anyway: ClassVar[bool] = False
+    """Also in a run that was ended from outside (:mod:`operators.outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(
@@ -124,6 +127,8 @@ class CloneOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
+        if not self.runs_anyway:
+            refuse_without_last_task(context, self)
         scope = self.scope()
         if self.needs_pools:
             pools.require(self.needs_pools, known_pools() or ())

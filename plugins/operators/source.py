@@ -109,6 +109,8 @@ class SourceAfterActivateOperator(CloneOperator):
     :param window: the tasks around this activation.
     """
 
+    runs_anyway = True
+
     def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sync = sync

@@ -28,6 +28,7 @@ from clones.status_changes import (
 from clones.steps import Note
 from hooks.status import look
 from hooks.symcli import log_note
+from operators import ended
 from operators.alerts import pool_gives_no_place
 from operators.base import CONFIG
 
@@ -43,6 +44,8 @@ class CloneStatusOperator(BaseOperator):
     It takes no lock and changes nothing on any host. Whatever it finds, it succeeds: a change is a warning
     in its log, and an event of asset `clone_status` with :meth:`clones.status_changes.Change.to_plain` as its
     extra.
+
+    A run that has ended without its last task is told as an alert (:mod:`operators.ended`).
 
     A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
     ended: what a run passes through is not what it leaves.
@@ -71,6 +74,7 @@ class CloneStatusOperator(BaseOperator):
             except Exception as error:
                 self.log.exception("Service %s is unknown: the sweep could not go on with it", service.name)
                 kept |= self._follow(context, None, status.in_trouble(service, error), at)
+            kept |= self._ended(context, store, service.name)
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
         kept |= self._gone(store, {service.name for service in services})
@@ -136,6 +140,16 @@ class CloneStatusOperator(BaseOperator):
             self._tell(context, change)
         return kept
 
+    def _ended(self, context: Context, store: Any, name: str) -> dict[str, Any]:
+        """Tell of a service's runs that ended without their last task; what to write of them, by key."""
+        try:
+            before: Any = store.get(_runs_of(name))
+            runs = ended.tell(context, name, self.config, before)
+        except Exception:
+            self.log.exception("Whether every run of %s came to its last task could not be told", name)
+            return {}
+        return {} if runs == before else {_runs_of(name): runs}
+
     def _tell(self, context: Context, change: Change) -> None:
         self.log.warning("%s", change.text())
         context["outlet_events"][CHANGES].add(FLEET, extra=change.to_plain())
@@ -150,7 +164,12 @@ class CloneStatusOperator(BaseOperator):
         """The keys of services that were there at the last sweep, and are in the configuration no more."""
         gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
         pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
-        return dict.fromkeys([*pairs, *gone])
+        return dict.fromkeys([*pairs, *map(_runs_of, gone), *gone])
+
+
+def _runs_of(service: str) -> str:
+    """The key of what is known of a service's runs; no service can be named so."""
+    return f"runs/{service}"
 
 
 def _measure(services: Sequence[ServiceStatus]) -> None:

@@ -33,8 +33,10 @@ class Sweeps:
     def __call__(self, config: str = str(SERVICES)) -> Told:
         """One sweep: what it tells."""
         context = new_context() | {"asset_state_store": self.stores}
-        context["ti"].get_dr_count = lambda dag_id, states: self.running.get(dag_id, 0)
-        context["ti"].task_states = self.tasks
+        context["ti"].get_dr_count = lambda dag_id, states: (
+            self.running.get(dag_id, 0) if states == ["running"] else 0
+        )
+        context["ti"].tasks_of_dags = self.tasks
         CloneStatusOperator(task_id="sweep", config=config).execute(context)  # type: ignore[arg-type]
         events = context["outlet_events"][CHANGES].asset_alias_events
         assert all(event.dest_asset_key.name == FLEET.name for event in events)
