@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.fence import RUN
+from clones.fence import PUT, RUN
 from clones.symcli.commands import ENVIRONMENT, WITH_PAIR_FILE
+from clones.whole_answers import END
 
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()
@@ -254,6 +255,22 @@ def carried_out(line: str) -> list[str]:
     return words[len(environment) :] if words[: len(environment)] == environment else words
 
 
+def typed(line: str) -> str:
+    """The same as one line, a program of SYMCLI without its folder."""
+    return " ".join(carried_out(line)).removeprefix("/usr/symcli/bin/")
+
+
+def without_script(line: str) -> str:
+    """What a service host carries out, as one line; of a script its name and arguments: its text is fixed."""
+    words = carried_out(line)
+    return " ".join(words[3:] if words[:2] == ["/bin/sh", "-c"] else words)
+
+
+def puts_token(line: str) -> bool:
+    """Whether it changes nothing but which try is the newest on that host."""
+    return shlex.split(line)[:3] == ["/bin/sh", "-c", PUT]
+
+
 def control(line: str) -> str | None:
     """A control command on a device group's pairs, as `recreate DGCVI`; None for any other command."""
     words = carried_out(line)
@@ -274,6 +291,14 @@ def _groups() -> dict[str, set[str]]:
         for sync in service["syncs"]
         if "symdg" in sync
     }
+
+
+def process_list(*commands: str) -> str:
+    """A whole answer to the list of processes: these commands, and the list's own."""
+    rows = (
+        f"symcli {100 + n} 1 0 06:58 ? 0:00 {one}" for n, one in enumerate((*commands, "/usr/bin/ps -ef"))
+    )
+    return "\n".join(("UID PID PPID C STIME TTY TIME CMD", *rows, END, ""))
 
 
 def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:

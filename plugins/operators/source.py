@@ -112,6 +112,7 @@ class SourceAfterActivateOperator(CloneOperator):
     runs_anyway = True
 
     def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
+        kwargs.setdefault("hold_lock", False)
         super().__init__(**kwargs)
         self.sync = sync
         self.hook = hook

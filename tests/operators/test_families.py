@@ -13,7 +13,7 @@ import yaml
 from clones.errors import NotDone, Refused, Unknown
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, connect, new_context, perform
+from tests.conftest import ROOT, connect, new_context, perform, puts_token, without_script
 
 FAMILIES = ROOT / "lab" / "families.yaml"
 SERVICES = Path(__file__).with_name("families.yaml")
@@ -94,8 +94,8 @@ class Bench:
     def changes(self, host: str) -> list[str]:
         """What changed something on a host, in order; of a script its name and arguments."""
         sent = [e["command"] for e in self.lab.journal if e.get("host") == host and e.get("command")]
-        shown = [re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", one) for one in sent]
-        return [one for one in shown if not one.startswith(LOOKS) and not USABLE.search(one)]
+        shown = [without_script(one) for one in sent if not USABLE.search(one) and not puts_token(one)]
+        return [one for one in shown if not one.startswith(LOOKS)]
 
 
 Make = Callable[[dict[str, Any], dict[str, Any]], Bench]

@@ -17,7 +17,7 @@ from clones.steps import Steps
 from lab import Lab
 from operators.approval import APPROVAL
 from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
-from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down, typed
 from tests.mortal import Killed, MortalHook
 from tests.operators.test_provision import (
     GROUP,
@@ -30,7 +30,7 @@ from tests.operators.test_provision import (
     states,
 )
 
-ENDED = "symclone -g DGREP -noprompt terminate -i 20 -c 30 DEV001 sym ld CLONE001 DEV002 sym ld CLONE002"
+ENDED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt terminate -i 20 -c 30"
 REMOVED = [
     "symld -g DGREP remove DEV001 -i 20 -c 30",
     "symld -g DGREP remove CLONE001 -i 20 -c 30",
@@ -43,7 +43,7 @@ REMOVED = [
 def plan(context: dict[str, Any], given: Any = REP) -> list[str]:
     RetirePlanOperator(task_id="plan", service=given, reason="no longer used").execute(context)  # type: ignore[arg-type]
     lines = [shown["line"] for shown in context["ti"].xcom["plan"]["commands"]]
-    return [line.split("/usr/symcli/bin/")[1] for line in lines]
+    return [typed(line) for line in lines]
 
 
 def terminate(lab: Any, context: dict[str, Any], **arguments: Any) -> None:
@@ -105,7 +105,7 @@ def test_only_what_was_approved_is_ended(lab: Any, context: dict[str, Any]) -> N
     terminate(lab, context, **asks)
     by_hand("symld -g DGREP remove CLONE002")
     remove(context, **asks)
-    assert states(lab) == {"none"} and ENDED.replace(" DEV002 sym ld CLONE002", "") in changes(lab)
+    assert states(lab) == {"none"} and ENDED.replace(",1237:4324", "") in changes(lab)
 
 
 def test_from_prepared(lab: Any, context: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ def test_only_what_is_left_is_removed(lab: Any, context: dict[str, Any], gone: i
 def test_only_the_sessions_that_are_there_are_ended(lab: Any, context: dict[str, Any]) -> None:
     lab.remove_session(SYMID, "1236", "4323")
     terminate(lab, context)
-    assert changes(lab) == [ENDED.replace("DEV001 sym ld CLONE001 ", "")]
+    assert changes(lab) == [ENDED.replace("1236:4323,", "")]
 
 
 def test_a_pair_whose_names_are_gone_without_a_session(lab: Any, context: dict[str, Any]) -> None:
@@ -137,7 +137,7 @@ def test_a_pair_whose_names_are_gone_without_a_session(lab: Any, context: dict[s
     by_hand("symld -g DGREP remove DEV001", "symld -g DGREP remove CLONE001")
     since = max(entry["seq"] for entry in lab.journal)
     whole(lab, context)
-    assert changes(lab, since) == [ENDED.replace("DEV001 sym ld CLONE001 ", ""), *REMOVED[2:]]
+    assert changes(lab, since) == [ENDED.replace("1236:4323,", ""), *REMOVED[2:]]
 
 
 def test_a_service_without_groups(lab: Any, context: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from tests.conftest import (
     perform,
     sent,
     take_down,
+    typed,
 )
 from tests.mortal import Killed
 
@@ -54,11 +55,9 @@ def test_recreate_then_activate(lab: Any, context: dict[str, Any]) -> None:
     lab.advance(60)
     seen = activate(lab, context, **DATA)
     assert seen["pairs"][0]["state"] in ("CopyInProg", "Copied")
-    assert [
-        entry["command"].split("symclone ")[1] for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))
-    ] == [
-        "-g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001",
-        "-g DGCVI -noprompt activate -i 20 -c 30 -consistent DEV001 sym ld CLONE001",
+    assert [typed(entry["command"]) for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))] == [
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt recreate -precopy -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt activate -i 20 -c 30 -consistent",
     ]
 
 
@@ -286,8 +285,8 @@ def test_torn_is_refused_alone_and_mended_in_a_refresh(lab: Any, context: dict[s
     assert "update" in str(raised.value)
     assert not sent(lab, "activate")
     activate(lab, context, mend_torn="True", **COPIES)
-    assert sent(lab, "recreate")[-1]["command"].endswith("DEV001 sym ld CLONE001")
-    assert sent(lab, "activate")[-1]["command"].endswith("DEV001 sym ld CLONE001 DEV002 sym ld CLONE002")
+    assert "-f 1236:4323 " in typed(sent(lab, "recreate")[-1]["command"])
+    assert "-f 1236:4323,1237:4324 " in typed(sent(lab, "activate")[-1]["command"])
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["in a refresh", "by a break"])
@@ -320,9 +319,9 @@ def test_an_activation_that_tears_says_so_and_is_mended_once_it_can_be(
     lab.advance(3600)
     assert lab.session(SYMID, "1236", "4323")["state"] == "Copied"
     activate(lab, context, mend_torn="True", **COPIES)
-    assert [entry["command"].split(" DEV001 ")[1] for entry in sent(lab, "recreate")] == [
-        "sym ld CLONE001 DEV002 sym ld CLONE002",
-        "sym ld CLONE001",
+    assert [re.search(r"-f (\S+) ", typed(entry["command"]))[1] for entry in sent(lab, "recreate")] == [  # type: ignore[index]
+        "1236:4323,1237:4324",
+        "1236:4323",
     ]
     assert len(sent(lab, "activate")) == 2
     points = {lab.session(SYMID, *pair)["point_in_time"] for pair in (("1236", "4323"), ("1237", "4324"))}
@@ -389,8 +388,8 @@ def test_create_makes_only_what_is_missing(lab: Any, context: dict[str, Any]) ->
     create = SymcloneCreateOperator(task_id="create", **COPIES)
     perform(lab, create, context)
     perform(lab, create, context)
-    assert [entry["command"].split("symclone ")[1] for entry in sent(lab, "create")] == [
-        "-g DGREP -noprompt create -diff -precopy -i 20 -c 30 DEV002 sym ld CLONE002"
+    assert [typed(entry["command"]) for entry in sent(lab, "create")] == [
+        f"symclone -sid {SYMID} -f 1237:4324 -noprompt create -diff -precopy -i 20 -c 30"
     ]
 
 
