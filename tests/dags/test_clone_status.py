@@ -49,6 +49,7 @@ def test_a_task_without_a_pool_is_seen_by_airflows_own_count(
     """As the scheduler leaves it: `scheduled`, in a pool that is gone."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
+
     from operators import status
 
     ended = run(dags().aastmphpux, action="stop", plan_only=True)
