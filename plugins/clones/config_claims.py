@@ -89,7 +89,7 @@ def _claims(config: Config) -> Iterator[tuple[str, _Thing, _Claim]]:
             for index, entry in enumerate(user.resources):
                 (kind,) = entry.model_fields_set
                 for thing in _things(entry.resource):
-                    where = (*at, "resources", index, kind)
+                    where: tuple[str | int, ...] = (*at, "resources", index, kind)
                     claim = _Claim(where, name, isinstance(user, Production), thing.alone)
                     yield from ((host.connection, thing, claim) for host in user.hosts)
 
