@@ -158,9 +158,9 @@ def find(call: Call) -> int:
         call.line("22 1 253:99 / / rw,relatime shared:1 - xfs /dev/mapper/rootvg-root rw")
         mounted = {row.number: row.mount for _, rows in blocks(host) for row in rows if row.mount}
         mounted |= {block.number: "/var/lib/container" for _, block in _others(host, "mounted")}
-        for number, directory in mounted.items():
-            if number in asked:
-                call.line(f"77 22 {number} / {directory} rw,relatime - xfs /dev/node rw")
+        for device, directory in mounted.items():
+            if device in asked:
+                call.line(f"77 22 {device} / {directory} rw,relatime - xfs /dev/node rw")
         return 0
     if words[:2] == ["-L", "/sys/fs/btrfs"]:
         for _, block in _others(host, "btrfs"):
