@@ -20,7 +20,7 @@ from clones.config import ResourceEntry
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError
 from clones.lock import Owner
-from clones.resources import aix, drivers, filesystems, hpux, linux, sunos, vxvm
+from clones.resources import aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
 from clones.scope import Scope
 from clones.states import PairSeen, State, wanted_states
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -46,7 +46,7 @@ SCRIPTS = {
     ),
     whole_answers.SCRIPT,
     *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, hpux.SHOW, aix.RECREATE),
-    *(vxvm.LIST, vxvm.LIST_DISKS),
+    *(vxvm.LIST, vxvm.LIST_DISKS, zfs.LIST),
 }
 
 

@@ -26,6 +26,7 @@ row with ``lan900:1*``: that interface is down        not in use                
 row of the configured alias with another address      down, at `occupied` (no start)      assumed
 header ``... Address/Prefix ...`` and rows of IPv6    passed over                         assumed
 alias set to 0.0.0.0: no row, 0.0.0.0 or `none`       down, at `absent`                   assumed
+no address 127.0.0.1                                  the table is not whole              by decision
 ====================================================  ==================================  ==========
 
 ``/usr/sbin/vgdisplay VG`` (``-v`` with `devices`), its exit code, and ``ls -d /dev/VG/group``
@@ -140,6 +141,8 @@ class IpDriver(OnHost):
             return unknown(f"no table of interfaces ({len(rows)} rows): {result.said()}")
         if foreign:
             return unknown(f"not a row of the table: {foreign[0]}")
+        if not any(one.is_loopback for words, _ in rows for one in map(printed, words[2:4]) if one):
+            return unknown(f"no loopback address among {len(rows)} rows of netstat -in")
         for words, line in rows:
             other = printed(words[3])
             if words[0] == self.device and other and not other.is_unspecified:
