@@ -21,7 +21,7 @@ from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError
 from clones.fence import Fence, Token
 from clones.lock import Owner
-from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos
+from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
 from clones.scope import Scope
 from clones.states import PairSeen, State, wanted_states
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -47,7 +47,8 @@ SCRIPTS = {
         sunos.KILL_ZFS,
     ),
     whole_answers.SCRIPT,
-    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE),
+    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, hpux.SHOW, aix.RECREATE),
+    *(vxvm.LIST, vxvm.LIST_DISKS, zfs.LIST),
 }
 
 
@@ -125,7 +126,9 @@ def whole_words(entry: ResourceEntry, family: str, command: Command) -> list[str
         return [entry.ip.ipdev.partition(":")[0] if family == "linux" else entry.ip.ipdev]
     if entry.vg is not None:
         maps = {"vgimport": "", "vgexport": ".new", "keep": ".new"}
-        whole = [] if program in ("pvscan", "vxdctl", "keep", "vgchgid") else [entry.vg.name]
+        whole = (
+            [] if program in ("pvscan", "vxdctl", "vxdisk", "look", "keep", "vgchgid") else [entry.vg.name]
+        )
         whole += [f"{entry.vg.map_file}{maps[program]}"] if program in maps else []
         return whole
     if entry.fs is not None:
@@ -207,6 +210,8 @@ def check(scope: Scope, command: Command, whole: list[str]) -> None:
         assert not text.startswith("-") or behind == "-o" or "@" in text, "it could be taken for an option"
     if command.words[:2] == ("/bin/sh", "-c"):
         assert command.words[2] in SCRIPTS, "a script holds nothing that a user typed"
+        if command.words[4:6] == ("/bin/sh", "-c"):
+            assert command.words[6] in SCRIPTS, "nor does one within a look"
     for word in command.words:
         assert word.isascii() and (word.isprintable() or word in SCRIPTS or word in whole)
         assert "/" not in word or (".." not in word.split("/") and "//" not in word)

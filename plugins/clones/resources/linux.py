@@ -10,6 +10,7 @@ row ``2: eth0    inet6 A/P ...``                         the same               
 row ``inet A peer B/P``: no prefix of its own            up, at `elsewhere`                  documented
 row ``2: eth0: <FLAGS> ...`` of older releases           passed over                         documented
 an address on an interface whose link is down            up: it is still set                 by decision
+no address 127.0.0.1 or ::1                              the table is not whole              by decision
 =======================================================  ==================================  ===========
 
 ``/usr/sbin/dmsetup info -c --noheadings --separator , -o name,open``
@@ -140,7 +141,7 @@ class IpDriver(OnHost):
         return self.look("/usr/sbin/ip", "-o", "addr", "show")
 
     def read_whole(self, result: Result) -> Probe:
-        readable, elsewhere, foreign = 0, list[str](), list[str]()
+        readable, loopback, elsewhere, foreign = 0, False, list[str](), list[str]()
         for line in lines(result.stdout):
             row = _ADDRESS_ROW.match(line)
             address = printed(row["address"]) if row else None
@@ -148,6 +149,7 @@ class IpDriver(OnHost):
                 foreign.append(line)
             elif row["family"] in ("inet", "inet6"):
                 readable += 1
+                loopback = loopback or (address is not None and address.is_loopback)
                 if address == self.interface.ip:
                     if row["device"] == self.device and self._same_prefix(row["address"]):
                         return up(CONFIGURED, line)
@@ -158,6 +160,8 @@ class IpDriver(OnHost):
             return unknown(f"no row with an address: {result.said()}")
         if foreign:
             return unknown(f"not a row of ip -o addr show: {foreign[0]}")
+        if not loopback:
+            return unknown(f"no loopback address among {readable} rows of ip addr show")
         return down(ABSENT, f"{self.interface.ip} in none of {readable} rows of ip addr show")
 
     def _same_prefix(self, word: str) -> bool:

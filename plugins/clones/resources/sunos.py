@@ -22,6 +22,7 @@ row ``DEV DIR TYPE OPTIONS TIME`` with tabs between   up, at `mounted` or `elsew
 such a row with the option ``ro``                     up, at `read-only`                  documented
 of zfs, DEV is the file system's name                 the same                            documented
 it is no file but the kernel's own table (mntfs)      a missing row means unmounted       documented
+                                                                                          of Solaris 8
 ====================================================  ==================================  ===========
 
 Sent: ``ifconfig IF:N plumb A netmask M broadcast + up`` and ``ifconfig IF:N unplumb`` (documented), only
