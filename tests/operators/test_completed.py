@@ -128,7 +128,7 @@ def test_without_a_store_nothing_is_known_to_be_the_runs_own(context: dict[str, 
 
 
 def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str, Any]) -> None:
-    """By Airflow's clock, whatever the array shows and whichever run sent it; of what nobody knows, nothing."""
+    """By Airflow's clock, whatever the array shows and whichever run sent it; else it leaves nothing."""
     data = activated(context, copy("data", -300))
     archivelogs = activated(context, copy("archivelogs", 5), "manual__0")
     stores = context["asset_state_store"]
