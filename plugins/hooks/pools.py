@@ -2,8 +2,8 @@
 
 That is the pools of the configuration, and the id by which locks on control hosts name this Airflow: a file,
 not in the metadata database (:mod:`hooks.installation`). It needs Airflow's metadata database, so it runs
-where `airflow db migrate` does. A pool that is there keeps its size, an id is never changed. Exit codes: 0 all
-is there now, 1 something is missing (with --check) or the configuration is unusable.
+where `airflow db migrate` does. A pool that is there keeps its size, an id is never changed. Exit codes: 0
+all is there now, 1 something is missing (with --check) or the configuration is unusable.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def shown(command: Command) -> str:
     words, names = command.words, ""
     while words[:2] == ("/bin/sh", "-c"):
         names, words = f"{names}sh {words[3]} ", words[4:]
-    return names + shlex.join(words)
+    return (names + shlex.join(words)).rstrip()
 
 
 def answered(command: Command, case: Mapping[str, Any]) -> Result:

@@ -98,5 +98,5 @@ def test_the_control_host_is_asked_for_a_whole_list() -> None:
 def test_every_place_of_a_resource_is_known() -> None:
     """What is sent from a place that is not in the list would not be found on the host."""
     cases = (Path(__file__).parent / "cases" / "resources").glob("*.yaml")
-    found = {at for path in cases for at in re.findall(r"\bat: ['\"]?([a-z ]+[a-z])", path.read_text())}
+    found = {at for path in cases for at in re.findall(r"\bat: ['\"]?([a-z -]+[a-z])", path.read_text())}
     assert found - {"elsewhere", "unknown"} <= set(PLACES)

@@ -254,7 +254,7 @@ def test_the_map_outlives_an_export_that_wrote_less(
 def test_what_a_command_of_its_own_may_say(data: dict[str, Any], entry: dict[str, Any]) -> None:
     """Which of its commands did its work, and what is quoted of the one that did not."""
     it = driver(data, entry)
-    command = next(one for one in it.start(it.stopped) if entry["command"] in shown(one))
+    command = next(one for one in it.start(it.stopped) if entry["command"] in one.line())
     failed = it.failure(command, answered(command, entry))
     if "says" not in entry:
         assert failed is None

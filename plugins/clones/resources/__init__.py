@@ -19,9 +19,9 @@ __all__ = ["PLACES", "drivers"]
 
 PLACES = (
     *("configured", "absent", "occupied", "plumbed", "active", "inactive", "varied off"),
-    *("imported", "exported", "deported", "mounted", "unmounted", "running", "stopped"),
+    *("imported", "exported", "deported", "mounted", "read-only", "unmounted", "running", "stopped"),
 )
-"""Every place between stopped and started that a driver knows (`Probe.at`), but for those in use elsewhere."""
+"""Every place between stopped and started that a driver knows (`Probe.at`), but `elsewhere`."""
 
 _IP: dict[str, Callable[[str, Ip], Driver]] = {
     "hpux": hpux.IpDriver,
