@@ -145,6 +145,10 @@ class TaskInstance:
         self.try_number = 1
         self.xcom: dict[str, Any] = {}
         self.run_states = run_states or {}
+        self.task_states: dict[str, str] = {}
+        """Of the own run, by task."""
+        self.tasks_of_dags: dict[tuple[str, str], str] = {}
+        """By DAG and task, over all runs."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value)  # what a task keeps must be plain JSON
@@ -153,8 +157,18 @@ class TaskInstance:
     def xcom_pull(self, task_ids: str, key: str) -> Any:
         return self.xcom.get(key)
 
+    def get_task_states(self, dag_id: str, run_ids: list[str], task_ids: list[str] | None = None) -> Any:
+        return {run_id: dict(self.task_states) for run_id in run_ids}
+
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]
+
+    def get_ti_count(self, dag_id: str, states: list[str], task_ids: list[str] | None = None) -> int:
+        return sum(
+            self.tasks_of_dags[dag, task] in states
+            for dag, task in self.tasks_of_dags
+            if dag == dag_id and (task_ids is None or task in task_ids)
+        )
 
 
 @pytest.fixture

@@ -340,7 +340,8 @@ async def sh(call: Call) -> int:
 
 TOOLS: dict[str, Program] = {
     "cat": cat, "mkdir": mkdir, "rmdir": rmdir, "rm": rm, "mv": mv, "ls": ls, "date": date, "uname": uname,
-    "hostname": hostname, "expr": expr, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env, "sh": sh,
+    "hostname": hostname, "expr": expr, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env,
+    "sh": sh,
 }  # fmt: skip
 # Some systems want these by path; the shell's own are the same.
 TOOLS |= {n: BUILTINS[n] for n in ("true", "false", "echo", "printf", "test", "[", "pwd")}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ASK_AGAIN = "ask again: clear `plan` with Downstream on this run, or trigger the DAG anew"
+ASK_AGAIN = "ask again: trigger the DAG anew, as yourself; a run that was cleared asks nobody"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ CloneError
 ├── ConfigError      services.yaml or a form says something that cannot be meant
 ├── Refused          it must not be done; trying again cannot help
 │   ├── Torn         only some pairs of a sync were activated
+│   │   └── TornForNow  and the next try mends it, or sees that all are
 │   └── Missing      what is configured is not there, as was seen
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
@@ -42,6 +43,10 @@ class Refused(CloneError):
 
 class Torn(Refused):
     """Only some pairs of a sync are active: the copy has no single point in time."""
+
+
+class TornForNow(Torn):
+    """Torn, but the next try waits until it can mend it, or sees the rest come: it is tried again."""
 
 
 class Missing(Refused):

@@ -7,8 +7,8 @@ newest there.
 
 A token is ``COUNT.NONCE``. The count grows with every try on the control host, under the service's lock
 (:mod:`clones.lock`), and outlives the lock. The nonce is made in the memory of the try, and stands nowhere
-else. Tokens are directories in one folder a service: making one is atomic, and the last by name is the newest,
-however late an older one arrives.
+else. Tokens are directories in one folder a service: making one is atomic, and the last by name is the
+newest, however late an older one arrives.
 
 A new try puts its token on every host on which an earlier one may still act, *before* it looks, and in the
 same trip asks what still runs there. What was let through before that is then found in the list: from its
@@ -96,7 +96,8 @@ class Fence:
         folder = self.folders.get(command.host)
         if folder is None:
             raise Refused(
-                f"Service {self.service}: `{command.shown()}` is not sent to {command.host}: this try has not "
+                f"Service {self.service}: `{command.shown()}` is not sent to {command.host}: this try has "
+                "not "
                 "put its token there, so an earlier one might still act there.",
                 "report this as a fault of the task that sends it",
             )
@@ -139,8 +140,10 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
         )
     if result.exit_code == NOT_MADE:
         raise Refused(
-            f"Service {scope.name}: {place} on {host} cannot be written: {result.said()}. Nothing was changed.",
-            f"let the SSH account write to {scope.work_dir_on(host)} there, or set `work_dir` in services.yaml",
+            f"Service {scope.name}: {place} on {host} cannot be written: {result.said()}. Nothing was "
+            "changed.",
+            f"let the SSH account write to {scope.work_dir_on(host)} there, or set `work_dir` in "
+            "services.yaml",
         )
     newest, _, listed = result.stdout.partition("\n")
     found = Token.read(newest)

@@ -22,7 +22,6 @@ from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.planning import plan
 from clones.proof import Row, Seen, look_around, look_at_all, require_known
-from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
 from clones.scope import Scope
@@ -161,7 +160,7 @@ def _said(row: Row) -> str:
 
 def _stop(scope: Scope, row: Row) -> list[Command]:
     sent = row.driver.stop(row.probe.at)
-    if not sent and (row.probe.use is not Use.DOWN or row.probe.at == ELSEWHERE):
+    if not sent and row.probe.use is not Use.DOWN:
         raise Refused(
             f"Service {scope.name}: {row.driver.label} on {row.host} would not come down: it is "
             f"{row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}. Nothing was changed.",

@@ -1,23 +1,24 @@
 """Commands of an earlier try that may still be carried out.
 
-A command outlives the SSH session that it was sent over: killed or cut off, a control command goes on retrying
-while the array is locked, for `-i` times `-c` seconds, and a `mount` or a site's script goes on until it is
-through. Coming through later, it would hit a service that runs by then, or a copy that is being overwritten.
+A command outlives the SSH session that it was sent over: killed or cut off, a control command goes on
+retrying while the array is locked, for `-i` times `-c` seconds, and a `mount` or a site's script goes on
+until it is through. Coming through later, it would hit a service that runs by then, or a copy that is being
+overwritten.
 
-They are looked for in ``ps -ef`` of the control host and of every service host. A newer try shuts earlier ones
-out first (:mod:`clones.fence`), so whatever is not in the list does not come any more.
+They are looked for in ``ps -ef`` of the control host and of every service host. A newer try shuts earlier
+ones out first (:mod:`clones.fence`), so whatever is not in the list does not come any more.
 
-====================================================  =============================================  ==========
-Row of ``ps -ef``                                     Reading                                        How sure
-====================================================  =============================================  ==========
-``symclone -g G``, ``symclone -sid S -f FILE``, ...   a control command, unless its verb looks       documented
-cut before the verb or the name of the pair file      a control command                              by decision
-a fence whose service is another one                  passed over                                    tried
-a fence that is cut before its service                may be ours                                    by decision
-a program that changes, and a name of ours            may be ours                                    by decision
-the beginning of a command that we send               may be ours: HP-UX cuts rows at about 60       documented
-the words of a hook or of an application's command    may be ours                                    tried
-====================================================  =============================================  ==========
+==================================================  ====================================  ===========
+Row of ``ps -ef``                                   Reading                               How sure
+==================================================  ====================================  ===========
+``symclone -g G``, ``symclone -sid S -f FILE`` ...  a control command, unless it looks    documented
+cut before the verb or the pair file's name         a control command                     by decision
+a fence whose service is another one                passed over                           tried
+a fence that is cut before its service              may be ours                           by decision
+a program that changes, and a name of ours          may be ours                           by decision
+the beginning of a command that we send             may be ours: HP-UX cuts rows at 60    documented
+the words of a hook or an application's command     may be ours                           tried
+==================================================  ====================================  ===========
 
 An application's own daemon may bear the words of its start command for as long as it is up. So before a stop
 what starts applications does not count; before a start it counts for an application that is down.
@@ -154,7 +155,8 @@ def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
 
 
 def _begins(row: str, service: str) -> bool:
-    """Whether it is the shell that a command of this service begins in, or may be: its words may be cut off."""
+    """Whether it is the shell that a command of this service begins in, or may be: its words may be cut "
+    "off."""
     if MARK in row:
         folder = re.search(r"/fences/(\S*)", row)
         if folder is None:
@@ -209,7 +211,8 @@ def _may_be_ours(row: str, scope: Scope, host: str, starts: bool) -> bool:
 
 
 def _command(row: str) -> list[str]:
-    """The words of the process in one row; where the day of its start takes two words, they come one later."""
+    """The words of the process in one row; where the day of its start takes two words, they come one "
+    "later."""
     words = row.split()[7:] or [""]
     return words[1:] if len(words) > 1 and re.fullmatch(r"(?:\d+-)?\d+:\d\d(?::\d\d)?", words[0]) else words
 
@@ -265,6 +268,7 @@ def _still_runs(subject: str, action: str, host: str, line: str) -> Locked:
     return Locked(
         f"{subject}: {action} is not done. This command still runs on {host}, from an earlier try or from "
         f"somebody else: `{line}`",
-        "wait: it is tried again until that command has ended. A control command gives up by itself after its "
+        "wait: it is tried again until that command has ended. A control command gives up by itself after "
+        "its "
         "`-i` times `-c` seconds",
     )

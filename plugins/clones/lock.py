@@ -47,8 +47,8 @@ TAKE = (
     'token=$(printf "%012d.%s" "$(expr "0$n" + 1)" "$4"); '
     f'mkdir "$5/$token" || exit {NOT_MADE}; test -d "$2/$3@$4" || exit {LOST}; echo "$token"'
 )
-"""LOCKS LOCK RUN NONCE FENCE FLOOR take|keep|same: the lock is this try's, and so is the newest token, which is
-printed. ``keep`` does nothing unless this run holds the lock already, ``same`` unless this very try does."""
+"""LOCKS LOCK RUN NONCE FENCE FLOOR take|keep|same: the lock is this try's, and so is the newest token, which
+is printed. ``keep`` does nothing unless this run holds the lock already, ``same`` unless this very try."""
 TAKE_OVER = 'mv "$1/$2" "$1/$3"'
 GIVE_BACK = 'rmdir "$1/$2" && rmdir "$1"'
 OWNERS = 'test -d "$1" && ls -1 "$1"'
@@ -274,8 +274,9 @@ def _of_another_airflow(scope: Scope, held_by: Owner | None, name: str) -> Refus
     # All but the nonce, which stands nowhere else. What another has taken since is not removed.
     stands = f"{place}/{held_by.run}@*" if held_by and held_by.nonce else shlex.quote(f"{place}/{name}")
     return Refused(
-        f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of another one, "
-        "of a copy of this one, or of this one before it got a new installation id. Nothing was changed.",
+        f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of another "
+        "one, of a copy of this one, or of this one before it got a new installation id. Nothing was "
+        "changed.",
         "find out whether it still goes on there. Only when it does not: "
         f"`rmdir {stands} {place}` on {scope.control_host}, then clear this task. What that run has done to "
         "the copies is seen on the array, and gone on from",
@@ -286,7 +287,8 @@ def _not_writable(scope: Scope, result: Result) -> Refused:
     return Refused(
         f"Service {scope.name}: the lock {_folder(scope)} could not be made on {scope.control_host}: "
         f"{result.said()}",
-        f"let the SSH account write to {scope.symcli.work_dir} there, or set `symcli.work_dir` in services.yaml",
+        f"let the SSH account write to {scope.symcli.work_dir} there, or set `symcli.work_dir` in "
+        "services.yaml",
     )
 
 

@@ -308,9 +308,11 @@ def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:
-    """Whether a pair's last action is still the one that the plan saw, or it is not a pair of the plan."""
+    """Whether a pair's last action is not known to be another than the plan saw: it is the same, it is not
+    shown now or was not then, or it is not a pair of the plan."""
     planned = {(pair["source"], pair["target"]): pair["last_action"] for pair in before["pairs"]}
     return any(
-        planned.get((pair["source"], pair["target"]), pair["last_action"]) == pair["last_action"]
+        None in (then, pair["last_action"]) or then == pair["last_action"]
         for pair in _essence(seen)["pairs"]
+        for then in [planned.get((pair["source"], pair["target"]))]
     )

@@ -31,7 +31,7 @@ from clones.steps import Command, Steps, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure
 from clones.visibility import needed_programs
-from clones.whole_answers import NAME, SCRIPT
+from clones.whole_answers import SCRIPT
 
 T = TypeVar("T")
 
@@ -49,7 +49,11 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     for host in dict.fromkeys(host.connection for service in services.values() for host in service.hosts):
         yield from site.service_host(host)
     for name in services:
-        yield from site.service(Scope(name, services[name], symcli))
+        try:
+            yield from site.service(Scope(name, services[name], symcli))
+        except Exception as error:  # one service's trouble is not the others'
+            what = f"it could not be checked to its end: {type(error).__name__}: {error}"
+            site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
     return [*site.findings, *judge_devices(site.syncs)]
 
 
@@ -323,11 +327,13 @@ def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
 
 
 def _program(command: Command) -> str:
-    """The program that a command runs, behind `env` and its settings."""
+    """The program that a command runs, behind the text of a look, and `env` and its settings."""
     words = list(command.words)
-    if words[2:4] == [SCRIPT, NAME]:
+    if words[2:3] == [SCRIPT]:
         words = words[4:]
-    if words[0] == "env":
+        if words[:2] == ["/bin/sh", "-c"]:
+            words = words[3:]
+    if words[0] in ("env", "/usr/bin/env"):
         words = words[1:]
         while "=" in words[0]:
             words = words[1:]

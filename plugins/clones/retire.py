@@ -15,6 +15,7 @@ from clones.copies import act, decided
 from clones.errors import Refused
 from clones.foresight import conclude, plain
 from clones.groups import Looked, Todo, look, one_by_one
+from clones.identity import require_stamps
 from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import is_same, to_plain
 from clones.proof import prove_down
@@ -65,6 +66,7 @@ def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
     syncs = []
     for sync in scope.service.syncs:
         seen = yield from _seen(scope, sync)
+        require_stamps(scope, [seen], frozenset(State))
         syncs.append(to_plain(seen))
         lines += [f"Sync {sync.name} on array {seen.symid}:", *(f"  {line}" for line in seen.lines()), ""]
     bound = {"commands": [command["line"] for command in shown], "syncs": syncs}

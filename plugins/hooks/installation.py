@@ -1,8 +1,9 @@
 """Which Airflow this is, as the locks on control hosts name it (D15).
 
-The id stands in a file or an environment variable, never in the metadata database: whoever restores or clones
-the database would else have two Airflows of one name, which hold one lock together. All workers and triggerers
-of one Airflow have the same id. After a restore or a clone one side gets a new one (docs/how-to/deploy.md).
+The id stands in a file or an environment variable, never in the metadata database: whoever restores or
+clones the database would else have two Airflows of one name, which hold one lock together. All workers and
+triggerers of one Airflow have the same id. After a restore or a clone one side gets a new one
+(docs/how-to/deploy.md).
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ def this_airflow() -> str:
             given = place().read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
-                f"This Airflow has no id for the locks on control hosts: {where}: {_why(error)}, and {VARIABLE} "
-                "is not set. Nothing was changed.",
-                f"run `scripts/pools` where this task runs, or set {VARIABLE} to the same value for all workers "
-                "and triggerers of this Airflow; then clear this task",
+                f"This Airflow has no id for the locks on control hosts: {where}: {_why(error)}, and "
+                f"{VARIABLE} is not set. Nothing was changed.",
+                f"run `scripts/pools` where this task runs, or set {VARIABLE} to the same value for all "
+                "workers and triggerers of this Airflow; then clear this task",
             ) from None
     if not _ID.fullmatch(given):
         raise ConfigError(
             f"{where} holds no id for the locks on control hosts. Nothing was changed.",
-            "give it 8 to 128 letters, digits, _ and - that no other Airflow has, like the output of `uuidgen`",
+            "give it 8 to 128 letters, digits, _ and - that no other Airflow has, like the output of "
+            "`uuidgen`",
         )
     return installation_mark(given)
 

@@ -1,9 +1,9 @@
 """`python -m hooks.pools`: makes what runs need in Airflow, where it is missing.
 
-That is the pools of the configuration, and the id by which locks on control hosts name this Airflow: a file, not
-in the metadata database (:mod:`hooks.installation`). It needs Airflow's metadata database, so it runs where
-`airflow db migrate` does. A pool that is there keeps its size, an id is never changed. Exit codes: 0 all is
-there now, 1 something is missing (with --check) or the configuration is unusable.
+That is the pools of the configuration, and the id by which locks on control hosts name this Airflow: a file,
+not in the metadata database (:mod:`hooks.installation`). It needs Airflow's metadata database, so it runs
+where `airflow db migrate` does. A pool that is there keeps its size, an id is never changed. Exit codes: 0
+all is there now, 1 something is missing (with --check) or the configuration is unusable.
 """
 
 from __future__ import annotations

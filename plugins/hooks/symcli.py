@@ -7,8 +7,8 @@ Built on the SSH provider's connections. Three things are different from the pro
   the command took effect is not known (:class:`clones.steps.Result`);
 * a connection that turns host key checking off is refused.
 
-And two more than a connection alone would give (D15): a changing command goes through the host's fence, and is
-not sent on a look that is too old.
+And two more than a connection alone would give (D15): a changing command goes through the host's fence, and
+is not sent on a look that is too old.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class SymcliHook(BaseHook):
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
     :param clock: tells seconds, also those for which the machine was suspended.
 
-    :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they are.
+    :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they
+    are.
     :attr:`under_way` are the commands that were sent and have not come back. Use it as a context manager::
 
         with SymcliHook() as hosts:
@@ -207,8 +208,8 @@ class SymcliHook(BaseHook):
             return self.fence.around(command)
         if self.must_fence:
             raise Refused(
-                f"`{command.shown()}` is not sent to {command.host}: it would change something, and this task "
-                "does not hold the service's lock.",
+                f"`{command.shown()}` is not sent to {command.host}: it would change something, and this "
+                "task does not hold the service's lock.",
                 "leave `hold_lock` of the operator at its default, true",
             )
         return command
@@ -223,8 +224,8 @@ class SymcliHook(BaseHook):
             raise Stale(
                 f"`{command.shown()}` was not sent to {command.host}: what it rests on was seen {age:.0f} s "
                 f"ago, and may hold no more ({self.look_limit:.0f} s are allowed).",
-                "do nothing: everything is looked at again. If it stays so, find out what makes the looks slow, "
-                "or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it are allowed",
+                "do nothing: everything is looked at again. If it stays so, find out what makes the looks "
+                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it counts",
             )
 
     def _execute(self, client: paramiko.SSHClient, command: Command, turns: Turns) -> Result:

@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import (
 from clones import fence, lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
-from clones.errors import CloneError, ConfigError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale
+from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale
 from clones.leftovers import refuse_on_hosts
 from clones.observing import seen_place
 from clones.run_record import TaskRecord
@@ -34,9 +34,11 @@ from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
 from hooks.installation import this_airflow
 from hooks.symcli import SymcliHook
+from operators.outside import refuse_without_last_task
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
+        RetryRule("clones.errors.TornForNow", RetryAction.RETRY, reason="the next try mends it"),
         RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: trying again cannot help"),
         RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be mended"),
         RetryRule("clones.errors.TryAgain", RetryAction.RETRY, reason="it may pass by itself"),
@@ -77,6 +79,8 @@ class CloneOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    runs_anyway: ClassVar[bool] = False
+    """Also in a run that was ended from outside (:mod:`operators.outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(
@@ -123,6 +127,8 @@ class CloneOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
+        if not self.runs_anyway:
+            refuse_without_last_task(context, self)
         scope = self.scope()
         if self.needs_pools:
             pools.require(self.needs_pools, known_pools() or ())
@@ -385,23 +391,3 @@ def _has_ended(context: Context, other: lock.Owner) -> bool | None:
         return context["ti"].get_dagrun_state(other.dag_id, other.run_id) in _ENDED
     except AirflowRuntimeError as error:
         return True if says_not_found(error) else None
-
-
-def parse_since(value: str | None) -> datetime | None:
-    """A run's beginning on the control host's clock, as the plan wrote it.
-
-    :raises ConfigError: not an ISO time without zone.
-    """
-    if value in (None, "", "None"):
-        return None
-    try:
-        since = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ConfigError(
-            f"`since` is {value!r}, which is no ISO time.", "give the `clock` of the run's plan"
-        ) from None
-    if since.tzinfo is not None:
-        raise ConfigError(
-            f"`since` is {value!r}, with a zone.", "give the control host's local time, without zone"
-        )
-    return since

@@ -96,9 +96,9 @@ class SourceBeforeActivateOperator(CloneOperator):
 
 
 class SourceAfterActivateOperator(CloneOperator):
-    """One `after_activate` of a sync. It takes no lock and goes through no fence: it must not need the control
-    host, and must end what was begun on production whatever else goes on. A late one can end what a newer try
-    has begun there: its own activation begins that again, unless it has just been sent
+    """One `after_activate` of a sync. It takes no lock and goes through no fence: it must not need the
+    control host, and must end what was begun on production whatever else goes on. A late one can end what a
+    newer try has begun there: its own activation begins that again, unless it has just been sent
     (docs/decisions/0022-a-try-is-fenced-where-it-acts.md).
 
     It runs its command whatever became of the tasks before it. When one of these failed it fails, too, once
@@ -108,6 +108,8 @@ class SourceAfterActivateOperator(CloneOperator):
     :param hook: name of the hook there.
     :param window: the tasks around this activation.
     """
+
+    runs_anyway = True
 
     def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
         kwargs.setdefault("hold_lock", False)

@@ -55,6 +55,8 @@ class MergeBack:
             run_id="manual__1",
             run_type="manual",
             triggering_user_name="asker",
+            run_after=datetime.now(UTC),
+            clear_number=0,
         )
         self.stores: dict[str, Store] = {}
         self.asked: dict[str, Any] = {}
@@ -504,7 +506,8 @@ def test_how_a_stopped_run_is_judged() -> None:
     later = {"restore.data.wait_restored": "upstream_failed", "confirm": "upstream_failed"}
     rejected = judge({"plan": "success", "approve": "failed", **later})
     assert (rejected.result, rejected.at) == ("unchanged", "approve")
-    assert "nothing was changed" in rejected.text() and "Clear `plan` with Downstream" in rejected.text()
+    assert "nothing was changed" in rejected.text() and "trigger the DAG anew" in rejected.text()
+    assert "Only failed" not in judge({"plan": "failed", "approve": "upstream_failed", **later}).text()
     stopped = judge({"plan": "success", "approve": "success", "restore.data.restore": "failed", **later})
     assert (stopped.result, stopped.at) == ("stopped", "restore.data.restore")
     assert "Production may be overwritten" in stopped.text()

@@ -132,7 +132,8 @@ def _down_codes(codes: tuple[int, ...]) -> tuple[int, ...]:
     return codes
 
 
-DownExitCodes = Annotated[tuple[int, ...], AfterValidator(_down_codes)]
+_Code = Annotated[int, Field(json_schema_extra={"minimum": 1, "maximum": 125})]
+DownExitCodes = Annotated[tuple[_Code, ...], AfterValidator(_down_codes)]
 
 
 class App(Model):

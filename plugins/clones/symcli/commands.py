@@ -1,6 +1,6 @@
 """The SYMCLI commands that are sent, as words.
 
-Control commands of sessions name the pairs by a file of device numbers, also for a device group, for instance::
+Control commands of sessions name the pairs by a file of device numbers, also for a device group::
 
     env ... /usr/symcli/bin/symclone -sid 000190101234 -f FILE -noprompt recreate -precopy -i 20 -c 30
 
@@ -34,8 +34,8 @@ WITH_PAIR_FILE = (
     '&& test "$(cat "$2")" = "$3" || exit 120; shift 3; exec "$@"'
 )
 """Writes the pair file (folder, file, content), reads it back, and only then runs its further arguments.
-`set -C` refuses to follow a file that someone else has put there meanwhile; 120 says nothing was sent. It begins
-as a fence does, so that it is found in a list of processes which cuts its words."""
+`set -C` refuses to follow a file that someone else has put there meanwhile; 120 says nothing was sent. It
+begins as a fence does, so that it is found in a list of processes which cuts its words."""
 
 
 def list_processes(host: str) -> Command:
