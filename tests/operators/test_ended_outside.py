@@ -41,7 +41,7 @@ def before_the_end(step: BaseOperator) -> None:
 @ONE_ARRAY
 @pytest.mark.parametrize("kind", STEPS)
 def test_nothing_is_done_when_the_last_task_would_not_follow(
-    lab: Any, context: dict[str, Any], kind: str
+    lab: Any, context: dict[str, Any], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     step = STEPS[kind]()
     before_the_end(step)
@@ -50,6 +50,7 @@ def test_nothing_is_done_when_the_last_task_would_not_follow(
         step.execute(context)  # type: ignore[arg-type]
     assert "trigger the action again, or Clear" in str(refused.value)
     assert lab.commands() == [], "nothing, not even the lock"
+    assert "was ended from outside, without its last task" in caplog.text, "people are told"
 
 
 @pytest.mark.parametrize("finish", ["None", "failed", "success", "upstream_failed"])
@@ -258,9 +259,9 @@ class Runs:
         assert dag_id == "s"
         return sum(run[1][task] in states for run in self.runs.values() for task in task_ids)
 
-    def get_task_states(self, dag_id: str, task_ids: list[str]) -> Any:
-        self.asked.append(dag_id)
-        return {run_id: run[1] for run_id, run in self.runs.items()}
+    def get_task_states(self, dag_id: str, task_ids: list[str], run_ids: list[str] | None = None) -> Any:
+        self.asked += [dag_id] if run_ids is None else []
+        return {run_id: run[1] for run_id, run in self.runs.items() if run_ids is None or run_id in run_ids}
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.runs[run_id][0]
@@ -293,8 +294,13 @@ def test_each_run_without_its_last_task_is_told_once(runs: Runs) -> None:
     assert runs.sweep() == [] and runs.asked == []
     runs["goes on"] = ("success", "success", "success")
     assert runs.sweep() == [] and runs.asked == []
-    # It is cleared with what follows, and comes to its end; another is ended from outside meanwhile.
+    # One is cleared with what follows and comes to its end, while another is ended from outside.
     runs["marked"] = ("success", "success", "success")
+    runs["another"] = ("failed", "success", "skipped")
+    assert runs.sweep() == ["another"]
+    runs["green"] = ("running", "success", "None")
+    assert runs.sweep() == [] and runs.asked == []
+    del runs.runs["deadlock"]
     assert runs.sweep() == []
     runs["marked"] = ("failed", "success", "skipped")
     assert runs.sweep() == ["marked"], "a second end is told again"
