@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from clones.abreast import abreast, both
@@ -36,8 +36,6 @@ _LOOK_FIRST = (
     "leave production down. Clear this task: it looks first, and goes on if the restore is under way; "
     "else it says how to ask again"
 )
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""By so much the clocks of Airflow's machines may differ."""
 
 
 def plan(scope: Scope) -> Steps[dict[str, Any]]:
@@ -106,8 +104,7 @@ def restore(
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
         return seen[at]
-    age = now - datetime.fromisoformat(approval.at)
-    if at == 0 and not -CLOCKS_DIFFER <= age <= timedelta(seconds=scope.service.approval_timeout):
+    if at == 0 and not approval.is_good(now, scope.service.approval_timeout):
         raise Refused(
             f"{subject}: what {approval.by} approved at {approval.at} is not good any more after "
             "`approval_timeout`. Nothing was sent to the array.",

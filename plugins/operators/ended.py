@@ -8,7 +8,7 @@ its tasks, when `plan` fails while the approval waits). So the sweep looks for t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.sdk import Context
@@ -19,7 +19,7 @@ from clones.run_result import FINISH, PLAN, WITHOUT_FINISH, of_ended
 from operators.alerts import run_without_finish
 
 ENDED = ["success", "failed"]
-REMEMBERED = 500
+REMEMBERED = 1000
 """Runs of one DAG that their plan has ended, which are known and not asked for again."""
 
 log = logging.getLogger(__name__)
@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 def tell(context: Context, service: str, config: str, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Tell of each run of a service's DAGs that has ended without its last task; of each once.
 
-    It costs two counts a DAG, and more only when these differ otherwise than the last time. What is there at
-    the first look is not told.
+    It costs two counts a DAG; all its runs are asked for only when the runs that have ended and the last
+    tasks that have do not differ by those that are known. What is there at the first look is not told.
 
     :param before: what this returned the last time, None: it is the first look.
-    :returns: plain JSON, to be given again: by DAG ``behind``, how many more runs than last tasks have ended;
-        ``told``, the runs that were told; ``fine``, those that their plan has ended.
+    :returns: plain JSON, to be given again: by DAG ``seen``, how many runs and how many last tasks have
+        ended; ``told``, the runs that were told; ``fine``, those that their plan has ended.
     """
     kept = dict(before or {})
     for dag_id in dags_of(service):
@@ -48,17 +48,22 @@ def _of_dag(
     context: Context, service: str, config: str, dag_id: str, kept: Mapping[str, Any] | None, *, first: bool
 ) -> dict[str, Any]:
     ti: Any = context["ti"]
-    known: Mapping[str, Any] = kept or {"behind": 0, "told": [], "fine": []}
+    known: Mapping[str, Any] = kept or {"seen": [0, 0], "told": [], "fine": []}
     ended = ti.get_dr_count(dag_id=dag_id, states=ENDED)
-    behind = ended - ti.get_ti_count(dag_id=dag_id, task_ids=[FINISH], states=ENDED) if ended else 0
-    if behind == known["behind"]:
+    seen = [ended, ti.get_ti_count(dag_id=dag_id, task_ids=[FINISH], states=ENDED) if ended else 0]
+    if seen == known["seen"]:
         return dict(known)
+    told = list(known["told"])
+    if told:
+        told = _without(ti.get_task_states(dag_id=dag_id, task_ids=[FINISH], run_ids=told), told)
+    over = [run_id for run_id in told if ti.get_dagrun_state(dag_id, run_id) in ENDED]
+    if seen[0] - seen[1] == len(over) + len(known["fine"]):
+        return {**known, "seen": seen, "told": told}
     states = ti.get_task_states(dag_id=dag_id, task_ids=[PLAN, FINISH])
-    without = [run_id for run_id, tasks in states.items() if str(tasks.get(FINISH)) not in ENDED]
-    told = [run_id for run_id in known["told"] if run_id in without]
+    without = _without(states, states)
     fine = [run_id for run_id in known["fine"] if run_id in without]
     for run_id in without:
-        if run_id in told or run_id in fine or str(ti.get_dagrun_state(dag_id, run_id)) not in ENDED:
+        if run_id in told or run_id in fine or ti.get_dagrun_state(dag_id, run_id) not in ENDED:
             continue
         result = ti.xcom_pull(task_ids=PLAN, dag_id=dag_id, run_id=run_id, key="result")
         end = of_ended({task: str(states[run_id].get(task)) for task in (PLAN, FINISH)}, {PLAN: result or {}})
@@ -67,8 +72,13 @@ def _of_dag(
         elif first or _told(context, service, config, dag_id, run_id):
             told.append(run_id)
         else:
-            behind = -1  # it is tried again at the next look
-    return {"behind": behind, "told": told, "fine": fine[-REMEMBERED:]}
+            seen = [-1, -1]  # it is tried again at the next look
+    return {"seen": seen, "told": told, "fine": fine[-REMEMBERED:]}
+
+
+def _without(states: Mapping[str, Mapping[str, Any]], run_ids: Iterable[str]) -> list[str]:
+    """Those runs whose last task has not come to its end."""
+    return [run_id for run_id in run_ids if run_id in states and str(states[run_id].get(FINISH)) not in ENDED]
 
 
 def _told(context: Context, service: str, config: str, dag_id: str, run_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
@@ -166,10 +167,10 @@ class _ApprovedOperator(_SyncOperator):
         self.approval_task_id = approval_task_id
         self.plan_task_id = plan_task_id
 
-    def approved(self, context: Context) -> dict[str, Any] | None:
+    def approved(self, context: Context, scope: Scope) -> dict[str, Any] | None:
         """What was approved, or None when no approval is asked for.
 
-        :raises Refused: there is no approval of this run's plan.
+        :raises Refused: there is no approval of this run's plan, or it is not good any more.
         """
         if self.approval_task_id is None:
             return None
@@ -179,6 +180,12 @@ class _ApprovedOperator(_SyncOperator):
         if approval is None or not plan or digest(plan["bound"]) != approval.digest:
             raise Refused(
                 f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
+                ASK_AGAIN,
+            )
+        if not approval.is_good(datetime.now(UTC), scope.service.approval_timeout):
+            raise Refused(
+                f"Sync {self.sync}: what {approval.by} approved at {approval.at} is not good any more after "
+                "`approval_timeout`. Nothing was sent to the array.",
                 ASK_AGAIN,
             )
         return dict(plan["bound"])
@@ -198,7 +205,7 @@ class SymcloneTerminateOperator(_ApprovedOperator):
         return service_hosts(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context)))
+        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))
 
 
 class SymcloneRemoveGroupOperator(_ApprovedOperator):
@@ -208,7 +215,7 @@ class SymcloneRemoveGroupOperator(_ApprovedOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context)))
+        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context, scope)))
 
 
 class RetirePlanOperator(PlanToApproveOperator):

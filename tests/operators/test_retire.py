@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,9 +77,10 @@ def test_from_copies_to_nothing_and_a_second_time_nothing(lab: Any, context: dic
     assert changes(lab) == [ENDED, *REMOVED]
 
 
-def approve(context: dict[str, Any]) -> None:
+def approve(context: dict[str, Any], hours_ago: int = 0) -> None:
     plan = context["ti"].xcom["plan"]
-    approval = Approval(plan["digest"], "somebody else", "2026-11-24T12:00:00+00:00")
+    at = datetime.now(UTC) - timedelta(hours=hours_ago)
+    approval = Approval(plan["digest"], "somebody else", at.isoformat())
     context["ti"].xcom[APPROVAL] = approval.to_plain()
 
 
@@ -106,6 +108,20 @@ def test_only_what_was_approved_is_ended(lab: Any, context: dict[str, Any]) -> N
     by_hand("symld -g DGREP remove CLONE002")
     remove(context, **asks)
     assert states(lab) == {"none"} and ENDED.replace(",1237:4324", "") in changes(lab)
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("step", ["terminate", "remove"])
+def test_what_was_approved_long_ago_is_asked_for_again(lab: Any, context: dict[str, Any], step: str) -> None:
+    """Else one person could clear the failed task of a run that two had wanted a year ago."""
+    plan(context)
+    approve(context, hours_ago=25)
+    with pytest.raises(Refused, match="is not good any more after `approval_timeout`"):
+        if step == "terminate":
+            terminate(lab, context, approval_task_id="approve")
+        else:
+            remove(context, approval_task_id="approve")
+    assert changes(lab) == []
 
 
 def test_from_prepared(lab: Any, context: dict[str, Any]) -> None:

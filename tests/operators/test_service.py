@@ -16,7 +16,7 @@ from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, SERVICES, perform, puts_token, take_down, without_script
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, perform, puts_token, take_down, without_script
 
 MAP = "/var/lib/opensvc/vg_aastmphpux_vgCVI.map"
 
@@ -399,3 +399,43 @@ def test_other_servers_have_a_word_in_it(lab: Any, context: dict[str, Any]) -> N
     lab.fault(host="lnxpp01", match="/opt/pp/bin/unused", kind="exit", exit=0, stdout="")
     perform(lab, recreate, context)
     assert [entry for entry in lab.commands() if "recreate" in entry["command"]]
+
+
+@pytest.mark.parametrize("changed", ["recreated", "activated anew", "gone"])
+def test_a_copy_that_changes_while_the_group_is_imported_is_not_mounted(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """What was decided before a long import may hold no more."""
+    take_down(lab)
+    execute = SymcliHook.execute
+
+    def meanwhile(self: SymcliHook, command: Any, *more: Any) -> Any:
+        result = execute(self, command, *more)
+        if command.words[0].endswith("vgchange") and "y" in command.words:
+            if changed == "recreated":
+                lab.set_state(SYMID, "1235", "4322", "Recreated")
+            elif changed == "activated anew":
+                lab.set_last_action(SYMID, "1235", "4322", age_seconds=1)
+            else:
+                lab.remove_session(SYMID, "1235", "4322")
+        return result
+
+    monkeypatch.setattr(SymcliHook, "execute", meanwhile)
+    with pytest.raises(Refused, match="sync archivelogs") as refused:
+        start(context)
+    assert "Taken down again, in this order: vg vgCVI" in str(refused.value)
+    assert not lab.host("aastmphpux").mounts()
+    assert not any(line.startswith("check") or "mount" in line for line in changes(lab, "aastmphpux")[6:])
+
+
+def test_the_second_look_costs_one_round_trip(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    since = int(lab.journal[-1]["seq"])
+    start(context)
+    asked = [entry for entry in lab.commands(since) if "-devs" in entry["command"]]
+    assert len(asked) == 4, "each sync twice"
+    first, second = asked[:2], asked[2:]
+    assert len({entry.get("within") for entry in second}) == 1 and len(first) == 2
+    mounted = next(entry["seq"] for entry in lab.commands(since) if "mount -F" in entry["command"])
+    imported = next(entry["seq"] for entry in lab.commands(since) if "vgchange -a y" in entry["command"])
+    assert all(imported < entry["seq"] < mounted for entry in second)
