@@ -25,11 +25,14 @@ class _Thing:
 
     :param alone: whether not even another resource of the same service may have it; a group may be that of
         each of its file systems.
+    :param source: it is only the name by which a copy is found on its disks: two services may import two
+        copies of one group, each by its own disks and under its own name.
     """
 
     kind: str
     name: str
     alone: bool = True
+    source: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class _Claim:
     service: str
     of_production: bool
     alone: bool
+    source: bool
 
     @property
     def by(self) -> str:
@@ -77,7 +81,7 @@ def _at_odds(one: _Claim, other: _Claim) -> bool:
     if one.service == other.service:
         within = one.of_production == other.of_production and one.at != other.at
         return within and one.alone and other.alone
-    return True
+    return not (one.source and other.source)
 
 
 def _claims(config: Config) -> Iterator[tuple[str, _Thing, _Claim]]:
@@ -90,7 +94,7 @@ def _claims(config: Config) -> Iterator[tuple[str, _Thing, _Claim]]:
                 (kind,) = entry.model_fields_set
                 for thing in _things(entry.resource):
                     where: tuple[str | int, ...] = (*at, "resources", index, kind)
-                    claim = _Claim(where, name, isinstance(user, Production), thing.alone)
+                    claim = _Claim(where, name, isinstance(user, Production), thing.alone, thing.source)
                     yield from ((host.connection, thing, claim) for host in user.hosts)
 
 
@@ -104,7 +108,7 @@ def _things(resource: Resource | None) -> Iterator[_Thing]:
             yield _Thing(f"{resource.manager} group", resource.name)
             if resource.source_name is not None:
                 # Its source has that name there; another service's copy must not.
-                yield _Thing(f"{resource.manager} group", resource.source_name, alone=False)
+                yield _Thing(f"{resource.manager} group", resource.source_name, alone=False, source=True)
             yield from (_Thing("disk", _disk(name)) for name in resource.devices)
         case Fs():
             yield _Thing("mount point", resource.mnt)
