@@ -20,6 +20,7 @@ from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.seeing import NOON, seen, sync
 from tests.clones.test_plan_cases import scope, written
 from tests.clones.written_array import drive
+from tests.conftest import process_list
 
 PATH = CASES / "rules" / "identity.yaml"
 TABLE = list(cells(PATH))
@@ -229,7 +230,6 @@ def test_what_is_kept_is_read_back() -> None:
 
 
 MUTE: dict[str, list[str | None]] = {"data": ["10:00", None]}
-NOTHING_RUNS = "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 10:00 ? 00:00:00 /usr/bin/ps -ef\n"
 
 
 def hosts(sent: list[Command]) -> Any:
@@ -237,7 +237,7 @@ def hosts(sent: list[Command]) -> Any:
         sent.append(command)
         if command.words[0] == "/opt/db":
             return Result(command, 3)
-        return Result(command, 0, stdout=NOTHING_RUNS) if command.words[0] == "/usr/bin/ps" else None
+        return Result(command, 0, stdout=process_list()) if command.title == "/usr/bin/ps -ef" else None
 
     return answered
 
