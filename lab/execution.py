@@ -160,6 +160,8 @@ class Execution:
         else:
             out, err = (Buffer(), Buffer()) if "silent" in met else (self.stdout, self.stderr)
             status = await execute(out, err)
+        if "cut_output" in met:
+            self.stdout.keep(met["cut_output"].config.bytes or 0)
         lost = bool({"cut_after", "cut_bytes", "cut_running"} & set(met)) or self.login.gone.is_set()
         self._journal(None if lost else status, status)
         if "admin" in met:

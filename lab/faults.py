@@ -6,6 +6,7 @@
 | cut_before   | the connection drops, nothing is executed: lost before it was accepted                     |
 | cut_after    | executed and journaled, then the connection drops without an exit status                   |
 | cut_bytes    | executed and journaled; the connection drops after `bytes` bytes of output                 |
+| cut_output   | executed, and its exit status is its own; only the first `bytes` bytes of stdout arrive     |
 | cut_running  | the connection drops at once; the command goes on alone, `seconds` lab seconds later       |
 | delay        | executed and journaled, then the reply is held for `seconds` real seconds                  |
 | slow         | executed and journaled; the output comes at `rate` bytes a lab second                      |
@@ -49,7 +50,7 @@ from lab.journal import Journal
 
 TRANSPORT = frozenset({
     "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent", "noise",
-    "down", "admin",
+    "down", "admin", "cut_output",
 })  # fmt: skip
 # A command meets one of these at a time, in the order they were set: the next one waits for the next command.
 ALONE = frozenset({"cut_before", "cut_after", "cut_bytes", "cut_running", "hang", "exit", "down"})
