@@ -172,6 +172,11 @@ class Shell:
         pid = self.host.next_pid()
         self.host.running[pid] = (self.login, " ".join(argv))
         try:
+            stalled = self.host.world.faults.stall(self.host.names, " ".join(argv))
+            if stalled:
+                self.record.lose()
+                await self.host.clock.sleep(stalled, alone=True)
+                self.record.found = self.host.state()
             status = await _settle(found, call)
         finally:
             del self.host.running[pid]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 RESERVED = frozenset(
     {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function",
@@ -72,7 +73,12 @@ class Script:
     lists: list[AndOr]
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Script:
+    """The same text gives the same object, which nobody changes.
+
+    :raises SyntaxFault: where a shell would say so.
+    """
     parser = _Parser(text)
     script = parser.script()
     if parser.at < len(text):

@@ -1,0 +1,473 @@
+"""As much of Airflow as the DAGs need: it runs the real operators of the real DAGs, task after task.
+
+What is done here as Airflow does it (3.3.2): trigger rules, setups and teardowns, retries by the operator's
+policy, XComs that a new try clears, states that a person sets, *Clear, Only failed tasks*. A try that is over for
+Airflow can still act: what it writes into Airflow is dropped, what it sends is not.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+    TaskAwaitingInput,
+    TaskDeferred,
+)
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
+SUCCESS, FAILED, SKIPPED, UPSTREAM_FAILED = "success", "failed", "skipped", "upstream_failed"
+WAITING = "deferred"
+PRESSES_NO_FURTHER = 100
+"""Retries and waits of one task, at most: more is a loop."""
+
+
+class Killed(BaseException):
+    """The worker's end, as sudden as SIGKILL."""
+
+
+class MarkedFailed(BaseException):
+    """A person has marked the run as failed: the task is ended from outside."""
+
+
+class Store(dict[str, Any]):
+    """Airflow's state store of a task or an asset."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of one DAG. `states`, `tries`, `xcom` and `stores` are by task id."""
+
+    airflow: Airflow
+    dag: Any
+    service: str
+    action: str
+    run_id: str
+    begun: float
+    conf: dict[str, Any]
+    states: dict[str, str] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    xcom: dict[tuple[str, str], Any] = field(default_factory=dict)
+    stores: dict[str, Store] = field(default_factory=lambda: defaultdict(Store))
+    errors: dict[str, str] = field(default_factory=dict)
+    clears: int = 0
+    before: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Tries before the last clear, which do not count against `retries`."""
+    waiting: TaskDeferred | None = None
+    """What it waits for, if only others can bring that about."""
+
+    @property
+    def order(self) -> list[Any]:
+        return list(self.dag.topological_sort())
+
+    @property
+    def ended(self) -> bool:
+        return all(self.states.get(t) not in (None, WAITING) for t in self.dag.task_dict)
+
+    @property
+    def result(self) -> str:
+        """What it says of its end, empty without a last task."""
+        if self.states.get("plan") == SUCCESS and ("plan", "result") in self.xcom:
+            return str(self.xcom["plan", "result"]["result"])
+        if self.states.get("finish") not in (SUCCESS, FAILED) or ("finish", "result") not in self.xcom:
+            return ""
+        return str(self.xcom["finish", "result"]["result"])
+
+    @property
+    def step(self) -> str:
+        return str(self.xcom.get(("finish", "result"), {}).get("at", ""))
+
+    @property
+    def state(self) -> str:
+        """As Airflow judges it, by its only leaf; a skipped one is no failure."""
+        if not self.ended:
+            return "running"
+        return FAILED if self.states["finish"] in (FAILED, UPSTREAM_FAILED) else SUCCESS
+
+    def clear_failed(self) -> list[str]:
+        """*Clear, Only failed tasks*. Returns which were."""
+        failed = [task for task, state in self.states.items() if state in (FAILED, UPSTREAM_FAILED)]
+        for task in failed:
+            del self.states[task]
+            self.before[task] = self.tries[task]
+        self.clears += 1
+        return failed
+
+    def marked_failed(self) -> None:
+        """A person marks the run: what runs is failed, and what has not begun is skipped."""
+        for task in self.dag.tasks:
+            state = self.states.get(task.task_id)
+            if state == WAITING:
+                self.states[task.task_id] = FAILED
+            elif state is None and not task.is_teardown:
+                self.states[task.task_id] = SKIPPED
+
+
+class TaskInstance:
+    """As much of a running task as the operators ask for."""
+
+    def __init__(self, one: Try) -> None:
+        self._try = one
+        run = one.run
+        self.dag_id, self.run_id, self.task_id = run.dag.dag_id, run.run_id, one.task.task_id
+        self.try_number = run.tries[self.task_id]
+        self.map_index = -1
+        self.id = f"{self.dag_id}/{self.run_id}/{self.task_id}"
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        if not self._try.mute:
+            self._try.run.xcom[self.task_id, key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return copy.deepcopy(self._try.run.xcom.get((task_ids, key)))
+
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
+        run = self._try.run.airflow.runs.get((dag_id, run_id))
+        if run is None:
+            from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+            from airflow.sdk.execution_time.comms import ErrorResponse
+
+            detail = {"detail": {"detail": {"reason": "not_found"}}}
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR, detail=detail))
+        return run.state
+
+    def get_task_states(
+        self, dag_id: str, run_ids: Iterable[str], task_ids: Iterable[str] | None = None
+    ) -> dict[str, dict[str, str]]:
+        run = self._try.run
+        wanted = set(task_ids) if task_ids is not None else set(run.dag.task_dict)
+        return {run.run_id: {t: s for t, s in run.states.items() if t in wanted}}
+
+
+_numbers = itertools.count(1)
+_seat = threading.local()
+
+
+def current() -> Try:
+    """The try that acts in this thread."""
+    one: Try = _seat.one
+    return one
+
+
+@contextmanager
+def acting(one: Try) -> Iterator[None]:
+    """What is sent in here is this try's."""
+    before = getattr(_seat, "one", None)
+    _seat.one = one
+    try:
+        yield
+    finally:
+        _seat.one = before
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a wait ended with: an event for the task, or the task's own end."""
+
+    event: Any = None
+    ends_task: bool = False
+
+
+@dataclass(eq=False)
+class Try:
+    """One try of one task. `over`: Airflow has given it up, whatever it still does."""
+
+    run: Run
+    task: Any
+    connection: int = field(default_factory=lambda: next(_numbers))
+    over: bool = False
+    dead: bool = False
+    """Its process has ended: it sends nothing any more."""
+    taken_on: bool = False
+    """While it stood still, others have taken the run on."""
+    in_triggerer: bool = False
+
+    @property
+    def mute(self) -> bool:
+        """Whether Airflow takes anything from it."""
+        return self.over or self.dead
+
+
+class World(Protocol):
+    """What Airflow and its tasks stand in: the lab, and whoever disturbs."""
+
+    def now(self) -> float: ...
+    def advance(self, seconds: float) -> None: ...
+    def note(self, note: str, **words: Any) -> None: ...
+
+    def wait(self, one: Try, defer: TaskDeferred) -> Came | None:
+        """What the triggerer does; None: only others can bring about what is waited for."""
+
+
+class Airflow:
+    """One installation.
+
+    :param instance: how its locks name it.
+    :param dags: DAG id to DAG.
+    """
+
+    def __init__(self, name: str, instance: str, dags: Any, world: World) -> None:
+        self.name, self.instance, self.dags, self.world = name, instance, dags, world
+        self.runs: dict[tuple[str, str], Run] = {}
+        self.asset_stores: dict[Any, Store] = defaultdict(Store)
+        self._count = itertools.count(1)
+
+    def cloned(self, name: str, instance: str) -> Airflow:
+        """Another installation on a copy of this one's database."""
+        other = Airflow(name, instance, self.dags, self.world)
+        other.asset_stores = copy.deepcopy(self.asset_stores)
+        for key, run in self.runs.items():
+            other.runs[key] = copy.copy(run)
+            other.runs[key].airflow = other
+            for part in ("states", "tries", "before", "xcom", "stores", "errors", "conf"):
+                setattr(other.runs[key], part, copy.deepcopy(getattr(run, part)))
+        other._count = itertools.count(1000)
+        return other
+
+    def trigger(self, service: str, action: str, *, user: str = "asker", run_type: str = "manual") -> Run:
+        """A new run; it is not begun."""
+        dag = self.dags(service, action)
+        run_id = f"{run_type}__{self.name}{next(self._count)}"
+        conf = {"action": action, "reason": "fuzz", "plan_only": False}
+        run = Run(self, dag, service, action, run_id, self.world.now(), conf)
+        self.runs[dag.dag_id, run_id] = run
+        return run
+
+    # running
+
+    def go_on(self, run: Run) -> bool:
+        """Run what can run, in the DAG's order. False when another flow has taken the run on meanwhile."""
+        for task in run.order:
+            state = run.states.get(task.task_id)
+            if state is not None and state != WAITING:
+                continue
+            decided = SUCCESS if state == WAITING else _rule(run, task)
+            if decided is None:
+                return True  # something before it waits
+            if decided != SUCCESS:
+                run.states[task.task_id] = decided
+                continue
+            if not self._task(run, task):
+                return False
+            if run.states.get(task.task_id) == WAITING:
+                return True
+        return True
+
+    def lost(self, one: Try, *, may_retry: bool = True) -> None:
+        """The task's heartbeat is missed: it is tried again, or has failed."""
+        one.over = True
+        self.world.note("try over", service=one.run.service, connection=one.connection)
+        task, run = one.task, one.run
+        run.errors[task.task_id] = "its worker was lost"
+        if may_retry and run.tries[task.task_id] - run.before[task.task_id] <= (task.retries or 0):
+            self.world.advance(10)
+            run.states.pop(task.task_id, None)
+        else:
+            run.states[task.task_id] = FAILED
+
+    def _task(self, run: Run, task: Any) -> bool:
+        waiting, run.waiting, event = run.waiting, None, None
+        for _ in range(PRESSES_NO_FURTHER):
+            if waiting is None:
+                run.tries[task.task_id] += 1
+                for key in [k for k in run.xcom if k[0] == task.task_id]:
+                    del run.xcom[key]
+            one = Try(run, task)
+            run.states.pop(task.task_id, None)
+            ended = self._attempt(one, waiting, event)
+            waiting = None
+            if one.taken_on:
+                return False
+            if one.over:
+                if task.task_id in run.states:
+                    return True
+                continue
+            self.world.note("try ends", service=run.service, connection=one.connection)
+            if isinstance(ended, TaskDeferred):
+                with acting(one):
+                    one.in_triggerer = True
+                    came = self.world.wait(one, ended)
+                if came is None:
+                    run.states[task.task_id], run.waiting = WAITING, ended
+                    return True
+                if came.ends_task:
+                    run.states[task.task_id] = SUCCESS
+                    return True
+                waiting, event = ended, came.event
+                continue
+            if ended is not None:
+                run.states[task.task_id] = ended
+                return True
+            self.world.advance(10)
+        raise RuntimeError(f"{task.task_id} never ends: {run.errors.get(task.task_id)}")
+
+    def _attempt(self, one: Try, waiting: TaskDeferred | None, event: Any) -> str | TaskDeferred | None:
+        """One try, or its going on after a wait: the state that it ends in; None: it is tried again."""
+        run, task = one.run, one.task
+        context = _context(one)
+        words = {"task": task.task_id, "run": run.run_id, "dag": run.dag.dag_id}
+        self.world.note("try begins", service=run.service, connection=one.connection, **words)
+        operator = _rendered(task, context)
+        try:
+            with acting(one):
+                if waiting is None:
+                    value = operator.execute(context)
+                else:
+                    kwargs = {**(waiting.kwargs or {}), "event": event}
+                    value = getattr(operator, waiting.method_name)(context, **kwargs)
+            if value is not None:
+                context["ti"].xcom_push("return_value", value)
+            return SUCCESS
+        except AirflowSkipException:
+            return SKIPPED
+        except DownstreamTasksSkipped as skipped:
+            if not one.over:
+                run.states |= dict.fromkeys(skipped.tasks, SKIPPED)  # type: ignore[arg-type]
+            return SUCCESS
+        except TaskAwaitingInput as asks:
+            return self._approved(one, operator, asks)
+        except TaskDeferred as defer:
+            return defer
+        except Killed:
+            if not one.over:
+                self.lost(one)
+            return None
+        except MarkedFailed:
+            if not one.over:
+                self.lost(one, may_retry=False)
+                run.marked_failed()
+            return None
+        except Exception as error:
+            if one.over:
+                return None
+            run.errors[task.task_id] = str(error) or type(error).__name__
+            return self._failed(one, error, context)
+
+    def _failed(self, one: Try, error: Exception, context: Any) -> str | None:
+        name, retries = one.task.task_id, one.task.retries or 0
+        number = one.run.tries[name] - one.run.before[name]
+        if isinstance(error, AirflowFailException | AirflowSensorTimeout) or number > retries:
+            return FAILED
+        if one.task.retry_policy is not None:
+            if one.task.retry_policy.evaluate(error, number, retries + 1, context).action is RetryAction.FAIL:
+                return FAILED
+        return None
+
+    def _approved(self, one: Try, operator: Any, asks: Any) -> str:
+        """Another user says yes."""
+        plan = one.run.xcom["plan", "plan"]
+        event = {
+            "chosen_options": [f"Approve {plan['digest'][:16]}"],
+            "params_input": {},
+            "responded_at": datetime.fromtimestamp(self.world.now(), UTC),
+            "responded_by_user": {"id": "boss", "name": "boss"},
+        }
+        context = _context(one)
+        value = operator.execute_complete(context, event, **(asks.kwargs or {}))
+        context["ti"].xcom_push("return_value", value)
+        self.world.note("approval", service=one.run.service)
+        return SUCCESS
+
+
+def _rule(run: Run, task: Any) -> str | None:
+    """What becomes of a task now: `success` means that it runs, None that something before it waits."""
+    upstream = [run.states.get(name) for name in task.upstream_task_ids]
+    if any(state in (None, WAITING) for state in upstream):
+        return None
+    bad = any(state in (FAILED, UPSTREAM_FAILED) for state in upstream)
+    rule = str(getattr(task.trigger_rule, "value", task.trigger_rule))
+    if rule == "all_done":
+        return SUCCESS
+    if rule == "one_failed":
+        return SUCCESS if bad else SKIPPED
+    if rule == "all_done_setup_success":
+        setups = [run.states[t.task_id] for t in task.upstream_list if t.is_setup]
+        if SUCCESS in setups or not setups:
+            return SUCCESS
+        return UPSTREAM_FAILED if {FAILED, UPSTREAM_FAILED} & set(setups) else SKIPPED
+    if bad:
+        return UPSTREAM_FAILED
+    if rule == "none_failed":
+        return SUCCESS
+    if rule == "all_success":
+        return SKIPPED if SKIPPED in upstream else SUCCESS
+    raise NotImplementedError(rule)
+
+
+def _rendered(task: Any, context: Any) -> Any:
+    """The operator with its templates filled in, as the task runner does it."""
+    made = copy.copy(task)
+    for name in task.template_fields:
+        value = getattr(task, name, None)
+        if isinstance(value, str) and "{{" in value:
+            object.__setattr__(made, name, _template(task.dag, value).render(**context))
+    return made
+
+
+def _template(dag: Any, text: str) -> Any:
+    known = _templates.setdefault(dag.dag_id, {})
+    if text not in known:
+        known[text] = dag.get_template_env().from_string(text)
+    return known[text]
+
+
+_templates: dict[str, dict[str, Any]] = {}
+
+
+class _Written(Store):
+    """A store whose writes are dropped once its try is over."""
+
+    def __init__(self, one: Try, below: Store) -> None:
+        super().__init__(below)
+        self._try, self._below = one, below
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        super().set(key, value)
+        if not self._try.mute:
+            self._below.set(key, value)
+
+
+def _context(one: Try) -> Any:
+    run = one.run
+    ti = TaskInstance(one)
+    dag_run = SimpleNamespace(
+        dag_id=run.dag.dag_id,
+        run_id=run.run_id,
+        run_type=run.run_id.split("__")[0],
+        triggering_user_name="asker",
+        data_interval_end=None,
+        run_after=datetime.fromtimestamp(run.begun, UTC),
+        start_date=None,
+        clear_number=run.clears,
+        conf=run.conf,
+    )
+    return {
+        "ti": ti,
+        "task_instance": ti,
+        "task": one.task,
+        "dag_run": dag_run,
+        "params": run.conf,
+        "asset_state_store": run.airflow.asset_stores,
+        "task_state_store": _Written(one, run.stores[one.task.task_id]),
+        "outlet_events": OutletEventAccessors(),
+    }

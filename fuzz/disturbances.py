@@ -1,0 +1,160 @@
+"""What happens at a command: the faults of a case, in the lab, in the worker, or by others."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from clones.one_trip import Turns
+from clones.steps import Command
+from fuzz.airflow import Airflow, Killed, MarkedFailed, Run, Try
+from fuzz.cases import Fault
+from fuzz.sites import CONTROL
+from hooks.refusals import unreachable
+
+if TYPE_CHECKING:
+    from fuzz.play import Play
+
+PLUMBING = r"^(?!(\S*/)?(sh|env|test|\[|mkdir|rmdir|rm|cat|ls|mv|cp|echo|date|ps|id|sleep)( |$))"
+"""A program that is none of those which only carry others."""
+LATER = (20.0, 120.0, 600.0, 2400.0)
+"""Lab seconds after which a command goes on that was left alone."""
+ADMIN_FILE = "/tmp/admin.pairs"
+
+
+class Disturbances:
+    """The faults of one case, each at its command.
+
+    :param mark: a person marks the run as failed at the first of them.
+    """
+
+    def __init__(self, play: Play, faults: tuple[Fault, ...], salt: int, *, mark: bool) -> None:
+        self._play = play
+        self._left = list(faults)
+        self._chance = random.Random(salt)
+        self._mark = mark
+        self.met: list[Fault] = []
+        self.count = 0
+
+    def due(self, one: Try, turns: Turns) -> list[tuple[Fault, int]]:
+        """What meets these commands, each with which of them; the numbers go on."""
+        first = self.count
+        self.count += len(turns.commands)
+        due = [(fault, fault.at - first) for fault in self._left if first <= fault.at < self.count]
+        self._left = [fault for fault in self._left if fault not in [one for one, _ in due]]
+        if one.in_triggerer:  # it is started again from its arguments, as if nothing had been
+            due = [(f, i) for f, i in due if not f.kind.startswith(("killed", "paused"))]
+        self.met += [fault for fault, _ in due]
+        return due
+
+    def before(self, fault: Fault, index: int, one: Try, command: Command, turns: Turns) -> None:
+        """:raises Killed, Unknown: it is not sent."""
+        kind, _, how = fault.kind.partition("-")
+        if fault.kind == "killed-before":
+            end(one)
+        if fault.kind == "unreachable":
+            raise unreachable(command.host, "fuzz")
+        if kind == "paused":
+            self._meanwhile(how, one)
+            return
+        words = {
+            "lost-before": {"kind": "cut_before"},
+            "lost-after": {"kind": "cut_after"},
+            "lost-unbegun": {"kind": "cut_running", "seconds": self._chance.choice(LATER)},
+            "lost-running": {"kind": "stall", "seconds": self._chance.choice(LATER)},
+            "killed-running": {"kind": "stall", "seconds": self._chance.choice(LATER)},
+            "cut": {"kind": "cut_bytes", "bytes": self._bytes(command, turns, index)},
+            "short": {"kind": "short", "bytes": self._bytes(command, turns, index)},
+        }.get(fault.kind)
+        if kind == "exit":
+            words = {"kind": "exit", "exit": int(how)}
+        if kind == "admin":
+            words = {"kind": "admin", "run": self._administrator(how), "on": CONTROL}
+        if words is not None:
+            stalls = words["kind"] == "stall"
+            match = {"match": PLUMBING} if stalls else {}
+            self._play.lab.fault(host=command.host, count=1, after=0 if stalls else index, **match, **words)
+
+    def after(self, fault: Fault, one: Try) -> None:
+        """:raises Killed, MarkedFailed: the worker ends here."""
+        if fault.kind.startswith("killed"):
+            end(one)
+        if self._mark and not one.in_triggerer and not one.over:
+            self._mark = False
+            one.dead = True
+            raise MarkedFailed
+
+    def _bytes(self, command: Command, turns: Turns, index: int) -> int:
+        """How much of an answer comes: of a look often up to the end of a line."""
+        line = turns.commands[index].line()
+        if turns.commands[index].changes:
+            return self._chance.choice((0, 10, 80))
+        whole = self._play.peek(command.host, line)
+        ends = [at + 1 for at, letter in enumerate(whole) if letter == "\n"][:-1]
+        if ends and self._chance.random() < 0.6:
+            return len(whole[: self._chance.choice(ends)].encode())
+        return self._chance.randrange(len(whole.encode()) + 1)
+
+    def _administrator(self, how: str) -> str:
+        """What a second administrator types, on the control host."""
+        sync = self._chance.choice(self._play.about["syncs"])
+        symclone = "/usr/symcli/bin/symclone"
+        if how == "group" and "symdg" in sync:
+            group, other = sync["symdg"], self._play.foreign_pair(sync["symid"])
+            return (
+                f"/usr/symcli/bin/symld -g {group} remove DEV001; /usr/symcli/bin/symld -g {group} remove CLONE001; "
+                f"/usr/symcli/bin/symdg -g {group} add dev {other[0]} DEV001; "
+                f"/usr/symcli/bin/symdg -g {group} add dev {other[1]} CLONE001 -tgt"
+            )
+        action = "terminate" if how == "group" else how
+        if "symdg" in sync:
+            pairs = " ".join(_names(pair) for pair in sync["pairs"])
+            return f"{symclone} -g {sync['symdg']} -noprompt {action} {pairs}"
+        text = "".join(pair.replace(":", " ") + "\n" for pair in sync["pairs"])
+        self._play.lab.ask("write_file", host=CONTROL, path=ADMIN_FILE, text=text)
+        return f"{symclone} -sid {sync['symid']} -f {ADMIN_FILE} -noprompt {action}"
+
+    def _meanwhile(self, how: str, one: Try) -> None:
+        """The worker stands still here, until the others have come to their ends."""
+        play, run, airflow = self._play, one.run, one.run.airflow
+        if one.over:
+            return
+        if how == "beside":
+            play.begin(airflow.trigger(run.service, run.action, run_type="backfill"))
+        elif how == "other-airflow":
+            other = Airflow("other", "instance-other", airflow.dags, play)
+            play.airflows.append(other)
+            theirs = play.begin(other.trigger(run.service, run.action))
+            if play.follow_remedy(theirs):
+                play.clear(theirs)
+        elif how == "cloned-airflow":
+            other = airflow.cloned("clone", "instance-clone")
+            play.airflows.append(other)
+            copied = other.runs[run.dag.dag_id, run.run_id]
+            other.lost(Try(copied, one.task))
+            play.go_on(copied)
+        else:
+            one.taken_on = True
+            airflow.lost(one, may_retry=how == "next-try")
+            play.go_on(run)
+            if how == "next-run":
+                play.begin(airflow.trigger(run.service, run.action))
+            if how == "cleared" and run.state == "failed":
+                play.clear(run)
+
+
+def end(one: Try) -> None:
+    """:raises Killed: always."""
+    one.dead = True
+    raise Killed
+
+
+def _names(pair: str) -> str:
+    """`DEV001=1234:CLONE001=4321` as symclone takes it."""
+    source, target = (end.partition("=")[0] for end in pair.split(":"))
+    return f"{source} sym ld {target}"
+
+
+def service_run(run: Run) -> str:
+    """How the journal names a run: two Airflows may have the same."""
+    return f"{run.airflow.name}/{run.run_id}"
