@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 
-from fuzz.cases import ACTIONS, Case
+from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
+from fuzz.stage import Stage
 
 AT_ONCE = 20
 """Cases that a worker process is handed at a time."""
@@ -24,11 +27,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60, help="for how long")
     parser.add_argument("--cases", type=int, help="at most so many")
     parser.add_argument("--case", help="play this one, and print what it did")
+    parser.add_argument("--file", type=Path, help="play the cases of this file, one a line")
     parser.add_argument("--all", choices=sorted(ACTIONS), help="every fault at every command of this service")
+    parser.add_argument("--kinds", default="", help="only faults whose names have this regular expression")
+    parser.add_argument("--ways", default="", help="run again only in ways with this regular expression")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     if given.case:
         return _one(given.case)
+    if given.file:
+        lines = given.file.read_text(encoding="utf-8").splitlines()
+        given.listed = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     began = time.monotonic()
     runs = faults = played = 0
     breached: list[str] = []
@@ -46,8 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _one(text: str) -> int:
-    from fuzz.stage import Stage
-
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         outcome = Stage(Path(folder)).play(Case.read(text))
     for entry in outcome.journal:
@@ -80,7 +87,9 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
         ProcessPoolExecutor(given.workers, initializer=_begin, initargs=(folder,)) as pool,
     ):
         seeds = iter(range(10**9))
-        asked = [_every, given.all] if given.all else [_drawn, given.seed]
+        asked = [_every, given.all] if given.all else [_drawn, (given.seed, given.kinds, given.ways)]
+        if given.file:
+            asked = [_listed, given.listed]
         left = given.cases
         running: set[Future[list[Played]]] = set()
         while True:
@@ -94,30 +103,30 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 found = future.result()
-                if not found and given.all:
-                    until = 0.0
+                if not found:
+                    until = 0.0  # there are no more
                 yield from found
 
 
 def _begin(folder: str) -> None:
     global _stage
-    from fuzz.stage import Stage
-
     _stage = Stage(Path(folder))
 
 
-def _drawn(seed: int, number: int, count: int, until: float) -> list[Played]:
-    from fuzz.cases import drawn
-
+def _drawn(asked: tuple[int, str, str], number: int, count: int, until: float) -> list[Played]:
+    seed, *only = asked
+    kinds, ways = ([one for one in those if re.search(only[i], one)] for i, those in enumerate((KINDS, WAYS)))
     chance = random.Random(f"{seed}/{number}")
-    return [_stage.played(drawn(chance, _stage.commands)) for _ in range(count) if time.monotonic() < until]
+    cases = (drawn(chance, _stage.commands, kinds, ways) for _ in range(count))
+    return [_stage.played(case) for case in cases if time.monotonic() < until]
+
+
+def _listed(lines: list[str], number: int, count: int, until: float) -> list[Played]:
+    some = lines[number * AT_ONCE : (number + 1) * AT_ONCE]
+    return [_stage.played(Case.read(line)) for line in some if time.monotonic() < until]
 
 
 def _every(service: str, number: int, count: int, until: float) -> list[Played]:
-    from itertools import islice
-
-    from fuzz.cases import every
-
     some = islice(every(service, _stage.commands), number * AT_ONCE, (number + 1) * AT_ONCE)
     return [_stage.played(case) for case in some if time.monotonic() < until]
 

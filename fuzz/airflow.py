@@ -77,6 +77,11 @@ class Run:
     """What it waits for, if only others can bring that about."""
 
     @property
+    def name(self) -> str:
+        """As the journal calls it: two Airflows may have the same run."""
+        return f"{self.airflow.name}/{self.run_id}"
+
+    @property
     def order(self) -> list[Any]:
         return list(self.dag.topological_sort())
 
@@ -325,7 +330,7 @@ class Airflow:
         """One try, or its going on after a wait: the state that it ends in; None: it is tried again."""
         run, task = one.run, one.task
         context = _context(one)
-        words = {"task": task.task_id, "run": run.run_id, "dag": run.dag.dag_id}
+        words = {"task": task.task_id, "run": run.name}
         self.world.note("try begins", service=run.service, connection=one.connection, **words)
         operator = _rendered(task, context)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzz.sites import VARIANTS, Variant
@@ -23,7 +23,9 @@ PAUSED = (
     "paused-next-try", "paused-next-run", "paused-cleared", "paused-beside", "paused-other-airflow",
     "paused-cloned-airflow",
 )  # fmt: skip
-ADMIN = ("admin-terminate", "admin-recreate", "admin-activate", "admin-restore", "admin-group")
+ADMIN = (
+    "admin-terminate", "admin-recreate", "admin-activate", "admin-restore", "admin-group", "admin-start",
+)  # fmt: skip
 KINDS = (*KILLED, *LOST, *ANSWERS, *PAUSED, *ADMIN)
 """What happens at a command.
 
@@ -31,7 +33,7 @@ killed: the worker dies before it sends it, when it has come back, or while it r
 lost: the session is lost before it is run, when it has run, before its shell begins (it is run later all the
 same), while it runs, or within its output. exit: that is the answer, and it was not run. short: less was printed,
 and the exit code is kept. paused: the worker stands still, others go on to their end, then it goes on. admin: right
-after it a second administrator does that.
+after it a second administrator does that; group: he lets its names stand for the pair of another service.
 """
 
 WAYS = ("trigger", "clear", "mark")
@@ -82,7 +84,12 @@ class Case:
         return cls(service, action, Variant.read(variant), read, way, int(salt))
 
 
-def drawn(chance: random.Random, commands: Callable[[Case], int]) -> Case:
+def drawn(
+    chance: random.Random,
+    commands: Callable[[Case], int],
+    kinds: Sequence[str] = KINDS,
+    ways: Sequence[str] = WAYS,
+) -> Case:
     """A case by chance, all the same likely; every second has two faults.
 
     :param commands: how many an undisturbed run of a case sends.
@@ -90,12 +97,12 @@ def drawn(chance: random.Random, commands: Callable[[Case], int]) -> Case:
     service = chance.choice(list(ACTIONS))
     plain = Case(service, chance.choice(ACTIONS[service]), chance.choice(VARIANTS))
     number = commands(plain)
-    faults = [Fault(chance.randrange(number), chance.choice(KINDS))]
+    faults = [Fault(chance.randrange(number), chance.choice(kinds))]
     if chance.random() < 0.5:
         # The second may meet whoever has come to help.
-        faults.append(Fault(chance.randrange(2 * number), chance.choice(KINDS)))
+        faults.append(Fault(chance.randrange(2 * number), chance.choice(kinds)))
     return Case(
-        service, plain.action, plain.variant, tuple(sorted(faults, key=lambda f: f.at)), chance.choice(WAYS),
+        service, plain.action, plain.variant, tuple(sorted(faults, key=lambda f: f.at)), chance.choice(ways),
         chance.randrange(1000),
     )  # fmt: skip
 

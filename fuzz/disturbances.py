@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clones.one_trip import Turns
 from clones.steps import Command
-from fuzz.airflow import Airflow, Killed, MarkedFailed, Run, Try
+from fuzz.airflow import Airflow, Killed, MarkedFailed, Try
 from fuzz.cases import Fault
-from fuzz.sites import CONTROL
+from fuzz.sites import CONTROL, STARTED_BY_HAND
 from hooks.refusals import unreachable
+from lab.direct import DirectLab
 
 if TYPE_CHECKING:
     from fuzz.play import Play
@@ -19,6 +20,7 @@ PLUMBING = r"^(?!(\S*/)?(sh|env|test|\[|mkdir|rmdir|rm|cat|ls|mv|cp|echo|date|ps
 """A program that is none of those which only carry others."""
 LATER = (20.0, 120.0, 600.0, 2400.0)
 """Lab seconds after which a command goes on that was left alone."""
+SYMCLONE = "/usr/symcli/bin/symclone"
 ADMIN_FILE = "/tmp/admin.pairs"
 
 
@@ -47,6 +49,10 @@ class Disturbances:
         self.met += [fault for fault, _ in due]
         return due
 
+    def no_administrator(self) -> None:
+        """He does nothing more."""
+        self._left = [fault for fault in self._left if not fault.kind.startswith("admin")]
+
     def before(self, fault: Fault, index: int, one: Try, command: Command, turns: Turns) -> None:
         """:raises Killed, Unknown: it is not sent."""
         kind, _, how = fault.kind.partition("-")
@@ -69,7 +75,8 @@ class Disturbances:
         if kind == "exit":
             words = {"kind": "exit", "exit": int(how)}
         if kind == "admin":
-            words = {"kind": "admin", "run": self._administrator(how), "on": CONTROL}
+            host, typed = self._administrator(how)
+            words = {"kind": "admin", "run": typed, "on": host}
         if words is not None:
             stalls = words["kind"] == "stall"
             match = {"match": PLUMBING} if stalls else {}
@@ -95,24 +102,21 @@ class Disturbances:
             return len(whole[: self._chance.choice(ends)].encode())
         return self._chance.randrange(len(whole.encode()) + 1)
 
-    def _administrator(self, how: str) -> str:
-        """What a second administrator types, on the control host."""
+    def _administrator(self, how: str) -> tuple[str, str]:
+        """What a second administrator types, and on which host."""
+        name = self._play.case.service
+        if how == "start" and name in STARTED_BY_HAND:
+            return self._play.service.hosts[0], STARTED_BY_HAND[name]
+        how = "recreate" if how == "start" else how
         sync = self._chance.choice(self._play.about["syncs"])
-        symclone = "/usr/symcli/bin/symclone"
         if how == "group" and "symdg" in sync:
             group, other = sync["symdg"], self._play.foreign_pair(sync["symid"])
-            return (
+            return CONTROL, (
                 f"/usr/symcli/bin/symld -g {group} remove DEV001; /usr/symcli/bin/symld -g {group} remove CLONE001; "
                 f"/usr/symcli/bin/symdg -g {group} add dev {other[0]} DEV001; "
                 f"/usr/symcli/bin/symdg -g {group} add dev {other[1]} CLONE001 -tgt"
             )
-        action = "terminate" if how == "group" else how
-        if "symdg" in sync:
-            pairs = " ".join(_names(pair) for pair in sync["pairs"])
-            return f"{symclone} -g {sync['symdg']} -noprompt {action} {pairs}"
-        text = "".join(pair.replace(":", " ") + "\n" for pair in sync["pairs"])
-        self._play.lab.ask("write_file", host=CONTROL, path=ADMIN_FILE, text=text)
-        return f"{symclone} -sid {sync['symid']} -f {ADMIN_FILE} -noprompt {action}"
+        return CONTROL, administrators(self._play.lab, sync, "terminate" if how == "group" else how)
 
     def _meanwhile(self, how: str, one: Try) -> None:
         """The worker stands still here, until the others have come to their ends."""
@@ -149,12 +153,19 @@ def end(one: Try) -> None:
     raise Killed
 
 
+def administrators(lab: DirectLab, sync: dict[str, Any], action: str) -> str:
+    """An action on all pairs of a sync, as a storage administrator types it on the control host."""
+    verb, _, option = action.partition(" ")
+    if "symdg" in sync:
+        pairs = " ".join(_names(pair) for pair in sync["pairs"])
+        return f"{SYMCLONE} -g {sync['symdg']} -noprompt {verb} {option} {pairs}"
+    text = "".join(pair.replace(":", " ") + "\n" for pair in sync["pairs"])
+    lab.ask("write_file", host=CONTROL, path=ADMIN_FILE, text=text)
+    return f"{SYMCLONE} -sid {sync['symid']} -f {ADMIN_FILE} -noprompt {verb} {option}"
+
+
 def _names(pair: str) -> str:
     """`DEV001=1234:CLONE001=4321` as symclone takes it."""
     source, target = (end.partition("=")[0] for end in pair.split(":"))
     return f"{source} sym ld {target}"
 
-
-def service_run(run: Run) -> str:
-    """How the journal names a run: two Airflows may have the same."""
-    return f"{run.airflow.name}/{run.run_id}"

@@ -47,6 +47,14 @@ AROUND = {
 }
 
 
+STARTED_BY_HAND = {
+    "aastmphpux": "/usr/sbin/vgimport -m /var/lib/opensvc/vg_aastmphpux_vgCVI.map -s -N vgCVI; "
+    "/usr/sbin/vgchange -a y vgCVI; /usr/sbin/mount -F vxfs /dev/vgCVI/lv_CVI /aaststcvi",
+    "lnxpp": "/usr/sbin/vgchange -a y vg_ppdata; /usr/bin/mount -t ext4 /dev/vg_ppdata/lv_data /pp/data",
+}
+"""What somebody types on the host of a service who needs its file system right now."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One way in which the services are configured.
