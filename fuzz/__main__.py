@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
+from textwrap import shorten
 
 from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
 from fuzz.stage import Stage
 
+LINE = 200
 AT_ONCE = 20
 """Cases that a worker process is handed at a time."""
 
@@ -74,7 +76,8 @@ def _line(entry: dict[str, object]) -> str:
         what = str(entry["event"])
         more = {k: v for k, v in entry.items() if k not in ("event", "seq", "at", "wall", "connection")}
         more = {k: v for k, v in more.items() if k not in ("services", "groups")}
-    return f"{entry['seq']:>4} {str(entry['at'])[11:19]} #{entry.get('connection', '')} {what} {more or ''}"
+    where = f"{entry['seq']:>4} {str(entry['at'])[11:19]} #{entry.get('connection', '')}"
+    return f"{where} {shorten(what, LINE)} {more or ''}"
 
 
 Played = tuple[str, int, int, list[str]]
@@ -93,7 +96,9 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
         left = given.cases
         running: set[Future[list[Played]]] = set()
         while True:
-            while len(running) < 2 * given.workers and time.monotonic() < until and (left is None or left > 0):
+            while (
+                len(running) < 2 * given.workers and time.monotonic() < until and (left is None or left > 0)
+            ):
                 number = next(seeds)
                 count = min(AT_ONCE, left) if left is not None else AT_ONCE
                 left = left - count if left is not None else None
@@ -106,6 +111,9 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
                 if not found:
                     until = 0.0  # there are no more
                 yield from found
+
+
+_stage: Stage
 
 
 def _begin(folder: str) -> None:

@@ -1,8 +1,8 @@
 """As much of Airflow as the DAGs need: it runs the real operators of the real DAGs, task after task.
 
 What is done here as Airflow does it (3.3.2): trigger rules, setups and teardowns, retries by the operator's
-policy, XComs that a new try clears, states that a person sets, *Clear, Only failed tasks*. A try that is over for
-Airflow can still act: what it writes into Airflow is dropped, what it sends is not.
+policy, XComs that a new try clears, states that a person sets, *Clear, Only failed tasks*. A try that is over
+for Airflow can still act: what it writes into Airflow is dropped, what it sends is not.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -27,7 +28,6 @@ from airflow.sdk.exceptions import (
     TaskAwaitingInput,
     TaskDeferred,
 )
-from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 SUCCESS, FAILED, SKIPPED, UPSTREAM_FAILED = "success", "failed", "skipped", "upstream_failed"
@@ -220,6 +220,9 @@ class World(Protocol):
     def advance(self, seconds: float) -> None: ...
     def note(self, note: str, **words: Any) -> None: ...
 
+    def given_up(self) -> None:
+        """A try that others had taken over has come to its end."""
+
     def wait(self, one: Try, defer: TaskDeferred) -> Came | None:
         """What the triggerer does; None: only others can bring about what is waited for."""
 
@@ -302,6 +305,7 @@ class Airflow:
             ended = self._attempt(one, waiting, event)
             waiting = None
             if one.taken_on:
+                self.world.given_up()
                 return False
             if one.over:
                 if task.task_id in run.states:
@@ -347,7 +351,7 @@ class Airflow:
             return SKIPPED
         except DownstreamTasksSkipped as skipped:
             if not one.over:
-                run.states |= dict.fromkeys(skipped.tasks, SKIPPED)  # type: ignore[arg-type]
+                run.states |= dict.fromkeys(skipped.tasks, SKIPPED)
             return SUCCESS
         except TaskAwaitingInput as asks:
             return self._approved(one, operator, asks)
@@ -373,10 +377,9 @@ class Airflow:
         number = one.run.tries[name] - one.run.before[name]
         if isinstance(error, AirflowFailException | AirflowSensorTimeout) or number > retries:
             return FAILED
-        if one.task.retry_policy is not None:
-            if one.task.retry_policy.evaluate(error, number, retries + 1, context).action is RetryAction.FAIL:
-                return FAILED
-        return None
+        policy = one.task.retry_policy
+        decided = policy.evaluate(error, number, retries + 1, context).action if policy is not None else None
+        return FAILED if decided is RetryAction.FAIL else None
 
     def _approved(self, one: Try, operator: Any, asks: Any) -> str:
         """Another user says yes."""

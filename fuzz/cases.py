@@ -31,9 +31,10 @@ KINDS = (*KILLED, *LOST, *ANSWERS, *PAUSED, *ADMIN)
 
 killed: the worker dies before it sends it, when it has come back, or while it runs, which it does to its end.
 lost: the session is lost before it is run, when it has run, before its shell begins (it is run later all the
-same), while it runs, or within its output. exit: that is the answer, and it was not run. short: less was printed,
-and the exit code is kept. paused: the worker stands still, others go on to their end, then it goes on. admin: right
-after it a second administrator does that; group: he lets its names stand for the pair of another service.
+same), while it runs, or (cut) within its output. exit: that is the answer, and it was not run. short: less
+was printed, and the exit code is kept. paused: the worker stands still, others go on, then it goes on, at
+their end or in their middle. admin: right after it a second administrator does that; group: he lets its
+names stand for the pair of another service; start: he mounts the service's file system by hand.
 """
 
 WAYS = ("trigger", "clear", "mark")

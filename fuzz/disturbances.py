@@ -9,6 +9,7 @@ from clones.one_trip import Turns
 from clones.steps import Command
 from fuzz.airflow import Airflow, Killed, MarkedFailed, Try
 from fuzz.cases import Fault
+from fuzz.interleaved import Interleaved
 from fuzz.sites import CONTROL, STARTED_BY_HAND
 from hooks.refusals import unreachable
 from lab.direct import DirectLab
@@ -20,7 +21,9 @@ PLUMBING = r"^(?!(\S*/)?(sh|env|test|\[|mkdir|rmdir|rm|cat|ls|mv|cp|echo|date|ps
 """A program that is none of those which only carry others."""
 LATER = (20.0, 120.0, 600.0, 2400.0)
 """Lab seconds after which a command goes on that was left alone."""
-SYMCLONE = "/usr/symcli/bin/symclone"
+BIN = "/usr/symcli/bin"
+IN_THE_MIDDLE = 60
+"""Commands of the others, at most, after which a worker that stood still goes on, if not at their end."""
 ADMIN_FILE = "/tmp/admin.pairs"
 
 
@@ -63,24 +66,28 @@ class Disturbances:
         if kind == "paused":
             self._meanwhile(how, one)
             return
-        words = {
-            "lost-before": {"kind": "cut_before"},
-            "lost-after": {"kind": "cut_after"},
-            "lost-unbegun": {"kind": "cut_running", "seconds": self._chance.choice(LATER)},
-            "lost-running": {"kind": "stall", "seconds": self._chance.choice(LATER)},
-            "killed-running": {"kind": "stall", "seconds": self._chance.choice(LATER)},
-            "cut": {"kind": "cut_bytes", "bytes": self._bytes(command, turns, index)},
-            "short": {"kind": "short", "bytes": self._bytes(command, turns, index)},
-        }.get(fault.kind)
-        if kind == "exit":
-            words = {"kind": "exit", "exit": int(how)}
-        if kind == "admin":
-            host, typed = self._administrator(how)
-            words = {"kind": "admin", "run": typed, "on": host}
-        if words is not None:
-            stalls = words["kind"] == "stall"
-            match = {"match": PLUMBING} if stalls else {}
-            self._play.lab.fault(host=command.host, count=1, after=0 if stalls else index, **match, **words)
+        words = self._in_the_lab(fault.kind, command, turns, index)
+        if words:
+            self._play.lab.fault(host=command.host, count=1, **words)
+
+    def _in_the_lab(self, kind: str, command: Command, turns: Turns, index: int) -> dict[str, Any]:
+        """The fault as the lab knows it; empty when it is none of its faults."""
+        after = {"after": index}
+        if kind in ("lost-before", "lost-after"):
+            return {"kind": kind.replace("lost-", "cut_"), **after}
+        if kind == "lost-unbegun":
+            return {"kind": "cut_running", "seconds": self._chance.choice(LATER), **after}
+        if kind in ("lost-running", "killed-running"):
+            return {"kind": "stall", "seconds": self._chance.choice(LATER), "match": PLUMBING}
+        if kind in ("cut", "short"):
+            size = self._bytes(command, turns, index)
+            return {"kind": "cut_bytes" if kind == "cut" else kind, "bytes": size, **after}
+        if kind.startswith("exit-"):
+            return {"kind": "exit", "exit": int(kind.removeprefix("exit-")), **after}
+        if kind.startswith("admin-"):
+            host, typed = self._administrator(kind.removeprefix("admin-"))
+            return {"kind": "admin", "run": typed, "on": host, **after}
+        return {}
 
     def after(self, fault: Fault, one: Try) -> None:
         """:raises Killed, MarkedFailed: the worker ends here."""
@@ -110,11 +117,11 @@ class Disturbances:
         how = "recreate" if how == "start" else how
         sync = self._chance.choice(self._play.about["syncs"])
         if how == "group" and "symdg" in sync:
-            group, other = sync["symdg"], self._play.foreign_pair(sync["symid"])
+            source, target = self._play.foreign_pair(sync["symid"])
+            symld, symdg = (f"{BIN}/{program} -g {sync['symdg']}" for program in ("symld", "symdg"))
             return CONTROL, (
-                f"/usr/symcli/bin/symld -g {group} remove DEV001; /usr/symcli/bin/symld -g {group} remove CLONE001; "
-                f"/usr/symcli/bin/symdg -g {group} add dev {other[0]} DEV001; "
-                f"/usr/symcli/bin/symdg -g {group} add dev {other[1]} CLONE001 -tgt"
+                f"{symld} remove DEV001; {symld} remove CLONE001; "
+                f"{symdg} add dev {source} DEV001; {symdg} add dev {target} CLONE001 -tgt"
             )
         return CONTROL, administrators(self._play.lab, sync, "terminate" if how == "group" else how)
 
@@ -140,11 +147,20 @@ class Disturbances:
         else:
             one.taken_on = True
             airflow.lost(one, may_retry=how == "next-try")
-            play.go_on(run)
-            if how == "next-run":
-                play.begin(airflow.trigger(run.service, run.action))
-            if how == "cleared" and run.state == "failed":
-                play.clear(run)
+
+            def others() -> None:
+                play.go_on(run)
+                if how == "next-run":
+                    play.begin(airflow.trigger(run.service, run.action))
+                if how == "cleared" and run.state == "failed":
+                    play.clear(run)
+
+            after = self._chance.randrange(1, IN_THE_MIDDLE)
+            if play.interleaved is None and self._chance.random() < 0.5:
+                play.interleaved = Interleaved(others, after)
+                play.interleaved.begin()
+            else:
+                others()
 
 
 def end(one: Try) -> None:
@@ -158,14 +174,13 @@ def administrators(lab: DirectLab, sync: dict[str, Any], action: str) -> str:
     verb, _, option = action.partition(" ")
     if "symdg" in sync:
         pairs = " ".join(_names(pair) for pair in sync["pairs"])
-        return f"{SYMCLONE} -g {sync['symdg']} -noprompt {verb} {option} {pairs}"
+        return f"{BIN}/symclone -g {sync['symdg']} -noprompt {verb} {option} {pairs}"
     text = "".join(pair.replace(":", " ") + "\n" for pair in sync["pairs"])
     lab.ask("write_file", host=CONTROL, path=ADMIN_FILE, text=text)
-    return f"{SYMCLONE} -sid {sync['symid']} -f {ADMIN_FILE} -noprompt {verb} {option}"
+    return f"{BIN}/symclone -sid {sync['symid']} -f {ADMIN_FILE} -noprompt {verb} {option}"
 
 
 def _names(pair: str) -> str:
     """`DEV001=1234:CLONE001=4321` as symclone takes it."""
     source, target = (end.partition("=")[0] for end in pair.split(":"))
     return f"{source} sym ld {target}"
-

@@ -17,14 +17,10 @@ OPEN = "application backup"
 def up(world: World, service: Service) -> set[str]:
     """The parts of a service that are up now."""
     hosts = [world.host(name) for name in service.hosts]
-    return {
-        f"{host.name}: {part}" for host in hosts for part in host.state() if part.startswith(UP)
-    }
+    return {f"{host.name}: {part}" for host in hosts for part in host.state() if part.startswith(UP)}
 
 
-def missing(
-    world: World, service: Service, action: str, since: float, whole: set[str]
-) -> Iterator[str]:
+def missing(world: World, service: Service, action: str, since: float, whole: set[str]) -> Iterator[str]:
     """What an action was to bring about and is not so, in words.
 
     :param since: when the run was asked for, in lab seconds.
@@ -60,5 +56,3 @@ def windows(world: World) -> Iterator[str]:
 
 def _text(pair: Pair) -> str:
     return f"{pair[0]}:{pair[1]:04X}>{pair[2]:04X}"
-
-

@@ -10,9 +10,10 @@ from typing import Any
 from clones.one_trip import Turns
 from clones.steps import Command, Result
 from fuzz import goals, waits
-from fuzz.airflow import FAILED, SKIPPED, SUCCESS, Airflow, Came, Killed, Run, Try
+from fuzz.airflow import FAILED, SUCCESS, Airflow, Came, Killed, Run, Try
 from fuzz.cases import Case
 from fuzz.disturbances import Disturbances, administrators
+from fuzz.interleaved import Interleaved
 from fuzz.sites import CONTROL, lab_config, services
 from fuzz.transport import LOST, Plugged
 from lab.check import Finding, findings, read_services
@@ -64,6 +65,8 @@ class Play:
         self.disturbances = Disturbances(self, (), 0, mark=False)
         self._met_administrator: dict[int, str] = {}
         """The tries that looked, and did not know what he did since."""
+        self.interleaved: Interleaved | None = None
+        """What others do while a worker stands still, if it goes on in the middle of that."""
         Plugged.wire = self
 
     # the world of its Airflows
@@ -80,9 +83,15 @@ class Play:
     def wait(self, one: Try, defer: Any) -> Came | None:
         return waits.wait(self, one, defer)
 
+    def given_up(self) -> None:
+        if self.interleaved is not None:
+            self.interleaved.finish()
+
     # the wire
 
     def send(self, one: Try, command: Command, turns: Turns) -> Result:
+        if self.interleaved is not None:
+            self.interleaved.sends()
         if one.dead:
             raise Killed
         due = self.disturbances.due(one, turns)
@@ -97,7 +106,9 @@ class Play:
             self.lab.clear_faults()
         for fault, _ in due:
             self.disturbances.after(fault, one)
-        return Result(command, reply.exit, reply.stdout, reply.stderr, 0.0, "" if reply.exit is not None else LOST)
+        return Result(
+            command, reply.exit, reply.stdout, reply.stderr, 0.0, "" if reply.exit is not None else LOST
+        )
 
     def peek(self, host: str, line: str) -> str:
         """What a look prints now."""
@@ -205,11 +216,13 @@ class Play:
         self._judge(run)
 
     def _again(self, run: Run, *, by_clear: bool) -> Run:
-        """Do what the messages of a run say, then run it again: it, all that failed, or what it says to run."""
+        """Do what a run's messages say, then run again: what failed, or what they say to run."""
         said = " ".join(run.errors.values())
         self.follow_remedy(run)
         if by_clear:
-            failed = [one for one in run.airflow.runs.values() if one.state == FAILED and one.action == run.action]
+            failed = [
+                one for one in run.airflow.runs.values() if one.state == FAILED and one.action == run.action
+            ]
             for one in failed:
                 self.clear(one)
             run = failed[-1] if failed else run
@@ -283,9 +296,8 @@ class Play:
         if not self._done(run):
             since = run.begun if run.result == "done" else 0.0
             left = [*goals.missing(self.world, self.service, self.case.action, since, self.whole)]
+            why = "; ".join(left) or run.result or run.state
             said = next(iter(run.errors.values()), "")
-            self.breach(
-                f"run again {TRIES} times, {self.case.action} is not done: {'; '.join(left) or run.result or run.state}: {said}"
-            )
+            self.breach(f"run again {TRIES} times, {self.case.action} is not done: {why}: {said}")
         for what in goals.windows(self.world):
             self.breach(what)

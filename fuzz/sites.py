@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,12 +74,16 @@ class Variant:
     def read(cls, text: str) -> Variant:
         """:raises ValueError: it is none."""
         words = text.split("+")
-        return cls(*(flag in words for flag in ("overlap", "hooks", "consistent")), int(words[-1][7:]))
+        overlap, hooks, consistent = (flag in words for flag in ("overlap", "hooks", "consistent"))
+        return cls(overlap, hooks, consistent, int(words[-1].removeprefix("retries")))
 
 
 VARIANTS = [
-    Variant(*flags, retries)
-    for *flags, retries in itertools.product((True, False), (False, True), (True, False), (0, 2))
+    Variant(overlap, hooks, consistent, retries)
+    for overlap in (True, False)
+    for hooks in (False, True)
+    for consistent in (True, False)
+    for retries in (0, 2)
 ]
 
 
@@ -123,7 +126,12 @@ def services(variant: Variant) -> dict[str, Any]:
     """The example services as that variant has them, as the YAML file does."""
     found: dict[str, Any] = yaml.safe_load(SERVICES.read_text(encoding="utf-8"))["services"]
     for about in found.values():
-        about |= {"overlap": variant.overlap, "retries": variant.retries, "retry_delay": 10, "schedule": "none"}
+        about |= {
+            "overlap": variant.overlap,
+            "retries": variant.retries,
+            "retry_delay": 10,
+            "schedule": "none",
+        }
         if about["resources"]:
             about["production"] = PRODUCTION
             about |= OF_SERVICE if variant.hooks else {}

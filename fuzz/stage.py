@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,24 +97,27 @@ class Stage:
 
         logging.disable(logging.CRITICAL)
         structlog.configure(
-            wrapper_class=structlog.make_filtering_bound_logger(QUIET), logger_factory=structlog.ReturnLoggerFactory()
+            wrapper_class=structlog.make_filtering_bound_logger(QUIET),
+            logger_factory=structlog.ReturnLoggerFactory(),
         )
 
     @staticmethod
     def _plug_in() -> None:
+        """What the product asks of Airflow is answered by the one of the try that acts."""
         import airflow.providers.standard.operators.hitl as hitl
 
-        from clones import config_file, pools
+        import fuzz.waits  # noqa: F401  (with what it loads)
+        from clones import config_file, lock, pools
         from fuzz.airflow import current
         from fuzz.transport import plug_in
-        import fuzz.waits  # noqa: F401  (with what it loads)
         from operators import base
 
+        variables: dict[str, Any] = {lock.INSTANCE: lambda: current().run.airflow.instance, pools.KNOWN: str}
         read: Any = config_file._load
-        from functools import cache
-
-        setattr(config_file, "_load", cache(read.__wrapped__))
-        names = {base.lock.INSTANCE: lambda: current().run.airflow.instance, pools.KNOWN: lambda: ""}
-        setattr(base, "variable", lambda key: names[key]())
-        setattr(hitl, "upsert_hitl_detail", lambda **_: None)
+        for module, name, here in (
+            (config_file, "_load", cache(read.__wrapped__)),
+            (base, "variable", lambda key: variables[key]()),
+            (hitl, "upsert_hitl_detail", lambda **_: None),
+        ):
+            setattr(module, name, here)
         plug_in()

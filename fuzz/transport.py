@@ -29,7 +29,7 @@ class Plugged:
     wire: Wire
 
 
-class DirectHook(SymcliHook):
+class DirectHook(SymcliHook):  # type: ignore[misc]
     """Everything but the connection is the product's."""
 
     def _client(self, host: str) -> Any:

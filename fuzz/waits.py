@@ -21,7 +21,7 @@ from triggers.symclone import SymcloneStateTrigger
 def wait(world: World, one: Try, defer: TaskDeferred) -> Came | None:
     trigger: Any = defer.trigger
     if isinstance(trigger, DagStateTrigger):
-        other = one.run.airflow.runs.get((trigger.dag_id, trigger.run_ids[0]))
+        other = one.run.airflow.runs.get((trigger.dag_id, (trigger.run_ids or [""])[0]))
         return None if other is not None and not other.ended else Came({})
     assert isinstance(trigger, SymcloneStateTrigger), trigger
     return _for_state(world, one, trigger)

@@ -1,7 +1,7 @@
 """A lab that commands are handed to without SSH: no server, no key, no file, and a clock that jumps.
 
-Everything behind the SSH port is the same: faults, shell, programs, journal. A lab is made in a millisecond and
-runs a command in less, for whoever wants to try ten thousand cases.
+Everything behind the SSH port is the same: faults, shell, programs, journal. A lab is made in a millisecond
+and runs a command in less, for whoever wants to try ten thousand cases.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ class Reply:
 class DirectLab(Operations):
     """`lab = DirectLab(config, services=...)`, `lab.execute(host, line, connection=1)`, `lab.close()`.
 
-    One command runs at a time. What was cut off (`cut_running`, `stall`) goes on when the clock was turned that
-    far. Several threads may use it, one after the other.
+    One command runs at a time. What was cut off (`cut_running`, `stall`) goes on when the clock was turned
+    that far. Several threads may use it, one after the other.
     """
 
     def __init__(
-        self, config: LabConfig, *, services: str | Path | dict[str, Any] | None = None, start: float | None = None
+        self,
+        config: LabConfig,
+        *,
+        services: str | Path | dict[str, Any] | None = None,
+        start: float | None = None,
     ) -> None:
         clock = Clock(manual=True, start=start)
         clock.jumping = True

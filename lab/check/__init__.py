@@ -22,8 +22,8 @@ Notes are written over the control port, or with `lab.note(...)`:
 * `note("approval", pairs=[KEY, ...])` or `service=NAME`: a merge-back of these was approved;
 * `note("run begins", service=, run=, action=)` and `note("run ends", service=, run=, result=, step=)`,
   where `again=RUN` in the first says which stopped run is tried again;
-* `note("try begins", connection=, service=, run=, task=)` and `note("try over", connection=)`: whose commands come
-  over a connection, and that nobody waits for these any more;
+* `note("try begins", connection=, service=, run=, task=)` and `note("try over", connection=)`: whose
+  commands come over a connection, and that nobody waits for these any more;
 * `note("typed", text=)`: what a user typed somewhere.
 """
 

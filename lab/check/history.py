@@ -74,8 +74,8 @@ class History:
             if entry.get("event") == "note" and connection is not None:
                 known = tries.get(connection, Sender())
                 if entry["note"] == "try begins":
-                    names = {name: str(entry.get(name, "")) for name in ("service", "run", "task")}
-                    tries[connection] = Sender(**names)
+                    service, run, task = (str(entry.get(n, "")) for n in ("service", "run", "task"))
+                    tries[connection] = Sender(service, run, task)
                 elif entry["note"] == "try over":
                     tries[connection] = replace(known, over=known.over or entry)
             if entry.get("event") == "command" and not entry.get("actor"):

@@ -38,5 +38,5 @@ def _used(service: Service, use: Entry, command: Entry) -> Iterator[Finding]:
     for device in use["devices"]:
         symid, _, number = device.partition(":")
         if (symid, int(number, 16)) not in own:
-            text = f"a run of {service.name} uses {device}, which is not its own ({use['use']}): {command['command']}"
-            yield Finding(10, use["seq"], text, host=use["host"], pair=device)
+            text = f"a run of {service.name} uses {device}, which is not its own ({use['use']})"
+            yield Finding(10, use["seq"], f"{text}: {command['command']}", host=use["host"], pair=device)

@@ -18,9 +18,8 @@ def nothing_after_its_end(history: History) -> Iterator[Finding]:
             continue
         what = _made(entry)
         if what:
-            task = f"{sender.task} of run {sender.run}"
-            text = f"a try of {task} that was over since line {sender.over['seq']} changed {what}: {entry['command']}"
-            yield Finding(9, entry["seq"], text, host=entry["host"])
+            text = f"a try of {sender.task} of run {sender.run} that was over since line {sender.over['seq']}"
+            yield Finding(9, entry["seq"], f"{text} changed {what}: {entry['command']}", host=entry["host"])
 
 
 def _began_after(entry: Entry, note: Entry) -> bool:

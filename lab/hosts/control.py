@@ -24,7 +24,9 @@ class ControlHost(Host):
 
     def state(self) -> dict[str, str]:
         return {
-            f"device group {name}": " ".join(f"{ld}={member.device.number:04X}" for ld, member in members.items())
+            f"device group {name}": " ".join(
+                f"{ld}={member.device.number:04X}" for ld, member in members.items()
+            )
             for array in self.arrays
             for name, members in array.groups.items()
         }
