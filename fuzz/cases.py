@@ -37,6 +37,7 @@ their end or in their middle. admin: right after it a second administrator does 
 names stand for the pair of another service; start: he mounts the service's file system by hand.
 """
 
+NEAR = 20
 WAYS = ("trigger", "clear", "mark")
 """How it is run again: by a new run; by Clear, Only failed tasks; or a person marks the run as failed at the
 fault already, and clears it."""
@@ -100,8 +101,10 @@ def drawn(
     number = commands(plain)
     faults = [Fault(chance.randrange(number), chance.choice(kinds))]
     if chance.random() < 0.5:
-        # The second may meet whoever has come to help.
-        faults.append(Fault(chance.randrange(2 * number), chance.choice(kinds)))
+        # The second comes soon after, or anywhere: it may meet whoever has come to help.
+        near = chance.random() < 0.5
+        at = faults[0].at + chance.randrange(1, NEAR) if near else chance.randrange(2 * number)
+        faults.append(Fault(at, chance.choice(kinds)))
     return Case(
         service, plain.action, plain.variant, tuple(sorted(faults, key=lambda f: f.at)), chance.choice(ways),
         chance.randrange(1000),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from clones.one_trip import Turns
 from clones.steps import Command
-from fuzz.airflow import Airflow, Killed, MarkedFailed, Try
+from fuzz.airflow import Airflow
 from fuzz.cases import Fault
 from fuzz.interleaved import Interleaved
+from fuzz.runs import Killed, MarkedFailed, Try
 from fuzz.sites import CONTROL, STARTED_BY_HAND
 from hooks.refusals import unreachable
 from lab.direct import DirectLab

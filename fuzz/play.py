@@ -10,10 +10,11 @@ from typing import Any
 from clones.one_trip import Turns
 from clones.steps import Command, Result
 from fuzz import goals, waits
-from fuzz.airflow import FAILED, SUCCESS, Airflow, Came, Killed, Run, Try
+from fuzz.airflow import Airflow, Came
 from fuzz.cases import Case
 from fuzz.disturbances import Disturbances, administrators
 from fuzz.interleaved import Interleaved
+from fuzz.runs import FAILED, SUCCESS, Killed, Run, Try
 from fuzz.sites import CONTROL, lab_config, services
 from fuzz.transport import LOST, Plugged
 from lab.check import Finding, findings, read_services

@@ -108,7 +108,7 @@ class Stage:
 
         import fuzz.waits  # noqa: F401  (with what it loads)
         from clones import config_file, lock, pools
-        from fuzz.airflow import current
+        from fuzz.runs import current
         from fuzz.transport import plug_in
         from operators import base
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from clones.one_trip import Turns
 from clones.steps import Command, Result
-from fuzz.airflow import Try, current
+from fuzz.runs import Try, current
 from hooks import symcli
 from hooks.symcli import SymcliHook
 

@@ -13,7 +13,8 @@ from clones.observing import ask_precopied, observe, to_plain
 from clones.pacing import Bounds
 from clones.scope import Scope
 from clones.waiting import Wait
-from fuzz.airflow import Came, Try, World
+from fuzz.airflow import Came, World
+from fuzz.runs import Try
 from fuzz.transport import DirectHook
 from triggers.symclone import SymcloneStateTrigger
 
