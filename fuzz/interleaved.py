@@ -39,6 +39,8 @@ class Interleaved:
 
         :raises BaseException: what went wrong there.
         """
+        if threading.current_thread() is self._thread:
+            return  # one of theirs that was taken over in its turn
         if not self._ended:
             self._go_on.release()
         self._thread.join()

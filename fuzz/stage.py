@@ -51,7 +51,10 @@ class Stage:
 
     def played(self, case: Case) -> tuple[str, int, int, list[str]]:
         """The case, its runs, the faults that were met, and the breaches, as plain data."""
-        outcome = self.play(case)
+        try:
+            outcome = self.play(case)
+        except Exception as error:
+            return str(case), 0, 0, [f"it could not be played: {error!r}"]
         return str(case), outcome.runs, outcome.met, [str(breach) for breach in outcome.breaches]
 
     def commands(self, case: Case) -> int:

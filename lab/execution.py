@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -34,6 +35,15 @@ class _Dropped(Exception):
     """The connection of a command is gone; nothing more comes of it."""
 
 
+@lru_cache(maxsize=1024)
+def _split(command: str) -> tuple[str, ...]:
+    """Its words, none when it does not fall into words."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:
+        return ()
+
+
 class Execution:
     """One command: faults of the line, the shell, the journal, the reply; in this order.
 
@@ -58,14 +68,10 @@ class Execution:
         """Bytes a lab second of the reply; None: at once."""
         self.stdout, self.stderr = Buffer(), Buffer()
         self._sent = [0, 0]
-        try:
-            words = shlex.split(command)
-        except ValueError:
-            words = []
         within = {"within": script.command} if script else {}
         self.record = Record(
             self.world.clock, host=host.name, family=host.family, connection=login.number, login=login.user,
-            command=command, words=words, **within,
+            command=command, words=list(_split(command)), **within,
         )  # fmt: skip
         self.record.lose = lambda: self.login.connection.abort()
 
