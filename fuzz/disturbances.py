@@ -134,14 +134,19 @@ class Disturbances:
         if how == "beside":
             play.begin(airflow.trigger(run.service, run.action, run_type="backfill"))
         elif how == "other-airflow":
-            other = Airflow("other", "instance-other", airflow.dags, play)
+            name = f"other{len(play.airflows)}"
+            other = Airflow(name, f"instance-{name}", airflow.dags, play)
             play.airflows.append(other)
             theirs = play.begin(other.trigger(run.service, run.action))
             if play.follow_remedy(theirs):
                 play.clear(theirs)
         elif how == "cloned-airflow":
-            other = airflow.cloned("clone", "instance-clone")
+            name = f"clone{len(play.airflows)}"
+            other = airflow.cloned(name, f"instance-{name}")
             play.airflows.append(other)
+            for theirs in other.runs.values():
+                if not theirs.ended:
+                    play.note_begin(theirs)
             copied = other.runs[run.dag.dag_id, run.run_id]
             other.lost(Try(copied, one.task))
             play.go_on(copied)

@@ -129,16 +129,19 @@ class Play:
     def begin(self, run: Run) -> Run:
         """Trigger a run, and let it go as far as it goes."""
         self.outcome.runs += 1
-        self.note("run begins", service=run.service, run=run.name, action=run.action)
+        self.note_begin(run)
         self.go_on(run)
         return run
+
+    def note_begin(self, run: Run) -> None:
+        self.note("run begins", service=run.service, run=run.name, action=run.action)
 
     def clear(self, run: Run) -> None:
         """*Clear, Only failed tasks*."""
         self.outcome.runs += 1
         cleared = run.clear_failed()
         self.outcome.story.append(f"{run.name}: cleared {', '.join(cleared)}")
-        self.note("run begins", service=run.service, run=run.name, action=run.action)
+        self.note_begin(run)
         self.go_on(run)
 
     def go_on(self, run: Run) -> None:
