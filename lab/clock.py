@@ -39,13 +39,16 @@ class Clock:
         moment = datetime.fromtimestamp(self.now() if at is None else at, UTC)
         return moment.isoformat(timespec="milliseconds")
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep for lab seconds; under a manual clock until somebody turned it that far."""
+    async def sleep(self, seconds: float, *, alone: bool = False) -> None:
+        """Sleep for lab seconds; under a manual clock until somebody turned it that far.
+
+        :param alone: nobody waits for it, so a clock that jumps does not go on for its sake.
+        """
         deadline = self.now() + max(0.0, seconds)
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        if self.manual and self.jumping:
+        if self.manual and self.jumping and not alone:
             await self.advance(max(0.0, deadline - self.now()))
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

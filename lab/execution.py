@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import asyncssh
 
 from lab.faults import Fault
-from lab.journal import ACTOR, Record
+from lab.journal import ACTOR, CONNECTION, Record
 from lab.shell.interpreter import Lines, Shell
 from lab.shell.parser import hands_lines_on
 from lab.shell.streams import Buffer, LiveInput, Output, TextInput
@@ -32,6 +33,15 @@ GONE = (
 
 class _Dropped(Exception):
     """The connection of a command is gone; nothing more comes of it."""
+
+
+@lru_cache(maxsize=1024)
+def _split(command: str) -> tuple[str, ...]:
+    """Its words, none when it does not fall into words."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:
+        return ()
 
 
 class Execution:
@@ -58,15 +68,12 @@ class Execution:
         """Bytes a lab second of the reply; None: at once."""
         self.stdout, self.stderr = Buffer(), Buffer()
         self._sent = [0, 0]
-        try:
-            words = shlex.split(command)
-        except ValueError:
-            words = []
         within = {"within": script.command} if script else {}
         self.record = Record(
             self.world.clock, host=host.name, family=host.family, connection=login.number, login=login.user,
-            command=command, words=words, **within,
+            command=command, words=list(_split(command)), **within,
         )  # fmt: skip
+        self.record.lose = lambda: self.login.connection.abort()
 
     def _flush(self) -> None:
         self._send(None)
@@ -100,6 +107,7 @@ class Execution:
         self.world.journal.write({**entry, "status": status})
 
     async def run(self) -> None:
+        CONNECTION.set(self.login.number)
         with contextlib.suppress(_Dropped):
             if hands_lines_on(self.command):
                 status = await self._shell(self.stdout, self.stderr, lines=self._line).run(self.command)
@@ -149,7 +157,7 @@ class Execution:
             await self._unanswered("hang" in met)
         if "cut_running" in met:
             self.login.connection.abort()
-            await self.world.clock.sleep(met["cut_running"].config.seconds or 0)
+            await self.world.clock.sleep(met["cut_running"].config.seconds or 0, alone=True)
         if "noise" in met:
             self.stdout.write(met["noise"].config.stdout)
         if "exit" in met:
@@ -159,7 +167,9 @@ class Execution:
             status = config.exit or 0
         else:
             out, err = (Buffer(), Buffer()) if "silent" in met else (self.stdout, self.stderr)
+            self.record.found = self.host.state()
             status = await execute(out, err)
+            self.record.changed = _changes(self.record.found, self.host.state())
         if "cut_output" in met:
             self.stdout.keep(met["cut_output"].config.bytes or 0)
         lost = bool({"cut_after", "cut_bytes", "cut_running"} & set(met)) or self.login.gone.is_set()
@@ -224,6 +234,7 @@ async def second_administrator(world: World, host: str, command: str) -> None:
     """Somebody else's command, on a session of his own: journaled as the actor "admin"."""
     found = world.host(host)
     token = ACTOR.set("admin")
+    connection = CONNECTION.set(None)
     try:
         record = Record(
             world.clock, host=found.name, family=found.family, connection=None, login="admin",
@@ -235,3 +246,14 @@ async def second_administrator(world: World, host: str, command: str) -> None:
         world.journal.write({**entry, "status": status})
     finally:
         ACTOR.reset(token)
+        CONNECTION.reset(connection)
+
+
+def _changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """What is otherwise now on a host, in words."""
+    changed = {**before, **after}
+    return [
+        f"{what}: {before.get(what, 'none')} -> {after.get(what, 'none')}"
+        for what in changed
+        if before.get(what) != after.get(what)
+    ]

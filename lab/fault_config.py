@@ -12,7 +12,7 @@ from lab.strict import Strict
 
 Kind = Literal[
     "lock", "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent",
-    "noise", "partial", "fail_pair", "down", "disk_full", "skew", "admin", "cut_output",
+    "stall", "noise", "partial", "fail_pair", "down", "disk_full", "skew", "admin", "cut_output",
 ]  # fmt: skip
 # What a kind can not do without, and why.
 NEEDS: dict[str, tuple[str, str]] = {
@@ -21,6 +21,7 @@ NEEDS: dict[str, tuple[str, str]] = {
     "partial": ("pairs", "partial needs pairs: how many become active"),
     "cut_bytes": ("bytes", "cut_bytes needs bytes: how many are sent before the cut"),
     "cut_output": ("bytes", "cut_output needs bytes: how many of stdout arrive"),
+    "stall": ("seconds", "a stall needs seconds"),
     "slow": ("rate", "slow needs rate: bytes per lab second"),
     "down": ("host", "down needs a host"),
     "disk_full": ("host", "disk_full needs a host"),

@@ -12,6 +12,7 @@
 | slow         | executed and journaled; the output comes at `rate` bytes a lab second                      |
 | hang         | nothing is executed and nothing is answered until the client goes away                     |
 | exit         | not executed: `exit`, `stdout`, `stderr` are the answer                                    |
+| stall        | a program starts and is listed, the connection drops; it goes on `seconds` lab s. later    |
 | silent       | executed, but nothing of its output is printed; the exit status is its own                 |
 | noise        | `stdout` is printed before the command's own output                                        |
 | partial      | activate takes the first `pairs` pairs, then fails                                         |
@@ -21,6 +22,8 @@
 | disk_full    | `host`: a write to a file whose path `path` is found in fails after `bytes` bytes (0)      |
 | skew         | `host`: its clock is `skew` seconds ahead (negative: behind), and in zone `timezone`       |
 | admin        | right after the command a second administrator's `run` is executed, on host `on` (the same)|
+
+A stall is searched for in the words of each program that a command starts, not in the command.
 
 The command is searched for the regular expression `match` (or `command`, the same). `count` (or `attempts`)
 is how many commands (for a lock: attempts; for a full disk: writes) it meets before it is used up, none for
@@ -165,6 +168,13 @@ class Faults:
             if fault.meets(names, command) and self._use(fault, names, command):
                 taken.append(fault)
         return taken
+
+    def stall(self, names: tuple[str, str], program: str) -> float:
+        """For how many lab seconds this program, given by its words, stands still once it was started."""
+        for fault in self._faults:
+            if fault.config.kind == "stall" and fault.meets(names, program):
+                return (fault.config.seconds or 0.0) if self._use(fault, names, program) else 0.0
+        return 0.0
 
     def lock(self, names: tuple[str, str], command: str, control: bool) -> Fault | None:
         """The lock that this attempt of a SYMCLI command runs into, if any."""

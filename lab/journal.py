@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,6 +14,8 @@ from lab.clock import Clock
 
 # Who acts, when it is not whoever the lab is there for: entries then say so as `actor`.
 ACTOR: ContextVar[str | None] = ContextVar("actor", default=None)
+# The number of the connection whose command is carried out: events that it brings about say so.
+CONNECTION: ContextVar[int | None] = ContextVar("connection", default=None)
 
 
 class Journal:
@@ -32,6 +34,9 @@ class Journal:
         actor = ACTOR.get()
         if actor is not None:
             entry = {**entry, "actor": actor}
+        connection = CONNECTION.get()
+        if connection is not None and "connection" not in entry:
+            entry = {**entry, "connection": connection}
         with self._lock:
             self._seq += 1
             line = {"seq": self._seq, "at": self.clock.iso(), "wall": round(time.time(), 6), **entry}
@@ -62,6 +67,11 @@ class Record:
         self.after: dict[str, str] = {}
         self.faults: list[str] = []
         self.pairs: list[str] = []
+        self.found: dict[str, str] = {}
+        """The host's state before it, and in words what it made of that."""
+        self.changed: list[str] = []
+        self.lose: Callable[[], None] = lambda: None
+        """Ends the connection that it came over, while it goes on."""
 
     @property
     def command(self) -> str:
@@ -91,6 +101,8 @@ class Record:
             entry["pairs"] = self.pairs
         if self.before or self.after:
             entry |= {"before": self.before, "after": self.after}
+        if self.changed:
+            entry["changed"] = self.changed
         if self.faults:
             entry["faults"] = self.faults
         return entry

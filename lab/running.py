@@ -34,19 +34,21 @@ from lab.world import World
 
 class Running:
     def __init__(
-        self, config: LabConfig, directory: Path, clock: Clock, rate_factor: float = 1.0,
+        self, config: LabConfig, directory: Path | None, clock: Clock, rate_factor: float = 1.0,
         host: str = LOOPBACK, services: str | Path | dict[str, Any] | None = None, sshd: bool = False,
     ) -> None:  # fmt: skip
-        """:param host: name or address of this machine to listen on, written into the connections.
+        """:param directory: for the journal, keys and sockets; None: of a lab that nobody connects to.
+        :param host: name or address of this machine to listen on, written into the connections.
         :param services: whom the disks are for (`lab.check`), for whoever checks the journal; a file of it,
             else the one that `LAB_SERVICES` names.
         :param sshd: let real OpenSSH servers answer instead of the lab's own.
         """
         self.services = _services(services or os.environ.get("LAB_SERVICES"))
-        directory.mkdir(parents=True, exist_ok=True)
-        self.directory = directory
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory or Path()
         self.clock = clock
-        self.journal = Journal(clock, directory / "journal.jsonl")
+        self.journal = Journal(clock, directory / "journal.jsonl" if directory is not None else None)
         self.world = World(config, clock, self.journal, rate_factor)
         self.numbers = itertools.count(1)
         self.servers: dict[str, HostServer | SshdServer] = {}

@@ -1,4 +1,4 @@
-"""What the journal alone can show to be wrong: the eight things that must always hold.
+"""What the journal alone can show to be wrong: the ten things that must always hold.
 
 | # | what must hold                                                             | judged by                |
 |---|----------------------------------------------------------------------------|--------------------------|
@@ -10,6 +10,8 @@
 | 6 | no second recreate or activate for what the first already did              | states before; run notes |
 | 7 | a run ends done, unchanged, or stopped at a named step; again reaches done | run notes                |
 | 8 | what a user types reaches a shell as one quoted word                       | `note` typed; services   |
+| 9 | a command of a try that is over changes nothing                            | try notes                |
+| 10| a run touches its own service's pairs only                                 | try notes or the fence   |
 
 `findings(entries)` judges what can be judged without more; with `services` (a mapping of the shape
 `{NAME: {hosts: [...], syncs: [{name, symid, pairs: ["SRC:TGT", ...]}]}}`, a file with it under `services:`,
@@ -20,6 +22,8 @@ Notes are written over the control port, or with `lab.note(...)`:
 * `note("approval", pairs=[KEY, ...])` or `service=NAME`: a merge-back of these was approved;
 * `note("run begins", service=, run=, action=)` and `note("run ends", service=, run=, result=, step=)`,
   where `again=RUN` in the first says which stopped run is tried again;
+* `note("try begins", connection=, service=, run=, task=)` and `note("try over", connection=)`: whose
+  commands come over a connection, and that nobody waits for these any more;
 * `note("typed", text=)`: what a user typed somewhere.
 """
 
@@ -28,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lab.check import order, pairs, repeats, runs, sources, starts, targets, typed
+from lab.check import order, own, pairs, repeats, runs, sources, starts, targets, tries, typed
 from lab.check.finding import Finding
 from lab.check.history import History
 from lab.check.services import Given, read_services
@@ -44,6 +48,8 @@ INVARIANTS: dict[int, Callable[[History], Iterator[Finding]]] = {
     6: repeats.nothing_twice,
     7: runs.end_well,
     8: typed.one_quoted_word,
+    9: tries.nothing_after_its_end,
+    10: own.pairs_only,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from lab import states
@@ -16,6 +18,20 @@ TAKES_VALUE = frozenset({"-g", "-f", "-file", "-sid", "-i", "-c"})
 PREPARED = frozenset({*states.PREPARED, states.CREATE_IN_PROG})
 # A target with its own data: what a service may be started on.
 USABLE = frozenset({*states.ACTIVE, states.SPLIT, states.RESTORED, states.NONE})
+
+
+FENCED = re.compile(r"(?:.*/)?fences/([^/]+)/*")
+"""The folder of a fence, which every changing command names; its last part is the service."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Whose command it is, as far as the journal knows. `over` is the note that says its try is over."""
+
+    service: str = ""
+    run: str = ""
+    task: str = ""
+    over: Entry | None = None
 
 
 class History:
@@ -49,12 +65,41 @@ class History:
             if entry.get("event") == "command" and not entry.get("actor"):
                 yield entry, known
 
+    def sent(self) -> Iterator[tuple[Entry, Sender]]:
+        """The commands, but for those of somebody else, with who sent them: by the notes about tries, else by
+        the fence that the command names."""
+        tries: dict[int, Sender] = {}
+        for entry in self.entries:
+            connection = entry.get("connection")
+            if entry.get("event") == "note" and connection is not None:
+                known = tries.get(connection, Sender())
+                if entry["note"] == "try begins":
+                    service, run, task = (str(entry.get(n, "")) for n in ("service", "run", "task"))
+                    tries[connection] = Sender(service, run, task)
+                elif entry["note"] == "try over":
+                    tries[connection] = replace(known, over=known.over or entry)
+            if entry.get("event") == "command" and not entry.get("actor"):
+                yield entry, tries.get(connection) or Sender(fenced(entry))  # type: ignore[arg-type]
+
+    def named(self, name: str) -> Service | None:
+        return next((service for service in self.services if service.name == name), None)
+
     def syncs(self, pair: Pair) -> Iterator[tuple[Service, int]]:
         """Where a pair is configured: the service, and which of its syncs."""
         for service in self.services:
             for index, sync in enumerate(service.syncs):
                 if pair in sync.pairs:
                     yield service, index
+
+
+def fenced(entry: Entry) -> str:
+    """The service whose fence a command names; empty when it names none."""
+    words = [str(word) for word in entry.get("words", [])]
+    for word, after in pairwise(words):
+        found = FENCED.fullmatch(after) if word == "fence" else None
+        if found:
+            return found[1]
+    return ""
 
 
 def _states(given: dict[str, str] | None) -> dict[Pair, str]:

@@ -20,9 +20,12 @@ def end_well(history: History) -> Iterator[Finding]:
     """Judged by the notes `run begins` and `run ends`; a journal without them has nothing to judge."""
     begun: dict[str, Entry] = {}
     touched: dict[str, list[tuple[Entry, str]]] = {}
+    senders = {entry["seq"]: sender.run for entry, sender in history.sent()}
     for entry, known in history.walk():
         if entry.get("event") == "command" and not entry.get("actor"):
             for name in begun:
+                if senders[entry["seq"]] not in ("", name):
+                    continue
                 pairs = _pairs(history, str(begun[name].get("service")))
                 moved = [k for p, k in about(entry).items() if p in changed(entry) and p in pairs]
                 if moved and controls(entry):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lab.check.finding import Finding
 from lab.check.history import History
@@ -24,7 +25,7 @@ def one_quoted_word(history: History) -> Iterator[Finding]:
             continue
         command = str(entry["command"])
         try:
-            words = literal_words(parse(command))
+            words = _words(command)
         except SyntaxFault as fault:
             words = None
             if typed or history.services:
@@ -37,6 +38,11 @@ def one_quoted_word(history: History) -> Iterator[Finding]:
             if _reached(text, command) and not any(text in word for word in words or []):
                 said = f"{text!r} is no part of one quoted word: {command}"
                 yield Finding(8, entry["seq"], said, host=entry["host"])
+
+
+@lru_cache(maxsize=4096)
+def _words(command: str) -> list[str] | None:
+    return literal_words(parse(command))
 
 
 def _reached(text: str, command: str) -> bool:

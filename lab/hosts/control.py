@@ -22,6 +22,15 @@ class ControlHost(Host):
         super().__init__(config, world)
         self.install(COMMANDS, FOLDERS)
 
+    def state(self) -> dict[str, str]:
+        return {
+            f"device group {name}": " ".join(
+                f"{ld}={member.device.number:04X}" for ld, member in members.items()
+            )
+            for array in self.arrays
+            for name, members in array.groups.items()
+        }
+
     @property
     def arrays(self) -> list[Array]:
         return [self.world.arrays[s] for s in self.config.arrays]

@@ -105,6 +105,10 @@ class Host:
         """What the host does with a device of an array now, in words; nothing when it leaves it alone."""
         return []
 
+    def state(self) -> dict[str, str]:
+        """What commands can change here, beside files and the states of copies."""
+        return {}
+
     def describe(self) -> dict[str, Any]:
         texts = {p: n.read() for p, n in self.files.nodes.items() if not n.directory and not n.source}
         directories = sorted(p for p, n in self.files.nodes.items() if n.directory)

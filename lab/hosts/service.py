@@ -377,7 +377,13 @@ class ServiceHost(Host):
 
         return program
 
-    # for tests and the control port
+    # for the journal, tests and the control port
+
+    def state(self) -> dict[str, str]:
+        found = {f"address {a.value.ip} on {a.interface}": "up" for a in self.addresses if a.up}
+        found |= {f"volume group {v.name}": "active" for v in self.groups.values() if v.active}
+        found |= {f"{m.device} on {m.directory}": "mounted" for m in self.mounts}
+        return found | {f"application {n}": "running" for n, a in self.apps.items() if a.running}
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -18,6 +18,7 @@ from lab.shell.parser import AndOr, Command, For, Loop, Redirect, Script, Syntax
 from lab.shell.streams import Buffer, FileOutput, Input, Output, TextInput
 
 MAX_DEPTH = 20
+SPECIAL_IN_NAMES = re.compile(r"[*?\[]")
 
 
 Lines = Callable[["Shell", str], Awaitable[int]]
@@ -181,6 +182,11 @@ class Shell:
         pid = self.host.next_pid()
         self.host.running[pid] = (self.login, " ".join(argv))
         try:
+            stalled = self.host.world.faults.stall(self.host.names, " ".join(argv))
+            if stalled:
+                self.record.lose()
+                await self.host.clock.sleep(stalled, alone=True)
+                self.record.found = self.host.state()
             status = await _settle(found, call)
         finally:
             del self.host.running[pid]
@@ -276,7 +282,7 @@ class Shell:
         def add(piece: str, quoted: bool) -> None:
             nonlocal text, pattern, begun
             text += piece
-            pattern += re.sub(r"([*?\[])", r"[\1]", piece) if quoted else piece
+            pattern += SPECIAL_IN_NAMES.sub(r"[\g<0>]", piece) if quoted else piece
             begun = True
 
         def end() -> None:
@@ -306,7 +312,7 @@ class Shell:
         end()
         fields: list[str] = []
         for plain, glob in done:
-            fields.extend(self._names(glob) or [plain] if re.search(r"[*?\[]", glob) else [plain])
+            fields.extend(self._names(glob) or [plain] if SPECIAL_IN_NAMES.search(glob) else [plain])
         return fields
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 RESERVED = frozenset(
     {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function",
@@ -81,7 +82,17 @@ class Script:
     lists: list[AndOr]
 
 
+PLAIN = re.compile(r"""[^ \t\n;&|<>()'"\\$`~]+""")
+"""Text without quotes in which no letter says anything."""
+PLAIN_INSIDE = re.compile(r"""[^"\\$`]+""")
+
+
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Script:
+    """The same text gives the same object, which nobody changes.
+
+    :raises SyntaxFault: where a shell would say so.
+    """
     parser = _Parser(text)
     script = parser.script()
     if parser.at < len(text):
@@ -311,8 +322,10 @@ class _Parser:
                 parts.append(Part("var", "HOME", quoted=True))
                 self.at += 1
             else:
-                parts.append(Part("text", char))
-                self.at += 1
+                plain = PLAIN.match(self.text, self.at)
+                text = plain.group() if plain else char
+                parts.append(Part("text", text))
+                self.at += len(text)
         if not parts and not empty:
             raise self.fault(self.peek())
         return parts
@@ -338,8 +351,10 @@ class _Parser:
             elif char == "`":
                 raise self.fault("`")
             else:
-                parts.append(Part("text", char, quoted=True))
-                self.at += 1
+                inside = PLAIN_INSIDE.match(self.text, self.at)
+                text = inside.group() if inside else char
+                parts.append(Part("text", text, quoted=True))
+                self.at += len(text)
         raise self.fault("unexpected EOF while looking for matching `\"'")
 
     def dollar(self, quoted: bool) -> Part:

@@ -1,0 +1,307 @@
+"""One case, from a whole site to the judgement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from clones.one_trip import Turns
+from clones.steps import Command, Result
+from fuzz import goals, waits
+from fuzz.airflow import Airflow, Came
+from fuzz.cases import Case
+from fuzz.disturbances import Disturbances, administrators
+from fuzz.interleaved import Interleaved
+from fuzz.runs import FAILED, SUCCESS, Killed, Run, Try
+from fuzz.sites import CONTROL, lab_config, services
+from fuzz.transport import LOST, Plugged
+from lab.check import Finding, findings, read_services
+from lab.direct import DirectLab
+
+START = 1_790_000_000.0
+"""Lab time at which each case begins: a moment in September 2026."""
+SETTLED = 4000.0
+"""Lab seconds after which everything that was left alone has come to its end."""
+TRIP = 0.4
+"""Lab seconds that a command takes there and back."""
+TRIES = 4
+"""How often it may be run again until it must be done."""
+DONE = ("done", "superseded", "completed before")
+
+
+@dataclass
+class Outcome:
+    """What came of a case.
+
+    :param runs: how many were begun.
+    :param met: faults that came to be met.
+    :param breaches: what must not be, one text each.
+    """
+
+    case: Case
+    runs: int = 0
+    met: int = 0
+    commands: int = 0
+    breaches: list[str] = field(default_factory=list)
+    journal: list[dict[str, Any]] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+
+
+class Play:
+    """Plays one case. It is the world that its Airflows stand in, and the wire behind their SSH."""
+
+    def __init__(self, case: Case, dags: Callable[[str, str], Any]) -> None:
+        self.case = case
+        self.outcome = Outcome(case)
+        named = services(case.variant)
+        self.about = named[case.service]
+        self.lab = DirectLab(lab_config(), services=named, start=START)
+        self.world = self.lab.running.world
+        start = self.lab.running.journal.entries[0]
+        self.service = next(s for s in read_services(named, start["groups"]) if s.name == case.service)
+        self.whole = goals.up(self.world, self.service)
+        self.airflows = [Airflow("first", "instance-first", dags, self)]
+        self.disturbances = Disturbances(self, (), 0, mark=False)
+        self._met_administrator: dict[int, str] = {}
+        """The tries that looked, and did not know what he did since."""
+        self.interleaved: Interleaved | None = None
+        """What others do while a worker stands still, if it goes on in the middle of that."""
+        Plugged.wire = self
+
+    # the world of its Airflows
+
+    def now(self) -> float:
+        return self.lab.running.clock.now()
+
+    def advance(self, seconds: float) -> None:
+        self.lab.advance(seconds)
+
+    def note(self, note: str, **words: Any) -> None:
+        self.lab.running.journal.event("note", note=note, **words)
+
+    def wait(self, one: Try, defer: Any) -> Came | None:
+        return waits.wait(self, one, defer)
+
+    def given_up(self) -> None:
+        if self.interleaved is not None:
+            self.interleaved.finish()
+
+    # the wire
+
+    def send(self, one: Try, command: Command, turns: Turns) -> Result:
+        if self.interleaved is not None:
+            self.interleaved.sends()
+        if one.dead:
+            raise Killed
+        due = self.disturbances.due(one, turns)
+        for fault, index in due:
+            if fault.kind.startswith("admin"):
+                self._met_administrator[one.connection] = one.task.task_id
+            self.outcome.story.append(f"{fault} at {one.task.task_id}: {command.host}$ {command.shown()}")
+            self.disturbances.before(fault, index, one, command, turns)
+        reply = self.lab.execute(command.host, command.line(), one.connection)
+        self.advance(TRIP)
+        if due:
+            self.lab.clear_faults()
+        for fault, _ in due:
+            self.disturbances.after(fault, one)
+        return Result(
+            command, reply.exit, reply.stdout, reply.stderr, 0.0, "" if reply.exit is not None else LOST
+        )
+
+    def peek(self, host: str, line: str) -> str:
+        """What a look prints now."""
+        return self.lab.execute(host, line, 0).stdout
+
+    def foreign_pair(self, symid: str) -> tuple[str, str]:
+        """Devices of another service on that array."""
+        for name, about in services(self.case.variant).items():
+            for sync in about["syncs"]:
+                if name != self.case.service and sync["symid"] == symid:
+                    source, target = (end.rpartition("=")[2] for end in sync["pairs"][0].split(":"))
+                    return source, target
+        raise LookupError(symid)
+
+    # what people do
+
+    def begin(self, run: Run) -> Run:
+        """Trigger a run, and let it go as far as it goes."""
+        self.outcome.runs += 1
+        self.note_begin(run)
+        self.go_on(run)
+        return run
+
+    def note_begin(self, run: Run) -> None:
+        self.note("run begins", service=run.service, run=run.name, action=run.action)
+
+    def clear(self, run: Run) -> None:
+        """*Clear, Only failed tasks*."""
+        self.outcome.runs += 1
+        cleared = run.clear_failed()
+        self.outcome.story.append(f"{run.name}: cleared {', '.join(cleared)}")
+        self.note_begin(run)
+        self.go_on(run)
+
+    def go_on(self, run: Run) -> None:
+        if not run.airflow.go_on(run) or not run.ended:
+            return
+        result = run.result
+        failed = {t: run.errors.get(t, "") for t, s in run.states.items() if s == FAILED and t != "finish"}
+        self.outcome.story.append(f"{run.name} ended: {result or 'without a result'} {failed or ''}")
+        if result in ("done", "unchanged", "stopped"):
+            self.note("run ends", service=run.service, run=run.name, result=result, step=run.step)
+        else:
+            self.note("run is over", service=run.service, run=run.name, result=result)
+        if result == "done" and not self._interfered():
+            for what in goals.missing(self.world, self.service, run.action, run.begun, self.whole):
+                self.breach(f"{run.name} says done, and {what}")
+        if run.state == SUCCESS and not result:
+            self.breach(f"{run.name} is green without its last task")
+
+    def settle(self) -> None:
+        """Runs that waited for others go on."""
+        for _ in range(10):
+            left = [run for airflow in self.airflows for run in airflow.runs.values() if not run.ended]
+            if not left:
+                return
+            for run in left:
+                if run.waiting is not None:
+                    self.go_on(run)
+
+    def follow_remedy(self, run: Run) -> bool:
+        """Do what a message says to do by hand: give back the lock of one who does not go on."""
+        for error in run.errors.values():
+            found = re.search(r"`(rmdir [^`]*)`", error)
+            if found:
+                self.outcome.story.append(f"by hand: {found[1]}")
+                self.lab.as_administrator(CONTROL, found[1])
+                return True
+            if "`symclone terminate -restored`" in error:
+                self.outcome.story.append("by hand: the restore flags are taken away")
+                for sync in self.about["syncs"]:
+                    self.lab.as_administrator(CONTROL, administrators(self.lab, sync, "terminate -restored"))
+        return False
+
+    def breach(self, text: str) -> None:
+        self.outcome.breaches.append(text)
+
+    def _interfered(self) -> bool:
+        return any(fault.kind.startswith("admin") for fault in self.disturbances.met)
+
+    # the case
+
+    def play(self) -> Outcome:
+        try:
+            self._play()
+        finally:
+            self.lab.close()
+        return self.outcome
+
+    def _play(self) -> None:
+        first = self.airflows[0]
+        self._prepare()
+        case = self.case
+        self.disturbances = Disturbances(self, case.faults, case.salt, mark=case.way == "mark")
+        run = self.begin(first.trigger(case.service, case.action))
+        self.settle()
+        self.advance((0.0, 30.0, SETTLED)[case.salt % 3])
+        if not self._done(run):
+            run = self._again(run, by_clear=case.way != "trigger")
+        for number in range(TRIES):
+            if self._done(run):
+                break
+            self.advance(SETTLED)
+            if self._interfered():
+                self._repair()
+            run = self._again(run, by_clear=number % 2 == 1)
+        self.advance(SETTLED)
+        self._judge(run)
+
+    def _again(self, run: Run, *, by_clear: bool) -> Run:
+        """Do what a run's messages say, then run again: what failed, or what they say to run."""
+        said = " ".join(run.errors.values())
+        self.follow_remedy(run)
+        if by_clear:
+            failed = [
+                one for one in run.airflow.runs.values() if one.state == FAILED and one.action == run.action
+            ]
+            for one in failed:
+                self.clear(one)
+            run = failed[-1] if failed else run
+        if not by_clear or run.state != FAILED:
+            asked = re.search(r"(?:run|trigger) the action `(\w+)`", said)
+            run = self.begin(run.airflow.trigger(run.service, asked[1] if asked else self.case.action))
+        self.settle()
+        return run
+
+    def _done(self, run: Run) -> bool:
+        """Whether nothing is left to do."""
+        if run.result not in DONE and self.case.action not in ("retire", "merge_back"):
+            return False
+        since = run.begun if run.result == "done" else 0.0
+        return not [*goals.missing(self.world, self.service, self.case.action, since, self.whole)]
+
+    def _prepare(self) -> None:
+        """The site as the action wants to find it."""
+        first, case = self.airflows[0], self.case
+        attended = bool(self.about["resources"])
+        before = {"update": ["stop"], "start": ["stop", "resync"], "break": ["resync"]}
+        if not attended:
+            before = {"break": ["resync"]}
+        elif case.action in ("merge_back", "provision", "retire"):
+            before[case.action] = ["stop"]
+        for action in before.get(case.action, []):
+            run = self.begin(first.trigger(case.service, action))
+            if run.result != "done":
+                raise RuntimeError(f"{case}: {action} does not come to its end: {run.errors}")
+        if case.action == "provision":
+            for symid, source, target in self.service.pairs:
+                array = self.world.array(symid)
+                self.lab.remove_session(symid, array.name(source), array.name(target))
+            for sync in self.about["syncs"]:
+                self.world.array(sync["symid"]).groups.pop(sync.get("symdg", ""), None)
+        self.outcome.runs = 0
+
+    def _repair(self) -> None:
+        """A person puts right what the second administrator did: the copies are as they were at first, and
+        what must be down is."""
+        self.disturbances.no_administrator()
+        self.advance(SETTLED)
+        if self.whole and self.case.action not in ("refresh", "start"):
+            self.begin(self.airflows[0].trigger(self.case.service, "stop"))
+            self.settle()
+        if self.case.action == "provision":
+            return  # what is missing is made by the run itself
+        fresh = DirectLab(lab_config(), start=START)
+        for sync in self.about["syncs"]:
+            if sync.get("symdg") in self.world.array(sync["symid"]).groups:
+                array, whole = self.world.array(sync["symid"]), fresh.running.world.array(sync["symid"])
+                array.groups[sync["symdg"]] = whole.groups[sync["symdg"]]
+        fresh.close()
+        for symid, source, target in sorted(self.service.pairs):
+            array = self.world.array(symid)
+            self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
+
+    def _came_between(self, finding: Finding) -> bool:
+        """Whether a second administrator changed a copy between a look and what rests on it: the array cannot
+        be told to refuse that. It is no excuse for the wrong pairs (2, 10)."""
+        if finding.invariant == 7:
+            return "finish" in self._met_administrator.values()
+        by = self.lab.running.journal.entries[finding.seq - 1].get("connection")
+        return finding.invariant in (1, 4, 5, 6) and by in self._met_administrator
+
+    def _judge(self, run: Run) -> None:
+        journal = self.lab.running.journal
+        self.outcome.met, self.outcome.commands = len(self.disturbances.met), self.disturbances.count
+        self.outcome.journal = journal.entries
+        self.outcome.breaches += [f for f in findings(journal.entries) if not self._came_between(f)]
+        if not self._done(run):
+            since = run.begun if run.result == "done" else 0.0
+            left = [*goals.missing(self.world, self.service, self.case.action, since, self.whole)]
+            why = "; ".join(left) or run.result or run.state
+            said = next(iter(run.errors.values()), "")
+            self.breach(f"run again {TRIES} times, {self.case.action} is not done: {why}: {said}")
+        for what in goals.windows(self.world):
+            self.breach(what)

@@ -1,0 +1,64 @@
+"""The product's own driver with the lab behind it in place of SSH."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, tzinfo
+from typing import Any, Protocol
+
+from clones.one_trip import Turns
+from clones.steps import Command, Result
+from fuzz.runs import Try, current
+from hooks import symcli
+from hooks.symcli import SymcliHook
+
+PRODUCT = ("clones", "hooks", "operators", "sensors", "triggers")
+LOST = "the SSH session was lost"
+
+
+class Wire(Protocol):
+    """What carries the commands: the case that is played."""
+
+    def send(self, one: Try, command: Command, turns: Turns) -> Result: ...
+    def now(self) -> float: ...
+
+
+class Plugged:
+    """Where the driver is plugged in, and whose time it is."""
+
+    wire: Wire
+
+
+class DirectHook(SymcliHook):  # type: ignore[misc]
+    """Everything but the connection is the product's."""
+
+    def _client(self, host: str) -> Any:
+        return host
+
+    def _execute(self, client: Any, command: Command, turns: Turns) -> Result:
+        return Plugged.wire.send(current(), command, turns)
+
+
+class _AnyDatetime(type(datetime)):  # type: ignore[misc]
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, datetime)
+
+
+class LabTime(datetime, metaclass=_AnyDatetime):
+    """The time of day by the lab's clock."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.fromtimestamp(Plugged.wire.now(), tz)
+
+
+def plug_in() -> None:
+    """Let the product's modules that are loaded use the lab's transport and its clock."""
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] not in PRODUCT or module is symcli:
+            continue
+        for here, value in list(vars(module).items()):
+            if value is SymcliHook:
+                setattr(module, here, DirectHook)
+            elif value is datetime:
+                setattr(module, here, LabTime)

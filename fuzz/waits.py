@@ -1,0 +1,54 @@
+"""What the triggerer does while a task waits: it looks, and the lab's clock goes on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.standard.triggers.external_task import DagStateTrigger
+from airflow.sdk.exceptions import TaskDeferred
+
+from clones.errors import CloneError, Refused, TryAgain
+from clones.observing import ask_precopied, observe, to_plain
+from clones.pacing import Bounds
+from clones.scope import Scope
+from clones.waiting import Wait
+from fuzz.airflow import Came, World
+from fuzz.runs import Try
+from fuzz.transport import DirectHook
+from triggers.symclone import SymcloneStateTrigger
+
+
+def wait(world: World, one: Try, defer: TaskDeferred) -> Came | None:
+    trigger: Any = defer.trigger
+    if isinstance(trigger, DagStateTrigger):
+        other = one.run.airflow.runs.get((trigger.dag_id, (trigger.run_ids or [""])[0]))
+        return None if other is not None and not other.ended else Came({})
+    assert isinstance(trigger, SymcloneStateTrigger), trigger
+    return _for_state(world, one, trigger)
+
+
+def _for_state(world: World, one: Try, trigger: SymcloneStateTrigger) -> Came:
+    scope = Scope.from_plain(trigger.scope)
+    sync = scope.service.sync(trigger.sync)
+    bounds = Bounds(trigger.poll_interval, trigger.poll_max)
+    waits = Wait(scope, sync, trigger.wanted, datetime.fromisoformat(trigger.deadline), bounds)
+    with DirectHook() as hosts:
+        while waits.ended is None:
+            world.advance(30)
+            at, now = world.now(), datetime.fromtimestamp(world.now(), UTC)
+            try:
+                seen = hosts.run(observe(scope, sync))
+                if waits.asks_precopied(seen):
+                    seen = hosts.run(ask_precopied(scope, sync, seen))
+                waits.saw(seen, at, now)
+            except TryAgain as error:
+                waits.not_known(error, at, now)
+            except CloneError as error:
+                waits.refused(error if isinstance(error, Refused) else Refused(error.what))
+    ended = waits.ended
+    if ended.status == "reached" and trigger.ends_task:
+        if ended.seen is not None:
+            one.run.xcom[one.task.task_id, "seen"] = to_plain(ended.seen)
+        return Came(ends_task=True)
+    return Came({"status": ended.status, "message": ended.message})

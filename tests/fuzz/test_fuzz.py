@@ -1,0 +1,78 @@
+"""The fuzz itself: what it plays again is the same, it keeps what must be kept, and it finds what is wrong.
+
+It plugs the lab into the product's modules, so each is a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
+from tests.conftest import ROOT
+
+HERE = Path(__file__).parent
+UNLIKE = "aastmphpux refresh overlap+consistent+retries0 22:admin-start trigger 0"
+"""Somebody mounts the file system by hand when the service was stopped, before its disks are resynced."""
+
+
+def fuzz(*arguments: str, program: tuple[str, ...] = ("-m", "fuzz")) -> tuple[int, str]:
+    """Its exit code, and what it printed."""
+    ended = subprocess.run(
+        [sys.executable, *program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def fifty(_: Case) -> int:
+    return 50
+
+
+def test_a_seed_draws_the_same_cases_and_each_can_be_written_down() -> None:
+    first, second = ([drawn(random.Random(7), fifty)] for _ in range(2))
+    assert first == second
+    chance = random.Random(8)
+    cases = [drawn(chance, fifty) for _ in range(2000)]
+    assert [Case.read(str(case)) for case in cases] == cases
+    assert {fault.kind for case in cases for fault in case.faults} == set(KINDS)
+    assert {case.way for case in cases} == set(WAYS) and {case.service for case in cases} == set(ACTIONS)
+    assert {len(case.faults) for case in cases} == {1, 2}
+
+
+def test_all_of_a_service_is_every_fault_at_every_command() -> None:
+    cases = list(every("lnxpp", fifty))
+    assert len(set(map(str, cases))) == len(ACTIONS["lnxpp"]) * 50 * len(KINDS) * len(WAYS)
+
+
+def test_what_is_known_to_be_kept_is_kept() -> None:
+    code, printed = fuzz("--file", str(HERE / "kept.txt"), "--seconds", "600")
+    lines = [line for line in (HERE / "kept.txt").read_text().splitlines() if re.match(r"\w", line)]
+    assert code == 0, printed
+    assert re.search(rf"fuzz: {len(lines)} cases, \d+ runs, \d+ faults, 0 breaches", printed), printed
+
+
+def test_a_case_is_told_command_by_command() -> None:
+    code, printed = fuzz("--case", UNLIKE)
+    assert code == 0, printed
+    assert "22:admin-start at stop.service" in printed and "Service aastmphpux is not down" in printed
+    assert re.search(r"^ +\d+ [\d:]+ #\d+ symcli01\$ .*symclone -g DGCVI -noprompt recreate", printed, re.M)
+
+
+def test_a_product_that_does_not_look_is_found_out(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.txt"
+    cases.write_text(UNLIKE + "\n")
+    program = (str(HERE / "without_proof.py"),)
+    code, printed = fuzz("--file", str(cases), program=program)
+    assert code == 1, printed
+    assert f"--case '{UNLIKE}'" in printed
+    assert re.search(r"invariant 1, line \d+: recreate of .* while aastmphpux uses it", printed), printed
+    assert printed.splitlines()[-1].startswith("fuzz: 1 cases,") and ", 1 breaches" in printed
