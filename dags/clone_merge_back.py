@@ -9,14 +9,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
-from clones.config_file import load
 from clones.pools import array_pool, pools_of
 from operators.approval import SecondPersonApprovalOperator
 from operators.base import CONFIG
+from operators.each_service import each_service
 from operators.merge_back import (
     MergeBackConfirmOperator,
     MergeBackEndOperator,
@@ -40,6 +40,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=None,
         catchup=False,
         max_active_runs=1,
+        auto_register=False,
         tags=["symclone", "merge-back"],
         params={
             "reason": Param(
@@ -94,11 +95,4 @@ def _doc(name: str, service: Service) -> str:
     )
 
 
-# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
-_dag = get_parsing_context().dag_id
-if not _dag or _dag.endswith(SUFFIX):
-    _only = _dag.removesuffix(SUFFIX) if _dag else None
-    _config = load(CONFIG, only=_only)
-    for _name, _service in sorted(_config.services.items()):
-        if _service.production:
-            globals()[_name + SUFFIX] = build(_name, _service, _config.limits)
+globals().update(each_service(CONFIG, build, SUFFIX, lambda service: service.production))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
-from clones.config_file import load
 from clones.pools import array_pool, pools_of
 from operators.base import CONFIG, retries
+from operators.each_service import each_service
 from operators.run import ProvisionPlanOperator, RunEndOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
 from sensors.symclone import SymcloneStateSensor
@@ -33,6 +33,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=None,
         catchup=False,
         max_active_runs=1,
+        auto_register=False,
         tags=["symclone", "provision"],
         params={
             "reason": Param(
@@ -108,8 +109,4 @@ def _doc(name: str, service: Service) -> str:
     )
 
 
-# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
-_only = get_parsing_context().dag_id
-_config = load(CONFIG, only=_only and _only.removesuffix(SUFFIX))
-for _name, _service in sorted(_config.services.items()):
-    globals()[_name + SUFFIX] = build(_name, _service, _config.limits)
+globals().update(each_service(CONFIG, build, SUFFIX))

@@ -10,17 +10,17 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import NO_LIMITS, Limits, Service, Sync
-from clones.config_file import load
 from clones.pools import array_pool, host_pool, pools_of
 from clones.run_result import RESTART
 from operators.alerts import deadline
 from operators.base import CONFIG, retries
 from operators.completed import copy_assets, fresh_copies
+from operators.each_service import each_service
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
@@ -34,7 +34,6 @@ from sensors.symclone import SymcloneStateSensor
 
 # A skipped phase before a task must not skip it; a failed one must keep it from running.
 AFTER_SKIPPED = "none_failed"
-SINCE = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('clock') or '' }}"
 MEND = "{{ params.action in ('refresh', 'update') }}"
 
 
@@ -61,6 +60,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=schedule,
         catchup=False,
         max_active_runs=1,
+        auto_register=False,
         deadline=deadline(name, service, CONFIG),
         tags=["symclone"],
         params=_params(service),
@@ -83,7 +83,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                         SymcloneRecreateOperator(
                             task_id="recreate",
                             sync=sync.name,
-                            since=SINCE,
                             pool=array_pool(limits, service, sync),
                             **step,
                         )
@@ -120,8 +119,9 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 for place in ("after_start", "probes"):
                     starts += _commands(place, service, limits, step)
                 chain(*starts)
+                # As whatever runs after a failure in no pool of ours: that one is missing may be the failure.
                 restart = ServiceRestartUnchangedOperator(
-                    task_id=RESTART.split(".")[1], **{**on_host, "trigger_rule": "one_failed"}
+                    task_id=RESTART.split(".")[1], **{**step, "trigger_rule": "one_failed"}
                 )
                 starts.append(restart)
         phases = {
@@ -256,8 +256,4 @@ def _doc(name: str, service: Service) -> str:
     )
 
 
-# In a task's own process only its service is read and built; the DAG processor reads and checks them all.
-_only = get_parsing_context().dag_id
-_config = load(CONFIG, only=_only)
-for _name, _service in sorted(_config.services.items()):
-    globals()[_name] = build(_name, _service, _config.limits)
+globals().update(each_service(CONFIG, build))

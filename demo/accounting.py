@@ -39,8 +39,11 @@ def program(command: str) -> str:
         return command[:20]
     name = posixpath.basename(words[0])
     if name == "sh" and len(words) > 3 and words[1] == "-c":
-        # `sh -c TEXT NAME WORD...`: the text runs the words, or is known by its name.
-        return program(shlex.join(words[4:])) if '"$@"' in words[2] else words[3]
+        # `sh -c TEXT NAME WORD...`: the text runs the words, but for those that it takes away, or is known by
+        # its name.
+        taken = re.search(r"\bshift (\d+)", words[2])
+        runs = words[4 + (int(taken[1]) if taken else 0) :]
+        return program(shlex.join(runs)) if '"$@"' in words[2] else words[3]
     if name.startswith("sym"):
         actions = [word for word in words[1:] if re.fullmatch(r"[a-z]{4,}", word)]
         return f"{name} {actions[0]}" if actions else name

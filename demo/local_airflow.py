@@ -17,7 +17,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from clones.lock import INSTANCE
 from clones.pools import KNOWN, Pool
 from demo.airflow_environment import (
     SQLITE_NAME,
@@ -36,6 +35,8 @@ COMPONENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+INSTALLATION = "symclone-installation"
+"""The file in its home that holds the id by which locks name this Airflow."""
 WORKER = ["celery", "worker", "--skip-serve-logs", "--without-mingle", "--without-gossip"]
 """Of the CeleryExecutor; workers write the tasks' logs into the shared home."""
 HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -102,6 +103,8 @@ class LocalAirflow:
             for name in [kind, *(f"{kind}-{n}" for n in range(2, (counts or {}).get(kind, 1) + 1))]
         }
         self._secrets = Secrets.of(self.home)
+        if not (self.home / INSTALLATION).exists():
+            write_private(self.home / INSTALLATION, token_hex(16))
         self._processes = Processes()
         self._started: dict[str, datetime] = {}
         self._restore: dict[int, Any] = {}
@@ -271,12 +274,9 @@ class LocalAirflow:
 
     def _make_pools(self) -> None:
         """As scripts/pools does, but by the REST API, which needs no process of its own."""
+        if not self.pools:
+            return
         with self.client() as rest:
-            found = rest.request("GET", "/variables", params={"variable_key_pattern": INSTANCE})
-            if not found["variables"]:
-                rest.request("POST", "/variables", json={"key": INSTANCE, "value": token_hex(6)})
-            if not self.pools:
-                return
             there = {pool["name"] for pool in rest.request("GET", "/pools", params={"limit": 1000})["pools"]}
             for pool in self.pools:
                 if pool.name not in there:

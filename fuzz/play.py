@@ -90,6 +90,10 @@ class Play:
 
     # the wire
 
+    def awake(self) -> float:
+        """In every second case it stands still, so that nothing but the fence keeps a late command back."""
+        return self.now() if self.case.salt % 2 else 0.0
+
     def send(self, one: Try, command: Command, turns: Turns) -> Result:
         if self.interleaved is not None:
             self.interleaved.sends()

@@ -178,12 +178,14 @@ class VolumeGroupConfig(Strict):
 
     `copy_of` is another group of the host whose copy it is; then it is described as it is once it was given
     identifiers of its own. `clones_refused`: VxVM imports disks of a copy only when it is told that they are.
+    `write_protected`: its disks can be read only.
     """
 
     name: Name
     manager: Manager = "lvm"
     copy_of: Name | None = None
     clones_refused: bool = False
+    write_protected: bool = False
     devices: list[DiskConfig]
     map_file: str | None = None
     active: bool = True

@@ -170,8 +170,8 @@ class Execution:
             self.record.found = self.host.state()
             status = await execute(out, err)
             self.record.changed = _changes(self.record.found, self.host.state())
-            if "short" in met:
-                self._shorten(met["short"].config.bytes or 0)
+        if "cut_output" in met:
+            self.stdout.keep(met["cut_output"].config.bytes or 0)
         lost = bool({"cut_after", "cut_bytes", "cut_running"} & set(met)) or self.login.gone.is_set()
         self._journal(None if lost else status, status)
         if "admin" in met:
@@ -191,12 +191,6 @@ class Execution:
         if "slow" in met:
             replier.rate = met["slow"].config.rate or 1
         return status
-
-    def _shorten(self, left: int) -> None:
-        """Of all that was printed only the first bytes, stdout first."""
-        for buffer in (self.stdout, self.stderr):
-            text = buffer.text.encode(errors="surrogateescape")[:left].decode(errors="ignore")
-            buffer.parts, left = [text], left - len(text.encode(errors="surrogateescape"))
 
     async def _unanswered(self, hang: bool) -> None:
         if hang:

@@ -12,7 +12,7 @@ from lab.strict import Strict
 
 Kind = Literal[
     "lock", "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent",
-    "short", "stall", "noise", "partial", "fail_pair", "down", "disk_full", "skew", "admin",
+    "stall", "noise", "partial", "fail_pair", "down", "disk_full", "skew", "admin", "cut_output",
 ]  # fmt: skip
 # What a kind can not do without, and why.
 NEEDS: dict[str, tuple[str, str]] = {
@@ -20,8 +20,8 @@ NEEDS: dict[str, tuple[str, str]] = {
     "exit": ("exit", "kind exit needs an exit code"),
     "partial": ("pairs", "partial needs pairs: how many become active"),
     "cut_bytes": ("bytes", "cut_bytes needs bytes: how many are sent before the cut"),
-    "short": ("bytes", "short needs bytes: how many of its output are printed"),
     "stall": ("seconds", "a stall needs seconds"),
+    "cut_output": ("bytes", "cut_output needs bytes: how many of stdout arrive"),
     "slow": ("rate", "slow needs rate: bytes per lab second"),
     "down": ("host", "down needs a host"),
     "disk_full": ("host", "disk_full needs a host"),

@@ -6,13 +6,13 @@
 | cut_before   | the connection drops, nothing is executed: lost before it was accepted                     |
 | cut_after    | executed and journaled, then the connection drops without an exit status                   |
 | cut_bytes    | executed and journaled; the connection drops after `bytes` bytes of output                 |
+| cut_output   | executed, and its exit status is its own; only the first `bytes` bytes of stdout arrive     |
 | cut_running  | the connection drops at once; the command goes on alone, `seconds` lab seconds later       |
 | delay        | executed and journaled, then the reply is held for `seconds` real seconds                  |
 | slow         | executed and journaled; the output comes at `rate` bytes a lab second                      |
 | hang         | nothing is executed and nothing is answered until the client goes away                     |
 | exit         | not executed: `exit`, `stdout`, `stderr` are the answer                                    |
 | stall        | a program starts and is listed, the connection drops; it goes on `seconds` lab s. later    |
-| short        | executed; only the first `bytes` bytes of its output are printed, its exit status is kept  |
 | silent       | executed, but nothing of its output is printed; the exit status is its own                 |
 | noise        | `stdout` is printed before the command's own output                                        |
 | partial      | activate takes the first `pairs` pairs, then fails                                         |
@@ -52,8 +52,8 @@ from lab.fault_config import FaultConfig
 from lab.journal import Journal
 
 TRANSPORT = frozenset({
-    "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent", "short",
-    "noise", "down", "admin",
+    "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent", "noise",
+    "down", "admin", "cut_output",
 })  # fmt: skip
 # A command meets one of these at a time, in the order they were set: the next one waits for the next command.
 ALONE = frozenset({"cut_before", "cut_after", "cut_bytes", "cut_running", "hang", "exit", "down"})

@@ -63,6 +63,11 @@ class HostView:
         """Let a process use a directory, so that it can not be unmounted. Gives its pid."""
         return int(self._lab.ask("occupy", host=self.name, directory=directory, name=name))
 
+    def use_disk(self, path: str, how: str | None) -> None:
+        """Let somebody else use a disk: `mounted` in another namespace, `open` under another name, `loop`,
+        `btrfs`; None ends it."""
+        self._lab.ask("use_disk", host=self.name, path=path, how=how)
+
     def release(self, pid: int) -> None:
         self._lab.ask("release", host=self.name, pid=pid)
 

@@ -263,6 +263,13 @@ class Running:
             raise ValueError(f"{host} is no service host")
         return found.occupy(directory, name)
 
+    async def op_use_disk(self, host: str, path: str, how: str | None) -> None:
+        """Let somebody else use a disk of a service host (`lab.hosts.service.OtherUse`); None ends that."""
+        found = self.world.host(host)
+        if not isinstance(found, ServiceHost):
+            raise ValueError(f"{host} is no service host")
+        found.use_disk(path, how)
+
     async def op_release(self, host: str, pid: int) -> bool:
         found = self.world.host(host)
         if isinstance(found, ServiceHost):

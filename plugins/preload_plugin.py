@@ -12,6 +12,7 @@ import hooks.symcli
 import operators.alerts
 import operators.approval
 import operators.completed
+import operators.each_service
 import operators.merge_back
 import operators.preflight
 import operators.run

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+
+from clones.fence import PUT, RUN
+from clones.symcli.commands import ENVIRONMENT, WITH_PAIR_FILE
+from clones.whole_answers import END
 
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()
@@ -27,7 +33,7 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    "AIRFLOW_VAR_SYMCLONE_AIRFLOW_INSTANCE": "tests",
+    "SYMCLONE_INSTALLATION_ID": "of-the-tests",
     "AIRFLOW_VAR_SYMCLONE_POOLS": " ".join(
         f"symclone_{name}"
         for name in ("array_000190101234", "array_000297600001", "host_aastmphpux", "host_lnxpp01")
@@ -139,6 +145,10 @@ class TaskInstance:
         self.try_number = 1
         self.xcom: dict[str, Any] = {}
         self.run_states = run_states or {}
+        self.task_states: dict[str, str] = {}
+        """Of the own run, by task."""
+        self.tasks_of_dags: dict[tuple[str, str], str] = {}
+        """By DAG and task, over all runs."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value)  # what a task keeps must be plain JSON
@@ -147,8 +157,18 @@ class TaskInstance:
     def xcom_pull(self, task_ids: str, key: str) -> Any:
         return self.xcom.get(key)
 
+    def get_task_states(self, dag_id: str, run_ids: list[str], task_ids: list[str] | None = None) -> Any:
+        return {run_id: dict(self.task_states) for run_id in run_ids}
+
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]
+
+    def get_ti_count(self, dag_id: str, states: list[str], task_ids: list[str] | None = None) -> int:
+        return sum(
+            self.tasks_of_dags[dag, task] in states
+            for dag, task in self.tasks_of_dags
+            if dag == dag_id and (task_ids is None or task in task_ids)
+        )
 
 
 @pytest.fixture
@@ -210,7 +230,82 @@ def log(capsys: pytest.CaptureFixture[str]) -> Log:
 
 def sent(lab: Any, word: str) -> list[dict[str, Any]]:
     """The journal's commands on the control host that have this word, in order."""
-    return [entry for entry in lab.commands() if word in re.split(r"[ /]", entry["command"])]
+    return [
+        entry
+        for entry in lab.commands()
+        if any(word in words.split("/") for words in carried_out(entry["command"]))
+    ]
+
+
+def carried_out(line: str) -> list[str]:
+    """What a host carries out of a command line, behind the fence and the script that writes the pair file.
+
+    :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file
+        the pairs that it holds, as ``1234:4321,1235:4322``.
+    """
+    words = shlex.split(line)
+    if words[:3] == ["/bin/sh", "-c", RUN]:
+        words = words[6:]  # behind the script: its name, the folder and the token
+    if words[:3] == ["/bin/sh", "-c", WITH_PAIR_FILE]:
+        path, content = words[5:7]
+        words = words[7:]
+        pairs = [pair.split() for pair in content.splitlines()]
+        words[words.index(path)] = ",".join(f"{source}:{target}" for source, target in pairs)
+    environment = ["env", *ENVIRONMENT]
+    return words[len(environment) :] if words[: len(environment)] == environment else words
+
+
+def typed(line: str) -> str:
+    """The same as one line, a program of SYMCLI without its folder."""
+    return " ".join(carried_out(line)).removeprefix("/usr/symcli/bin/")
+
+
+def without_script(line: str) -> str:
+    """What a service host carries out, as one line; of a script its name and arguments: its text is fixed."""
+    words = carried_out(line)
+    return " ".join(words[3:] if words[:2] == ["/bin/sh", "-c"] else words)
+
+
+def puts_token(line: str) -> bool:
+    """Whether it changes nothing but which try is the newest on that host."""
+    return shlex.split(line)[:3] == ["/bin/sh", "-c", PUT]
+
+
+def control(line: str) -> str | None:
+    """A control command on a device group's pairs, as `recreate DGCVI`; None for any other command."""
+    words = carried_out(line)
+    if "-noprompt" not in words:
+        return None
+    pairs = words[words.index("-f") + 1]
+    (group,) = [name for name, held in _groups().items() if set(pairs.split(",")) <= held]
+    return f"{words[words.index('-noprompt') + 1]} {group}"
+
+
+def line_of(short: str) -> str:
+    """A regular expression for the command lines that :func:`control` calls so, for faults and moments."""
+    action, group = short.split()
+    pairs = "|".join(pair.replace(":", " ") for pair in _groups()[group])
+    return rf"'(?:{pairs})[^']*' env .* -noprompt {action}\b"
+
+
+@cache
+def _groups() -> dict[str, set[str]]:
+    """The device groups of the example configuration, each with its pairs of device numbers."""
+    services = yaml.safe_load(SERVICES.read_text())["services"].values()
+    return {
+        sync["symdg"]: {":".join(end.rpartition("=")[2] for end in pair.split(":")) for pair in sync["pairs"]}
+        for service in services
+        for sync in service["syncs"]
+        if "symdg" in sync
+    }
+
+
+def process_list(*commands: str) -> str:
+    """A whole answer to the list of processes: these commands, and the list's own."""
+    rows = (
+        f"symcli {100 + n} 1 0 06:58 ? 0:00 {one}" for n, one in enumerate((*commands, "/usr/bin/ps -ef"))
+    )
+    return "\n".join(("UID PID PPID C STIME TTY TIME CMD", *rows, END, ""))
 
 
 def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:
@@ -227,7 +322,13 @@ def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:
 
 
 def take_down(lab: Any) -> None:
-    """Stop service aastmphpux by its own operator."""
+    """Stop service aastmphpux by its own operator, in a run that gives the lock back."""
+    from hooks.symcli import SymcliHook
     from operators.service import ServiceStopOperator
 
-    ServiceStopOperator(task_id="stop", service="aastmphpux").execute(new_context())  # type: ignore[arg-type]
+    stop = ServiceStopOperator(task_id="stop", service="aastmphpux")
+    try:
+        stop.execute(new_context())  # type: ignore[arg-type]
+    finally:
+        with SymcliHook() as hosts:
+            stop.give_back(stop.scope(), hosts)

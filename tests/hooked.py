@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import SERVICES
+from tests.conftest import SERVICES, carried_out, control
 
 ORACLE = "lnxpp01"
 """Stands for the host of the production database."""
@@ -62,9 +62,10 @@ def sent_in_order(lab: Any, since: int = 0) -> list[str]:
 
 def in_short(lines: Iterable[str]) -> list[str]:
     found = []
-    for words in map(str.split, lines):
-        if "-noprompt" in words:
-            found.append(f"{words[words.index('-noprompt') + 1]} {words[words.index('-g') + 1]}")
+    for line in lines:
+        words = carried_out(line)
+        if short := control(line):
+            found.append(short)
         elif words[0].startswith(("/opt/oracle", "/opt/site")):
             found.append(f"{words[0].rsplit('/', 1)[1]} {words[1]}")
         elif words[0] in ("/usr/sbin/umount", "/usr/sbin/mount"):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from datetime import timedelta
@@ -47,12 +48,17 @@ def come_by(kind: str, *commands: str) -> None:
     run_id, task, number = (
         os.environ[f"AIRFLOW_CTX_{name}"] for name in ("DAG_RUN_ID", "TASK_ID", "TRY_NUMBER")
     )
-    place = [kind, task, *(line.replace(run_id, "RUN") for line in commands), _been[kind, *commands]]
+    place = [kind, task, *(named(line, run_id) for line in commands), _been[kind, *commands]]
     dies = all(place != one["place"] for one in _lines("deaths"))
     with (LEDGER / ("deaths" if dies else "lived")).open("a") as file:
         file.write(json.dumps({"place": place, "task": task, "run": run_id, "try": int(number)}) + "\n")
     if dies:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def named(line: str, run_id: str) -> str:
+    """A command as every try of every run sends it: without what names the try."""
+    return re.sub(r"\b(?:\d{12}\.)?(?<!-)[0-9a-f]{16}\b", "TRY", line.replace(run_id, "RUN"))
 
 
 def _lines(name: str) -> list[dict[str, Any]]:

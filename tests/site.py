@@ -17,13 +17,14 @@ import psutil
 import yaml
 
 from clones.config_file import load
+from clones.lock import installation_mark
 from clones.pools import pools_of
-from demo.local_airflow import LocalAirflow
+from demo.local_airflow import INSTALLATION, LocalAirflow
 from demo.many_services import ManyServices
 from demo.rest import AirflowRest
 from lab import Lab
 from lab.check import findings
-from tests.conftest import ROOT, SERVICES, SYMID
+from tests.conftest import ROOT, SERVICES, SYMID, control
 from tests.postgres import database
 
 SERVICE = "aastmphpux"
@@ -83,8 +84,13 @@ class Site:
 
     def controls(self, since: int) -> list[str]:
         """The control commands sent since, as `recreate DGCVI`."""
-        sent = [entry["command"].split() for entry in self.lab.commands(since)]
-        return [f"{w[w.index('-noprompt') + 1]} {w[w.index('-g') + 1]}" for w in sent if "-noprompt" in w]
+        shorts = (control(entry["command"]) for entry in self.lab.commands(since))
+        return [short for short in shorts if short]
+
+    @property
+    def installation(self) -> str:
+        """How locks name this Airflow."""
+        return installation_mark((self.airflow.home / INSTALLATION).read_text())
 
     def seq(self) -> int:
         return int(self.lab.journal[-1]["seq"])

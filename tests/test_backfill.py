@@ -10,7 +10,7 @@ import pytest
 
 from demo.rest import RestError
 from lab.check import findings
-from tests.conftest import SERVICES
+from tests.conftest import SERVICES, line_of
 from tests.postgres import database
 from tests.site import SERVICE, Site, active_runs, running_site, until
 
@@ -165,9 +165,7 @@ def test_missed_and_failed_dates_by_the_command_line(site: Site) -> None:
     for action in ("stop", "resync"):  # the copies are no longer what a completed run has left
         run_id = site.trigger(action)
         assert site.wait(run_id) == "success"
-    fault = site.lab.fault(
-        "exit", match="symclone -g DGCVI -noprompt activate", exit=1, stderr="not permitted"
-    )
+    fault = site.lab.fault("exit", match=line_of("activate DGCVI"), exit=1, stderr="not permitted")
     backfill(site, "2026-01-19", "2026-01-20")
     failed = ended(site, "2026-01-19", "2026-01-20", 2)
     assert {run["state"] for run in failed.values()} == {"failed"}

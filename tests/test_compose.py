@@ -23,7 +23,14 @@ AIRFLOW = {
     "airflow-triggerer",
     "airflow-worker",
 }
-SECRETS = {"POSTGRES_PASSWORD", "FERNET_KEY", "JWT_SECRET", "API_SECRET_KEY", "ADMIN_PASSWORD"}
+SECRETS = {
+    "POSTGRES_PASSWORD",
+    "FERNET_KEY",
+    "JWT_SECRET",
+    "API_SECRET_KEY",
+    "INSTALLATION_ID",
+    "ADMIN_PASSWORD",
+}
 OF_FIRST_USERS = {"VIEWER_PASSWORD", "OPERATOR_PASSWORD", "APPROVER_PASSWORD"}
 """Without these there are no such users; they are never made up."""
 # Keys whose value is, or contains, a secret.

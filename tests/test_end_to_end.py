@@ -17,7 +17,7 @@ from clones.resources import drivers
 from clones.steps import Command
 from hooks.symcli import SymcliHook
 from lab.check import findings
-from tests.conftest import ROOT, SERVICES, SYMID, connect
+from tests.conftest import ROOT, SERVICES, SYMID, connect, line_of
 from tests.site import SERVICE, Site, active_runs, check_refresh, running_site, until
 
 pytestmark = pytest.mark.airflow
@@ -162,8 +162,8 @@ def test_killed_three_times_it_goes_on_by_itself(site: Site) -> None:
     """SIGKILL right after the recreate of data, after the activation of data, and half through the start."""
     since = site.seq()
     moments = [
-        r"symclone -g DGCVI -noprompt recreate",
-        r"symclone -g DGCVI -noprompt activate",
+        line_of("recreate DGCVI"),
+        line_of("activate DGCVI"),
         r"vgchange -a y",
     ]
     run_id = site.trigger()
@@ -188,8 +188,7 @@ def test_killed_three_times_it_goes_on_by_itself(site: Site) -> None:
 
 
 def moment_seen(site: Site, since: int, moment: str) -> bool:
-    words = moment.replace(r"\b", "")
-    return any(words in entry["command"] for entry in site.lab.commands(since))
+    return any(re.search(moment, entry["command"]) for entry in site.lab.commands(since))
 
 
 def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,12 +197,11 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: p
     assert site.wait(done) == "success"
     times = {ti["task_id"]: ti for ti in site.rest.task_instances(SERVICE, done)}
     assert times["finish"]["start_date"] >= times["stop.service"]["end_date"], "the lock was given back early"
-    instance = site.rest.request("GET", "/variables/symclone_airflow_instance")["value"]
     connect(monkeypatch, site.lab.connections)
     for ended in ("manual__deleted", done):
         until(lambda: not active_runs(site), 60, "a run goes on")
         folder = f"/var/tmp/symclone-airflow/locks/{SERVICE}"
-        words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, instance)}")
+        words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, site.installation, '0' * 16)}")
         with SymcliHook() as hosts:
             assert hosts.execute(Command("symcli_demo", words)).exit_code == 0
         run_id = site.trigger("stop")
@@ -215,8 +213,8 @@ def test_a_run_waits_for_its_turn(site: Site, monkeypatch: pytest.MonkeyPatch) -
     """The other one is a run of a paused DAG: it is not over before somebody ends it."""
     connect(monkeypatch, site.lab.connections)
     other = site.rest.trigger("reporting_copies", {"action": "refresh", "reason": "end-to-end test"})
-    instance = site.rest.request("GET", "/variables/symclone_airflow_instance")["value"]
-    lock = f"/var/tmp/symclone-airflow/locks/{SERVICE}/{Owner('reporting_copies', other, instance)}"
+    holder = Owner("reporting_copies", other, site.installation, "0" * 16)
+    lock = f"/var/tmp/symclone-airflow/locks/{SERVICE}/{holder}"
     with SymcliHook() as hosts:
         assert hosts.execute(Command("symcli_demo", ("mkdir", "-p", lock))).exit_code == 0
     run_id = site.trigger("stop")
@@ -247,9 +245,7 @@ def test_stopped_then_only_the_failed_tasks_are_cleared(site: Site) -> None:
 def test_clear_failed_only_with_the_service_up_by_hand(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stop is not run again: the recreate proves by itself that the service is down."""
     since = site.seq()
-    fault = site.lab.fault(
-        "exit", match="symclone -g DGCVIARCH -noprompt recreate", exit=1, stderr="not permitted"
-    )
+    fault = site.lab.fault("exit", match=line_of("recreate DGCVIARCH"), exit=1, stderr="not permitted")
     run_id = site.trigger()
     assert site.wait(run_id) == "failed"
     site.lab.clear_faults(fault)
@@ -275,7 +271,7 @@ def test_clear_failed_only_with_the_service_up_by_hand(site: Site, monkeypatch: 
 
 def test_cancelled_in_the_ui_the_next_run_goes_on(site: Site) -> None:
     since = site.seq()
-    site.lab.fault("delay", match="symclone -g DGCVI -noprompt recreate", seconds=8, count=1)
+    site.lab.fault("delay", match=line_of("recreate DGCVI"), seconds=8, count=1)
     # Not announced to the journal as a run: a cancelled run says no result.
     first = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "to be cancelled"})
     until(lambda: bool(site.controls(since)), 90, site.shown(first))
@@ -298,9 +294,7 @@ def test_cancelled_in_the_ui_the_next_run_goes_on(site: Site) -> None:
 def test_refused_before_any_change_the_service_runs_on_its_old_copies(site: Site) -> None:
     since = site.seq()
     before = site.lab.session(SYMID, "1234", "4321")
-    site.lab.fault(
-        "exit", match="symclone -g DGCVI -noprompt recreate", exit=1, stderr="The operation was not permitted"
-    )
+    site.lab.fault("exit", match=line_of("recreate DGCVI"), exit=1, stderr="The operation was not permitted")
     run_id = site.trigger()
     assert site.wait(run_id) == "failed"
     assert site.states(run_id)["start.on_old_copies"] == "success"

@@ -8,7 +8,7 @@ import pytest
 
 from lab.check import findings
 from lab.config import load
-from tests.conftest import SERVICES
+from tests.conftest import SERVICES, line_of
 from tests.hooked import ORACLE, hooked_services, sent_in_order, with_programs
 from tests.site import SERVICE, Site, active_runs, running_site, until
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.airflow
 RESYNC = ["drain start", "umount", "recreate DGCVI", "recreate DGCVIARCH"]
 DATA = ["backup start", "activate DGCVI", "backup stop", "log start"]
 START = ["activate DGCVIARCH", "mount", "drain stop", "answers status", "quick status"]
-ACTIVATE = "symclone -g DGCVI -noprompt activate"
+ACTIVATE = line_of("activate DGCVI")
 
 
 @pytest.fixture(scope="module")

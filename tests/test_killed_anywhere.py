@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from clones import copies, planning, service
 from clones.config import Sync
 from clones.config_file import load
 from clones.errors import Locked
+from clones.identity import Activation, Ledger
 from clones.one_trip import Turns
 from clones.scope import Scope
 from clones.states import SyncSeen
@@ -26,29 +27,44 @@ from tests.mortal import Killed, MortalHook
 from tests.site import SERVICE, until
 
 
+def ledger(kept: dict[str, Any], sync: Sync) -> Ledger:
+    """As a new try of a task reads it, from what outlives the task's process."""
+    outlives: dict[str, Any] = kept.setdefault("activations", {})
+
+    def keep(activation: dict[str, Any]) -> None:
+        outlives[sync.name] = activation
+
+    last = Activation.read(outlives.get(sync.name))
+    return Ledger(("dag", "run"), last, lambda: datetime.now(UTC), keep)
+
+
 def refresh(name: str) -> list[Callable[[dict[str, Any]], Steps[Any]]]:
-    """The tasks of a refresh, in the DAG's order; each gets what the plan left behind."""
+    """The tasks of a refresh, in the DAG's order; each gets what the plan left behind, and may add to it."""
     config = load(SERVICES)
     scope = Scope(name, config.services[name], config.symcli)
     syncs = scope.service.syncs
     return [
         lambda kept: planning.plan(scope, "refresh"),
         lambda kept: service.stop(scope),
+        *[lambda kept, sync=sync: copies.resync(scope, sync, kept, ledger(kept, sync)) for sync in syncs],
         *[
-            lambda kept, sync=sync: copies.resync(scope, sync, datetime.fromisoformat(kept["clock"]))
+            lambda kept, sync=sync: copies.split(scope, sync, mend_torn=True, ledger=ledger(kept, sync))
             for sync in syncs
         ],
-        *[lambda kept, sync=sync: copies.split(scope, sync, mend_torn=True) for sync in syncs],
         lambda kept: service.start(scope),
     ]
 
 
 def run(name: str, lives: int) -> bool:
-    """One refresh whose worker dies once, after so many commands. Whether it came to die."""
+    """One refresh whose worker dies once, after so many commands. Whether it came to die.
+
+    Then everything that changes copies is cleared, and nothing of it is sent again.
+    """
     kept: dict[str, Any] = {}
     killed = False
     hosts = MortalHook(lives)
-    for task in refresh(name):
+    tasks = refresh(name)
+    for task in (*tasks, *tasks[2:-1]):
         try:
             value = hosts.run(task(kept))
         except Killed:

@@ -44,6 +44,8 @@ class HpuxHost(ServiceHost):
             for disk in vg.disks:
                 for path in (disk.path, disk.path.replace("/dev/disk/", "/dev/rdisk/")):
                     self.files.put(path, "")
+            if vg.known:
+                self.files.put(hpux_lvm.group_file(vg), "")
             if vg.config.map_file:
                 self.files.put(vg.config.map_file, hpux_lvm.map_text(vg))
 

@@ -19,6 +19,11 @@ def map_text(vg: VolumeGroup) -> str:
     return f"VGID {vg.vgid}\n" + "".join(f"{i} {n}\n" for i, n in enumerate(vg.volumes, start=1))
 
 
+def group_file(vg: VolumeGroup) -> str:
+    """vgimport makes it, vgexport removes it (documented)."""
+    return f"/dev/{vg.name}/group"
+
+
 def _group(call: Call, name: str) -> VolumeGroup | None:
     vg: VolumeGroup | None = call.host.of("lvm").get(posixpath.basename(name))
     return vg if vg is not None and vg.known else None
@@ -164,6 +169,7 @@ def vgexport(call: Call) -> int:
     for disk in vg.disks:
         call.line(disk.path)
     vg.known = False
+    call.files.remove(group_file(vg), "root")
     call.line(f'vgexport: Volume group "{names[0]}" has been successfully removed.')
     return 0
 
@@ -197,6 +203,7 @@ def _import_disks(call: Call, name: str, disks: list[str], map_file: str) -> int
         # The lab knows the volumes by one name each.
         return call.fail(f'vgimport: Mapfile, "{map_file}", does not have the names of the logical volumes.')
     vg.known, vg.active = True, False
+    call.files.put(group_file(vg), "")
     call.line(f'vgimport: Volume group "/dev/{vg.name}" has been successfully created.')
     return 0
 
@@ -229,6 +236,7 @@ def vgimport(call: Call) -> int:
     if "p" in found:
         return 0
     vg.known, vg.active = True, False
+    call.files.put(group_file(vg), "")
     call.line(f'Beginning the import process on Volume Group "{names[0]}".')
     for number, lv in enumerate(vg.volumes, start=1):
         call.line(

@@ -2,16 +2,22 @@
 
 * /sys/block/dm-N/slaves, /sys/block/sdX/device/rescan: layout documented (a write to rescan is taken)
 * readlink -f: layout documented; of a path that nothing is behind the path itself
-* lsblk -rno NAME,TYPE,MOUNTPOINT: layout documented; failures documented (not a block device, exit 32)
+* lsblk -rno, -rnso, -Pno COLUMNS: layout tried; failures tried (not a block device, exit 32)
+* blockdev --getbsz, --setbsz: tried, of a disk that the kernel holds too
+* losetup -ln --raw -O NAME,BACK-MAJ:MIN,BACK-INO: layout tried
+* find, only as the guards look with it: layout tried; of btrfs and targets documented
 """
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
+from lab.volumes import mapper_name
 
 if TYPE_CHECKING:
     from lab.hosts.service import Disk, ServiceHost
@@ -55,22 +61,129 @@ def readlink(call: Call) -> int:
     return status
 
 
+@dataclass(frozen=True)
+class Block:
+    """A block device as lsblk shows it; `held` is whether the kernel gives it out no more."""
+
+    name: str
+    kname: str
+    parent: str
+    number: str
+    type: str
+    mount: str
+    held: bool
+
+    def column(self, name: str) -> str:
+        columns = {
+            "NAME": self.name, "KNAME": self.kname, "PKNAME": self.parent, "MAJ:MIN": self.number,
+            "TYPE": self.type, "MOUNTPOINT": self.mount,
+        }  # fmt: skip
+        return columns[name]
+
+
+def blocks(host: ServiceHost) -> Iterator[tuple[Disk, list[Block]]]:
+    """Every disk, with itself and the volumes of its group while that is active."""
+    everywhere = [d for vg in host.groups.values() for d in vg.disks]
+    maps = disks(host)
+    volumes = [(vg.name, lv) for vg in host.groups.values() for lv in vg.volumes]
+    for vg in host.groups.values():
+        for disk in vg.disks:
+            if disk in maps:
+                kind, kname, number = "mpath", f"dm-{maps.index(disk)}", f"253:{maps.index(disk)}"
+            else:
+                at = everywhere.index(disk)
+                kind, kname, number = "disk", posixpath.basename(disk.path), f"8:{16 * at}"
+            held = vg.active or any(use.claims for use in host.others if use.path == disk.path)
+            found = [Block(posixpath.basename(disk.path), kname, "", number, kind, "", held)]
+            for lv in vg.volumes if vg.active else ():
+                if disk in vg.disks_of(lv):
+                    minor = 100 + volumes.index((vg.name, lv))
+                    mount = host.mounted(host.paths(vg, lv)[0])
+                    at_directory = mount.directory if mount else ""
+                    name = mapper_name(vg.name, lv)
+                    row = (name, f"dm-{minor}", kname, f"253:{minor}", "lvm", at_directory)
+                    found.append(Block(*row, held=mount is not None))
+            yield disk, found
+
+
 def lsblk(call: Call) -> int:
-    """`lsblk -rno NAME,TYPE,MOUNTPOINT DISK`: the disk, and the volumes of its group while that is active."""
-    if call.words[:2] != ["-rno", "NAME,TYPE,MOUNTPOINT"] or len(call.words) != 3:
+    """`lsblk -rno|-rnso|-Pno COLUMNS DISK`: -s shows the paths instead of what lies on it."""
+    if len(call.words) != 3 or call.words[0] not in ("-rno", "-rnso", "-Pno"):
         return call.fail(f"lsblk: the lab knows no {' '.join(call.words)}")
-    name = call.words[2]
-    for vg in call.host.groups.values():
-        if name not in [disk.path for disk in vg.disks]:
-            continue
-        call.line(f"{posixpath.basename(name)} mpath ")
-        for lv in vg.volumes if vg.active else ():
-            if name in [disk.path for disk in vg.disks_of(lv)]:
-                mount = call.host.mounted(call.host.paths(vg, lv)[0])
-                mapped = f"{vg.name.replace('-', '--')}-{lv.replace('-', '--')}"
-                call.line(f"{mapped} lvm {mount.directory if mount else ''}")
+    flags, columns, name = call.words
+    rows = next((rows for disk, rows in blocks(call.host) if disk.path == name), None)
+    if rows is None:
+        return call.fail(f"lsblk: {name}: not a block device", 32)
+    if "s" in flags:
+        below = paths(int(rows[0].kname[3:])) if rows[0].type == "mpath" else ()
+        rows = [rows[0], *(Block(p, p, rows[0].kname, "8:0", "disk", "", held=True) for p in below)]
+    for row in rows:
+        shown = [(column, row.column(column)) for column in columns.split(",")]
+        call.line(" ".join(f'{c}="{text}"' if "P" in flags else text for c, text in shown))
+    return 0
+
+
+def blockdev(call: Call) -> int:
+    """`blockdev --getbsz DEVICE`, `--setbsz N DEVICE`: what is held exclusively is busy for the second."""
+    if not call.words or call.words[0] not in ("--getbsz", "--setbsz"):
+        return call.fail(f"blockdev: the lab knows no {' '.join(call.words)}")
+    kname = posixpath.basename(call.words[-1])
+    block = next((row for _, rows in blocks(call.host) for row in rows if row.kname == kname), None)
+    if block is None:
+        return call.fail(f"blockdev: cannot open {call.words[-1]}: No such file or directory")
+    if call.words[0] == "--getbsz":
+        call.line("4096")
+    elif block.held:
+        return call.fail("blockdev: ioctl error on BLKBSZSET: Device or resource busy")
+    return 0
+
+
+def _others(host: ServiceHost, how: str) -> Iterator[tuple[int, Block]]:
+    """What somebody else does with a disk so, numbered, and that disk."""
+    top = {disk.path: rows[0] for disk, rows in blocks(host)}
+    return ((number, top[use.path]) for number, use in enumerate(host.others) if use.how == how)
+
+
+def losetup(call: Call) -> int:
+    for number, _ in _others(call.host, "loop"):
+        call.line(rf"/dev/loop{number} \x20\x20\x20\x20\x20\x20\x200:6\x20\x20 {number}")
+    return 0
+
+
+def find(call: Call) -> int:
+    """What the guards look for: mounts of every process, disks of btrfs, open files, loops and targets."""
+    host, words = call.host, call.words
+    asked = {line for at, word in enumerate(words) if word == "-e" for line in words[at + 1].split("\n")}
+    if words[:1] == ["/proc"] and "mountinfo" in words:
+        call.line("22 1 253:99 / / rw,relatime shared:1 - xfs /dev/mapper/rootvg-root rw")
+        mounted = {row.number: row.mount for _, rows in blocks(host) for row in rows if row.mount}
+        mounted |= {block.number: "/var/lib/container" for _, block in _others(host, "mounted")}
+        for device, directory in mounted.items():
+            if device in asked:
+                call.line(f"77 22 {device} / {directory} rw,relatime - xfs /dev/node rw")
         return 0
-    return call.fail(f"lsblk: {name}: not a block device", 32)
+    if words[:2] == ["-L", "/sys/fs/btrfs"]:
+        for _, block in _others(host, "btrfs"):
+            if block.number in asked:
+                call.line(f"/sys/fs/btrfs/1b5c-77/devices/{block.kname}/dev:{block.number}")
+        return 0
+    if words[:1] == ["-L"] and words[-1] == "+" and "stat" in words:
+        for number, block in _others(host, "open"):
+            call.line(f"{_hexadecimal(block.number)} /proc/{4000 + number}/fd/3")
+        return 0
+    if words[:1] == ["/sys/devices/virtual/block"]:
+        for number, block in _others(host, "loop"):
+            place = f"/sys/devices/virtual/block/loop{number}/loop/backing_file"
+            call.line(f"{place} {_hexadecimal(block.number)} 6:{number} /dev/{block.kname}")
+        return call.fail("find: '/sys/kernel/config/target/core': No such file or directory")
+    return call.fail(f"find: the lab knows no {' '.join(words)}")
 
 
-PROGRAMS: dict[str, Program] = {"lsblk": lsblk, "readlink": readlink}
+def _hexadecimal(number: str) -> str:
+    major, minor = map(int, number.split(":"))
+    return f"{major:x}:{minor:x}"
+
+
+PROGRAMS: dict[str, Program] = {
+    "lsblk": lsblk, "readlink": readlink, "blockdev": blockdev, "losetup": losetup, "find": find,
+}  # fmt: skip

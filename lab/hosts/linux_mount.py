@@ -40,7 +40,7 @@ def mount(call: Call) -> int:
             call.line(f"{shown_device(host, m.device)} on {m.directory} type {m.fs} ({m.options})")
         return 0
     try:
-        found, rest = read_flags(call.words, "r", "to")
+        found, rest = read_flags(call.words, "rw", "to")
     except Usage as fault:
         return call.fail(f"mount: {fault}", 1)
     if len(rest) != 2:
@@ -76,8 +76,16 @@ def mount(call: Call) -> int:
             32,
         )
     options = host.default_options(real)
-    if "o" in found:
-        options = ",".join(["ro" if "ro" in found["o"].split(",") else "rw", "relatime"])
+    read_only = "ro" in given or "r" in found
+    if vg.config.write_protected and not read_only:
+        if "w" in found:
+            return call.fail(
+                f"mount: {directory}: {shown} is write-protected but explicit read-write mode requested.", 32
+            )
+        call.err(f"mount: {directory}: WARNING: source write-protected, mounted read-only.\n")
+        read_only = True
+    if "o" in found or read_only:
+        options = ",".join(["ro" if read_only else "rw", "relatime"])
     if real == "vxfs" and host.dirty(vg, volume[1]):
         return call.fail(
             f"UX:vxfs mount.vxfs: ERROR: V-3-26881: Cannot be mounted until it has been cleaned by fsck."

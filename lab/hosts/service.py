@@ -34,6 +34,8 @@ class Disk:
     symid: str
     device: Device
     path: str
+    tags: set[str] = field(default_factory=set)
+    """VxVM's, of `vxdisk settag`."""
 
 
 @dataclass
@@ -97,6 +99,23 @@ class Process:
     directory: str
 
 
+@dataclass(frozen=True)
+class OtherUse:
+    """What somebody else does with a disk, unseen by the host's own tables (Linux).
+
+    `mounted` in another namespace, `open` under another name, `loop`: a loop device lies on it, `btrfs`: one
+    of several disks of a mounted file system.
+    """
+
+    path: str
+    how: str
+
+    @property
+    def claims(self) -> bool:
+        """Whether the kernel then gives the disk to nobody else exclusively."""
+        return self.how in ("mounted", "btrfs")
+
+
 @dataclass
 class App:
     config: AppConfig
@@ -141,6 +160,8 @@ class ServiceHost(Host):
                 fs = self.groups[vg_name].volumes[lv_name].fs
                 options = m.options or self.default_options(fs)
                 self.mounts.append(Mount(m.device, m.directory, fs, options, self.clock.now()))
+        self.others: list[OtherUse] = []
+        """For tests: what else the disks are used for."""
         self.processes: list[Process] = []
         self.apps: dict[str, App] = {a.name: App(a, False) for a in config.apps}
         for app in self.apps.values():
@@ -276,6 +297,8 @@ class ServiceHost(Host):
         for vg in self.groups.values():
             if not any(d.symid == symid and d.device.number == number for d in vg.disks):
                 continue
+            paths = [d.path for d in vg.disks if d.symid == symid and d.device.number == number]
+            uses += [f"{use.path} {use.how}" for use in self.others if use.path in paths]
             mounts = self.mounts_of(vg)
             uses += [f"{m.device} mounted on {m.directory}" for m in mounts]
             manager = vg.config.manager
@@ -292,6 +315,13 @@ class ServiceHost(Host):
         process = Process(self.next_pid(), name, directory)
         self.processes.append(process)
         return process.pid
+
+    def use_disk(self, path: str, how: str | None) -> None:
+        """Let somebody else use a disk, for tests; None ends that."""
+        if how not in (None, "mounted", "open", "loop", "btrfs"):
+            raise ValueError(f"a disk is not used by {how}")
+        self.others = [use for use in self.others if use.path != path]
+        self.others += [OtherUse(path, how)] if how else []
 
     def kill(self, processes: list[Process]) -> None:
         self.processes = [p for p in self.processes if p not in processes]

@@ -1,4 +1,4 @@
-"""SunOS: zpool import, export, list; zfs list, get, mount, umount."""
+"""SunOS: zpool import, export, list, status; zfs list, get, mount, umount."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _health(pool: VolumeGroup) -> str:
 
 def zpool(call: Call) -> int:
     action, *words = call.words or [""]
-    bodies = {"import": _import, "export": _export, "list": _list}
+    bodies = {"import": _import, "export": _export, "list": _list, "status": _status}
     if action not in bodies:
         return call.fail(f"unrecognized command '{action}'\nusage: zpool command args ...", 2)
     return bodies[action](call, words)
@@ -131,6 +131,24 @@ def _list(call: Call, words: list[str]) -> int:
         return 0
     _table(call, columns, rows, "H" in found)
     return status
+
+
+def _status(call: Call, words: list[str]) -> int:
+    if words:
+        return call.fail(f"zpool status: the lab knows no {' '.join(words)}", 2)
+    if not _pools(call):
+        call.line("no pools available")
+    for pool in _pools(call).values():
+        call.line(f"  pool: {pool.name}\n state: {_health(pool)}\n scan: none requested\nconfig:\n")
+        rows = [(pool.name, _health(pool))]
+        rows += [
+            (f"  {d.path.rsplit('/', 1)[-1]}", "ONLINE" if d.device.ready else "UNAVAIL") for d in pool.disks
+        ]
+        call.line(f"\t{'NAME':<20}{'STATE':<10} READ WRITE CKSUM")
+        for name, state in rows:
+            call.line(f"\t{name:<20}{state:<10}    0     0     0")
+        call.line("\nerrors: No known data errors\n")
+    return 0
 
 
 def _table(call: Call, columns: list[str], rows: list[list[str]], scripted: bool) -> None:

@@ -6,6 +6,8 @@ From manual pages and public administration notes; how sure each output is:
 * vxdg import: nothing printed; failures documented (V-5-1-587: no valid disk, another host's, a disk not
   found), of a group that is imported already assumed
 * vxdg deport: nothing printed; failures documented (V-5-1-584: volumes in use), exit codes assumed
+* vxdctl mode: documented
+* vxdisk settag: of disks of copies before an import documented, its failures assumed
 * vxvol startall, stopall: nothing printed; failures assumed in their words
 
 Import does not start the volumes (documented; newer releases can). A copy of a disk group that another host
@@ -45,7 +47,8 @@ def vxdg(call: Call) -> int:
     options = [after for word, after in zip(call.words, call.words[1:], strict=False) if word == "-o"]
     try:
         found, words = read_flags(call.words, "tCfq", "on")
-        if set(options) - {"useclonedev=on", "updateid"}:
+        tags = {one.removeprefix("tag=") for one in options if one.startswith("tag=")}
+        if set(options) - {"useclonedev=on", "updateid"} - {f"tag={one}" for one in tags}:
             words = []
     except Usage:
         found, words = {}, []
@@ -63,7 +66,7 @@ def vxdg(call: Call) -> int:
     if words[0] == "deport":
         return _deport(call, words[1])
     if "useclonedev=on" in options:
-        return _import_clone(call, words[1], found.get("n", words[1]), "C" in found)
+        return _import_clone(call, words[1], found.get("n", words[1]), tags, "C" in found)
     return _import(call, words[1], "C" in found, "f" in found)
 
 
@@ -105,8 +108,11 @@ def _import(call: Call, name: str, clear: bool, force: bool) -> int:
     return 0
 
 
-def _import_clone(call: Call, name: str, new_name: str, clear: bool) -> int:
-    """Only disks of copies: by the name of the source's group, under one of their own where that is taken."""
+def _import_clone(call: Call, name: str, new_name: str, tags: set[str], clear: bool) -> int:
+    """Only disks of copies: by the name of the source's group, under one of their own where that is taken.
+
+    Of several copies of one group the first is taken, unless only one of them has the tag.
+    """
 
     def refused(reason: str) -> int:
         return _error(call, "V-5-1-587", f"Disk group {name}: import failed:\n{reason}")
@@ -115,8 +121,18 @@ def _import_clone(call: Call, name: str, new_name: str, clear: bool) -> int:
     vg: VolumeGroup | None = host.of("vxvm").get(new_name)
     if vg is not None and vg.known:
         return refused("Disk group exists and is imported")
-    if vg is None or name != (vg.config.copy_of or vg.name) or len(vg.missing) == len(vg.disks):
+    copies = [
+        group
+        for group in host.of("vxvm").values()
+        if name == (group.config.copy_of or group.name)
+        and not group.known
+        and len(group.missing) < len(group.disks)
+        and all(tags <= disk.tags for disk in group.disks)
+    ]
+    if vg is None or not copies:
         return refused("No valid disk found containing disk group")
+    if vg not in copies[:1]:
+        vg.disks, copies[0].disks = copies[0].disks, vg.disks
     if vg.missing:
         return refused("Disk for disk group not found")
     if not clear and host.foreign(vg):
@@ -167,6 +183,8 @@ def vxvol(call: Call) -> int:
 
 def vxdisk(call: Call) -> int:
     words = [w for w in call.words if w not in ("-o", "alldgs")]
+    if words[:1] == ["settag"] and len(words) > 2:
+        return _settag(call, words[1], words[2:])
     if words != ["list"]:
         return _error(call, "V-5-1-532", "usage: vxdisk [-o alldgs] list", 2)
     everything = "alldgs" in call.words
@@ -184,8 +202,21 @@ def vxdisk(call: Call) -> int:
     return 0
 
 
+def _settag(call: Call, tag: str, names: list[str]) -> int:
+    """`vxdisk settag TAG DISK...`"""
+    disks = {d.path.rsplit("/", 1)[-1]: d for g in call.host.of("vxvm").values() for d in g.disks}
+    for name in names:
+        if name not in disks or not disks[name].device.ready:
+            return _error(call, "V-5-1-558", f"Disk {name}: Disk not in the configuration", 4)
+        disks[name].tags.add(tag)
+    return 0
+
+
 def vxdctl(call: Call) -> int:
     """`vxdctl enable`: the disks are read again, which the lab does at every look."""
+    if call.words == ["mode"]:
+        call.line("mode: enabled")
+        return 0
     if call.words != ["enable"]:
         return _error(call, "V-5-1-532", "usage: vxdctl enable", 2)
     return 0

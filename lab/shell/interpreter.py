@@ -14,7 +14,7 @@ from lab.filesystem import EXISTS, FileError
 from lab.journal import Record
 from lab.shell.builtin import BUILTINS, SPECIAL
 from lab.shell.call import Call, Program
-from lab.shell.parser import AndOr, Command, Loop, Redirect, Script, SyntaxFault, Word, parse
+from lab.shell.parser import AndOr, Command, For, Loop, Redirect, Script, SyntaxFault, Word, parse
 from lab.shell.streams import Buffer, FileOutput, Input, Output, TextInput
 
 MAX_DEPTH = 20
@@ -104,6 +104,8 @@ class Shell:
                 continue
             if isinstance(command, Loop):
                 self.status = await self._loop(command)
+            elif isinstance(command, For):
+                self.status = await self._loop_over(command)
             else:
                 self.status = await self._command(command)
             # -e does not look at a command that is followed by && or ||.
@@ -115,6 +117,13 @@ class Shell:
         while await self._holds(loop.condition):
             status = await self.execute(loop.body)
             await asyncio.sleep(0)  # one without an end holds only itself up
+        return status
+
+    async def _loop_over(self, loop: For) -> int:
+        status = 0
+        for field in [text for word in loop.words for text in await self._fields(word)]:
+            self.variables[loop.name] = field
+            status = await self.execute(loop.body)
         return status
 
     async def _holds(self, condition: Script) -> bool:

@@ -61,10 +61,19 @@ class Loop:
 
 
 @dataclass
+class For:
+    """`for name in words; do body; done`."""
+
+    name: str
+    words: list[Word]
+    body: Script
+
+
+@dataclass
 class AndOr:
     """`links` are the operators between the commands: `&&` or `||`."""
 
-    commands: list[Command | Loop]
+    commands: list[Command | Loop | For]
     links: list[str]
 
 
@@ -96,7 +105,7 @@ def literal_words(script: Script) -> list[str] | None:
     if len(script.lists) != 1 or len(script.lists[0].commands) != 1:
         return None
     command = script.lists[0].commands[0]
-    if isinstance(command, Loop) or command.assignments or command.redirects:
+    if not isinstance(command, Command) or command.assignments or command.redirects:
         return None
     words = [literal(word) for word in command.words]
     return None if any(w is None for w in words) else [w for w in words if w is not None]
@@ -127,6 +136,9 @@ def _calls_sh(script: Script) -> bool:
     for command in (command for one in script.lists for command in one.commands):
         if isinstance(command, Loop):
             if _calls_sh(command.condition) or _calls_sh(command.body):
+                return True
+        elif isinstance(command, For):
+            if _calls_sh(command.body):
                 return True
         elif (
             len(command.words) > 2 and _is_sh(literal(command.words[0])) and literal(command.words[1]) == "-c"
@@ -206,10 +218,12 @@ class _Parser:
             found.links.append(link)
             found.commands.append(self.command())
 
-    def command(self) -> Command | Loop:
+    def command(self) -> Command | Loop | For:
         self.blanks()
         if self.reserved("while"):
             return Loop(self.script(until="do"), self.script(until="done"))
+        if self.reserved("for"):
+            return self.loop_over()
         command = Command()
         while True:
             self.blanks()
@@ -235,6 +249,27 @@ class _Parser:
         if not (command.words or command.assignments or command.redirects):
             raise self.fault(self.operator())
         return command
+
+    def loop_over(self) -> For:
+        """What follows `for`."""
+        self.blanks()
+        name = NAME.match(self.text, self.at)
+        if not name:
+            raise self.fault(self.peek())
+        self.at = name.end()
+        self.blanks()
+        if not self.reserved("in"):
+            raise self.fault(self.peek())
+        words: list[Word] = []
+        self.blanks()
+        while self.peek() not in (";", "\n", ""):
+            words.append(self.word())
+            self.blanks()
+        self.at += 1
+        self.blanks(newlines=True)
+        if not self.reserved("do"):
+            raise self.fault(self.peek())
+        return For(name.group(), words, self.script(until="done"))
 
     def redirect(self) -> Redirect | None:
         match = re.compile(r"(\d*)(>>|>&|>\||<<|<&|<>|>|<)").match(self.text, self.at)

@@ -28,6 +28,11 @@ class Buffer:
     def text(self) -> str:
         return "".join(self.parts)
 
+    def keep(self, size: int) -> None:
+        """Only the first `size` bytes; a character of several bytes stays whole or not at all."""
+        kept = self.text.encode(errors="surrogateescape")[:size]
+        self.parts = [kept.decode(errors="ignore")]
+
 
 class FileOutput:
     def __init__(self, files: FileSystem, path: str) -> None:

@@ -202,6 +202,32 @@ def ps(call: Call) -> int:
     return 0
 
 
+def expr(call: Call) -> int:
+    """`A + B` and `TEXT : EXPRESSION`, a basic regular expression with at most one group."""
+    words = call.words
+    if len(words) != 3 or words[1] not in ("+", ":"):
+        return call.fail("expr: syntax error", 2)
+    left, operator, right = words
+    if operator == "+":
+        if not (re.fullmatch(r"-?\d+", left) and re.fullmatch(r"-?\d+", right)):
+            return call.fail("expr: non-integer argument", 2)
+        return _answer(call, str(int(left) + int(right)))
+    pattern = right.replace("\\(", "\0").replace("\\)", "\1")
+    pattern = re.sub(r"([()+?{}|])", r"\\\1", pattern).replace("\0", "(").replace("\1", ")")
+    found = re.match(pattern, left)
+    if "(" in pattern and re.search(r"(?<!\\)\(", pattern):
+        answer = found[1] if found else ""
+    else:
+        answer = str(found.end() if found else 0)
+    return _answer(call, answer)
+
+
+def _answer(call: Call, answer: str) -> int:
+    """Print it; nothing and zero, with however many digits, are exit 1."""
+    call.line(answer)
+    return 1 if re.fullmatch(r"(-?0+)?", answer) else 0
+
+
 def identity(call: Call) -> int:
     number = 0 if call.login == "root" else 1000
     group = "root" if number == 0 else call.login
@@ -314,7 +340,8 @@ async def sh(call: Call) -> int:
 
 TOOLS: dict[str, Program] = {
     "cat": cat, "mkdir": mkdir, "rmdir": rmdir, "rm": rm, "mv": mv, "ls": ls, "date": date, "uname": uname,
-    "hostname": hostname, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env, "sh": sh,
+    "hostname": hostname, "expr": expr, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env,
+    "sh": sh,
 }  # fmt: skip
 # Some systems want these by path; the shell's own are the same.
 TOOLS |= {n: BUILTINS[n] for n in ("true", "false", "echo", "printf", "test", "[", "pwd")}

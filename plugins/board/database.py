@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, lazyload
 
 from clones.pair_rows import prefix
+from clones.run_result import FINISH, PLAN
 from clones.status_changes import SWEEP
 
 GOING = ("queued", "running")
@@ -54,6 +55,7 @@ class Run:
 
     :param key: its number in the database.
     :param action: what was asked for in its form, None when nothing was.
+    :param ends: the states of its first and its last task, by their ids.
     """
 
     key: int
@@ -64,6 +66,7 @@ class Run:
     queued: datetime | None
     began: datetime | None
     ended: datetime | None
+    ends: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,20 @@ def swept(session: Session, *, of: str | None = None, pairs_of: str | None = Non
     return {key: Stored(json.loads(value), at) for key, value, at in rows}
 
 
+def _state_of(task_id: str) -> Any:
+    """A column: the state of that task of the run."""
+    return (
+        select(TaskInstance.state)
+        .where(
+            TaskInstance.dag_id == DagRun.dag_id,
+            TaskInstance.run_id == DagRun.run_id,
+            TaskInstance.task_id == task_id,
+            TaskInstance.map_index == -1,
+        )
+        .scalar_subquery()
+    )
+
+
 _RUN = (
     DagRun.id,
     DagRun.dag_id,
@@ -132,14 +149,17 @@ _RUN = (
     DagRun.queued_at,
     DagRun.start_date,
     DagRun.end_date,
+    _state_of(PLAN),
+    _state_of(FINISH),
 )
 
 
 def _runs(rows: Iterable[Any]) -> list[Run]:
     found = []
-    for key, dag_id, run_id, state, conf, queued, began, ended in rows:
+    for key, dag_id, run_id, state, conf, queued, began, ended, plan, finish in rows:
         action = conf.get("action") if isinstance(conf, Mapping) else None
-        found.append(Run(key, dag_id, run_id, str(state), _text(action), queued, began, ended))
+        ends = {PLAN: plan, FINISH: finish}
+        found.append(Run(key, dag_id, run_id, str(state), _text(action), queued, began, ended, ends))
     return found
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from board import held, runs
-from board.database import Dag, Run, Stored, Task
+from board.database import ENDED, Dag, Run, Stored, Task
 from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
+from clones.freshness import Status
+from clones.run_result import FINISH, PLAN, of_ended
 from clones.shown import Looks, ServiceShown, SyncShown, show
 from clones.status_changes import SWEEP
 from hooks.links import NO_LINKS, Links
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Facts:
     :param left: what tasks have left, by the run's number, task and key.
     :param turns: the run that each trigger waits for.
     :param triggers: the DAGs that the reader may start runs of.
+    :param told: the DAGs whose results the reader may see.
     """
 
     now: datetime
@@ -42,6 +48,7 @@ class Facts:
     left: Mapping[tuple[int, str, str], Any] = field(default_factory=dict)
     turns: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     triggers: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
     links: Links = NO_LINKS
 
     @property
@@ -60,12 +67,11 @@ class Facts:
         return show(record, syncs, limit, self.looks, self.now)
 
     def result(self, run: Run) -> Mapping[str, Any]:
-        """How a run said that it ended; empty when it did not."""
-        for task in ("finish", "plan"):
-            result = self.left.get((run.key, task, "result"))
-            if isinstance(result, Mapping):
-                return result
-        return {}
+        """How a run said that it ended; empty while it goes on, or when the reader may not see it."""
+        if run.state not in ENDED or run.dag_id not in self.told:
+            return {}
+        said = {task: self.left.get((run.key, task, "result")) for task in (PLAN, FINISH)}
+        return of_ended(run.ends, {task: one for task, one in said.items() if isinstance(one, Mapping)})
 
     def last_run(self, name: str) -> dict[str, Any] | None:
         """The service's run that ended last."""
@@ -87,7 +93,30 @@ def fleet(facts: Facts, error: str) -> dict[str, Any]:
     going: dict[str, list[Run]] = {}
     for run in facts.going:
         going.setdefault(run.dag_id, []).append(run)
-    return {**looked(facts, error), "services": [row(facts, name, going) for name in facts.services]}
+    return {**looked(facts, error), "services": [_row(facts, name, going) for name in facts.services]}
+
+
+def _row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """One service, whatever befalls this program at it: it is unknown then, and the others are shown."""
+    try:
+        return row(facts, name, going)
+    except Exception as error:
+        log.exception("Service %s cannot be shown", name)
+        return {
+            "service": name,
+            "description": "",
+            "status": str(Status.UNKNOWN),
+            "why": f"it cannot be shown: {type(error).__name__}: {error}",
+            "press": "report this error; run `scripts/status` to see its copies",
+            "since": None,
+            "syncs": [],
+            "running": None,
+            "last_run": None,
+            "next_run": None,
+            "paused": False,
+            "held_by": None,
+            "may_trigger": False,
+        }
 
 
 def looked(facts: Facts, error: str) -> dict[str, Any]:

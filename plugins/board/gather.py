@@ -77,6 +77,7 @@ def facts(reader: Reader, only: str | None = None) -> tuple[Facts, str]:
             left=left,
             turns=database.turns(session, waiting),
             triggers=frozenset(dag_id for dag_id in dags if access.triggers(dag_id)),
+            told=frozenset(sees_records),
             links=reader.links,
         ),
         error,

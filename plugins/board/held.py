@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from board.database import Dag, Run, Task
+from clones.run_result import OUTSIDE, WITHOUT_FINISH
 from hooks.links import Links
 
 Held = dict[str, Any]
@@ -57,6 +58,8 @@ def by_whom(
         return None
     if dag is None:
         return _said("Airflow has no DAG of it: see Import Errors, and whether services.yaml was read.", None)
+    if last is not None and last.get("result") == WITHOUT_FINISH:
+        return _said(f"Its last run {WITHOUT_FINISH}: see how the service stands; {OUTSIDE}.", last["url"])
     if last is not None and last["state"] == "failed":
         where = f" at {last['at']}" if last["at"] else ""
         return _said(f"Its last run failed{where}: its log says what to press.", last["url"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from board.fleet import Facts
+from clones.freshness import Status
 
+log = logging.getLogger(__name__)
 PER_SYNC = ("service", "sync")
 
 
@@ -31,7 +35,8 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
         looked = gauge("last_look_timestamp_seconds", "When all copies were last looked at.")
         looked.set(facts.looks.last.timestamp())
     busy = {run.dag_id for run in facts.going if run.state == "running"}
-    for name in facts.services:
+
+    def measure(name: str) -> None:
         shown = facts.shown(name)
         service.labels(name).set(shown.status.exit_code)
         running.labels(name).set(int(name in busy))
@@ -45,11 +50,18 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
                 percent.labels(name, sync.name).set(sync.percent)
         last = facts.last_run(name)
         if last is None:
-            continue
+            return
         if last["seconds"] is not None:
             seconds.labels(name).set(last["seconds"])
         run = facts.ended[last["dag_id"]]
         if run.ended is not None:
             ended.labels(name).set(run.ended.timestamp())
         result.labels(name, last["dag_id"], last["result"]).set(int(last["state"] == "success"))
+
+    for name in facts.services:
+        try:
+            measure(name)
+        except Exception:
+            log.exception("Service %s cannot be measured", name)
+            service.labels(name).set(Status.UNKNOWN.exit_code)
     return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -8,6 +8,7 @@ from typing import Any
 
 from board.database import Run, Task
 from clones.actions import ACTIONS, BREAK, DEFAULT, RESYNC, dags_of
+from clones.run_result import WITHOUT_FINISH
 from hooks.links import Links
 
 COPY = "copy"
@@ -49,7 +50,7 @@ def running(service: str, run: Run, tasks: Iterable[Task], links: Links) -> dict
 def ended(service: str, run: Run, result: Mapping[str, Any], links: Links) -> dict[str, Any]:
     """A run that has ended.
 
-    :param result: as :meth:`clones.run_result.RunResult.to_plain` wrote it; empty when nothing did.
+    :param result: as :func:`clones.run_result.of_ended` found it; empty when it may not be seen.
     """
     return {
         "dag_id": run.dag_id,
@@ -57,11 +58,16 @@ def ended(service: str, run: Run, result: Mapping[str, Any], links: Links) -> di
         "action": action_of(service, run),
         "result": result.get("result", ""),
         "at": result.get("at", ""),
-        "state": run.state,
+        "state": state_of(run, result),
         "ended": written(run.ended),
         "seconds": (run.ended - run.began).total_seconds() if run.ended and run.began else None,
         "url": links.run(run.dag_id, run.run_id),
     }
+
+
+def state_of(run: Run, result: Mapping[str, Any]) -> str:
+    """Airflow's, but for a run without its last task: it may be green there, and is never shown so."""
+    return "failed" if result.get("result") == WITHOUT_FINISH else run.state
 
 
 def timeline(
@@ -72,7 +78,7 @@ def timeline(
         "run_id": run.run_id,
         "dag_id": run.dag_id,
         "action": action_of(service, run),
-        "state": run.state,
+        "state": state_of(run, result),
         "result": result.get("result", ""),
         "began": written(run.began),
         "ended": written(run.ended),

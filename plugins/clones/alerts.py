@@ -1,15 +1,18 @@
-"""What is told of a run that failed or takes too long: one line, and what to press."""
+"""What is told of a run that failed, was ended from outside or is late: one line, and what to press."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+
+from clones.run_result import OUTSIDE
 
 
 @dataclass(frozen=True)
 class Alert:
     """One message.
 
-    :param kind: ``failed`` or ``late``.
+    :param kind: ``failed``, ``late``, ``waiting`` or ``ended``: without its last task.
     :param subject: in one line.
     :param text: what happened, and what to press; several lines.
     :param url: of the run in Airflow, empty when the address of its UI is not known.
@@ -38,6 +41,16 @@ def failed(service: str, dag_id: str, run_id: str, said: str, url: str = "") -> 
     return Alert("failed", service, dag_id, run_id, subject, _text(subject, run_id, said, first, url), url)
 
 
+def without_finish(service: str, dag_id: str, run_id: str, url: str = "") -> Alert:
+    """A run has ended, and its last task has not run: nothing else tells how it stands."""
+    subject = f"A run of {dag_id} was ended from outside, without its last task."
+    press = (
+        "The service may be down and its copies in any state; there is no record of the run.\n"
+        f"What to do: open the run and the log of its last task that is not skipped; then {OUTSIDE}."
+    )
+    return Alert("ended", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
+
+
 def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") -> Alert:
     """A run has not ended within so many minutes, and goes on."""
     subject = f"A run of {dag_id} has not ended after {minutes} min."
@@ -46,6 +59,23 @@ def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") ->
         "it copies let it; XCom `progress` has the percent and the estimated end. Nothing was ended."
     )
     return Alert("late", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
+
+
+def waiting(pool: str, service: str, dag_ids: Sequence[str], minutes: int) -> Alert:
+    """Tasks wait for a place in a pool in which none runs.
+
+    :param service: of the first of the DAGs.
+    """
+    subject = (
+        f"Tasks of {', '.join(dag_ids)} have waited for {minutes} min for a place in pool {pool}, in which "
+        "none of ours runs."
+    )
+    press = (
+        "What to do: see Admin, Pools: it is missing, has no slots, or tasks of others hold them; or the "
+        "DAGs are paused. Run `scripts/pools`, which makes what is missing; the tasks then go on by "
+        "themselves. Until then services may be down: see the board."
+    )
+    return Alert("waiting", service, dag_ids[0], "", subject, f"{subject}\n{press}", "")
 
 
 def _text(subject: str, run_id: str, said: str, first: str, url: str) -> str:

@@ -6,9 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-ASK_AGAIN = "ask again: clear `plan` with Downstream on this run, or trigger the DAG anew"
+ASK_AGAIN = "ask again: trigger the DAG anew, as yourself; a run that was cleared asks nobody"
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By so much the clocks of Airflow's machines may differ."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Approval:
     digest: str
     by: str
     at: str
+
+    def is_good(self, now: datetime, seconds: float) -> bool:
+        """Whether it may still be begun with: nobody can have the mind of a year ago acted upon."""
+        return -CLOCKS_DIFFER <= now - datetime.fromisoformat(self.at) <= timedelta(seconds=seconds)
 
     def to_plain(self) -> dict[str, str]:
         return {"digest": self.digest, "by": self.by, "at": self.at}

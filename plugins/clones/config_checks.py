@@ -48,8 +48,8 @@ def _pairs(config: Config) -> Iterator[tuple[_End, _End]]:
                 )
 
 
-RESERVED = re.compile(r"clone_.*|.*_(merge_back|provision|retire)")
-"""Names of DAGs that are not a service's refresh."""
+RESERVED = re.compile(r"all|clone_.*|.*_(merge_back|provision|retire)")
+"""Names of DAGs that are not a service's refresh, and what means every service in a form."""
 
 
 def check_names(config: Config) -> list[Problem]:
@@ -58,7 +58,7 @@ def check_names(config: Config) -> list[Problem]:
         (
             ("services", name),
             f"service {name}: names that begin with `clone_` or end with `_merge_back`, `_provision` or "
-            "`_retire` are kept for other DAGs: give it another name",
+            "`_retire` are kept for other DAGs, and `all` means every service: give it another name",
         )
         for name in config.services
         if RESERVED.fullmatch(name)

@@ -36,6 +36,7 @@ from clones.config_checks import (
     check_pairs_across,
     check_resources,
 )
+from clones.config_claims import check_claims
 from clones.errors import ConfigError
 from clones.placeholders import still_to_fill_in
 from clones.scope import Scope
@@ -148,6 +149,7 @@ def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> No
         or check_resources(config)
         or check_beside_the_source(config)
         or check_pairs_across(config)
+        or check_claims(config)
     )
     if problems:
         lines = (f"{_where(path, root, location)}: {message}" for location, message in problems)

@@ -1,22 +1,25 @@
 """What is done to a sync: observe, decide, act only if needed, observe again (D1).
 
 Nothing here remembers what an earlier try did. A retry, a cleared task or a killed worker is the same case:
-look at the array, and go on from what it shows.
+look at the array, and go on from what it shows. Only whose an activation was it does not show: that a run
+keeps (:mod:`clones.identity`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from clones.abreast import attempts, both
 from clones.config import Sync
-from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, Unknown
+from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, TornForNow, Unknown
+from clones.identity import Ledger, clocks_apart, decide_again, planned_stamps
 from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.proof import prove_down
 from clones.right_pairs import refuse_wrong_pairs
-from clones.rules import Decision, Verdict, decide_break, decide_create, decide_resync, is_torn
+from clones.rules import MEND_TORN, Decision, Verdict, decide_break, decide_create, is_torn, labels
 from clones.scope import Scope
 from clones.states import ACTIVE, PREPARED, PairSeen, State, SyncSeen
 from clones.steps import Command, Result, Steps, note, run
@@ -43,35 +46,46 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         )
     refuse_leftovers(scope, running, [sync], "create")
     yield from prove_down(scope)
-    command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
+    command = commands.create(scope, sync, seen.symid, decision.pairs)
     return (yield from act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))
 
 
-def resync(scope: Scope, sync: Sync, since: datetime | None = None) -> Steps[SyncSeen]:
+def resync(
+    scope: Scope, sync: Sync, plan: Mapping[str, Any] | None = None, ledger: Ledger | None = None
+) -> Steps[SyncSeen]:
     """Re-establish the copy. Right before the command the service is proven down (D3).
 
-    :param since: control host's local time at which the run began; what was activated after it was refreshed
-        by this run and is left alone.
+    What this run has activated already is left alone; what somebody else has changed since its plan is
+    refused.
+
+    :param plan: this run's, as :func:`clones.planning.plan` returns it; without one nothing is skipped.
+    :param ledger: what is kept of this sync's activations.
     :raises CloneError: see :mod:`clones.errors`.
     """
     running, seen = yield from both(list_running(scope), look(scope, sync))
-    decision = decide_resync(sync, seen, since)
+    decision = decide_again(sync, seen, planned_stamps(plan, sync), ledger)
     yield from decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen
     return (yield from _recreate(scope, sync, running, seen, decision.pairs))
 
 
-def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSeen]:
+def split(
+    scope: Scope, sync: Sync, *, mend_torn: bool = False, ledger: Ledger | None = None
+) -> Steps[SyncSeen]:
     """Activate all pairs of a sync together (D5), after the syncs before it are seen active (D6).
 
-    :param mend_torn: recreate the active pairs of a torn sync, and activate all together.
+    :param mend_torn: recreate the active pairs of a torn sync, once they are Copied, and activate all
+        together.
+    :param ledger: keeps that it is sent, before it is, and what it is seen to have done.
     :raises CloneError: see :mod:`clones.errors`.
     """
     before = scope.service.syncs[: [one.name for one in scope.service.syncs].index(sync.name)]
     looks = attempts(look(scope, one) for one in (sync, *before))
     running, (own, *earlier) = yield from both(list_running(scope), looks)
     seen = own.value()
+    if ledger is not None:
+        ledger.saw(seen)  # of an earlier try that did not come to look
     decision = yield from _decide_split(scope, sync, seen, mend_torn)
     if decision.verdict is Verdict.NOTHING:
         return seen
@@ -85,8 +99,38 @@ def split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[SyncSee
     if decision.torn:
         seen = yield from _recreate(scope, sync, running, seen, decision.pairs)
     refuse_leftovers(scope, running, [sync], "activate")
-    command = commands.activate(scope.symcli, scope.service, sync, seen.pairs)
-    return (yield from act(scope, sync, "activate", command, seen, lambda state: state in ACTIVE))
+    command = commands.activate(scope, sync, seen.symid, seen.pairs)
+    if ledger is not None:
+        command = replace(command, before_send=ledger.sending)
+    after = yield from act(
+        scope,
+        sync,
+        "activate",
+        command,
+        seen,
+        lambda state: state in ACTIVE,
+        look=look if ledger is None else _look_for(ledger),
+        if_torn=TornForNow if mend_torn else Torn,
+    )
+    apart = clocks_apart(seen, after)
+    if apart:
+        yield from note(
+            f"The array and {scope.control_host} differ: {apart}",
+            "set both clocks, and see which zone the array's times are in",
+            warning=True,
+        )
+    return after
+
+
+def _look_for(ledger: Ledger) -> Callable[[Scope, Sync, SyncSeen], Steps[SyncSeen]]:
+    """A look whose outcome is kept, whatever is then made of it."""
+
+    def look_and_keep(scope: Scope, sync: Sync, before: SyncSeen) -> Steps[SyncSeen]:
+        seen = yield from look(scope, sync, before)
+        ledger.saw(seen)
+        return seen
+
+    return look_and_keep
 
 
 def ready_to_split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[None]:
@@ -98,10 +142,9 @@ def ready_to_split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Step
 
 
 def _decide_split(scope: Scope, sync: Sync, seen: SyncSeen, mend_torn: bool) -> Steps[Decision]:
-    decision = decide_break(seen, mend=mend_torn)
-    yield from decided(
-        scope, sync, "break", decision, wait_seconds=sync.precopy_timeout or sync.recreate_timeout
-    )
+    decision = decide_break(seen, mend=mend_torn, while_copying=sync.recreate_while_copying)
+    seconds = sync.copy_timeout if decision.torn else sync.precopy_timeout or sync.recreate_timeout
+    yield from decided(scope, sync, "break", decision, wait_seconds=seconds)
     return decision
 
 
@@ -117,9 +160,10 @@ def look(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[Sync
 
 def decided(scope: Scope, sync: Sync, action: str, decision: Decision, *, wait_seconds: float) -> Steps[None]:
     """Log a decision; leave when it is not to act."""
-    yield from note(f"Decided for {action} of {sync.name}: {decision.verdict.name.lower()}", decision.why)
+    title = f"Decided for {action} of {sync.name}: {decision.verdict.name.lower()}"
+    yield from note(title, decision.why, warning=decision.torn)
     if decision.verdict is Verdict.REFUSE:
-        kind = Torn if decision.torn else Refused
+        kind = Torn if decision.torn else Unknown if decision.unknown else Refused
         raise kind(
             f"{scope.subject(sync)}: {action} is refused: {decision.why}. Nothing was sent to the array.",
             decision.remedy,
@@ -138,7 +182,7 @@ def _recreate(
 ) -> Steps[SyncSeen]:
     refuse_leftovers(scope, running, [sync], "recreate")
     yield from prove_down(scope)
-    command = commands.recreate(scope.symcli, scope.service, sync, pairs)
+    command = commands.recreate(scope, sync, seen.symid, pairs)
     return (yield from act(scope, sync, "recreate", command, seen, lambda state: state in PREPARED))
 
 
@@ -151,12 +195,14 @@ def act(
     reached: Callable[[State], bool],
     under_way: State = State.CREATE_IN_PROG,
     look: Callable[[Scope, Sync, SyncSeen], Steps[SyncSeen]] = look,
+    if_torn: type[Torn] | None = None,
 ) -> Steps[SyncSeen]:
     """Send one control command and see what came of it.
 
     The exit code says whether it was accepted; only the observed state says that it worked.
 
     :param under_way: the state of a pair for which the array is still at it.
+    :param if_torn: the error when only some pairs are active afterwards; None for what tears nothing.
     """
     result = yield from run(command)
     try:
@@ -185,15 +231,39 @@ def act(
             seconds=sync.recreate_timeout,
         )
     consequence = _what_changed(before, after)
+    if if_torn is not None and is_torn(after):
+        # Lost or locked, it may still be going on: the next try waits for its end, and looks.
+        may_go_on = classify(result.exit_code) in (Outcome.UNKNOWN, Outcome.LOCKED)
+        kind = TornForNow if may_go_on else if_torn
+        raise kind(
+            f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}\n"
+            f"{_torn(after)}\n{consequence}",
+            _mended_by_itself(after) if if_torn is TornForNow else MEND_TORN,
+        )
     if not accepted:
         raise failure(result, f"{scope.subject(sync)}: {action}", consequence=consequence)
     raise NotDone(
         f"{scope.subject(sync)}: {action} was accepted ({result.ending()}), but not every pair is where it "
         "should be.\n"
         f"{consequence}",
-        "it is tried again, beginning with a look at the array"
-        + ("; a torn sync is then recreated and activated as a whole" if is_torn(after) else ""),
+        "it is tried again, beginning with a look at the array",
     )
+
+
+def _torn(seen: SyncSeen) -> str:
+    rest = [pair for pair in seen.pairs if pair.state not in ACTIVE]
+    return f"The sync is torn: {labels(_active(seen))} active, {labels(rest)} not."
+
+
+def _mended_by_itself(seen: SyncSeen) -> str:
+    return (
+        f"clear this task when it is not tried again: it waits until {labels(_active(seen))} is Copied, "
+        "recreates what is active, and activates all together"
+    )
+
+
+def _active(seen: SyncSeen) -> list[PairSeen]:
+    return [pair for pair in seen.pairs if pair.state in ACTIVE]
 
 
 def _what_changed(before: SyncSeen, after: SyncSeen) -> str:

@@ -4,10 +4,13 @@ CloneError
 ├── ConfigError      services.yaml or a form says something that cannot be meant
 ├── Refused          it must not be done; trying again cannot help
 │   ├── Torn         only some pairs of a sync were activated
+│   │   └── TornForNow  and the next try mends it, or sees that all are
 │   └── Missing      what is configured is not there, as was seen
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
     │   └── NotMyTurn  another run works on the service: this one goes on once that one has ended
+    ├── Fenced       a newer try has taken over: this one may change nothing any more
+    ├── Stale        what was looked at was seen too long ago to act on: it is looked at again
     ├── NotDone      a command ended, and what it was to bring about is not so
     ├── MustWait     the copy is moving: the same step goes on once it has settled
     └── Unknown      it could not be told what is so, or what was done
@@ -42,6 +45,10 @@ class Torn(Refused):
     """Only some pairs of a sync are active: the copy has no single point in time."""
 
 
+class TornForNow(Torn):
+    """Torn, but the next try waits until it can mend it, or sees the rest come: it is tried again."""
+
+
 class Missing(Refused):
     """What the configuration names was looked for where it should be, and is not there."""
 
@@ -65,6 +72,21 @@ class NotMyTurn(Locked):
         super().__init__(what, remedy)
         self.dag_id = dag_id
         self.run_id = run_id
+
+
+class Fenced(TryAgain):
+    """A newer try works on the service, on a host that has refused a command of this one.
+
+    :param count: the number of the newest try there, 0 when it is not known.
+    """
+
+    def __init__(self, what: str, remedy: str = "", *, count: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.count = count
+
+
+class Stale(TryAgain):
+    """The oldest look that a command rests on is older than it may be. The command was not sent."""
 
 
 class NotDone(TryAgain):

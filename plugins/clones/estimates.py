@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from clones.config import Sync
@@ -19,6 +19,9 @@ from clones.steps import Steps, note, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify
 
+JUST_BEGUN = timedelta(minutes=10)
+"""A last action further off the control host's clock was not of this recreate, or is by another clock: clocks
+of different zones are a quarter of an hour apart at least."""
 NOT_COUNTED = "the control host does not show modified tracks (`SYMAPI_TF_COUNT_MODIFIED_TRACKS`)"
 
 
@@ -108,16 +111,21 @@ def pace(
     """
     if not recreated or not copied:
         return None
-    begun = [pair["last_action"] for pair in recreated["pairs"] if pair["last_action"]]
-    if len(begun) < len(recreated["pairs"]):
+    shown = [pair["last_action"] for pair in recreated["pairs"] if pair["last_action"]]
+    if len(shown) < len(recreated["pairs"]):
         return None
-    seconds = (datetime.fromisoformat(copied["clock"]) - datetime.fromisoformat(min(begun))).total_seconds()
+    begun, looked = datetime.fromisoformat(min(shown)), datetime.fromisoformat(recreated["clock"])
+    if abs(looked - begun) > JUST_BEGUN:
+        return None
+    seconds = (datetime.fromisoformat(copied["clock"]) - begun).total_seconds()
     return Pace(estimated, seconds) if seconds > 0 else None
 
 
-def differing(scope: Scope, sync: Sync, pairs: Sequence[PairSeen]) -> Steps[dict[tuple[int, int], int]]:
+def differing(
+    scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]
+) -> Steps[dict[tuple[int, int], int]]:
     """Modified tracks by source and target; empty when the control host does not show them."""
-    result = yield from run(commands.query(scope.symcli, scope.service, sync, pairs))
+    result = yield from run(commands.query(scope, sync, symid, pairs))
     return output.read_tracks(result.stdout) if classify(result.exit_code) is Outcome.DONE else {}
 
 
@@ -129,7 +137,7 @@ def look(
     :param pairs: those that would be recreated.
     """
     try:
-        found = yield from differing(scope, sync, seen.pairs)
+        found = yield from differing(scope, sync, seen.symid, seen.pairs)
     except CloneError as error:
         yield from note(
             f"How much differs in sync {sync.name} could not be asked: {error.what}", warning=True

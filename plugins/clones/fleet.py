@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clones.config import Service, Symcli, Sync
-from clones.errors import CloneError, Refused, TryAgain
+from clones.errors import CloneError, TryAgain, Unknown
 from clones.eyes import Eyes
 from clones.observing import Place, as_written, held_against, list_shown, locate, pinned_place, see
 from clones.scope import Scope
@@ -58,9 +58,9 @@ class Placed:
 def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
     """Look at every sync of these services.
 
-    What keeps one array or device group from being seen is the error of its syncs alone. A host that could
-    not be reached is not tried again. When an array refuses to list its devices, perhaps for one of them,
-    each sync there is asked for by itself.
+    What keeps one array or device group from being seen is the error of its syncs alone, also when it is a
+    fault of this program. A host that could not be reached is not tried again. When an array refuses to list
+    its devices, perhaps for one of them, each sync there is asked for by itself.
 
     :returns: in the order of the configuration.
     """
@@ -73,13 +73,20 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
             try:
                 place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
                 placed.append(Placed(scope, sync, place))
-            except CloneError as error:
-                found[name, sync.name] = Looked(name, sync, None, error)
+            except Exception as error:
+                found[name, sync.name] = Looked(name, sync, None, trouble(error))
     for array in dict.fromkeys(one.array for one in placed):
         members = [one for one in placed if one.array == array]
         for looked in (yield from _array(eyes, members)):
             found[looked.service, looked.sync.name] = looked
     return list(found.values())
+
+
+def trouble(error: Exception) -> CloneError:
+    """What nobody has foreseen, as the error of the one that it befell: unknown, and not the others'."""
+    if isinstance(error, CloneError):
+        return error
+    return Unknown(f"{type(error).__name__}: {error}", "report this error; it hides nothing else")
 
 
 def batches(members: Sequence[Placed], most: int = MOST_DEVICES) -> list[list[str]]:
@@ -99,11 +106,18 @@ def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
         shown = yield from _list(eyes, members)
     except TryAgain as error:
         return [_not_seen(one, error) for one in members]
-    except Refused as error:
+    except Exception as error:
         if len(members) == 1:
-            return [_not_seen(one, error) for one in members]
+            return [_not_seen(one, trouble(error)) for one in members]
         return (yield from _one_by_one(eyes, members))
-    return [Looked(one.scope.name, one.sync, held_against(one.sync, one.place, shown)) for one in members]
+    return [_held(one, shown) for one in members]
+
+
+def _held(one: Placed, shown: DeviceList) -> Looked:
+    try:
+        return Looked(one.scope.name, one.sync, held_against(one.sync, one.place, shown))
+    except Exception as error:
+        return _not_seen(one, trouble(error))
 
 
 def _list(eyes: Eyes, members: Sequence[Placed]) -> Steps[DeviceList]:
@@ -124,8 +138,8 @@ def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
     for one in members:
         try:
             seen = yield from eyes.through(see(one.scope, one.sync, one.place.symid, one.place.devices))
-        except CloneError as error:
-            found.append(_not_seen(one, error))
+        except Exception as error:
+            found.append(_not_seen(one, trouble(error)))
         else:
             found.append(Looked(one.scope.name, one.sync, seen))
     return found

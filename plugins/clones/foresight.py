@@ -22,7 +22,6 @@ from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.planning import plan
 from clones.proof import Row, Seen, look_around, look_at_all, require_known
-from clones.resources import ELSEWHERE
 from clones.resources.base import Use
 from clones.rules import Verdict, decide_break, decide_resync
 from clones.scope import Scope
@@ -71,14 +70,14 @@ def _foresee(scope: Scope, action: str, paces: Mapping[str, Pace | None]) -> Ste
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
             decision = decide_resync(sync, shown)
             if decision.verdict is Verdict.ACT:
-                command = commands.recreate(scope.symcli, scope.service, sync, decision.pairs)
+                command = commands.recreate(scope, sync, shown.symid, decision.pairs)
                 foreseen.append(replace(command, because=_states(shown)))
     if BREAK in phases:
         for sync, shown in zip(scope.service.syncs, seen, strict=True):
             foreseen += _hooks(scope, sync.before_activate, "before_activate")
             # After a resync every pair is prepared, whatever it was before.
             if RESYNC in phases or decide_break(shown, mend=False).verdict is not Verdict.NOTHING:
-                command = commands.activate(scope.symcli, scope.service, sync, shown.pairs)
+                command = commands.activate(scope, sync, shown.symid, shown.pairs)
                 prepared = "all pairs are prepared by then" if RESYNC in phases else _states(shown)
                 foreseen.append(replace(command, because=prepared))
             foreseen += _hooks(scope, sync.after_activate, "after_activate")
@@ -161,7 +160,7 @@ def _said(row: Row) -> str:
 
 def _stop(scope: Scope, row: Row) -> list[Command]:
     sent = row.driver.stop(row.probe.at)
-    if not sent and (row.probe.use is not Use.DOWN or row.probe.at == ELSEWHERE):
+    if not sent and row.probe.use is not Use.DOWN:
         raise Refused(
             f"Service {scope.name}: {row.driver.label} on {row.host} would not come down: it is "
             f"{row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}. Nothing was changed.",

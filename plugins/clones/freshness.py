@@ -82,12 +82,6 @@ def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
     return Freshness(Status.DOWN, "torn: only some pairs are active")
 
 
-def was_made_since(seen: SyncSeen, since: datetime) -> bool:
-    """Whether the whole copy was split at that time or later, by the control host's clock."""
-    times = [pair.session.last_action for pair in seen.pairs if pair.session]
-    return seen.all_in(ACTIVE) and all(time is not None and time >= since for time in times)
-
-
 def worst(statuses: Sequence[Status]) -> Status:
     """The status of a service with these syncs."""
     return max(statuses)

@@ -1,62 +1,99 @@
-"""The service's lock: a directory on the control host that names the run which holds it (D7).
+"""The service's lock: a directory on the control host that names the run and the try which hold it (D7, D15).
 
-``mkdir`` is atomic, and so is ``rmdir``, which fails on a directory that is not empty. The lock of service S
-is ``<work_dir>/locks/S`` with one directory in it, whose name is the owner. From that follows:
+``mkdir``, ``rmdir`` and ``mv`` to a name that nobody else uses are atomic, and ``rmdir`` fails on a directory
+that is not empty. The lock of service S is ``<work_dir>/locks/S`` with one directory in it, whose name is the
+owner: ``DAG@RUN@INSTALLATION@NONCE``. From that follows:
 
-* taken:      ``mkdir S && mkdir S/OWNER`` - of two runs only one makes S; first it looks whether it holds it;
-* given back: ``rmdir S/OWNER && rmdir S``;
-* taken over: ``rmdir S/ENDED && mkdir S/OWNER`` - of two runs only one removes the ended owner;
-* left empty by a run that died in between: ``rmdir S``, and taken anew. It cannot hit a run that is just
-  taking it: that one's second mkdir then fails and it tries again.
+* taken:      ``mkdir S && mkdir S/OWNER`` - of two runs only one makes S; a try that is cut off in between is
+  tried again;
+* handed on:  ``mv S/OLD S/NEW`` - to the next try of the same run, or from a run that has ended; of two only
+  one moves it, and nobody ever finds the lock without an owner;
+* given back: ``rmdir S/OWNER && rmdir S`` - by the very try that holds it;
+* left empty by a run that died in between: ``rmdir S``, and taken anew. Whoever is just taking it then fails
+  at its second mkdir, and tries again.
+
+With the lock, in the same trip, a try gets its token for the fence (:mod:`clones.fence`). It makes the token
+while it holds the lock and sees afterwards that it still does, so that of two tries the later one has the
+higher count.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from clones import fence
 from clones.errors import ConfigError, Locked, NotMyTurn, Refused, Unknown
+from clones.fence import NOT_MADE, Fence, Token
 from clones.scope import Scope
 from clones.steps import Command, Result, Steps, note, run
 
-HELD = "held by this run already"
+NOT_FREE, LOST, NOT_MINE = 3, 4, 6
+"""Exit codes of :data:`TAKE`: somebody has it or it cannot be made; another was faster; this run has not."""
+
 TAKE = (
-    f'test -d "$2/$3" && echo "{HELD}" && exit 0; '
-    'LC_ALL=C; export LC_ALL; mkdir -p "$1" && mkdir "$2" && mkdir "$2/$3"'
+    "LC_ALL=C; export LC_ALL; "
+    f'test "$7" != same || test -d "$2/$3@$4" || exit {NOT_MINE}; '
+    'for held in "$2/$3@"*; do test -d "$2/$3@$4" || test ! -d "$held" || mv "$held" "$2/$3@$4"; done; '
+    'test -d "$2/$3@$4" && echo held; '
+    f'test -d "$2/$3@$4" || test "$7" = take || exit {NOT_MINE}; '
+    f'test -d "$2/$3@$4" || mkdir -p "$1" && test -d "$2/$3@$4" || mkdir "$2" || exit {NOT_FREE}; '
+    f'test -d "$2/$3@$4" || mkdir "$2/$3@$4" || exit {LOST}; '
+    f'mkdir -p "$5" || exit {NOT_MADE}; {fence.PRUNE.format("$5")}; '
+    'n=$(expr "$newest" : ".*/\\([0-9]*\\)[.]"); test "0$n" -ge "$6" || n=$6; '
+    'token=$(printf "%012d.%s" "$(expr "0$n" + 1)" "$4"); '
+    f'mkdir "$5/$token" || exit {NOT_MADE}; test -d "$2/$3@$4" || exit {LOST}; echo "$token"'
 )
-TAKE_OVER = 'rmdir "$1/$2" && mkdir "$1/$3"'
+"""LOCKS LOCK RUN NONCE FENCE FLOOR take|keep|same: the lock is this try's, and so is the newest token, which
+is printed. ``keep`` does nothing unless this run holds the lock already, ``same`` unless this very try."""
+TAKE_OVER = 'mv "$1/$2" "$1/$3"'
 GIVE_BACK = 'rmdir "$1/$2" && rmdir "$1"'
 OWNERS = 'test -d "$1" && ls -1 "$1"'
 CLEAR = 'rmdir "$1"'
 _TITLES = {TAKE: "take", TAKE_OVER: "take over", GIVE_BACK: "give back", OWNERS: "who holds", CLEAR: "clear"}
 
 INSTANCE = "symclone_airflow_instance"
-"""The Airflow variable that stands for its metadata database in the names of owners."""
+"""The Airflow variable by which releases before 0.2 named an Airflow. It stands in the metadata database, and
+so in every copy of it; it is only read to take over a lock of that time."""
+ROUNDS = 5
+"""How often the lock is tried at once when others take it at the same moment."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A run, as the lock names it.
+    """One try of a run, as the lock names it.
 
-    :param instance: which Airflow; another Airflow's runs cannot be asked whether they have ended.
+    :param installation: which Airflow, as :func:`installation_mark` writes it; another Airflow's runs cannot
+        be asked whether they have ended.
+    :param nonce: of the try: 16 hex digits that stand in its memory alone; empty in a lock of before 0.2.
     :raises ConfigError: a part holds an ``@``, a ``/``, a blank or nothing: it would not name one directory.
     """
 
     dag_id: str
     run_id: str
-    instance: str
+    installation: str
+    nonce: str = ""
 
     def __post_init__(self) -> None:
-        for part in (self.dag_id, self.run_id, self.instance):
+        for part in (self.dag_id, self.run_id, self.installation):
             if not re.fullmatch(r"[A-Za-z0-9_.~:+-]+", part):
                 raise ConfigError(
                     f"{part!r} cannot name a run in the lock of a service. Nothing was done.",
                     "use only letters, digits and _ . ~ : + - in the ids of DAGs and runs",
                 )
+        if self.nonce and not re.fullmatch(r"[0-9a-f]{16}", self.nonce):
+            raise ConfigError(f"{self.nonce!r} is no nonce of a try. Nothing was done.")
+
+    @property
+    def run(self) -> str:
+        """What all tries of that run have in common."""
+        return f"{self.dag_id}@{self.run_id}@{self.installation}"
 
     def __str__(self) -> str:
-        return f"{self.dag_id}@{self.run_id}@{self.instance}"
+        return f"{self.run}@{self.nonce}" if self.nonce else self.run
 
     @classmethod
     def read(cls, text: str) -> Owner | None:
@@ -67,85 +104,114 @@ class Owner:
             return None
 
 
-def take(scope: Scope, owner: Owner, has_ended: Callable[[Owner], bool | None]) -> Steps[None]:
-    """Hold the service's lock; nothing to do when this run holds it already.
+def installation_mark(secret: str) -> str:
+    """How an Airflow is named in locks: 16 hex digits of a digest, from which its id cannot be made."""
+    return hashlib.sha256(f"symclone-airflow {secret}".encode()).hexdigest()[:16]
+
+
+def take(
+    scope: Scope,
+    owner: Owner,
+    has_ended: Callable[[Owner], bool | None],
+    *,
+    former: Callable[[], str | None] = lambda: None,
+) -> Steps[Fence]:
+    """Hold the service's lock for this try, and be its newest.
 
     :param has_ended: whether another run of this Airflow has ended; None when that is not known.
+    :param former: how this Airflow was named in locks of before 0.2 (:data:`INSTANCE`); None: not at all.
+    :returns: the token, which stands on the control host.
     :raises NotMyTurn: another run holds it, and has not ended.
     :raises Locked: others are taking it at this moment.
     :raises Refused: its owner cannot be judged from here.
     """
-    folder = _folder(scope)
-
-    def sh(script: str, *arguments: str) -> Command:
-        return _sh(scope.control_host, script, *arguments)
-
-    for _ in range(3):
-        result = yield from run(sh(TAKE, f"{scope.symcli.work_dir}/locks", folder, str(owner)))
-        if result.exit_code == 0 and HELD in result.stdout:
-            yield from note(f"This run holds the lock of service {scope.name}")
-            return
-        if result.exit_code == 0:
-            yield from note(
-                f"Took the lock of service {scope.name}", f"{scope.control_host}:{folder}/{owner}"
-            )
-            return
+    place = _folder(scope)
+    for _ in range(ROUNDS):
+        result = yield from run(_take(scope, owner, "take"))
         if result.exit_code is None:
             raise _unknown(scope, result)
-        listed = yield from run(sh(OWNERS, folder))
+        if result.exit_code == 0:
+            return (yield from _taken(scope, owner, result))
+        if result.exit_code == NOT_MADE:
+            raise _not_writable(scope, result)
+        listed = yield from run(_sh(scope.control_host, OWNERS, place))
         if listed.exit_code != 0:
             if not _gone(listed):
                 raise _unknown(scope, listed)
             # Neither could it be made nor is it there: given back just now, or the folder cannot be written.
-            if "exist" not in result.stderr.lower():
-                raise Refused(
-                    f"Service {scope.name}: the lock {folder} could not be made on {scope.control_host}: "
-                    f"{result.said()}",
-                    f"let the SSH account write to {scope.symcli.work_dir} there, or set `symcli.work_dir` "
-                    "in services.yaml",
-                )
+            if result.exit_code == NOT_FREE and "exist" not in result.stderr.lower():
+                raise _not_writable(scope, result)
             continue
         names = listed.stdout.split()
         if not names:
             yield from note(f"The lock of service {scope.name} names no owner: cleared", warning=True)
-            yield from run(sh(CLEAR, folder))
+            yield from run(_sh(scope.control_host, CLEAR, place))
             continue
         held_by = Owner.read(names[0])
-        if held_by is None or held_by.instance != owner.instance:
-            who = f"run {held_by.run_id} of {held_by.dag_id}" if held_by else names[0]
-            raise Refused(
-                f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of "
-                "another one, or of this one before its metadata database was lost. Nothing was changed.",
-                "find out whether it still goes on there. Only when it does not: "
-                f"`rmdir {folder}/{names[0]} {folder}` on {scope.control_host}, then clear this task. What "
-                "that run has done to the copies is seen on the array, and gone on from",
-            )
-        if not has_ended(held_by):
+        if held_by is not None and held_by.run == owner.run:
+            continue  # another try of this run, at this very moment
+        old_form = held_by is not None and not held_by.nonce and held_by.installation == former()
+        if held_by is None or not (old_form or held_by.installation == owner.installation):
+            raise _of_another_airflow(scope, held_by, names[0])
+        own = old_form and (held_by.dag_id, held_by.run_id) == (owner.dag_id, owner.run_id)
+        if not own and not has_ended(held_by):
             raise NotMyTurn(
                 f"Service {scope.name}: run {held_by.run_id} of {held_by.dag_id} works on it and holds its "
                 "lock. Nothing was changed by this task.",
-                "nothing: this task goes on once that run has ended; see that run in the UI",
+                "do nothing: this task goes on once that run has ended; see that run in the UI",
                 dag_id=held_by.dag_id,
                 run_id=held_by.run_id,
             )
-        result = yield from run(sh(TAKE_OVER, folder, str(held_by), str(owner)))
-        if result.exit_code == 0:
+        moved = yield from run(_sh(scope.control_host, TAKE_OVER, place, str(held_by), str(owner)))
+        if moved.exit_code == 0:
             yield from note(
                 f"Took over the lock of service {scope.name}",
-                f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without giving it back",
+                "this run took it before an upgrade"
+                if own
+                else f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without giving it back",
                 warning=True,
             )
-            return
-    raise Locked(f"Service {scope.name}: its lock changed hands while it was looked at.", "it is tried again")
+    raise Locked(
+        f"Service {scope.name}: its lock changed hands while it was looked at. Nothing was changed.",
+        "do nothing: it is tried again",
+    )
+
+
+def keep(scope: Scope, owner: Owner) -> Steps[Fence | None]:
+    """Go on holding the lock, as the newest try, if this run holds it; None when it does not.
+
+    :raises Unknown: it could not be told.
+    """
+    return (yield from _if_held(scope, owner, "keep", 0))
+
+
+def count_on(scope: Scope, owner: Owner, floor: int) -> Steps[Fence | None]:
+    """A higher token for this try, if it still holds the lock; None when it does not.
+
+    A control host that has lost its folder begins to count anew. Service hosts remember the old count.
+
+    :param floor: a count that a service host has seen; the token gets a higher one.
+    :raises Unknown: it could not be told.
+    """
+    return (yield from _if_held(scope, owner, "same", floor))
+
+
+def _if_held(scope: Scope, owner: Owner, mode: str, floor: int) -> Steps[Fence | None]:
+    result = yield from run(_take(scope, owner, mode, floor))
+    if result.exit_code == 0:
+        return (yield from _taken(scope, owner, result))
+    if result.exit_code == NOT_MINE:
+        yield from note(f"This run does not hold the lock of {scope.name}")
+        return None
+    raise _unknown(scope, result)
 
 
 def give_back(scope: Scope, owner: Owner) -> Steps[bool]:
-    """Give the lock back, if this run holds it. Returns whether it did.
+    """Give the lock back, if this very try holds it. Returns whether it did. The count stays.
 
     :raises Unknown: it could not be told; the lock is then taken over by the next run.
     """
-    folder = _folder(scope)
-    result = yield from run(_sh(scope.control_host, GIVE_BACK, folder, str(owner)))
+    result = yield from run(_sh(scope.control_host, GIVE_BACK, _folder(scope), str(owner)))
     if result.exit_code is None:
         raise _unknown(scope, result)
     given = result.exit_code == 0
@@ -157,10 +223,30 @@ def give_back(scope: Scope, owner: Owner) -> Steps[bool]:
     return given
 
 
-def holders(scope: Scope) -> Steps[list[str]]:
+def holders(scope: Scope) -> Steps[list[Owner | None]]:
     """The owners that the lock names, without touching it; none when it is free or cannot be seen."""
     listed = yield from run(_sh(scope.control_host, OWNERS, _folder(scope)))
-    return listed.stdout.split() if listed.exit_code == 0 else []
+    return [Owner.read(name) for name in listed.stdout.split()] if listed.exit_code == 0 else []
+
+
+def _taken(scope: Scope, owner: Owner, result: Result) -> Steps[Fence]:
+    token = Token.read(result.stdout.rstrip("\n").rpartition("\n")[2])
+    if token is None or token.nonce != owner.nonce:
+        raise _unknown(scope, result)
+    yield from note(
+        f"This run holds the lock of service {scope.name}"
+        if result.stdout.startswith("held")
+        else f"Took the lock of service {scope.name}",
+        f"try number {token.count} of this service",
+    )
+    host, place = scope.control_host, fence.folder(scope.symcli.work_dir, scope.name)
+    return Fence(scope.name, token, {host: place})
+
+
+def _take(scope: Scope, owner: Owner, mode: str, floor: int = 0) -> Command:
+    work_dir = scope.symcli.work_dir
+    words = (f"{work_dir}/locks", _folder(scope), owner.run, owner.nonce, fence.folder(work_dir, scope.name))
+    return _sh(scope.control_host, TAKE, *words, str(floor), mode)
 
 
 def _folder(scope: Scope) -> str:
@@ -168,12 +254,42 @@ def _folder(scope: Scope) -> str:
 
 
 def _sh(host: str, script: str, *arguments: str) -> Command:
-    title = f"lock: {_TITLES[script]} {' '.join(arguments[-2:])}"
-    return Command(host, ("/bin/sh", "-c", script, "lock", *arguments), 60, script != OWNERS, title)
+    place = next(word for word in arguments if "/locks/" in word)
+    words = ("/bin/sh", "-c", script, "lock", *arguments)
+    title = f"lock: {_TITLES[script]} {place}"
+    return Command(host, words, 60, changes=script != OWNERS, fenced=False, secret=True, title=title)
 
 
 def _gone(listed: Result) -> bool:
     return listed.exit_code == 1 and not listed.stdout.strip()
+
+
+def _of_another_airflow(scope: Scope, held_by: Owner | None, name: str) -> Refused:
+    who = (
+        f"run {held_by.run_id} of {held_by.dag_id} of the Airflow {held_by.installation}"
+        if held_by
+        else f"{name!r}"
+    )
+    place = _folder(scope)
+    # All but the nonce, which stands nowhere else. What another has taken since is not removed.
+    stands = f"{place}/{held_by.run}@*" if held_by and held_by.nonce else shlex.quote(f"{place}/{name}")
+    return Refused(
+        f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of another "
+        "one, of a copy of this one, or of this one before it got a new installation id. Nothing was "
+        "changed.",
+        "find out whether it still goes on there. Only when it does not: "
+        f"`rmdir {stands} {place}` on {scope.control_host}, then clear this task. What that run has done to "
+        "the copies is seen on the array, and gone on from",
+    )
+
+
+def _not_writable(scope: Scope, result: Result) -> Refused:
+    return Refused(
+        f"Service {scope.name}: the lock {_folder(scope)} could not be made on {scope.control_host}: "
+        f"{result.said()}",
+        f"let the SSH account write to {scope.symcli.work_dir} there, or set `symcli.work_dir` in "
+        "services.yaml",
+    )
 
 
 def _unknown(scope: Scope, result: Result) -> Unknown:

@@ -9,7 +9,8 @@ spent, where a task that comes after a killed one finds it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from clones.abreast import abreast, both
@@ -35,8 +36,6 @@ _LOOK_FIRST = (
     "leave production down. Clear this task: it looks first, and goes on if the restore is under way; "
     "else it says how to ask again"
 )
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""By so much the clocks of Airflow's machines may differ."""
 
 
 def plan(scope: Scope) -> Steps[dict[str, Any]]:
@@ -52,7 +51,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         shown = yield from _look(scope, sync)
         seen.append(shown)
         yield from _decided(scope, sync, decide_merge_back(shown, sent=False))
-        differ = yield from differing(scope, sync, shown.pairs)
+        differ = yield from differing(scope, sync, shown.symid, shown.pairs)
         lines.append(f"Sync {sync.name} on array {shown.symid}, {shown.clock:%Y-%m-%d %H:%M:%S}:")
         lines += [f"  {_pair_line(pair, differ)}" for pair in shown.pairs]
         lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
@@ -75,7 +74,7 @@ def restore(
     approval: Approval | None,
     *,
     sent: Approval | None,
-    spend: Callable[[], None],
+    spend: Callable[[], Callable[[], None]],
     now: datetime,
 ) -> Steps[SyncSeen]:
     """Overwrite the sources of a sync with what its targets hold, if that is still what was approved.
@@ -83,7 +82,8 @@ def restore(
     :param kept: the run's plan, as :func:`plan` returned it.
     :param approval: the approval of it.
     :param sent: the approval that this run has sent a restore of this sync under before, if any.
-    :param spend: keeps `approval` as such, durably; called right before the command is sent.
+    :param spend: keeps `approval` as such, durably; called right before the command is sent. What it returns
+        takes that back, when the command is not sent after all.
     :param now: with a zone; an approval is too old to begin with after `approval_timeout`.
     :raises Refused: it is not what was approved, or must not be done. Nothing was sent, unless it says so.
     :raises Unknown, NotDone: after the command was sent.
@@ -104,8 +104,7 @@ def restore(
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
         return seen[at]
-    age = now - datetime.fromisoformat(approval.at)
-    if at == 0 and not -CLOCKS_DIFFER <= age <= timedelta(seconds=scope.service.approval_timeout):
+    if at == 0 and not approval.is_good(now, scope.service.approval_timeout):
         raise Refused(
             f"{subject}: what {approval.by} approved at {approval.at} is not good any more after "
             "`approval_timeout`. Nothing was sent to the array.",
@@ -127,9 +126,9 @@ def restore(
         )
     refuse_leftovers(scope, running, syncs, "restore")
     yield from both(prove_down(scope), prove_production_down(scope))
-    command = commands.restore(scope.symcli, scope.service, sync, seen[at].pairs)
+    command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
-    spend()
+    command = replace(command, before_send=spend)
     return (
         yield from _send(
             scope, sync, "restore", command, frozenset({State.REST_IN_PROG, State.RESTORED}), _LOOK_FIRST
@@ -148,7 +147,7 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     if decision.verdict is Verdict.NOTHING:
         return seen
     refuse_leftovers(scope, running, [sync], "terminate -restored")
-    command = commands.end_restored(scope.symcli, scope.service, sync, seen.pairs)
+    command = commands.end_restored(scope, sync, seen.symid, seen.pairs)
     return (
         yield from _send(
             scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it looks first"
@@ -306,9 +305,11 @@ def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:
-    """Whether a pair's last action is still the one that the plan saw, or it is not a pair of the plan."""
+    """Whether a pair's last action is not known to be another than the plan saw: it is the same, it is not
+    shown now or was not then, or it is not a pair of the plan."""
     planned = {(pair["source"], pair["target"]): pair["last_action"] for pair in before["pairs"]}
     return any(
-        planned.get((pair["source"], pair["target"]), pair["last_action"]) == pair["last_action"]
+        None in (then, pair["last_action"]) or then == pair["last_action"]
         for pair in _essence(seen)["pairs"]
+        for then in [planned.get((pair["source"], pair["target"]))]
     )

@@ -124,6 +124,16 @@ Word = Annotated[
 """One word of a site's own command: anything printable; it is quoted before it reaches a shell."""
 
 
+def _storable(value: str) -> str:
+    if any(ord(char) < 32 and char not in "\n\t" for char in value):
+        raise ValueError(f"{value!r} holds a control character; write plain text")
+    return _whole(value)
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Anything that Airflow's database can keep for the UI: PostgreSQL takes no NUL."""
+
+
 def _address(value: str) -> str:
     try:
         if "%" in value:

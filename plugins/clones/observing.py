@@ -186,7 +186,7 @@ def ask_precopied(scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[SyncSeen]:
 
     :raises TryAgain: it could not be told.
     """
-    asked = yield from run(commands.verify_precopied(scope.symcli, scope.service, sync, seen.pairs))
+    asked = yield from run(commands.verify_precopied(scope, sync, seen.symid, seen.pairs))
     answer = verified(asked.exit_code)
     if answer is None:
         raise failure(asked, f"{scope.subject(sync)}: whether it is precopied", consequence=NOTHING_CHANGED)
@@ -224,11 +224,17 @@ def to_plain(seen: SyncSeen) -> dict[str, object]:
 
 
 def is_same(plain: dict[str, object], now: SyncSeen) -> bool:
-    """Whether an observation is, but for the clock and the progress, the one that was kept."""
+    """Whether an observation is, but for the clock and the progress, the one that was kept.
 
-    def essence(observation: dict[str, object]) -> object:
+    A session that does not show the time of its last action, then or now, is not known to be the same.
+    """
+
+    def essence(observation: dict[str, object]) -> list[tuple[object, ...]]:
         pairs = observation["pairs"]
         assert isinstance(pairs, list)
-        return [(p["source"], p["target"], p["last_action"], p["wrong"]) for p in pairs]
+        return [
+            (p["source"], p["target"], p["last_action"], p["wrong"], p["state"] == State.NONE) for p in pairs
+        ]
 
-    return essence(plain) == essence(to_plain(now))
+    then, today = essence(plain), essence(to_plain(now))
+    return then == today and all(last_action or none for _, _, last_action, _, none in today)

@@ -10,8 +10,9 @@ from clones import estimates
 from clones.abreast import abreast, attempts
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.config import Sync
-from clones.errors import MustWait, Refused
+from clones.errors import MustWait, Refused, Unknown
 from clones.freshness import freshness
+from clones.identity import AT_STAKE, require_stamps
 from clones.observing import is_same, observe, to_plain
 from clones.proof import GuardRow, look_around, look_at_all, require_known, unexplained
 from clones.resources.base import Use
@@ -28,12 +29,12 @@ def plan(
     """Look at everything and judge it for an action.
 
     :param paces: by sync, what the last completed run showed, for the estimate.
-    :returns: ``action``, ``phases`` that run, ``clock`` of the control host as the run's beginning,
-        ``syncs`` as observed, ``estimates`` by sync that would be recreated, and ``up``: whether any part of
-        the service is up. Plain JSON.
+    :returns: ``action``, ``phases`` that run, ``syncs`` as observed, ``estimates`` by sync that would be
+        recreated, and ``up``: whether any part of the service is up. Plain JSON.
     :raises Refused: all that the action must not do, at once, before it did anything.
     :raises MustWait: a copy is moving; while it does, the service is left as it is.
-    :raises Unknown: a resource could not tell whether it is up.
+    :raises Unknown: a resource could not tell whether it is up, or a pair does not show the time of its last
+        action.
     """
     phases = phases_run(action, scope.service)
     skipped = [phase for phase in phases_of(scope.service) if phase not in phases]
@@ -108,6 +109,9 @@ def plan(
                 seconds=sync.copy_timeout,
             )
     require_known(scope, [*rows, *around])
+    if RESYNC in phases or START in phases:
+        # By these it is told later what this run has done; a start goes by them, too.
+        require_stamps(scope, seen, AT_STAKE)
     copied = [one for one in decisions if RESYNC in phases and one[2].verdict is Verdict.ACT]
     guesses = yield from abreast(
         estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
@@ -116,7 +120,6 @@ def plan(
     return {
         "action": action,
         "phases": list(phases),
-        "clock": seen[0].clock.isoformat() if seen else None,
         "syncs": [to_plain(shown) for shown in seen],
         "estimates": {one[0].name: guess.to_plain() for one, guess in zip(copied, guesses, strict=True)},
         "up": bool(up),
@@ -148,11 +151,16 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
     """Whether every sync is still what the plan saw, wholly active: no control command was accepted since.
 
     Whether one is still under way is asked by the start that follows.
+
+    :raises Unknown: a pair does not show the time of its last action.
     """
     now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     if len(now) != len(plan["syncs"]):
         return False
-    return decide_start(now).verdict is Verdict.ACT and all(
+    decision = decide_start(now)
+    if decision.unknown:
+        raise Unknown(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+    return decision.verdict is Verdict.ACT and all(
         is_same(before, shown) for before, shown in zip(plan["syncs"], now, strict=True)
     )
 
@@ -185,7 +193,7 @@ def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
 def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
     """:raises Refused: what is split already may not be started on."""
     decision = decide_start([shown for shown in seen if shown.all_in(ACTIVE)])
-    if decision.verdict is Verdict.REFUSE:
+    if decision.verdict is Verdict.REFUSE and not decision.unknown:  # that is said of all pairs at once
         raise _refusal(f"Service {scope.name}", action, decision)
 
 

@@ -17,6 +17,7 @@ from clones.eyes import Eyes
 from clones.findings import Finding, Level, from_error
 from clones.guards import guards
 from clones.host_files import HostFiles, look_at_files
+from clones.leftovers import processes, still_running
 from clones.observing import NOTHING_CHANGED, observe
 from clones.preflight_rules import judge_devices, judge_guard, judge_pair, judge_resource
 from clones.proof import Row, look, look_at
@@ -30,6 +31,7 @@ from clones.steps import Command, Steps, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure
 from clones.visibility import needed_programs
+from clones.whole_answers import SCRIPT
 
 T = TypeVar("T")
 
@@ -47,7 +49,11 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     for host in dict.fromkeys(host.connection for service in services.values() for host in service.hosts):
         yield from site.service_host(host)
     for name in services:
-        yield from site.service(Scope(name, services[name], symcli))
+        try:
+            yield from site.service(Scope(name, services[name], symcli))
+        except Exception as error:  # one service's trouble is not the others'
+            what = f"it could not be checked to its end: {type(error).__name__}: {error}"
+            site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
     return [*site.findings, *judge_devices(site.syncs)]
 
 
@@ -67,7 +73,8 @@ class _Site:
         """Programs, version, arrays, the folder for locks, and the list of processes."""
         where = f"host {host}"
         using = {name: s for name, s in self.services.items() if s.control_host == host}
-        syncs = [sync for service in using.values() for sync in service.syncs]
+        named = [(name, sync) for name, service in using.items() for sync in service.syncs]
+        syncs = [sync for _, sync in named]
         names = ["symclone", "symdev", *(["symdg"] if any(s.grouped for s in syncs) else []), "symcfg"]
         programs = [f"{self.symcli.bin}/{name}" for name in (*names, "symcli")]
         folders = _with_parents(self.symcli.work_dir)
@@ -93,7 +100,7 @@ class _Site:
             arrays = yield from self._told(where, self._arrays(host))
             if arrays is not None:
                 self._known(where, using, arrays)
-        running = yield from self._told(where, _running(host, syncs))
+        running = yield from self._told(where, _running(host, named))
         if running is not None:
             self._add(Level.OK, where, "`ps -ef` lists its processes")
             for words in running:
@@ -306,22 +313,27 @@ class _Site:
         self.findings.append(Finding(level, where, what, remedy))
 
 
-def _running(host: str, syncs: list[Sync]) -> Steps[list[str]]:
+def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
     """The control commands on these syncs that run there now."""
     listed = yield from run(commands.list_processes(host))
     if listed.exit_code != 0:
-        what = f"`{listed.command.line()}` ended with {listed.ending()}: {listed.said()}"
+        what = f"`{listed.command.shown()}` ended with {listed.ending()}: {listed.said()}"
         raise (Unknown if listed.exit_code is None else Refused)(
             what, f"let the account run it on {host}: nothing is copied before it was looked at"
         )
-    found = [words for sync in syncs for words in output.still_running(listed.stdout, sync)]
+    rows = processes(listed, host, f"Control host {host}")
+    found = [words for service, sync in syncs for words in still_running(rows, service, sync)]
     return list(dict.fromkeys(found))
 
 
 def _program(command: Command) -> str:
-    """The program that a command runs, behind `env` and its settings."""
+    """The program that a command runs, behind the text of a look, and `env` and its settings."""
     words = list(command.words)
-    if words[0] == "env":
+    if words[2:3] == [SCRIPT]:
+        words = words[4:]
+        if words[:2] == ["/bin/sh", "-c"]:
+            words = words[3:]
+    if words[0] in ("env", "/usr/bin/env"):
         words = words[1:]
         while "=" in words[0]:
             words = words[1:]

@@ -30,6 +30,10 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
     elif decision.verdict is Verdict.WAIT and pair.state not in ACTIVE:
         what = f"its session is {pair.state}: it is changing now"
         found.append(Finding(Level.WARNING, where, what, "check again once that is over"))
+    if pair.session and pair.session.last_action is None:
+        what = "the array does not show the time of its last action"
+        remedy = "see what `symdev list -v` prints there: without it nothing is recreated, nothing started"
+        found.append(Finding(Level.ERROR, where, what, remedy))
     if not pair.sizes_known:
         what = "the array did not show both sizes, so they could not be compared"
         remedy = "see with `symdev show` that the target holds at least as many MB as the source"

@@ -53,7 +53,7 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
         if decision.verdict is Verdict.ACT:
             overwritten += decision.pairs
-            command = commands.create(scope.symcli, scope.service, sync, decision.pairs)
+            command = commands.create(scope, sync, looked.seen.symid, decision.pairs)
             creates.append(replace(command, because=decision.why))
             unsized = [pair.label for pair in decision.pairs if not pair.sizes_known]
             if unsized:

@@ -15,6 +15,7 @@ from clones.copies import act, decided
 from clones.errors import Refused
 from clones.foresight import conclude, plain
 from clones.groups import Looked, Todo, look, one_by_one
+from clones.identity import require_stamps
 from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import is_same, to_plain
 from clones.proof import prove_down
@@ -45,7 +46,7 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             if decision.verdict is Verdict.REFUSE:
                 refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
             if decision.verdict is Verdict.ACT:
-                ends.append(commands.terminate(scope.symcli, scope.service, sync, decision.pairs))
+                ends.append(commands.terminate(scope, sync, looked.seen.symid, decision.pairs))
             removals += [todo.command for todo in _left(scope, sync, looked.group, gone)]
             gone |= {(sync.symdg, name) for name in _names(sync)}
         except Refused as error:
@@ -65,6 +66,7 @@ def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
     syncs = []
     for sync in scope.service.syncs:
         seen = yield from _seen(scope, sync)
+        require_stamps(scope, [seen], frozenset(State))
         syncs.append(to_plain(seen))
         lines += [f"Sync {sync.name} on array {seen.symid}:", *(f"  {line}" for line in seen.lines()), ""]
     bound = {"commands": [command["line"] for command in shown], "syncs": syncs}
@@ -84,7 +86,7 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
     yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
         return
-    command = commands.terminate(scope.symcli, scope.service, sync, decision.pairs)
+    command = commands.terminate(scope, sync, looked.seen.symid, decision.pairs)
     if approved is not None and not (
         command.line() in approved["commands"]
         and any(is_same(then, looked.seen) for then in approved["syncs"] if then["sync"] == sync.name)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from clones.approval import ASK_AGAIN
 from clones.config import Sync
 from clones.states import ACTIVE, COMES_BY_ITSELF, PREPARED, PairSeen, State, SyncSeen, wanted_states
 
@@ -39,6 +40,7 @@ class Decision:
     :param pairs: the pairs that it concerns.
     :param remedy: what the operator does about a refusal.
     :param torn: only some of the sync's pairs are active.
+    :param unknown: refused for what is not known, and may be known by the next try.
     :param wanted: what a wait is for.
     """
 
@@ -47,6 +49,7 @@ class Decision:
     pairs: tuple[PairSeen, ...] = ()
     remedy: str = ""
     torn: bool = False
+    unknown: bool = False
     wanted: str = "settled"
 
 
@@ -152,6 +155,10 @@ REMEDIES: Mapping[State, str] = {
 }
 
 
+MEND_TORN = (
+    "run the action `update` (or `refresh`): once the active pairs are Copied it recreates these and "
+    "activates all together"
+)
 _NO_COPY = "there is nothing to merge back: the resync gave up what the target held; activate it first"
 _NEEDS_FULL = "only a whole copy (Copied) can be merged back: ask the storage team to copy it in full first"
 MERGE_BACK_REMEDIES: Mapping[State, str] = {
@@ -165,7 +172,7 @@ MERGE_BACK_REMEDIES: Mapping[State, str] = {
     State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
     "the run that did it, or let the storage team end it with `symclone terminate -restored`",
 }
-_ASK_AGAIN = "to merge back once more, ask again: clear `plan` with Downstream, or trigger the DAG anew"
+_ASK_AGAIN = f"to merge back once more, {ASK_AGAIN}"
 _PARTLY = (
     "production may be partly overwritten: leave it down, see with `symclone query` how each pair stands, "
     "and bring the storage team in before anything else is done"
@@ -227,36 +234,18 @@ def decide_create(seen: SyncSeen) -> Decision:
     return _gravest(CREATE, seen, "every pair has a session", "create a session for")
 
 
-def decide_resync(sync: Sync, seen: SyncSeen, since: datetime | None = None) -> Decision:
-    """What resync (`recreate`) is to do.
-
-    :param since: control host's local time at which the run began; a sync that was wholly activated after
-        it was refreshed by this very run, and is left alone.
-    """
-    times = _times(seen)
-    if since is not None and seen.all_in(ACTIVE) and times and min(times) >= since:
-        if max(times) > seen.clock + CLOCK_TOLERANCE:
-            return Decision(
-                _REFUSE,
-                f"its last action ({max(times)}) lies after the control host's clock ({seen.clock}): whether "
-                "this run has activated it already cannot be told",
-                seen.pairs,
-                "after a change to winter time, wait until the clock has passed it, then clear this task; "
-                "otherwise mend the clock or the time zone of the control host",
-            )
-        return Decision(
-            _NOTHING,
-            f"all pairs were activated since this run began ({since:%Y-%m-%d %H:%M:%S}): already refreshed",
-        )
+def decide_resync(sync: Sync, seen: SyncSeen) -> Decision:
+    """What resync (`recreate`) is to do; within a run: :func:`clones.identity.decide_again`."""
     table = {**RESYNC, State.COPY_IN_PROG: _ACT} if sync.recreate_while_copying else RESYNC
     return _gravest(table, seen, "every pair is prepared already", "recreate")
 
 
-def decide_break(seen: SyncSeen, *, mend: bool) -> Decision:
+def decide_break(seen: SyncSeen, *, mend: bool, while_copying: bool = False) -> Decision:
     """What break (`activate`) is to do.
 
     :param mend: whether a torn sync is to be recreated and activated again as a whole (refresh and update),
         rather than refused. The decision's pairs are then the active ones, to be recreated first.
+    :param while_copying: the array takes a recreate of a pair that is CopyInProg; else mending waits.
     """
     decision = _gravest(BREAK, seen, "every pair is active already", "activate")
     if decision.verdict is not _ACT:
@@ -268,17 +257,25 @@ def decide_break(seen: SyncSeen, *, mend: bool) -> Decision:
         )
     if not active:
         return Decision(_ACT, f"activate all {len(seen.pairs)} pairs together", seen.pairs)
-    names = _labels(active)
+    names = labels(active)
+    copying = tuple(pair for pair in active if pair.state is State.COPY_IN_PROG)
+    if mend and copying and not while_copying:
+        return Decision(
+            _WAIT,
+            f"torn: only {names} active; wait until {labels(copying)} is Copied to recreate the active ones",
+            copying,
+            torn=True,
+        )
     if mend:
         return Decision(
             _ACT, f"torn: only {names} active; recreate these, then activate all together", active, torn=True
         )
     return Decision(
         _REFUSE,
-        f"torn: {names} active and {_labels(decision.pairs)} not; activating the rest now would mix two "
+        f"torn: {names} active and {labels(decision.pairs)} not; activating the rest now would mix two "
         "points in time",
         active,
-        "run the action `update` (or `refresh`): it recreates the active pairs and activates all together",
+        MEND_TORN,
         torn=True,
     )
 
@@ -295,7 +292,6 @@ def is_torn(seen: SyncSeen) -> bool:
 
 def decide_start(syncs: Sequence[SyncSeen]) -> Decision:
     """Whether the service may be started: all syncs wholly active, each at one point in time, in order."""
-    newest: datetime | None = None
     for seen in syncs:
         idle = tuple(pair for pair in seen.pairs if pair.wrong or pair.state not in ACTIVE)
         if idle:
@@ -306,22 +302,35 @@ def decide_start(syncs: Sequence[SyncSeen]) -> Decision:
                 idle,
                 "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
             )
-        times = _times(seen)
-        if times and max(times) - min(times) > ONE_POINT_IN_TIME:
+    newest: datetime | None = None
+    for seen in syncs:
+        times = [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
+        if len(times) < len(seen.pairs):
+            silent = seen.without_time
+            return Decision(
+                _REFUSE,
+                f"when sync {seen.name} was activated is not known: the array does not show the time of the "
+                f"last action of {labels(silent)}",
+                silent,
+                "look at `last_action` of these sessions in the output of `symdev list` in the log above; "
+                "when it is shown again, start again (or run the action `refresh`)",
+                unknown=True,
+            )
+        if max(times) - min(times) > ONE_POINT_IN_TIME:
             return Decision(
                 _REFUSE,
                 f"sync {seen.name} is torn: its pairs were activated between {min(times)} and {max(times)}",
                 seen.pairs,
                 "run the action `refresh`: it makes all pairs anew at one point in time",
             )
-        if times and newest is not None and max(times) < newest:
+        if newest is not None and max(times) < newest:
             return Decision(
                 _REFUSE,
                 f"sync {seen.name} ({max(times)}) is older than the sync before it ({newest})",
                 seen.pairs,
                 "run the action `refresh`: it activates the syncs in their order",
             )
-        newest = max(times) if times else newest
+        newest = max(times)
     return Decision(_ACT, "every sync is wholly active, in order")
 
 
@@ -357,11 +366,8 @@ def _can_become(state: State) -> frozenset[State]:
     return COMES_BY_ITSELF.get(state, frozenset())
 
 
-def _times(seen: SyncSeen) -> list[datetime]:
-    return [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
-
-
-def _labels(pairs: Sequence[PairSeen]) -> str:
+def labels(pairs: Sequence[PairSeen]) -> str:
+    """Pairs for a message."""
     return ", ".join(pair.label for pair in pairs)
 
 
@@ -388,7 +394,7 @@ def _gravest(
     if verdict is _NOTHING:
         return Decision(verdict, nothing)
     if verdict is _ACT:
-        return Decision(verdict, f"{act} {_labels(pairs)}", pairs)
+        return Decision(verdict, f"{act} {labels(pairs)}", pairs)
     if verdict is _WAIT:
         return Decision(verdict, f"wait: {shown}", pairs)
     texts = sorted({remedies[pair.state] for pair in pairs})

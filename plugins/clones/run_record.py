@@ -54,7 +54,7 @@ class TaskRecord:
     def sent(self, *commands: Command) -> None:
         """Commands go out, in one go; how they ended is not known yet."""
         for command in commands:
-            line = command.line() if command.changes else command.shown()[:SHOWN_LINE]
+            line = command.kept() if command.changes else command.shown()[:SHOWN_LINE]
             self._events.append(
                 {
                     "at": self._time(),
@@ -67,6 +67,10 @@ class TaskRecord:
             )
         if any(command.changes for command in commands):
             self._keep(self.tries)
+
+    def not_sent(self) -> None:
+        """The command that was to go out last did not."""
+        self._events[-1]["ended"] = "it was not sent"
 
     def came_back(self, *results: Result) -> None:
         """The commands sent last have ended."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from clones.actions import BREAK, RESYNC, START, STOP
+from clones.approval import ASK_AGAIN
 
-PLAN, APPROVE = "plan", "approve"
+PLAN, APPROVE, FINISH = "plan", "approve", "finish"
+WITHOUT_FINISH = "ended without finish"
+"""The result of a run that has ended and whose last task has not run: somebody ended it from outside."""
+OUTSIDE = (
+    "trigger the action again, or Clear the first task that is not green with Downstream and without Only "
+    "failed tasks"
+)
+"""What to press for such a run. Ending it, Airflow marks every later task as skipped, and Clear, Only failed
+tasks, leaves these so (tried, Airflow 3.3.2)."""
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure."""
 BEFORE_STOP = "stop.before_stop."
@@ -26,10 +36,7 @@ _GO_ON = "Clear, Only failed tasks, on this run: it goes on from there, from wha
 _OVERWRITTEN = "Production may be overwritten, wholly or in part: leave it down until `confirm` succeeded."
 _TEXTS: Mapping[str, tuple[str, str]] = {
     PLAN: (": nothing was changed.", _GO_ON),
-    APPROVE: (
-        ": nothing was changed.",
-        "to ask again, Clear `plan` with Downstream on this run, or trigger it anew.",
-    ),
+    APPROVE: (": nothing was changed.", f"{ASK_AGAIN}."),
     "restore": (f".\n{_OVERWRITTEN}", _GO_ON),
     "confirm": (f".\n{_OVERWRITTEN}", _GO_ON),
 }
@@ -53,11 +60,17 @@ class RunResult:
         or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
     :param restarted: the service was started again on its old copies.
+    :param why: what the last task saw that keeps the run from being done, in sentences.
+    :param remedy: what to do about that.
+    :param asks: a second person approves this kind of run.
     """
 
     result: str
     at: str = ""
     restarted: bool = False
+    why: str = ""
+    remedy: str = ""
+    asks: bool = False
 
     @property
     def ok(self) -> bool:
@@ -69,6 +82,8 @@ class RunResult:
             return _NOTHING_DONE[self.result]
         if self.result == "done":
             return "Done."
+        if self.why:
+            return f"Stopped at {self.at}: {self.why}\nWhat to do: {self.remedy}"
         mend = f"What to do: open the log of {self.at} and mend what it names. Then "
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
             return f"Stopped at {self.at}: the service was not stopped, no copy was changed.\n{mend}{_GO_ON}"
@@ -80,6 +95,8 @@ class RunResult:
                 f"{mend}trigger the action again: the service runs, so a new run must stop it first."
             )
         meaning, press = _TEXTS.get(self.at.split(".")[0], (".", _GO_ON))
+        if self.asks and self.at == PLAN:
+            press = f"{ASK_AGAIN}."
         return f"Stopped at {self.at}{meaning}\n{mend}{press}"
 
     def lines(self) -> list[str]:
@@ -89,19 +106,50 @@ class RunResult:
         return {"result": self.result, "at": self.at}
 
 
-def judge(states: Mapping[str, str]) -> RunResult:
+def judge(states: Mapping[str, str], wanted: Collection[str] = ()) -> RunResult:
     """Judge a run by its tasks' states, without its last task.
 
     :param states: task id to state; within each phase in the order of the chain.
+    :param wanted: the tasks that must have succeeded for the run to be done; when none failed and one of them
+        has not, somebody has skipped it from outside.
     """
+    asks = APPROVE in states
     failed = [task for task, state in states.items() if state == "failed"]
-    if not failed:
-        return RunResult("done")
-    at = min(failed, key=_phase)
-    restarted = states.get(RESTART) == "success"
-    if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
-        return RunResult("unchanged", at, restarted)
-    return RunResult("stopped", at)
+    if failed:
+        at = min(failed, key=_phase)
+        restarted = states.get(RESTART) == "success"
+        if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
+            return RunResult("unchanged", at, restarted, asks=asks)
+        return RunResult("stopped", at, asks=asks)
+    left = [task for task in wanted if task != RESTART and states.get(task) != "success"]
+    if left:
+        at = min(left, key=_phase)
+        why = (
+            f"it has not run and stands as {states.get(at)}, which only somebody from outside can have done."
+        )
+        return RunResult("stopped", at, why=why, remedy=f"{OUTSIDE}.", asks=asks)
+    return RunResult("done")
+
+
+def not_done(why: str, remedy: str) -> RunResult:
+    """Every task succeeded, and yet the last one does not see what the run was to bring about."""
+    return RunResult("stopped", FINISH, why=why, remedy=remedy)
+
+
+def of_ended(states: Mapping[str, str | None], results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """How a run that has ended said so, as :meth:`RunResult.to_plain` wrote it.
+
+    What the last task left counts only while that task stands as ended itself: of a run that was cleared, and
+    then ended from outside, it is of the time before.
+
+    :param states: of the tasks `plan` and `finish`.
+    :param results: their XComs `result`.
+    """
+    if states.get(FINISH) in ("success", "failed") and results.get(FINISH):
+        return results[FINISH]
+    if states.get(FINISH) == "skipped" and states.get(PLAN) == "success" and results.get(PLAN):
+        return results[PLAN]
+    return {"result": WITHOUT_FINISH, "at": ""}
 
 
 def _phase(task: str) -> int:

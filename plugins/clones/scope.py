@@ -22,6 +22,11 @@ class Scope:
         """Airflow connection id of the host with SYMCLI."""
         return self.service.control_host
 
+    def work_dir_on(self, host: str) -> str:
+        """The folder for this project's own files on a host, by its connection."""
+        own = [one.work_dir for one in self.service.hosts if one.connection == host and one.work_dir]
+        return own[0] if own else self.symcli.work_dir
+
     def subject(self, sync: Sync) -> str:
         """How every error names it."""
         return f"Service {self.name}, sync {sync.name}"

@@ -5,22 +5,29 @@ A start that fails half way takes down again what it has brought up, in reverse,
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from clones.abreast import abreast, attempts, both
-from clones.errors import CloneError, NotDone, Refused, Unknown
+from clones.config import Ip, Vg
+from clones.errors import CloneError, Fenced, NotDone, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
-from clones.leftovers import list_running, refuse_leftovers
-from clones.observing import observe
+from clones.leftovers import list_running, refuse_leftovers, refuse_second_start
+from clones.observing import is_same, observe, to_plain
 from clones.proof import GuardRow, Row, look, look_at
-from clones.resources import ELSEWHERE, drivers
+from clones.resources import drivers
 from clones.resources.base import Driver, Use
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Verdict, decide_start
 from clones.scope import Scope
-from clones.steps import Steps, note, run
+from clones.states import SyncSeen
+from clones.steps import Result, Steps, note, run
 from clones.visibility import make_visible
+
+LOOKS_AGAIN = 2
+"""How often a resource is looked at again when what was seen of it was too old to act on."""
 
 
 def stop(scope: Scope) -> Steps[None]:
@@ -38,11 +45,17 @@ def stop(scope: Scope) -> Steps[None]:
             _, before = yield from _bring(scope, before, Use.DOWN, *following)
 
 
-def start(scope: Scope) -> Steps[None]:
+def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
-    :raises Refused: a sync is not wholly active, torn or out of order, another host runs the service, or
-        somebody else has its address.
+    A rescan and an import of a disk group can take long: before the first resource that uses what is on the
+    disks (a file system, a command) the copies are looked at again, together with that resource.
+
+    :param listed: by host, what runs there: an application that is down, and whose start still runs, is
+        waited for.
+    :raises Locked: that is so.
+    :raises Refused: a sync is not wholly active, torn or out of order, or changed since this start began;
+        another host runs the service, or somebody else has its address.
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
     """
@@ -56,7 +69,8 @@ def start(scope: Scope) -> Steps[None]:
     decision = decide_start(seen)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
-        raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+        kind = Unknown if decision.unknown else Refused
+        raise kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
     first, *others = scope.service.hosts
     elsewhere = yield from abreast(
         look(driver, host.connection) for host in others for driver in drivers(scope.service, host)
@@ -67,21 +81,40 @@ def start(scope: Scope) -> Steps[None]:
     addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
     touched: list[Driver] = []  # seen down before it was brought up: only that is ever taken down again
     todo = drivers(scope.service, first)
+    resources = [entry.resource for entry in scope.service.resources if entry.resource]
+    uses = [driver for driver, one in zip(todo, resources, strict=True) if not isinstance(one, Ip | Vg)][:1]
     before: Before | None = None
-    for number, driver in enumerate(todo):
+    number = again = 0
+    while number < len(todo):
+        driver = todo[number]
         try:
             before = before or (yield from _before(driver, first.connection, addresses.get(driver.label)))
             if before.row.probe.use is Use.DOWN:
+                if first.connection in listed:
+                    refuse_second_start(scope, listed[first.connection], driver)
                 if not touched:
                     yield from make_visible(scope.name, scope.service, first)
-                touched.append(driver)
+                touched += [driver] if driver not in touched else []
+                if driver in uses:
+                    _refuse_changed(scope, seen, before.copies or (yield from _look_again(scope, seen)))
             following = [
-                _before(later, first.connection, addresses.get(later.label))
+                _before(
+                    later,
+                    first.connection,
+                    addresses.get(later.label),
+                    _look_again(scope, seen) if later in uses else None,
+                )
                 for later in todo[number + 1 : number + 2]
             ]
             _, before = yield from _bring(scope, before, Use.UP, *following)
+            number, again = number + 1, 0
         except CloneError as error:
-            if not (scope.service.rollback and touched):
+            if isinstance(error, Stale) and again < LOOKS_AGAIN:
+                yield from note(error.what, warning=True)
+                before, again = None, again + 1
+                continue
+            # Another try goes on from here: what it has brought up is not taken down.
+            if isinstance(error, Fenced) or not (scope.service.rollback and touched):
                 raise
             said = yield from _take_back(scope, touched, first.connection)
             raise type(error)("\n".join((error.what, *said)), error.remedy) from error
@@ -106,16 +139,48 @@ class Before:
     """What is known of a resource right before it is brought up or down.
 
     :param answers: for an address that is to come up: whether somebody else has it.
+    :param copies: for the first resource that uses them: how they are now.
     """
 
     row: Row
     answers: GuardRow | None = None
+    copies: tuple[SyncSeen, ...] = ()
 
 
-def _before(driver: Driver, host: str, conflict: AddressGuard | None = None) -> Steps[Before]:
+def _before(
+    driver: Driver,
+    host: str,
+    conflict: AddressGuard | None = None,
+    copies: Steps[tuple[SyncSeen, ...]] | None = None,
+) -> Steps[Before]:
+    if copies is not None:
+        row, again = yield from both(look(driver, host), copies)
+        return Before(row, copies=again)
     if conflict is None:
         return Before((yield from look(driver, host)))
     return Before(*(yield from both(look(driver, host), look_at(conflict))))
+
+
+def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen, ...]]:
+    """Every sync as it is now, after it was seen in this start before."""
+    syncs = zip(scope.service.syncs, seen, strict=True)
+    return tuple((yield from abreast(observe(scope, sync, before) for sync, before in syncs)))
+
+
+def _refuse_changed(scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen]) -> None:
+    """:raises Refused: the copies are not what this start has begun on."""
+    for sync, before, shown in zip(scope.service.syncs, seen, now, strict=True):
+        refuse_wrong_pairs(scope.name, sync, shown)
+        if not is_same(to_plain(before), shown):
+            raise Refused(
+                f"{scope.subject(sync)}: it was changed while the service was being started:\n  "
+                + "\n  ".join(shown.lines())
+                + "\nNothing on it is mounted.",
+                "find out who changed it (`symaudit` on the control host), then run the action `refresh`",
+            )
+    decision = decide_start(now)
+    if decision.verdict is Verdict.REFUSE:
+        raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
 
 
 def _bring(
@@ -136,7 +201,7 @@ def _bring(
         )
     commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
     if not commands:
-        if before.probe.use is not wanted or before.probe.at == ELSEWHERE:
+        if not _is_so(before, wanted):
             raise _not_done(subject, wanted, before)
         yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
         return False, None
@@ -150,16 +215,20 @@ def _bring(
                 "whether it took effect is not known.",
                 "it is tried again, beginning with a look at the resource",
             )
-        if not driver.accepts(command, result.exit_code):
-            raise NotDone(
-                f"{subject}: `{command.shown()}` ended with {result.ending()}: {result.said()}",
-                "it is tried again; if it keeps failing, mend what the command says and clear this task",
-            )
+        failed = driver.failure(command, result)
+        if failed:
+            kind = Refused if failed.final else NotDone
+            raise kind(f"{subject}: `{command.shown()}` {failed.what}", failed.remedy)
     after, upcoming = yield from both(look(driver, host), abreast(following))
-    if after.probe.use is not wanted or after.probe.at == ELSEWHERE:
+    if not _is_so(after, wanted):
         raise _not_done(subject, wanted, after)
     yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
     return True, upcoming[0] if upcoming else None
+
+
+def _is_so(row: Row, wanted: Use) -> bool:
+    """What is in use in another way than the configured one is not up."""
+    return row.probe.use is wanted and (wanted is not Use.UP or row.probe.at == row.driver.started)
 
 
 def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:

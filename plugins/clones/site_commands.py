@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clones.config import Hook
-from clones.errors import CloneError, NotDone, Unknown
+from clones.errors import CloneError, Fenced, NotDone, Unknown
 from clones.scope import Scope
 from clones.steps import Command, Steps, note, run
 
 
-def command_of(scope: Scope, hook: Hook) -> Command:
+def command_of(scope: Scope, hook: Hook, *, fenced: bool = True) -> Command:
     """What a hook sends. Nobody knows what it does, so it counts as a change."""
-    return Command(scope.service.host_of(hook), hook.command, hook.timeout, changes=True)
+    return Command(scope.service.host_of(hook), hook.command, hook.timeout, changes=True, fenced=fenced)
 
 
-def run_hook(scope: Scope, hook: Hook, place: str) -> Steps[None]:
+def run_hook(scope: Scope, hook: Hook, place: str, *, fenced: bool = True) -> Steps[None]:
     """Run one hook; with `blocking: false` only warn of its failure.
 
     :param place: where it stands, for messages: ``before_stop``, or ``before_activate of sync data``.
+    :param fenced: only for the newest try; false for what must always run.
+    :raises Fenced: a newer try works there, whatever `blocking` says.
     :raises NotDone: its exit code is not 0.
     :raises Unknown: there is no exit status; it may have taken effect.
     """
-    command = command_of(scope, hook)
+    command = command_of(scope, hook, fenced=fenced)
     subject = (
         f"Service {scope.name}: hook {hook.name} ({place}) on {command.host}: `{command.line()}` ended with"
     )
@@ -39,7 +41,7 @@ def run_hook(scope: Scope, hook: Hook, place: str) -> Steps[None]:
                 "it is tried again; if it keeps failing, mend what it says and clear this task",
             )
     except CloneError as error:
-        if hook.blocking:
+        if hook.blocking or isinstance(error, Fenced):
             raise
         yield from note(f"{error.what} The run goes on: `blocking: false`.", warning=True)
 

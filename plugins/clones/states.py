@@ -180,6 +180,11 @@ class SyncSeen:
         return all(not seen.wrong and seen.state in states for seen in self.pairs)
 
     @property
+    def without_time(self) -> tuple[PairSeen, ...]:
+        """The pairs whose session does not show when it was last acted on."""
+        return tuple(pair for pair in self.pairs if pair.session and pair.session.last_action is None)
+
+    @property
     def percent(self) -> int | None:
         """Percent copied of the pair that is furthest behind."""
         shown = [s.session.percent for s in self.pairs if s.session and s.session.percent is not None]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from clones.config import Service
 from clones.errors import Missing
-from clones.fleet import Looked
+from clones.fleet import Looked, trouble
 from clones.freshness import PREPARING, Freshness, Status, freshness, spoken, worst
 from clones.observing import NOTHING_CHANGED
 from clones.pair_rows import Row, rows
@@ -85,11 +85,28 @@ def judge(services: Mapping[str, Service], looked: Sequence[Looked]) -> list[Ser
     found = [
         ServiceStatus(
             name,
-            tuple(judge_sync(name, service, one) for one in looked if one.service == name),
+            tuple(_judged(name, service, one) for one in looked if one.service == name),
         )
         for name, service in services.items()
     ]
     return sorted(found, key=lambda service: -service.status)
+
+
+def _judged(name: str, service: Service, looked: Looked) -> SyncStatus:
+    try:
+        return judge_sync(name, service, looked)
+    except Exception as error:
+        return _in_trouble(looked.sync.name, error)
+
+
+def in_trouble(service: ServiceStatus, error: Exception) -> ServiceStatus:
+    """A service that this program could not go on with: unknown, while the others are what they are."""
+    return ServiceStatus(service.name, tuple(_in_trouble(sync.name, error) for sync in service.syncs))
+
+
+def _in_trouble(sync: str, error: Exception) -> SyncStatus:
+    said = trouble(error)
+    return SyncStatus(sync, Status.UNKNOWN, _short(" ".join(said.what.split())), said.remedy)
 
 
 def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:

@@ -9,7 +9,7 @@ results.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -28,6 +28,11 @@ class Command:
     :param changes: whether it changes anything; such a command is never sent twice unobserved.
     :param because: in a plan, what it follows from; no part of what is sent.
     :param title: what the log shows of it before one opens the line; the whole line when empty.
+    :param fenced: a change goes through the host's fence (:mod:`clones.fence`); false only for what makes the
+        fence, and for what must always run.
+    :param secret: its words hold what must stand in no record: only the title is kept and logged.
+    :param before_send: is called once nothing but the sending is left to do; what it returns takes that back
+        when the command is not sent after all.
     """
 
     host: str
@@ -36,6 +41,9 @@ class Command:
     changes: bool = False
     title: str = ""
     because: str = field(default="", compare=False)
+    fenced: bool = True
+    secret: bool = False
+    before_send: Callable[[], Callable[[], None]] | None = field(default=None, compare=False)
 
     def line(self) -> str:
         """The command as one shell line."""
@@ -44,6 +52,10 @@ class Command:
     def shown(self) -> str:
         """The command as a message names it: short, where it has a title."""
         return self.title or self.line()
+
+    def kept(self) -> str:
+        """The command as logs and records keep it."""
+        return self.title if self.secret else self.line()
 
 
 @dataclass(frozen=True)

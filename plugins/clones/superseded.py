@@ -1,7 +1,8 @@
 """A clone only ever copies "now": whether a run is still needed, or an earlier one did its work (D8).
 
-Every completed run leaves a record of each copy that it split: the point in time, and what was seen of it. A
-run that asks for a copy no newer than that has nothing to do. In doubt it works.
+Every completed run leaves a record of each copy that it split: when its activation was sent, and what was
+seen of it. A run that asks for a copy no newer than that has nothing to do. In doubt it works. Both times are
+by the clocks of Airflow; the array's are only held against each other.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def asked_since(
 def leave(run_id: str, phases: Sequence[str], seen: SyncSeen, point_in_time: datetime) -> dict[str, Any]:
     """The record of one sync after a completed run, as JSON.
 
-    :param point_in_time: of its oldest pair, with zone.
+    :param point_in_time: when its activation was sent, with zone, by Airflow's clock: it is no older.
     """
     return {
         "run_id": run_id,
@@ -121,7 +122,7 @@ def still_needed(
     for sync, record in zip(scope.service.syncs, records, strict=True):
         seen = yield from observe(scope, sync)
         if record is None or not seen.all_in(ACTIVE) or not is_same(record["seen"], seen):
-            return Judgement(True, f"sync {sync.name} is no longer as run {judgement.by} left it")
+            return Judgement(True, f"sync {sync.name} is no longer known to be as run {judgement.by} left it")
     return judgement
 
 

@@ -1,21 +1,20 @@
 """`python -m hooks.pools`: makes what runs need in Airflow, where it is missing.
 
-That is the pools of the configuration, and the name that this Airflow has in the locks on control hosts. It
-needs Airflow's metadata database, so it runs where `airflow db migrate` does. A pool that is there keeps its
-size, a name is never changed. Exit codes: 0 all is there now, 1 something is missing (with --check) or the
-configuration is unusable.
+That is the pools of the configuration, and the id by which locks on control hosts name this Airflow: a file,
+not in the metadata database (:mod:`hooks.installation`). It needs Airflow's metadata database, so it runs
+where `airflow db migrate` does. A pool that is there keeps its size, an id is never changed. Exit codes: 0
+all is there now, 1 something is missing (with --check) or the configuration is unusable.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from uuid import uuid4
 
 from clones.config_file import load
 from clones.errors import ConfigError
-from clones.lock import INSTANCE
 from clones.pools import KNOWN, Pool, pools_of
+from hooks import installation
 from operators.base import CONFIG
 
 
@@ -23,15 +22,13 @@ def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:
     """Make what is missing, and write down for the tasks which pools there are.
 
     :param only_look: make and write nothing.
-    :returns: the names of what was missing: pools, and the variable that names this Airflow in its locks.
+    :returns: the names of the pools that were missing.
     """
     from airflow.models.pool import Pool as AirflowPool
     from airflow.models.variable import Variable
 
     there = {pool.pool for pool in AirflowPool.get_pools()}
     missing = {pool.name for pool in wanted} - there
-    if Variable.get(INSTANCE, default_var=None) is None:
-        missing.add(INSTANCE)
     if not only_look:
         for pool in wanted:
             if pool.name in missing:
@@ -40,9 +37,6 @@ def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:
                 )
         names = " ".join(pool.name for pool in wanted)
         Variable.set(KNOWN, names, description="Pools that scripts/pools has seen or made")
-        if INSTANCE in missing:
-            name = uuid4().hex[:12]
-            Variable.set(INSTANCE, name, description="Names this Airflow in the locks on control hosts")
     return missing
 
 
@@ -58,14 +52,25 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     wanted = pools_of(config.limits, config.services)
+    try:
+        place, no_id = installation.make_missing(only_look=arguments.check)
+    except OSError as error:
+        print(
+            f"The id of this Airflow cannot be written: {error}\nWhat to do: set {installation.VARIABLE}, or "
+            f"{installation.FILE_VARIABLE} to a file that this user may write",
+            file=sys.stderr,
+        )
+        return 1
     missing = make_missing(wanted, only_look=arguments.check)
     sizes = {pool.name: f", {pool.slots} slots" for pool in wanted}
-    for name in (*sizes, INSTANCE):
-        made = f"made{sizes.get(name, '')}"
+    for name in sizes:
+        made = f"made{sizes[name]}"
         print(f"{name}: {'there' if name not in missing else 'missing' if arguments.check else made}")
+    said = "there" if not no_id else "missing" if arguments.check else "made"
+    print(f"id of this Airflow ({place}): {said}")
     if not wanted:
         print("The configuration has no `limits`: no pools are needed.")
-    return 1 if missing and arguments.check else 0
+    return 1 if (missing or no_id) and arguments.check else 0
 
 
 if __name__ == "__main__":

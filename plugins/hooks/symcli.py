@@ -6,6 +6,9 @@ Built on the SSH provider's connections. Three things are different from the pro
 * no exit status is None, never 0 and never -1: the session was lost or the process was killed, and whether
   the command took effect is not known (:class:`clones.steps.Result`);
 * a connection that turns host key checking off is refused.
+
+And two more than a connection alone would give (D15): a changing command goes through the host's fence, and
+is not sent on a look that is too old.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import logging
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,7 +30,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.execution_time.comms import GetConnection
 
-from clones.errors import CloneError
+from clones.errors import CloneError, Refused, Stale
+from clones.fence import Fence
 from clones.one_trip import Turns, as_one, take_apart
 from clones.run_record import TaskRecord
 from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
@@ -42,6 +48,11 @@ LINGER_SECONDS = 2.0
 NONCE_BYTES = 8
 LOGGED_LINES = 200
 """Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
+
+
+def awake() -> float:
+    """Seconds on a clock that goes on while the machine is suspended, where the system has one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _Connection(SSHHook):
@@ -66,16 +77,35 @@ class SymcliHook(BaseHook):
 
     :param record: where every command and note is kept, or None.
     :param level: of the log, at which each command and what came back is written.
+    :param look_limit: seconds after which a look is too old to change anything on it; None: never.
+    :param must_fence: send nothing that changes anything but through :attr:`fence`.
+    :param clock: tells seconds, also those for which the machine was suspended.
 
+    :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they
+    are.
     :attr:`under_way` are the commands that were sent and have not come back. Use it as a context manager::
 
         with SymcliHook() as hosts:
             seen = hosts.run(observe(scope, sync))
     """
 
-    def __init__(self, record: TaskRecord | None = None, *, level: int = logging.INFO, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        record: TaskRecord | None = None,
+        *,
+        level: int = logging.INFO,
+        look_limit: float | None = None,
+        must_fence: bool = False,
+        clock: Callable[[], float] = awake,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.level = level
+        self.look_limit = look_limit
+        self.must_fence = must_fence
+        self.clock = clock
+        self.fence: Fence | None = None
+        self._oldest_look: float | None = None
         self._hooks: dict[str, _Connection] = {}
         self.connections = 0
         self.commands = 0
@@ -99,7 +129,8 @@ class SymcliHook(BaseHook):
     def run(self, steps: Steps[T]) -> T:
         """Drive a procedure to its end, logging each command and note.
 
-        :raises CloneError: the procedure's own errors, and Refused or Unknown when a host cannot be reached.
+        :raises CloneError: the procedure's own errors; Refused or Unknown when a host cannot be reached;
+            Fenced when a newer try works there; Stale when what a change rests on was seen too long ago.
         """
         asked = answer(steps)
         while not isinstance(asked, Finished):
@@ -114,13 +145,15 @@ class SymcliHook(BaseHook):
                     results = self.execute_together(asked.commands)
                 else:
                     results = [self.execute(asked)]
+                if self.record:
+                    self.record.came_back(*results)
+                for result in results:
+                    log_result(self.log, result, self.level)
+                    if self.fence and result.command.changes:
+                        self.fence.refuse_if_over(result)
             except CloneError as error:
                 asked = answer(steps, error=error)
                 continue
-            if self.record:
-                self.record.came_back(*results)
-            for result in results:
-                log_result(self.log, result, self.level)
             asked = answer(steps, results if isinstance(asked, Together) else results[0])
         return asked.value
 
@@ -138,17 +171,62 @@ class SymcliHook(BaseHook):
         :param turns: the commands that it is made of, each with its own time limit.
         :raises Refused: the connection is not defined, not trusted or not allowed in. Nothing was sent.
         :raises Unknown: the host cannot be reached. Nothing was sent.
+        :raises Stale: it changes something, and rests on a look that is too old. Nothing was sent.
         """
         client = self._client(command.host)
         turns = turns or Turns((command,))
-        self.commands += len(turns.commands)
-        self.trips += 1
+        acts = command.changes and command.fenced
+        sent = self._behind_fence(command) if acts else command
+        if acts:
+            self._refuse_old_looks(command)
+        elif self._oldest_look is None:
+            self._oldest_look = self.clock()
         if self.record:
             self.record.sent(*turns.commands)
+        take_back = command.before_send() if command.before_send else None
+        if acts:
+            try:
+                self._refuse_old_looks(command)  # to keep the record may have taken long
+            except Stale:
+                if take_back:
+                    take_back()
+                if self.record:
+                    self.record.not_sent()
+                raise
+        self.commands += len(turns.commands)
+        self.trips += 1
         self.under_way = turns.commands
-        result = self._execute(client, command, turns)
+        result = replace(self._execute(client, sent, turns), command=command)
         self.under_way = ()
+        if acts:
+            self._oldest_look = None
         return result
+
+    def _behind_fence(self, command: Command) -> Command:
+        """:raises Refused: it may only go through a fence, and there is none."""
+        if self.fence is not None:
+            return self.fence.around(command)
+        if self.must_fence:
+            raise Refused(
+                f"`{command.shown()}` is not sent to {command.host}: it would change something, and this "
+                "task does not hold the service's lock.",
+                "leave `hold_lock` of the operator at its default, true",
+            )
+        return command
+
+    def _refuse_old_looks(self, command: Command) -> None:
+        """:raises Stale: the oldest look since the last change was sent longer ago than the limit."""
+        if self.look_limit is None or self._oldest_look is None:
+            return
+        age = self.clock() - self._oldest_look
+        if age > self.look_limit:
+            self._oldest_look = None
+            raise Stale(
+                f"`{command.shown()}` was not sent to {command.host}: what it rests on was seen {age:.0f} s "
+                f"ago, and may hold no more ({self.look_limit:.0f} s are allowed).",
+                "do nothing: everything is looked at again. If it stays so, find out what makes the looks "
+                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it counts",
+            )
 
     def _execute(self, client: paramiko.SSHClient, command: Command, turns: Turns) -> Result:
         started = time.monotonic()
@@ -232,7 +310,7 @@ def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
         result.seconds,
         f" for {result.among} together" if result.among > 1 else "",
     )
-    log.log(level, "%s", command.line())
+    log.log(level, "%s", command.kept())
     for name, stream in (("stdout", result.stdout), ("stderr", result.stderr)):
         lines = stream.splitlines()
         for line in lines[:LOGGED_LINES]:

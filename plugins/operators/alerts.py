@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,7 @@ from clones.alerts import Alert
 from clones.config import Service
 from clones.config_file import load
 from clones.errors import ConfigError
+from clones.pool_waits import Stuck
 from hooks.links import Links
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,20 @@ def run_is_late(context: Mapping[str, Any], service: str, minutes: int, config: 
     run = context["dag_run"]
     dag_id, run_id = run["dag_id"], run["dag_run_id"]
     _tell(alerts.late(service, dag_id, run_id, minutes, _url(dag_id, run_id)), config, context)
+
+
+def pool_gives_no_place(stuck: Stuck, at: datetime, config: str, context: Context) -> None:
+    """What the sweep calls when tasks wait for a pool that lets none run."""
+    minutes = int((at - stuck.since).total_seconds() // 60)
+    dag_ids = [place.dag_id for place in stuck.dags]
+    _tell(alerts.waiting(stuck.pool, stuck.dags[0].service, dag_ids, minutes), config, context)
+
+
+def run_without_finish(
+    context: Mapping[str, Any], service: str, dag_id: str, run_id: str, config: str
+) -> None:
+    """What the sweep calls for a run that has ended without its last task. The context is the sweep's own."""
+    _tell(alerts.without_finish(service, dag_id, run_id, _url(dag_id, run_id)), config, context)
 
 
 def deadline(name: str, service: Service, config: str) -> DeadlineAlert | None:

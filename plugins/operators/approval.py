@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Context
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from clones import lock
-from clones.approval import Approval
+from clones.approval import ASK_AGAIN, Approval
 from clones.errors import ConfigError, Refused
 from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator, owner
+from operators.base import CloneOperator
 
 APPROVAL = "approval"
 """XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""
@@ -28,9 +27,13 @@ class PlanToApproveOperator(CloneOperator):
     It holds the service's lock while it looks, and gives it back: a person's answer can take hours. What
     happens to the copies in between makes the approval void, which the task that acts on it finds out.
 
+    It is made for the one who triggered the run, soon after: in a run that was cleared, or that was triggered
+    longer ago than `approval_timeout`, it is refused. A retry of a plan that failed by itself is no clear.
+
     :param reason: why somebody wants it; required.
 
-    Its XCom `plan` is the plan with `action` and `reason`.
+    Its XCom `plan` is the plan with `action`, `reason`, `made` (when, ISO with zone) and `run_began` (when
+    Airflow says that the run has begun).
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "reason")
@@ -48,6 +51,10 @@ class PlanToApproveOperator(CloneOperator):
 
     def execute(self, context: Context) -> Any:
         asked = requester(context)
+        refuse_cleared(context, self)
+        if not self._resumed:
+            limit = timedelta(seconds=self.scope().service.approval_timeout)
+            _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
         self.reason = " ".join(self.reason.split()) if self.reason != "None" else ""
         if not self.reason:
             raise ConfigError(
@@ -61,15 +68,19 @@ class PlanToApproveOperator(CloneOperator):
         try:
             plan = hosts.run(self.plan(scope))
         finally:
-            hosts.run(lock.give_back(scope, owner(context)))
-        context["ti"].xcom_push(key="plan", value={**plan, "action": self.does, "reason": self.reason})
+            self.give_back(scope, hosts)
+        made = datetime.now(UTC).isoformat(timespec="seconds")
+        about = {"action": self.does, "reason": self.reason, "made": made, "run_began": _began(context)}
+        context["ti"].xcom_push(key="plan", value={**plan, **about})
 
 
 class SecondPersonApprovalOperator(ApprovalOperator):
     """Ask for a yes to the plan, from another user than the one who triggered the run.
 
     The approval is bound to the digest of the plan that was shown: a plan made anew meanwhile is not approved
-    by it. A no, no answer in time, or one's own yes fail the task; nothing later runs.
+    by it. A no, no answer in time, or one's own yes fail the task; nothing later runs. In a run that was
+    cleared, also while it waits here, nobody is asked and no answer counts: who triggered it did not ask for
+    that.
 
     :param plan_task_id: the task whose XCom `plan` holds the plan: its ``text`` in lines and its ``digest``.
 
@@ -84,11 +95,14 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         self.plan_task_id = plan_task_id
 
     def execute(self, context: Context) -> Any:
+        refuse_cleared(context, self)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if not plan:
-            raise AirflowFailException(
-                f"There is no plan to approve. What to do: clear `{self.plan_task_id}` with Downstream."
-            )
+            raise AirflowFailException(f"There is no plan to approve.\nWhat to do: {ASK_AGAIN}.")
+        if plan.get("run_began") != _began(context):
+            raise _cleared(context)
+        if self.response_timeout:
+            _refuse_old("The plan was made", datetime.fromisoformat(plan["made"]), self.response_timeout)
         self.options = _options(plan["digest"])
         # Indented lines are shown as they are, whatever a host printed into them.
         shown = "\n".join(f"    {line}" for line in plan["text"])
@@ -108,6 +122,7 @@ class SecondPersonApprovalOperator(ApprovalOperator):
 
         :param digest: of the plan that was shown.
         """
+        refuse_cleared(context, self)
         if "error" in event:
             raise AirflowFailException(
                 f"Nobody approved in time: {event['error']} Nothing was changed. What to do: trigger again."
@@ -121,21 +136,21 @@ class SecondPersonApprovalOperator(ApprovalOperator):
             raise AirflowFailException(f"Rejected by {name}. Nothing was changed.")
         if not names:
             raise AirflowFailException(
-                "Who approved is not known, so it is no approval. Nothing was changed. What to do: clear "
-                "this task, and let a user who is logged in approve."
+                "Who approved is not known, so it is no approval. Nothing was changed.\n"
+                f"What to do: {ASK_AGAIN}; let a user who is logged in approve."
             )
         asked = requester(context)
         if asked.casefold() in {one.casefold() for one in names}:
             raise AirflowFailException(
-                f"{name} asked for this and approved it: two persons are needed. Nothing was changed. "
-                "What to do: clear this task, and let somebody else approve."
+                f"{name} asked for this and approved it: two persons are needed. Nothing was changed.\n"
+                f"What to do: {ASK_AGAIN}; let somebody else approve."
             )
         at = event["responded_at"]
         at = at.isoformat() if isinstance(at, datetime) else str(at)
         approval = Approval(digest=digest, by=name, at=at).to_plain()
         if Approval.read(approval) is None:
             raise AirflowFailException(
-                "What was approved is not known. Nothing was changed. What to do: clear this task."
+                f"What was approved is not known. Nothing was changed.\nWhat to do: {ASK_AGAIN}."
             )
         self.log.info("Approved by %s at %s: plan %s, asked by %s", name, at, digest, asked)
         context["ti"].xcom_push(key=APPROVAL, value=approval)
@@ -160,6 +175,45 @@ def requester(context: Context) -> str:
             "trigger it by hand, in the UI or over REST, as a user who is logged in",
         )
     return name
+
+
+def refuse_cleared(context: Context, task: BaseOperator) -> None:
+    """The requester is whoever triggered the run once: what others have started again is not his wish.
+
+    Airflow 3.3.2 counts a clear in the run, unless it was asked not to touch the run (``reset_dag_runs``
+    false over REST): then more tries than `retries` allows show it, or a later last try (tried). A run that
+    had ended and goes on has begun anew, which the approval sees. Clearing a task that has never begun, in a
+    run that goes on, changes nothing and shows nowhere.
+
+    :raises Refused: the run or this task was cleared.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    last = task.retries + 1
+    if run.clear_number or ti.try_number > last or getattr(ti, "max_tries", 0) + 1 > last:
+        raise _cleared(context)
+
+
+def _cleared(context: Context) -> Refused:
+    return Refused(
+        f"This run was cleared, or begun again, after {requester(context)} had triggered it: who asks for it "
+        "now is not known, so nobody can approve it. Nothing was changed.",
+        ASK_AGAIN,
+    )
+
+
+def _began(context: Context) -> str:
+    """When this run has begun. It is another time once the run had ended and was begun again."""
+    return str(getattr(context["dag_run"], "start_date", None))
+
+
+def _refuse_old(what: str, then: datetime, limit: timedelta) -> None:
+    """:raises Refused: who asked for it may not want it any more."""
+    if datetime.now(UTC) - then > limit:
+        raise Refused(
+            f"{what} at {then:%Y-%m-%d %H:%M} UTC, longer ago than `approval_timeout` "
+            f"({limit.total_seconds():.0f} s). Nothing was changed.",
+            ASK_AGAIN,
+        )
 
 
 def _names(user: object) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from secrets import token_hex
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context, DagRunState
+from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -18,20 +20,25 @@ from airflow.sdk.exceptions import (
     TaskDeferralTimeout,
 )
 
-from clones import lock, pools
+from clones import fence, lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
-from clones.errors import CloneError, ConfigError, MustWait, NotDone, NotMyTurn, Refused
+from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale
+from clones.leftovers import refuse_on_hosts
 from clones.observing import seen_place
 from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
+from clones.steps import Result
 from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
+from hooks.installation import this_airflow
 from hooks.symcli import SymcliHook
+from operators.outside import refuse_without_last_task
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
+        RetryRule("clones.errors.TornForNow", RetryAction.RETRY, reason="the next try mends it"),
         RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: trying again cannot help"),
         RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be mended"),
         RetryRule("clones.errors.TryAgain", RetryAction.RETRY, reason="it may pass by itself"),
@@ -47,6 +54,12 @@ GO_ON = (
     "waits until nothing of this run is under way on the control host, and goes on from there."
 )
 
+AGAIN = 3
+"""How often a try looks at everything, when what it saw was too old each time to act on."""
+
+LOOK_LIMIT = 120.0
+"""Seconds after which a look is too old to act on; half of the heartbeat time-out where that is less."""
+
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
 
@@ -56,8 +69,9 @@ class CloneOperator(BaseOperator):
     :param service: name of a service in the configuration file, or a whole service as a mapping with the
         same keys as there, ``name`` and, if need be, ``symcli``.
     :param config: path of the configuration file.
-    :param hold_lock: take the service's lock for this run first; every step of a service DAG does, so that a
-        single cleared task is safe too. The run's last task gives it back.
+    :param hold_lock: take the service's lock for this try first, and shut earlier tries out of the hosts that
+        it acts on. The run's last task gives the lock back; without such a task the next run takes it over.
+        False only for what changes nothing, and for `after_activate` hooks.
     :param needs_pools: Airflow pools that the run's tasks need: nothing is done unless all are known to
         exist.
     :param deferrable: while a copy is moving, or another run works on the service, wait in the triggerer;
@@ -65,6 +79,8 @@ class CloneOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    runs_anyway: ClassVar[bool] = False
+    """Also in a run that was ended from outside (:mod:`operators.outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(
@@ -72,7 +88,7 @@ class CloneOperator(BaseOperator):
         *,
         service: str | Mapping[str, Any],
         config: str = CONFIG,
-        hold_lock: bool = False,
+        hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
@@ -86,6 +102,15 @@ class CloneOperator(BaseOperator):
         self.deferrable = deferrable
         self._hosts: SymcliHook | None = None
         self._resumed = False
+        self.this_try: lock.Owner | None = None
+        self.listed: dict[str, Result] = {}
+
+    starts_count: ClassVar[bool] = False
+    """Whether a start command of an application that still runs keeps this task from going on."""
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        """The service hosts out of which earlier tries are shut before this task looks, by connection."""
+        return ()
 
     def scope(self) -> Scope:
         """The service that this task works on.
@@ -102,16 +127,17 @@ class CloneOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
+        if not self.runs_anyway:
+            refuse_without_last_task(context, self)
         scope = self.scope()
         if self.needs_pools:
             pools.require(self.needs_pools, known_pools() or ())
         try:
-            recording = recorded(context, resumed=self._resumed)
-            with recording as record, SymcliHook(record) as self._hosts:
-                if self.hold_lock:
-                    others = partial(_has_ended, context)
-                    self._hosts.run(lock.take(scope, owner(context), others))
-                return self.work(context, scope, self._hosts)
+            with (
+                recorded(context, resumed=self._resumed) as record,
+                SymcliHook(record, look_limit=look_limit(), must_fence=True) as self._hosts,
+            ):
+                return self._as_newest_try(context, scope, self._hosts)
         except MustWait as wait:
             if not self.deferrable:
                 raise
@@ -142,6 +168,51 @@ class CloneOperator(BaseOperator):
                 timeout=min(left, LOOK_AGAIN),
             )
 
+    def _as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
+        """Take the lock, shut earlier tries out, see that nothing of theirs still runs, and work.
+
+        :raises Stale: what was seen was too old to act on, each time.
+        """
+        for number in range(1, AGAIN + 1):
+            try:
+                if self.hold_lock:
+                    self.hold(context, scope, hosts)
+                return self.work(context, scope, hosts)
+            except Stale as error:
+                if number == AGAIN:
+                    raise
+                _refuse_if_given_up(context)
+                self.log.warning("%s", error)
+        raise AssertionError("unreachable")
+
+    def hold(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        """Hold the lock as the newest try, on the control host and on all hosts that this task acts on.
+
+        :raises CloneError: as :func:`clones.lock.take`, :func:`clones.fence.put` and
+            :func:`clones.leftovers.refuse_on_hosts`.
+        """
+        self.this_try = owner(context)
+        ended, former = partial(_has_ended, context), partial(variable, lock.INSTANCE)
+        hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former))
+        acts_on = list(self.acts_on(scope))
+        try:
+            self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))
+        except Fenced as error:
+            # Either this try is over, or the control host has lost its count.
+            hosts.fence = hosts.run(lock.count_on(scope, self.this_try, error.count))
+            if hosts.fence is None:
+                raise
+            self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))
+        refuse_on_hosts(scope, self.listed.values(), self.task_id, starts=self.starts_count)
+
+    def give_back(self, scope: Scope, hosts: SymcliHook) -> None:
+        """Give the lock back, if this try holds it.
+
+        :raises Unknown: it could not be told.
+        """
+        if self.this_try is not None:
+            hosts.run(lock.give_back(scope, self.this_try))
+
     def on_kill(self) -> None:
         """The task is ended from outside: say what that leaves. What was sent is never cut off half-way."""
         commands = self._hosts.under_way if self._hosts else ()
@@ -151,7 +222,7 @@ class CloneOperator(BaseOperator):
         self.log.warning(
             "Ended from outside while this was under way on %s, where it may still come to its end: %s\n%s",
             commands[0].host,
-            "\n".join(command.line() for command in commands),
+            "\n".join(command.kept() for command in commands),
             GO_ON,
         )
 
@@ -277,27 +348,41 @@ def raise_unless_reached(event: Mapping[str, str]) -> None:
 
 
 def owner(context: Context) -> lock.Owner:
-    """This run, as the lock names it."""
-    run = context["dag_run"]
-    return lock.Owner(run.dag_id, run.run_id, _instance())
+    """This try, as the lock names it: no two are the same.
 
-
-def _instance() -> str:
-    """This Airflow's metadata database, as the locks on control hosts name it.
-
-    No task ever makes it: one that could not read it would lock everyone out of what others hold.
-
-    :raises Refused: `scripts/pools` has not been run.
-    :raises Unknown: it could not be read.
+    :raises ConfigError: this Airflow has no installation id.
     """
-    known = variable(lock.INSTANCE)
-    if known is None:
-        raise Refused(
-            f"This Airflow has no name for the locks on control hosts (variable {lock.INSTANCE}). Nothing "
-            "was changed.",
-            "run `scripts/pools` once on this Airflow, then clear this task",
+    run = context["dag_run"]
+    return lock.Owner(run.dag_id, run.run_id, this_airflow(), token_hex(8))
+
+
+def _refuse_if_given_up(context: Context) -> None:
+    """A task that stood still may have been taken for dead: what Airflow has given up does not begin anew.
+
+    :raises Fenced: it has.
+    """
+    ti = context["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    state = states.get(ti.run_id, {}).get(ti.task_id)
+    if str(getattr(state, "value", state)) != "running":
+        raise Fenced(
+            f"Airflow does not run this try of {ti.task_id} any more (it is {state}): it stood still for too "
+            "long, or somebody ended it. Nothing more is sent.",
+            "do nothing here: look at the newer try of this task, or at the end of this run",
         )
-    return known
+
+
+def service_hosts(scope: Scope) -> list[str]:
+    """Every host on which tasks stop or start a part of the service, by connection."""
+    service = scope.service
+    hooks = (*service.before_stop, *service.after_start, *service.probes)
+    return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
+
+
+def look_limit() -> float:
+    """Seconds after which a look is too old to act on."""
+    timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout", fallback=300.0)
+    return min(LOOK_LIMIT, timeout / 2)
 
 
 def _has_ended(context: Context, other: lock.Owner) -> bool | None:
@@ -306,23 +391,3 @@ def _has_ended(context: Context, other: lock.Owner) -> bool | None:
         return context["ti"].get_dagrun_state(other.dag_id, other.run_id) in _ENDED
     except AirflowRuntimeError as error:
         return True if says_not_found(error) else None
-
-
-def parse_since(value: str | None) -> datetime | None:
-    """A run's beginning on the control host's clock, as the plan wrote it.
-
-    :raises ConfigError: not an ISO time without zone.
-    """
-    if value in (None, "", "None"):
-        return None
-    try:
-        since = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ConfigError(
-            f"`since` is {value!r}, which is no ISO time.", "give the `clock` of the run's plan"
-        ) from None
-    if since.tzinfo is not None:
-        raise ConfigError(
-            f"`since` is {value!r}, with a zone.", "give the control host's local time, without zone"
-        )
-    return since

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -13,9 +14,10 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones import estimates, superseded
 from clones.actions import BREAK, RESYNC
-from clones.config import Service
+from clones.config import Service, Sync
+from clones.errors import Unknown
 from clones.estimates import Pace
-from clones.freshness import freshness, was_made_since
+from clones.identity import Activation, Ledger
 from clones.scope import Scope
 from clones.states import SyncSeen
 
@@ -23,6 +25,8 @@ LAST = "last_completed"
 RUNS = "completed_runs"
 PACE = "pace"
 ANNOUNCED = "announced"
+ACTIVATION = "activation"
+"""The newest activation of this sync that any run has sent."""
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +64,68 @@ def read(context: Context, scope: Scope) -> tuple[dict[str, str], list[dict[str,
         return {}, [None for _ in assets]
 
 
-def write(context: Context, scope: Scope, phases: list[str], split: Sequence[SyncSeen]) -> None:
-    """Remember that this run was completed, and what it made of each copy.
+def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
+    """What is kept of a sync's activations; this run may add its own.
+
+    :raises Unknown: the store did not answer.
+    """
+    ti, store = context["ti"], _store(context, scope, sync.name)
+
+    def keep(activation: dict[str, Any]) -> None:
+        if store is not None:
+            with _or_unknown(scope, sync.name):
+                store.set(ACTIVATION, activation)
+
+    with _or_unknown(scope, sync.name):
+        last = cast("Any", store.get(ACTIVATION)) if store is not None else None
+    return Ledger((ti.dag_id, ti.run_id), Activation.read(last), lambda: datetime.now(UTC), keep)
+
+
+def known_copies(
+    context: Context, scope: Scope, after: Sequence[SyncSeen]
+) -> list[tuple[SyncSeen, Activation]]:
+    """Of these syncs, those that still are what the newest activation that was kept made of them, with that.
+
+    :raises Unknown: the store did not answer.
+    """
+    found = []
+    for seen in after:
+        last = ledger(context, scope, scope.service.sync(seen.name)).last
+        if last is not None and last.made(seen):
+            found.append((seen, last))
+        else:
+            log.info("Sync %s is not a copy that any run is known to have activated", seen.name)
+    return found
+
+
+def _store(context: Context, scope: Scope, sync: str) -> Any:
+    """The state store of a sync's asset, None for a task that has no inlet of it."""
+    try:
+        return context["asset_state_store"][copy_asset(scope.name, sync)]
+    except KeyError:
+        return None
+
+
+@contextmanager
+def _or_unknown(scope: Scope, sync: str) -> Iterator[None]:
+    try:
+        yield
+    except AirflowRuntimeError as error:
+        raise Unknown(
+            f"Service {scope.name}, sync {sync}: Airflow's store, which keeps whose activation is whose, "
+            f"did not answer: {error}",
+            "see that Airflow's API server runs; it is tried again, beginning with a look at the array",
+        ) from None
+
+
+def write(
+    context: Context, scope: Scope, phases: list[str], split: Sequence[tuple[SyncSeen, Activation]]
+) -> None:
+    """Remember that this run was completed, and when the copies that it ends with were activated.
 
     What cannot be written is said in the log: the next run then works once more than it need.
 
-    :param split: the syncs that it has split, seen just now.
+    :param split: of :func:`known_copies`.
     """
     stores = context.get("asset_state_store")
     if stores is None:
@@ -73,32 +133,30 @@ def write(context: Context, scope: Scope, phases: list[str], split: Sequence[Syn
     run_id = context["dag_run"].run_id
     first = stores[copy_asset(scope.name, scope.service.syncs[0].name)]
     try:
-        for seen in split:
-            age = freshness(seen, scope.service.sync_max_delay).age
-            if age is not None:
-                record = superseded.leave(run_id, phases, seen, datetime.now(UTC) - age)
-                stores[copy_asset(scope.name, seen.name)].set(LAST, record)
+        for seen, activation in split:
+            record = superseded.leave(run_id, phases, seen, activation.at)
+            stores[copy_asset(scope.name, seen.name)].set(LAST, record)
         runs = cast("dict[str, str]", first.get(RUNS, {}))
         first.set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
     except AirflowRuntimeError as error:
         log.warning("That this run was completed could not be remembered: %s", error)
 
 
-def announce(context: Context, scope: Scope, since: datetime, split: Sequence[SyncSeen]) -> None:
+def announce(context: Context, scope: Scope, split: Sequence[tuple[SyncSeen, Activation]]) -> None:
     """Make an event of each copy that this run has made, for the DAGs that are scheduled on it.
 
-    Its extra is ``{"service", "sync", "point_in_time", "last_action", "run_id"}``: the copy's point in time
-    in UTC, and as the array shows it. A copy is announced once, also when this task is cleared.
+    Its extra is ``{"service", "sync", "point_in_time", "last_action", "run_id"}``: when the activation was
+    sent, in UTC by Airflow's clock (the copy is of then or a little later), and the copy's last action as the
+    array shows it. A copy is announced once, also when this task is cleared.
 
-    :param since: control host's local time at which the run began.
+    :param split: of :func:`known_copies`.
     """
     stores, run_id = context.get("asset_state_store"), context["dag_run"].run_id
-    for seen in split:
-        fresh = freshness(seen, scope.service.sync_max_delay)
-        if fresh.point_in_time is None or fresh.age is None or not was_made_since(seen, since):
+    for seen, activation in split:
+        if activation.run != (context["ti"].dag_id, run_id):
             log.info("Sync %s was not split by this run: nothing is announced", seen.name)
             continue
-        asset, last_action = copy_asset(scope.name, seen.name), fresh.point_in_time.isoformat()
+        asset, last_action = copy_asset(scope.name, seen.name), min(activation.after.values())
         try:
             if stores is not None and stores[asset].get(ANNOUNCED) == last_action:
                 continue
@@ -109,7 +167,7 @@ def announce(context: Context, scope: Scope, since: datetime, split: Sequence[Sy
         extra = {
             "service": scope.name,
             "sync": seen.name,
-            "point_in_time": (datetime.now(UTC) - fresh.age).isoformat(timespec="seconds"),
+            "point_in_time": activation.at.isoformat(timespec="seconds"),
             "last_action": last_action,
             "run_id": run_id,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator
+from operators.base import CloneOperator, service_hosts
 
 SENT = "restore_sent_under"
 """Key in the restore task's state store: the approval that its command was sent under. Airflow keeps it for
@@ -72,13 +72,19 @@ class MergeBackRestoreOperator(_MergeBackOperator):
         self.sync = sync
         self.approval_task_id = approval_task_id
 
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, store = context["ti"], context["task_state_store"]
         approval = Approval.read(ti.xcom_pull(task_ids=self.approval_task_id, key=APPROVAL))
 
-        def spend() -> None:
+        def spend() -> Callable[[], None]:
             assert approval is not None
             store.set(SENT, approval.to_plain(), retention=NEVER_EXPIRE)
+            return lambda: store.delete(SENT)
 
         steps = merge_back.restore(
             scope,

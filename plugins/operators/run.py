@@ -10,22 +10,23 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from clones import lock, planning, provision
 from clones.abreast import attempts
-from clones.actions import BREAK, phases_run
-from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain
+from clones.actions import BREAK, PHASES, phases_run
+from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain, Unknown
 from clones.estimates import Pace
 from clones.foresight import foresee, plain
 from clones.freshness import freshness
 from clones.observing import observe
+from clones.run_end import falls_short
 from clones.run_record import TaskRecord
-from clones.run_result import PLAN, RunResult, judge
+from clones.run_result import OUTSIDE, PLAN, RunResult, judge, not_done
 from clones.scope import Scope
 from clones.states import SyncSeen
-from clones.steps import Command, Steps
+from clones.steps import Command, Steps, note
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
 from operators.alerts import run_failed
-from operators.base import CloneOperator, owner, parse_since, recorded
+from operators.base import CloneOperator, owner, recorded
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 
@@ -135,7 +136,7 @@ class RunPlanOperator(CloneOperator):
             judgement.why,
         )
         context["ti"].xcom_push(key="superseded", value={"by": judgement.by, "why": judgement.why})
-        hosts.run(lock.give_back(scope, owner(context)))
+        self.give_back(scope, hosts)
         self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
 
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
@@ -166,6 +167,10 @@ class ProvisionPlanOperator(RunPlanOperator):
 class RunEndOperator(CloneOperator):
     """Give the lock back, and say how the run ended and what to press. Runs whatever happened before.
 
+    Its own look decides: a run is done only when every task that its plan wants has succeeded, and the copies
+    are seen as the run was to leave them (:mod:`clones.run_end`). What could not be seen is looked at again,
+    as often as `retries` allows.
+
     Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`).
 
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
@@ -176,31 +181,45 @@ class RunEndOperator(CloneOperator):
     """
 
     operator_extra_links = (RunRecordLink(),)
+    ends_run = True
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
-        super().__init__(**kwargs)
+        # It must also come to its end when the run never got the lock, or another run holds it.
+        super().__init__(hold_lock=False, **kwargs)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]
+        held = self._keep_lock(context, scope, hosts)
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
         order = [*self.dag.task_dict] if self.has_dag() else sorted(states)  # as the DAG was written
-        result = judge({task: str(states[task]) for task in order if task in states and task != ti.task_id})
         plan = ti.xcom_pull(task_ids=PLAN, key="plan")
         phases = (plan or {}).get("phases", [])
-        after = self._look(scope, hosts) if plan else []
+        found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
+        result = judge(found, _wanted(found, plan))
+        looks = hosts.run(self._look(scope)) if plan else []
+        after = [look for look in looks if isinstance(look, SyncSeen)]
+        if result.ok and plan:
+            short = falls_short(scope, plan, looks)
+            if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
+                raise Unknown(f"Service {scope.name}: {short.why}", "it is looked at again")
+            result = not_done(short.why, short.remedy) if short else result
+        elif result.ok and PLAN in found:
+            result = not_done(
+                "its plan has left nothing: somebody has marked it from outside.", f"{OUTSIDE}."
+            )
+        split = completed.known_copies(context, scope, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
-            completed.write(context, scope, phases, after if BREAK in phases else [])
+            completed.write(context, scope, phases, split)
             completed.keep_paces(context, scope, plan["estimates"])
         try:
-            hosts.run(lock.give_back(scope, owner(context)))
+            if held:
+                self.give_back(scope, hosts)
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
-        began = parse_since((plan or {}).get("clock"))
-        if result.ok and BREAK in phases and began is not None:
-            completed.announce(context, scope, began, after)
+        completed.announce(context, scope, split)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
@@ -209,16 +228,34 @@ class RunEndOperator(CloneOperator):
             raise AirflowFailException(result.text())
         return result.to_plain()
 
-    def _look(self, scope: Scope, hosts: SymcliHook) -> list[SyncSeen]:
-        """Each sync at the end; what cannot be seen is said, and left out."""
-        seen = []
-        outcomes = hosts.run(attempts(observe(scope, sync) for sync in scope.service.syncs))
+    def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+        """Shut earlier tries out, if this run holds the lock. Whether it does."""
+        self.this_try = owner(context)
+        try:
+            hosts.fence = hosts.run(lock.keep(scope, self.this_try))
+        except TryAgain as error:
+            self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
+        return hosts.fence is not None
+
+    @staticmethod
+    def _look(scope: Scope) -> Steps[list[SyncSeen | CloneError]]:
+        """Each sync at the end, or why it cannot be seen."""
+        looks: list[SyncSeen | CloneError] = []
+        outcomes = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
         for sync, outcome in zip(scope.service.syncs, outcomes, strict=True):
             try:
-                seen.append(outcome.value())
+                looks.append(outcome.value())
             except CloneError as error:
-                self.log.warning("What became of sync %s could not be seen: %s", sync.name, error)
+                looks.append(error)
+                yield from note(f"What became of sync {sync.name} could not be seen: {error}", warning=True)
                 continue
-            fresh = freshness(seen[-1], scope.service.sync_max_delay)
-            self.log.info("Sync %s is %s: %s", sync.name, fresh.status, fresh.why)
-        return seen
+            fresh = freshness(outcome.value(), scope.service.sync_max_delay)
+            yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
+        return looks
+
+
+def _wanted(states: Mapping[str, str], plan: Mapping[str, Any] | None) -> list[str]:
+    """The tasks that must have succeeded: all, without the phases that the plan leaves out."""
+    phases = (plan or {}).get("phases")
+    left_out = [phase for phase in PHASES if phases is not None and phase not in phases]
+    return [task for task in states if task.split(".")[0] not in left_out]

@@ -14,7 +14,7 @@ from clones.errors import ConfigError
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator
+from operators.base import CloneOperator, service_hosts
 
 
 class ServiceStopOperator(CloneOperator):
@@ -22,6 +22,9 @@ class ServiceStopOperator(CloneOperator):
 
     :raises clones.errors.CloneError: a resource stays up, or cannot tell.
     """
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hosts.run(service.stop(scope))
@@ -33,8 +36,11 @@ class ServiceStartOperator(CloneOperator):
     :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
     """
 
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(service.start(scope))
+        hosts.run(service.start(scope, self.listed))
 
 
 class ServiceCommandOperator(CloneOperator):
@@ -50,8 +56,14 @@ class ServiceCommandOperator(CloneOperator):
         self.place = place
         self.hook = hook
 
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return [scope.service.host_of(self._hook(scope))]
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(run_hook(scope, hook_named(getattr(scope.service, self.place), self.hook), self.place))
+        hosts.run(run_hook(scope, self._hook(scope), self.place))
+
+    def _hook(self, scope: Scope) -> Hook:
+        return hook_named(getattr(scope.service, self.place), self.hook)
 
 
 def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
@@ -77,6 +89,9 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         super().__init__(**kwargs)
         self.plan_task_id = plan_task_id
 
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if plan is None:
@@ -91,5 +106,5 @@ class ServiceRestartUnchangedOperator(CloneOperator):
                 "What to do: mend what failed, clear that task, and the run goes on from there."
             )
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
-        hosts.run(service.start(scope))
+        hosts.run(service.start(scope, self.listed))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))

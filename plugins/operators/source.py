@@ -80,6 +80,9 @@ class SourceBeforeActivateOperator(CloneOperator):
         self.window = window
         self.mend_torn = mend_torn
 
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return [scope.service.host_of(hook) for hook in scope.service.sync(self.sync).before_activate]
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         sync = scope.service.sync(self.sync)
         hook = hook_named(sync.before_activate, self.hook)
@@ -93,7 +96,10 @@ class SourceBeforeActivateOperator(CloneOperator):
 
 
 class SourceAfterActivateOperator(CloneOperator):
-    """One `after_activate` of a sync. It takes no lock: it must not need the control host.
+    """One `after_activate` of a sync. It takes no lock and goes through no fence: it must not need the
+    control host, and must end what was begun on production whatever else goes on. A late one can end what a
+    newer try has begun there: its own activation begins that again, unless it has just been sent
+    (docs/decisions/0022-a-try-is-fenced-where-it-acts.md).
 
     It runs its command whatever became of the tasks before it. When one of these failed it fails, too, once
     the command is done: *Clear, Only failed tasks* then runs both again.
@@ -103,7 +109,10 @@ class SourceAfterActivateOperator(CloneOperator):
     :param window: the tasks around this activation.
     """
 
+    runs_anyway = True
+
     def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
+        kwargs.setdefault("hold_lock", False)
         super().__init__(**kwargs)
         self.sync = sync
         self.hook = hook
@@ -114,7 +123,12 @@ class SourceAfterActivateOperator(CloneOperator):
         sync = scope.service.sync(self.sync)
         ti.xcom_push(key=ENDED, value=self.window.marks(ti, [*self.window.before, self.window.activate]))
         hosts.run(
-            run_hook(scope, hook_named(sync.after_activate, self.hook), f"after_activate of sync {sync.name}")
+            run_hook(
+                scope,
+                hook_named(sync.after_activate, self.hook),
+                f"after_activate of sync {sync.name}",
+                fenced=False,
+            )
         )
         earlier = self.window.earlier(self.task_id)
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=earlier, run_ids=[ti.run_id])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -11,6 +11,9 @@ from airflow.sdk.observability import stats
 
 from clones import status
 from clones.actions import dags_of
+from clones.config_file import load
+from clones.pool_waits import Place, is_due, places
+from clones.pool_waits import follow as follow_pools
 from clones.status import ServiceStatus
 from clones.status_changes import (
     SWEEP,
@@ -25,6 +28,8 @@ from clones.status_changes import (
 from clones.steps import Note
 from hooks.status import look
 from hooks.symcli import log_note
+from operators import ended
+from operators.alerts import pool_gives_no_place
 from operators.base import CONFIG
 
 FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
@@ -39,6 +44,8 @@ class CloneStatusOperator(BaseOperator):
     It takes no lock and changes nothing on any host. Whatever it finds, it succeeds: a change is a warning
     in its log, and an event of asset `clone_status` with :meth:`clones.status_changes.Change.to_plain` as its
     extra.
+
+    A run that has ended without its last task is told as an alert (:mod:`operators.ended`).
 
     A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
     ended: what a run passes through is not what it leaves.
@@ -62,17 +69,12 @@ class CloneStatusOperator(BaseOperator):
         store = context["asset_state_store"][FLEET]
         kept: dict[str, Any] = {}
         for service in services:
-            before: Any = store.get(service.name)
-            if needs_patience(before, service) and self._is_worked_on(context, service.name):
-                self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
-                record = with_pairs(before, service) if before else None
-            else:
-                record, change = follow(before, service, at)
-                if change is not None:
-                    self._tell(context, change)
-            kept |= pairs_changed(before, service)
-            if record != before:
-                kept[service.name] = record
+            try:
+                kept |= self._follow(context, store.get(service.name), service, at)
+            except Exception as error:
+                self.log.exception("Service %s is unknown: the sweep could not go on with it", service.name)
+                kept |= self._follow(context, None, status.in_trouble(service, error), at)
+            kept |= self._ended(context, store, service.name)
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
         kept |= self._gone(store, {service.name for service in services})
@@ -81,7 +83,72 @@ class CloneStatusOperator(BaseOperator):
                 store.delete(key)
             else:
                 store.set(key, value)
-        store.set(SWEEP, {"at": written(at), "services": sorted(service.name for service in services)})
+        swept = {"at": written(at), "services": sorted(service.name for service in services)}
+        store.set(SWEEP, swept | self._watch_pools(context, (store.get(SWEEP) or {}).get("pools"), at))
+
+    def _watch_pools(self, context: Context, before: Any, at: datetime) -> dict[str, Any]:
+        """Tell of a pool in which tasks of ours wait and none runs; what to remember of it.
+
+        It is a service of the sweep's to others, and no trouble with it may keep a sweep from its end.
+        """
+        try:
+            config = load(self.config)
+            found = places(config.limits, config.services)
+            if not found:
+                return {}
+            if not is_due(before, at):
+                return {"pools": before}
+            record, stuck = follow_pools(before, self._waiting(context["ti"].get_ti_count, found), at)
+            for one in stuck:
+                pool_gives_no_place(one, at, self.config, context)
+        except Exception:
+            self.log.exception("Whether every pool gives places could not be told")
+            return {"pools": before} if before else {}
+        return {"pools": record}
+
+    @staticmethod
+    def _waiting(count: Callable[..., int], found: Sequence[Place]) -> dict[str, list[Place]]:
+        """The pools in which tasks wait for a place and none has one, with the DAGs that wait."""
+        waits = {
+            dag_id: count(dag_id=dag_id, states=["scheduled"]) > 0
+            for dag_id in dict.fromkeys(place.dag_id for place in found)
+        }
+        waiting: dict[str, list[Place]] = {}
+        for place in found:
+            tasks = list(place.tasks)
+            if waits[place.dag_id] and count(dag_id=place.dag_id, task_ids=tasks, states=["scheduled"]):
+                waiting.setdefault(place.pool, []).append(place)
+        for place in found:
+            states = ["queued", "running"]
+            if place.pool in waiting and count(
+                dag_id=place.dag_id, task_ids=list(place.tasks), states=states
+            ):
+                del waiting[place.pool]
+        return waiting
+
+    def _follow(self, context: Context, before: Any, service: ServiceStatus, at: datetime) -> dict[str, Any]:
+        """Tell what changed of a service; what to write of it, by key."""
+        if needs_patience(before, service) and self._is_worked_on(context, service.name):
+            self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
+            record, change = with_pairs(before, service) if before else None, None
+        else:
+            record, change = follow(before, service, at)
+        kept: dict[str, Any] = dict(pairs_changed(before, service))
+        if record != before:
+            kept[service.name] = record
+        if change is not None:
+            self._tell(context, change)
+        return kept
+
+    def _ended(self, context: Context, store: Any, name: str) -> dict[str, Any]:
+        """Tell of a service's runs that ended without their last task; what to write of them, by key."""
+        try:
+            before: Any = store.get(_runs_of(name))
+            runs = ended.tell(context, name, self.config, before)
+        except Exception:
+            self.log.exception("Whether every run of %s came to its last task could not be told", name)
+            return {}
+        return {} if runs == before else {_runs_of(name): runs}
 
     def _tell(self, context: Context, change: Change) -> None:
         self.log.warning("%s", change.text())
@@ -97,7 +164,12 @@ class CloneStatusOperator(BaseOperator):
         """The keys of services that were there at the last sweep, and are in the configuration no more."""
         gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
         pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
-        return dict.fromkeys([*pairs, *gone])
+        return dict.fromkeys([*pairs, *map(_runs_of, gone), *gone])
+
+
+def _runs_of(service: str) -> str:
+    """The key of what is known of a service's runs; no service can be named so."""
+    return f"runs/{service}"
 
 
 def _measure(services: Sequence[ServiceStatus]) -> None:

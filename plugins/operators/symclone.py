@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
@@ -17,7 +18,8 @@ from clones.states import SyncSeen
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator, parse_since
+from operators.base import CloneOperator, service_hosts
+from operators.completed import copy_asset, ledger
 from operators.source import Window, mark_begun
 
 
@@ -49,6 +51,11 @@ class SymcloneCreateOperator(_SyncOperator):
         smaller than its source, or SYMCLI refused.
     """
 
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         return copies.create(scope, scope.service.sync(self.sync))
 
@@ -64,30 +71,56 @@ class SymcloneProvideGroupOperator(_SyncOperator):
         hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))
 
 
-class SymcloneRecreateOperator(_SyncOperator):
+class _OwnActivationOperator(_SyncOperator):
+    """A step that must know which activation of its sync was this run's own.
+
+    That stands in the state store of the sync's asset, of which this task has an inlet. Airflow deletes a
+    task's XComs when it starts again, and shows a task's own store to no other task; an asset's store
+    outlives a killed process, a retry, a clear of the task or of the whole run, and the recreate can read
+    there what the activation has left.
+
+    Without an inlet (a service or sync that is not given as a plain name) nothing is kept: what the run has
+    activated is then taken for somebody else's.
+    """
+
+    def __init__(self, *, service: str | Mapping[str, Any], sync: str, **kwargs: Any) -> None:
+        if isinstance(service, str) and not any("{" in name for name in (service, sync)):
+            kwargs.setdefault("inlets", [copy_asset(service, sync)])
+        super().__init__(service=service, sync=sync, **kwargs)
+
+
+class SymcloneRecreateOperator(_OwnActivationOperator):
     """Re-establish a sync's copies (`symclone recreate`); the targets are not usable from then on.
 
     Right before the command every resource of the service must say that it is down, and every pair must be
-    the configured one. Prepared pairs are left alone, so is a sync that this run has activated already.
+    the configured one. Prepared pairs are left alone, so is a sync that this run has activated already. What
+    somebody else has changed since this run's plan is refused (:mod:`clones.identity`).
 
-    :param since: the control host's local time at which the run began, as its plan wrote it.
+    :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
+        left alone but what is prepared.
     :raises clones.errors.CloneError: see :mod:`clones.errors`.
     """
 
-    template_fields: Sequence[str] = (*_SyncOperator.template_fields, "since")
+    starts_count = True
 
-    def __init__(self, *, since: str | None = None, **kwargs: Any) -> None:
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
+    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.since = since
+        self.plan_task_id = plan_task_id
 
-    def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        return copies.resync(scope, scope.service.sync(self.sync), parse_since(self.since))
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+        sync = scope.service.sync(self.sync)
+        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        return to_plain(hosts.run(copies.resync(scope, sync, plan, ledger(context, scope, sync))))
 
 
-class SymcloneActivateOperator(_SyncOperator):
+class SymcloneActivateOperator(_OwnActivationOperator):
     """Split a sync's copies at one point in time (`symclone activate`); the targets are read-write.
 
-    All pairs go in one command, after every sync before it is seen active.
+    All pairs go in one command, after every sync before it is seen active. That it is sent is kept before it
+    is, and what is then seen of it as soon as it is seen.
 
     :param mend_torn: when only some pairs are active, recreate these and activate all together; else refuse.
         A text (of a template) counts as true when it is ``True``.
@@ -103,6 +136,9 @@ class SymcloneActivateOperator(_SyncOperator):
         self.mend_torn = mend_torn
         self.window = window or Window()
 
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return [scope.service.host_of(hook) for hook in scope.service.sync(self.sync).before_activate]
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
         if self.window.before and self.window.is_over(ti, self.task_id):
@@ -110,10 +146,8 @@ class SymcloneActivateOperator(_SyncOperator):
             hosts.run(copies.ready_to_split(scope, sync, mend_torn=self._mend()))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
-        return super().work(context, scope, hosts)
-
-    def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        return copies.split(scope, scope.service.sync(self.sync), mend_torn=self._mend())
+        kept = ledger(context, scope, sync)
+        return to_plain(hosts.run(copies.split(scope, sync, mend_torn=self._mend(), ledger=kept)))
 
     def _mend(self) -> bool:
         return str(self.mend_torn) == "True"
@@ -133,10 +167,10 @@ class _ApprovedOperator(_SyncOperator):
         self.approval_task_id = approval_task_id
         self.plan_task_id = plan_task_id
 
-    def approved(self, context: Context) -> dict[str, Any] | None:
+    def approved(self, context: Context, scope: Scope) -> dict[str, Any] | None:
         """What was approved, or None when no approval is asked for.
 
-        :raises Refused: there is no approval of this run's plan.
+        :raises Refused: there is no approval of this run's plan, or it is not good any more.
         """
         if self.approval_task_id is None:
             return None
@@ -146,6 +180,12 @@ class _ApprovedOperator(_SyncOperator):
         if approval is None or not plan or digest(plan["bound"]) != approval.digest:
             raise Refused(
                 f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
+                ASK_AGAIN,
+            )
+        if not approval.is_good(datetime.now(UTC), scope.service.approval_timeout):
+            raise Refused(
+                f"Sync {self.sync}: what {approval.by} approved at {approval.at} is not good any more after "
+                "`approval_timeout`. Nothing was sent to the array.",
                 ASK_AGAIN,
             )
         return dict(plan["bound"])
@@ -159,8 +199,13 @@ class SymcloneTerminateOperator(_ApprovedOperator):
     :raises clones.errors.CloneError: see :mod:`clones.errors`.
     """
 
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return service_hosts(scope)
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context)))
+        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))
 
 
 class SymcloneRemoveGroupOperator(_ApprovedOperator):
@@ -170,7 +215,7 @@ class SymcloneRemoveGroupOperator(_ApprovedOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context)))
+        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context, scope)))
 
 
 class RetirePlanOperator(PlanToApproveOperator):

@@ -138,6 +138,7 @@ class Rows:
             for ago in range(runs, 0, -1):
                 began = NOW - timedelta(days=ago)
                 run = self.run(name, f"r{ago}", "success", began, began + timedelta(hours=1))
+                self.task(name, f"r{ago}", "finish", "success")
                 self.xcom(name, f"r{ago}", run, "finish", "result", {"result": "done", "at": ""})
             run = self.run(name, "going", "running", NOW - timedelta(minutes=5), None)
             waits = "break.data.wait_copied"

@@ -154,7 +154,8 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "schedule": "30 2 * * 1-5",
         "timezone": "Europe/Paris",
         "hosts": [{"connection": f"host{n}", "family": family} for n, family in enumerate(families)],
-        "resources": draw(st.lists(_resources(together[0]), min_size=1, max_size=3)),
+        # One of each kind: a second one would claim what the first has, which is refused.
+        "resources": draw(st.lists(_resources(together[0]), min_size=1, max_size=3, unique_by=tuple)),
         "syncs": [draw(_sync("data", ends[:4])), draw(_sync("archivelogs", ends[4:]))],
     }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from clones.config import Config
+from clones.config.schedule import PRESETS
 from clones.config_file import load
 from clones.errors import ConfigError
 from clones.schema import KEPT, schema_text
@@ -83,6 +87,32 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_schema_is_current() -> None:
     assert KEPT.read_text() == schema_text(), "run `PYTHONPATH=plugins python -m clones.schema`"
+
+
+def _numbers(schema: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every number of the schema, with where it stands."""
+    parts = schema.items() if isinstance(schema, dict) else enumerate(schema)
+    if isinstance(schema, dict) and schema.get("type") in ("number", "integer"):
+        yield at, schema
+    for key, part in parts:
+        if isinstance(part, dict | list):
+            yield from _numbers(part, f"{at}/{key}")
+
+
+def test_every_number_has_bounds() -> None:
+    found = dict(_numbers(json.loads(schema_text()), ""))
+    assert len(found) > 20
+    assert [at for at, number in found.items() if not {"minimum", "maximum"} <= set(number)] == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [*PRESETS, "0 2 29 2 *", "0 2 L * *", "30 2 * jan-MAR mon-fri", "*/15 2 ? * 1#1", "0\t2  * * L5 "],
+)
+def test_a_schedule_that_is_taken(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    path.write_text(EXAMPLE.read_text().replace('"30 2 * * 1-5"', json.dumps(written)))
+    assert load(path).services["aastmphpux"].schedule == " ".join(written.split())
 
 
 def test_every_key_of_the_predecessor_is_kept() -> None:

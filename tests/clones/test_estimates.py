@@ -41,8 +41,20 @@ def seen(clock: str, *times: str | None) -> dict[str, Any]:
         (seen("10:00:05", "10:00:04"), None, None),
         (seen("10:00:05", "10:00:04", None), seen("10:01:42", "10:00:30", None), None),
         (seen("10:00:05", "10:00:04"), seen("09:00:42", "10:00:30"), None),
+        (seen("10:00:05", "15:00:04"), seen("15:01:42", "15:00:30"), None),
+        (seen("10:00:05", "09:45:04"), seen("10:01:42", "09:45:30"), None),
+        (seen("10:09:05", "10:00:05"), seen("10:10:05", "10:00:05"), Pace(7, 600)),
     ],
-    ids=["both", "not recreated", "not waited for", "a pair without time", "the clock went back"],
+    ids=[
+        "both",
+        "not recreated",
+        "not waited for",
+        "a pair without time",
+        "the clock went back",
+        "the array is ahead of the control host",
+        "it is behind, or the pair was recreated long before",
+        "a recreate that took long",
+    ],
 )
 def test_what_a_run_showed(recreated: Any, copied: Any, found: Pace | None) -> None:
     assert pace(7, recreated, copied) == found

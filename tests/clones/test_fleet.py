@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clones import fleet
 from clones.config import Service, Symcli
 from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.fleet import Looked, Placed, batches, look
@@ -213,3 +214,36 @@ def test_many_devices_are_asked_for_in_several_commands() -> None:
 def test_what_is_pinned() -> None:
     for one, wanted in ((PINNED, True), (NUMBERED, True), (NAMED, False), ({**PINNED, "symid": None}, False)):
         assert (pinned_place(service("ctl", one).syncs[0]) is not None) is wanted
+
+
+@pytest.mark.parametrize("name", ["pinned_place", "held_against"])
+def test_what_befalls_the_program_at_one_sync_is_that_sync_s(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = getattr(fleet, name)
+
+    def broken(sync: Any, *arguments: Any) -> Any:
+        if sync.name == "sync1":
+            raise OverflowError("too large")
+        return real(sync, *arguments)
+
+    monkeypatch.setattr(fleet, name, broken)
+    found, _ = sweep({"a": service("ctl", PINNED, NUMBERED), "b": service("ctl", NUMBERED)}, respond)
+    assert {at: one.error and one.error.what for at, one in found.items()} == {
+        "a/sync0": None,
+        "a/sync1": "OverflowError: too large",
+        "b/sync0": None,
+    }
+
+
+def test_an_answer_that_nobody_has_foreseen_hides_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(scope: Any, symid: str, *words: Any) -> Any:
+        if symid == TWO:
+            raise RecursionError("too deep")
+        return real(scope, symid, *words)
+
+    real = fleet.list_shown
+    monkeypatch.setattr(fleet, "list_shown", broken)
+    found, _ = sweep({"a": service("ctl", PINNED), "b": service("ctl", ELSEWHERE)}, respond)
+    assert found["a/sync0"].seen
+    assert found["b/sync0"].error and found["b/sync0"].error.what == "RecursionError: too deep"

@@ -107,7 +107,8 @@ def test_not_knowing_is_never_missing(results: list[tuple[int | None, str]], kin
         play(groups.find(SCOPE, SYNC), *results)
 
 
-PS = (0, "UID PID CMD\n")
+LIST = "/usr/bin/ps -ef"
+PS = (0, "UID PID PPID C STIME TTY TIME CMD\nx 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n")
 
 
 def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
@@ -125,8 +126,8 @@ def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
 
 
 def test_one_thing_at_a_time() -> None:
-    assert play(doing(["a", "b"], ["b"], []), PS, (0, ""), PS, (0, ""), PS)[1] == ["", "a", "", "b", ""]
-    assert play(doing([]), PS)[1] == [""]
+    assert play(doing(["a", "b"], ["b"], []), PS, (0, ""), PS, (0, ""), PS)[1] == [LIST, "a", LIST, "b", LIST]
+    assert play(doing([]), PS)[1] == [LIST]
 
 
 def test_done_whatever_the_exit_code_says() -> None:
@@ -157,6 +158,6 @@ def test_an_error_of_the_first_look_is_its_own() -> None:
 
 def test_a_command_that_still_runs_is_waited_for() -> None:
     """Listed before the look: what ends in between is then seen by the look."""
-    running = "UID PID CMD\nx 7 /usr/symcli/bin/symdg -g DGCVI -sid 000190101234 add dev 1234 DEV001\n"
+    running = PS[1].replace("x 8", "x 7 1 0 0:0 ? 0:0 /usr/symcli/bin/symdg -g DGCVI -sid 1 add dev 1 D\nx 8")
     with pytest.raises(Locked, match="symdg -g DGCVI"):
         play(doing(["a"]), (0, running))

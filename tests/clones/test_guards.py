@@ -17,12 +17,14 @@ import yaml
 from clones.config import Service
 from clones.findings import Level
 from clones.guards import Guard, guards
+from clones.guards.disks import nodes
 from clones.preflight_rules import judge_guard
 from clones.proof import GuardRow, Row, unexplained
 from clones.resources import drivers
 from clones.resources.base import Probe, Use
-from clones.steps import Command, Result
+from clones.steps import Command
 from tests.clones.cases_in_tables import CASES
+from tests.clones.host_answers import answered, shown
 
 FILES: dict[str, dict[str, Any]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -59,8 +61,7 @@ def guard(case: dict[str, Any]) -> Guard:
 
 
 def read(it: Guard, case: dict[str, Any]) -> Probe:
-    stdout, stderr = case.get("stdout", ""), case.get("stderr", "")
-    return it.read(Result(it.probe(), case.get("exit_code", 0), stdout, stderr))
+    return it.read(answered(it.probe(), case))
 
 
 @pytest.mark.parametrize("case", ENTRIES)
@@ -73,10 +74,10 @@ def test_reading(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
 def test_the_probe(data: dict[str, Any]) -> None:
-    assert guard(data).probe().line() == data["probe"] and not guard(data).probe().changes
+    assert shown(guard(data).probe()) == data["probe"] and not guard(data).probe().changes
     for case in data["cases"]:
         if "probe" in case:
-            assert guard({**data, **case}).probe().line() == case["probe"]
+            assert shown(guard({**data, **case}).probe()) == case["probe"]
 
 
 @pytest.mark.parametrize("exit_code", [None, 126, 127, 255, -1])
@@ -111,11 +112,15 @@ def test_which_guards_a_service_has() -> None:
         ("host0", "answer of 192.168.40.17"),
         ("host0", "disk /dev/mapper/mpathb"),
         ("host0", "disk /dev/sdq1"),
-        ("host0", "mounts of /dev/sdq1 in every namespace"),
+        ("host0", "mounts of /dev/mapper/mpathb, /dev/sdq1 in every namespace"),
+        ("host0", "open files on /dev/mapper/mpathb, /dev/sdq1"),
+        ("host0", "loops and exports of /dev/mapper/mpathb, /dev/sdq1"),
         ("host0", "processes on /dev/mapper/mpathb, /dev/sdq1"),
         ("host1", "disk /dev/mapper/mpathb"),
         ("host1", "disk /dev/sdq1"),
-        ("host1", "mounts of /dev/sdq1 in every namespace"),
+        ("host1", "mounts of /dev/mapper/mpathb, /dev/sdq1 in every namespace"),
+        ("host1", "open files on /dev/mapper/mpathb, /dev/sdq1"),
+        ("host1", "loops and exports of /dev/mapper/mpathb, /dev/sdq1"),
         ("host1", "processes on /dev/mapper/mpathb, /dev/sdq1"),
         ("rep1", "down_check reports"),
     ]
@@ -147,10 +152,25 @@ def test_what_explains_a_guard_that_is_up(
     around = [
         GuardRow(one.host, one.label, Probe(Use.UP, "x", "x"), one)
         for one in guards(made)
-        if one.host in ("host0", "rep1") and not one.label.startswith("processes")
+        if one.host in ("host0", "rep1") and one.label.startswith(("answer", "disk", "down_check"))
     ]
     found = [row.label for row in unexplained(rows, around)]
     assert len(found) == len(strange) and all(map(str.startswith, found, strange)), found
+
+
+@pytest.mark.parametrize(
+    ("disk", "asked"),
+    [
+        ("/dev/mapper/mpathb", ["/dev/mapper/mpathb"]),
+        ("/dev/disk/disk21", ["/dev/disk/disk21", "/dev/rdisk/disk21"]),
+        ("/dev/rdsk/c4t0d1", ["/dev/rdsk/c4t0d1", "/dev/dsk/c4t0d1"]),
+        ("hdisk4", ["/dev/hdisk4", "/dev/rhdisk4"]),
+        ("emc0_0b06", []),
+        ("c2t0d3", []),
+    ],
+)
+def test_by_which_names_fuser_is_asked(disk: str, asked: list[str]) -> None:
+    assert list(nodes(disk)) == asked
 
 
 def test_the_command_of_a_down_check_is_not_taken_for_a_change() -> None:

@@ -14,13 +14,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clones import lock
+from clones import fence, lock, whole_answers
 from clones.actions import ACTIONS, actions_of, phases_run
 from clones.config import ResourceEntry
 from clones.config_file import load, scope_from
 from clones.errors import CloneError, ConfigError
+from clones.fence import Fence, Token
 from clones.lock import Owner
-from clones.resources import aix, drivers, filesystems, hpux, linux, sunos
+from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
 from clones.scope import Scope
 from clones.states import PairSeen, State, wanted_states
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -37,15 +38,17 @@ hostile = settings(
 SCRIPTS = {
     *(commands.WITH_CLOCK, commands.WITH_PAIR_FILE),
     *(lock.TAKE, lock.TAKE_OVER, lock.GIVE_BACK, lock.OWNERS, lock.CLEAR),
+    *(fence.RUN, fence.PUT, whole_answers.SCRIPT),
     *(
-        filesystems.CHECK_VXFS,
         filesystems.KILL,
         filesystems.KILL_LINUX,
         filesystems.KILL_AIX,
         sunos.CHECK_UFS,
         sunos.KILL_ZFS,
     ),
-    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, aix.RECREATE),
+    whole_answers.SCRIPT,
+    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, hpux.SHOW, aix.RECREATE),
+    *(vxvm.LIST, vxvm.LIST_DISKS, zfs.LIST),
 }
 
 
@@ -54,19 +57,6 @@ def test_a_real_shell_reads_each_script(script: str) -> None:
     assert subprocess.run(["/bin/sh", "-n", "-c", script], capture_output=True).stderr == b""
 
 
-PLACES = (
-    "absent",
-    "configured",
-    "occupied",
-    "inactive",
-    "active",
-    "imported",
-    "exported",
-    "unmounted",
-    "mounted",
-)
-PLACES = (*PLACES, "running", "stopped", "elsewhere", "unknown", "plumbed", "varied off", "deported")
-"""Where a driver may say that a resource is (`Probe.at`)."""
 EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
 
 
@@ -83,30 +73,38 @@ def with_pairs(scope: Scope) -> Iterator[tuple[Command, list[str]]]:
     """Each command on a sync's pairs, with the texts of the user that must be whole words of it."""
     service = scope.service
     for sync in service.syncs:
-        seen = [PairSeen(pair, pair.source_device, pair.target_device, None) for pair in sync.pairs]
+        numbers = (
+            [(0x1000 + n, 0x2000 + n) for n, _ in enumerate(sync.pairs)]
+            if sync.symdg is not None
+            else [(pair.source_device, pair.target_device) for pair in sync.pairs]
+        )
+        seen = [PairSeen(pair, *ends, None) for pair, ends in zip(sync.pairs, numbers, strict=True)]
+        symid = sync.symid or "000190101234"
         if sync.symdg is not None:
-            named = [name for pair in sync.pairs for name in (pair.source, pair.target)]
             yield (
                 commands.list_group(scope.symcli, service.control_host, sync.symdg),
                 [f"{scope.symcli.bin}/symdg", sync.symdg],
             )
-            whole = [f"{scope.symcli.bin}/symclone", sync.symdg, *named]
+            content = "\n".join(f"{source:04X} {target:04X}" for source, target in numbers)
+            yield (
+                commands.query(scope, sync, symid, seen),
+                [f"{scope.symcli.bin}/symclone", sync.symdg],
+            )
         else:
             assert sync.symid is not None
-            numbers = [number for pair in sync.pairs for number in (pair.source, pair.target)]
+            written = [number for pair in sync.pairs for number in (pair.source, pair.target)]
             yield (
-                commands.list_devices(scope.symcli, service.control_host, sync.symid, numbers),
-                [f"{scope.symcli.bin}/symdev", sync.symid, ",".join(numbers)],
+                commands.list_devices(scope.symcli, service.control_host, sync.symid, written),
+                [f"{scope.symcli.bin}/symdev", sync.symid, ",".join(written)],
             )
             content = "\n".join(f"{pair.source} {pair.target}" for pair in sync.pairs)
-            assert len(content.splitlines()) == len(sync.pairs), "the pair file has one line a pair"
-            whole = [f"{scope.symcli.bin}/symclone", sync.symid, scope.symcli.work_dir, content]
+        assert len(content.splitlines()) == len(sync.pairs), "the pair file has one line a pair"
+        whole = [f"{scope.symcli.bin}/symclone", symid, scope.symcli.work_dir, content]
         for build in (commands.create, commands.recreate, commands.activate, commands.verify_precopied):
-            command = build(scope.symcli, service, sync, seen)
-            if sync.symdg is None:
-                path = command.words[5]
-                assert path.startswith(f"{scope.symcli.work_dir}/{sync.name}-")
-                assert path.count("/") == scope.symcli.work_dir.count("/") + 1
+            command = build(scope, sync, symid, seen)
+            path = command.words[5]
+            assert path.startswith(f"{scope.symcli.work_dir}/{scope.name}.{sync.name}-")
+            assert path.count("/") == scope.symcli.work_dir.count("/") + 1
             yield command, whole
 
 
@@ -128,7 +126,9 @@ def whole_words(entry: ResourceEntry, family: str, command: Command) -> list[str
         return [entry.ip.ipdev.partition(":")[0] if family == "linux" else entry.ip.ipdev]
     if entry.vg is not None:
         maps = {"vgimport": "", "vgexport": ".new", "keep": ".new"}
-        whole = [] if program in ("pvscan", "vxdctl", "keep", "vgchgid") else [entry.vg.name]
+        whole = (
+            [] if program in ("pvscan", "vxdctl", "vxdisk", "look", "keep", "vgchgid") else [entry.vg.name]
+        )
         whole += [f"{entry.vg.map_file}{maps[program]}"] if program in maps else []
         return whole
     if entry.fs is not None:
@@ -145,12 +145,14 @@ def whole_words(entry: ResourceEntry, family: str, command: Command) -> list[str
 
 
 def with_lock(scope: Scope, owner: Owner, other: Owner) -> Iterator[tuple[Command, list[str]]]:
-    """Each command on the service's lock: taken over from another run, found empty, given back."""
-    folder = f"{scope.symcli.work_dir}/locks/{scope.name}"
-    taken, held, free = (1, "", "mkdir: File exists"), (0, f"{other}\n", ""), (0, "", "")
+    """Each command on the service's lock and fence: taken over, found empty, put on a host, given back."""
+    folder, tokens = (f"{scope.symcli.work_dir}/{kind}/{scope.name}" for kind in ("locks", "fences"))
+    token = Token(1, owner.nonce)
+    taken, held, free = (3, "", "mkdir: File exists"), (0, f"{other}\n", ""), (0, "", "")
+    mine = (0, f"{token}\n", "")
     for steps, answers in (
-        (lock.take(scope, owner, lambda run: True), [taken, held, free]),
-        (lock.take(scope, owner, lambda run: True), [taken, free, free, free]),
+        (lock.take(scope, owner, lambda run: True), [taken, held, free, mine]),
+        (lock.take(scope, owner, lambda run: True), [taken, free, free, mine]),
         (lock.give_back(scope, owner), [free]),
     ):
         for command in sent(steps, answers):
@@ -158,8 +160,15 @@ def with_lock(scope: Scope, owner: Owner, other: Owner) -> Iterator[tuple[Comman
                 yield command, [folder, str(other), str(owner)]
             elif command.words[2] in (lock.OWNERS, lock.CLEAR):
                 yield command, [folder]
+            elif command.words[2] == lock.TAKE:
+                yield command, [folder, owner.run, owner.nonce, tokens]
             else:
                 yield command, [folder, str(owner)]
+    of_host = Fence(scope.name, token, {"h": tokens})
+    put = sent(fence.put(scope, of_host, scope.control_host), [(0, f"{tokens}/{token}\n", "")])
+    yield put[0], [tokens, str(token)]
+    inner = Command("h", ("/bin/sh", "-c", filesystems.KILL, "unmount", "/a b", "/dev/x"))
+    yield of_host.around(inner), [tokens, str(token)]
 
 
 def sent(steps: Steps[Any], answers: list[tuple[int, str, str]]) -> list[Command]:
@@ -177,7 +186,7 @@ def sent(steps: Steps[Any], answers: list[tuple[int, str, str]]) -> list[Command
 
 
 def everything(scope: Scope) -> list[tuple[Command, list[str]]]:
-    me, other = Owner(scope.name, "manual__2", "airflow1"), Owner(scope.name, "manual__1", "airflow1")
+    me, other = (Owner(scope.name, f"manual__{n}", "airflow1", f"{n}" * 16) for n in (2, 1))
     listed = (commands.list_processes(scope.control_host), [])
     return [listed, *with_pairs(scope), *with_resources(scope), *with_lock(scope, me, other)]
 
@@ -201,6 +210,8 @@ def check(scope: Scope, command: Command, whole: list[str]) -> None:
         assert not text.startswith("-") or behind == "-o" or "@" in text, "it could be taken for an option"
     if command.words[:2] == ("/bin/sh", "-c"):
         assert command.words[2] in SCRIPTS, "a script holds nothing that a user typed"
+        if command.words[4:6] == ("/bin/sh", "-c"):
+            assert command.words[6] in SCRIPTS, "nor does one within a look"
     for word in command.words:
         assert word.isascii() and (word.isprintable() or word in SCRIPTS or word in whole)
         assert "/" not in word or (".." not in word.split("/") and "//" not in word)
@@ -358,12 +369,12 @@ def test_a_run_whatever_its_name_locks_below_its_service_only(dag: str, run: str
     """Who triggers a run may name it."""
     scope = scope_from(PLAIN)
     try:
-        owner = Owner(dag, run, instance)
+        owner = Owner(dag, run, instance, "0a" * 8)
     except ConfigError:
         return
     assert Owner.read(str(owner)) == owner and Owner.read(f"{owner}\n") == owner
     assert not set(" \n\0/") & set(str(owner))
-    for command, whole in with_lock(scope, owner, Owner("d", "r", instance)):
+    for command, whole in with_lock(scope, owner, Owner("d", "r", instance, "0b" * 8)):
         check(scope, command, whole)
 
 

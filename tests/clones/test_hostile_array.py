@@ -20,6 +20,7 @@ from clones.config import Config
 from clones.config_checks import check_pairs_across
 from clones.config_file import scope_from
 from clones.errors import CloneError, MustWait, Refused
+from clones.leftovers import processes, still_running
 from clones.planning import plan, refuse_shared_devices
 from clones.scope import Scope
 from clones.states import ACTIVE, PREPARED, Session
@@ -27,7 +28,8 @@ from clones.steps import Command, Result, Steps
 from clones.symcli import output
 from tests.clones.cases_in_tables import CASES
 from tests.clones.test_hostile import hostile
-from tests.clones.test_symcli import GROUP, PS
+from tests.clones.test_leftovers import WHOLE as PS
+from tests.clones.test_symcli import GROUP
 from tests.clones.written_array import SYMID, Array, Copy, drive
 
 NUMBERS = (0x0000, 0x0001, 0x0002, 0x1234, 0x01A2B, 0xFFFFF)
@@ -161,6 +163,9 @@ def shared(pairs: list[tuple[Any, Any]]) -> list[str]:
     ]
 
 
+NOTHING_RUNS = "UID PID PPID C STIME TTY TIME CMD\nx 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n"
+
+
 class Sent(Exception):
     """A control command would be sent now."""
 
@@ -171,8 +176,8 @@ def others(command: Command) -> Result | None:
         raise Sent(command.line())
     if command.words == ("/opt/db",):
         return Result(command, 3)
-    if command.words[0] == "/usr/bin/ps":
-        return Result(command, 0, stdout="  UID   PID CMD\n")
+    if command.title == "/usr/bin/ps -ef":
+        return Result(command, 0, stdout=NOTHING_RUNS)
     return None
 
 
@@ -326,7 +331,8 @@ def test_no_answer_is_read_for_more_than_it_says(text: str) -> None:
     with contextlib.suppress(CloneError):
         assert all(name in text for name in output.read_group(text).devices)
     with contextlib.suppress(CloneError):
-        output.still_running(text, scope_from(BY_NUMBERS).service.syncs[0])
+        rows = processes(Result(Command("h", ("ps",)), 0, text), "h", "x")
+        still_running(rows, "svc", scope_from(BY_NUMBERS).service.syncs[0])
 
 
 BY_NUMBERS = {

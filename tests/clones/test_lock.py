@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,9 @@ from clones.scope import Scope
 from clones.steps import Command, Finished, Note, Result, Steps, answer
 
 CONFIG = load(Path(__file__).parents[2] / "config" / "services.yaml")
-A, B = Owner("svc", "scheduled__2026-11-23T02:30:00+00:00", "airflow1"), Owner("svc", "manual__2", "airflow1")
-STRANGER = Owner("svc", "manual__2", "airflow2")
+RUN = "scheduled__2026-11-23T02:30:00+00:00"
+A, B = Owner("svc", RUN, "airflow1", "a" * 16), Owner("svc", "manual__2", "airflow1", "b" * 16)
+STRANGER = Owner("svc", "manual__2", "airflow2", "c" * 16)
 
 
 @pytest.fixture
@@ -84,6 +86,20 @@ def test_another_airflows_lock_is_never_taken_over(scope: Scope) -> None:
     assert holder(scope) == [str(STRANGER)]
 
 
+@pytest.mark.parametrize("stranger", [STRANGER, replace(STRANGER, nonce="")], ids=["now", "before 0.2"])
+def test_what_the_refusal_says_frees_that_lock_and_no_other(scope: Scope, stranger: Owner) -> None:
+    folder = Path(scope.symcli.work_dir) / "locks" / scope.name
+    (folder / str(stranger)).mkdir(parents=True)
+    with pytest.raises(Refused, match="not a run of this Airflow") as raised:
+        take(scope, A, True)
+    told = re.search(r"`(rmdir [^`]+)`", str(raised.value))
+    assert told and STRANGER.nonce not in str(raised.value)
+    (folder / str(stranger)).rename(folder / str(B))  # somebody has done so, and another run has taken it
+    assert subprocess.run(told[1], shell=True).returncode != 0 and holder(scope) == [str(B)]
+    (folder / str(B)).rename(folder / str(stranger))
+    assert subprocess.run(told[1], shell=True).returncode == 0 and not folder.exists()
+
+
 def test_a_lock_without_owner_is_cleared_and_taken(scope: Scope) -> None:
     (Path(scope.symcli.work_dir) / "locks" / scope.name).mkdir(parents=True)
     assert "names no owner" in take(scope, A)[0]
@@ -98,7 +114,7 @@ def test_of_two_that_take_over_only_one_gets_it(scope: Scope) -> None:
     with pytest.raises(Locked, match=r"changed hands|works on it"):
         drive(
             lock.take(scope, B, lambda other: other == A),
-            before_command={2: f"rmdir '{folder}/{A}' && mkdir '{folder}/{third}'"},
+            before_command={2: f"mv '{folder}/{A}' '{folder}/{third}'"},
         )
     assert holder(scope) == [str(third)]
 

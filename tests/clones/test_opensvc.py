@@ -268,7 +268,8 @@ def test_what_is_left_to_do_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFi
 def test_several_files_are_one_services_yaml(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And are held against each other, as the loader will."""
     for name, target in (("one", "4321"), ("two", "4322")):
-        (tmp_path / f"{name}.env").write_text(WHOLE.replace("4321", target))
+        own = WHOLE.replace("4321", target).replace("/vg/", f"/vg_{name}/").replace("/data", f"/{name}")
+        (tmp_path / f"{name}.env").write_text(own)
     files = [str(tmp_path / "one.env"), str(tmp_path / "two.env")]
     assert main([*files, *OPTIONS]) == 0
     assert list(read(capsys.readouterr().out, "x").services) == ["one", "two"]

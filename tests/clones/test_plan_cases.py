@@ -67,7 +67,7 @@ def scope(resources: bool = True, **sync: Any) -> Scope:
     return Scope("svc", Service.model_validate(service), Symcli())
 
 
-def written(copies: list[str], at: dict[str, list[str]] | None = None, clock: str = "12:00") -> Array:
+def written(copies: list[str], at: dict[str, list[str | None]] | None = None, clock: str = "12:00") -> Array:
     """The array of a case: each sync's pairs, joined by `+`, or one state for all of them."""
     names = {name: number for s, n, t, m in ENDS["data"] for name, number in ((s, n), (t, m))}
     numbers = [OTHER, *(number for ends in ENDS.values() for _, n, _, m in ends for number in (n, m))]
@@ -75,7 +75,8 @@ def written(copies: list[str], at: dict[str, list[str]] | None = None, clock: st
     for (sync, ends), text in zip(ENDS.items(), copies, strict=True):
         states = text.split(" + ")
         for number, (end, state) in enumerate(zip(ends, states * (len(ends) // len(states)), strict=True)):
-            see(array, end, state, time((at or {}).get(sync, ["10:00", "10:00"])[number]))
+            shown = (at or {}).get(sync, ["10:00", "10:00"])[number]
+            see(array, end, state, time(shown) if shown else None)
     return array
 
 
@@ -83,7 +84,7 @@ def time(text: str) -> datetime:
     return datetime.fromisoformat(f"{DAY}T{text}")
 
 
-def see(array: Array, end: tuple[str, int, str, int], seen: str, at: datetime) -> None:
+def see(array: Array, end: tuple[str, int, str, int], seen: str, at: datetime | None) -> None:
     """Put one pair on the array: in a state, or with something about it that is wrong."""
     source_name, source, target_name, target = end
     right = Copy(source, target, "Copied", at)

@@ -20,6 +20,7 @@ from clones.proof import Row
 from clones.resources.linux import IpDriver
 from clones.states import PairSeen
 from clones.steps import Command, Finished, Note, Result, Steps, answer
+from tests.clones.host_answers import answered
 from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import NOON, SyncSeen, seen, sync
 
@@ -36,6 +37,8 @@ def cases(name: str) -> list[Any]:
 @pytest.mark.parametrize("while_copying", [False, True])
 def test_pair(case: dict[str, Any], while_copying: bool) -> None:
     shown = seen(*case["states"])
+    if not case.get("time_known", True):
+        shown = seen(*case["states"], times=[None])
     pair = shown.pairs[0] if case.get("sizes_known", True) else replace(shown.pairs[0], target_size=None)
     if "level" not in case:
         case = {"level": None}
@@ -51,8 +54,8 @@ def test_pair(case: dict[str, Any], while_copying: bool) -> None:
 @pytest.mark.parametrize("case", cases("resources"))
 def test_resource(case: dict[str, Any]) -> None:
     driver = IpDriver("lnx", Ip(ipname="192.168.40.17", ipdev="eth0", netmask="24"))
-    result = Result(driver.probe(), case.get("exit_code", 0), case.get("stdout", ""))
-    found = judge_resource("there", Row("lnx", driver.label, driver.read(result), driver))
+    probe = driver.read(answered(driver.probe(), case))
+    found = judge_resource("there", Row("lnx", driver.label, probe, driver))
     assert found.level == case["level"] and case["what"] in found.what
     assert bool(found.remedy) == (found.level is not Level.OK)
 
@@ -147,7 +150,7 @@ def test_a_host_that_goes_away_meanwhile() -> None:
     """It is not asked again for each of the things that are still to be seen there."""
 
     def execute(command: Command) -> Result:
-        if command.host == "lnx" and "look" not in command.words:
+        if command.host == "lnx" and not command.title.startswith("look at "):
             return away(command)
         return Result(command, 1, stderr="no")
 
@@ -193,7 +196,7 @@ def test_nothing_is_written_to_ask_about_a_precopy() -> None:
 
 def test_a_relative_program_is_not_looked_for() -> None:
     def execute(command: Command) -> Result:
-        if "look" not in command.words:
+        if not command.title.startswith("look at "):
             return Result(command, 1)
         paths = command.words[4:]
         assert "jobctl" not in paths

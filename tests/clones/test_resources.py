@@ -2,14 +2,14 @@
 
 A case file has the family, a resource, its label and probe, and then ``cases`` (a result and its reading),
 ``commands`` (what start and stop send from an `at`; none when left out), ``accepts`` (programs of which more
-exit codes than 0 mean success) and ``refused`` (configurations that no driver is made for).
+exit codes than 0 mean success), ``failures`` (what a command of a start may end with: it ``says`` why it
+failed, or nothing when it did its work) and ``refused`` (configurations that no driver is made for).
 """
 
 from __future__ import annotations
 
 import random
 import re
-import shlex
 import string
 import subprocess
 from pathlib import Path
@@ -21,9 +21,10 @@ from _pytest.mark import ParameterSet
 
 from clones.config import Service
 from clones.errors import ConfigError
-from clones.resources import drivers, filesystems, hpux
+from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
-from clones.steps import Command, Result
+from clones.steps import Result
+from tests.clones.host_answers import answered, shown, shows_its_end
 from tests.conftest import ROOT
 
 FOLDER = Path(__file__).parent / "cases" / "resources"
@@ -62,22 +63,6 @@ def driver(data: dict[str, Any], entry: dict[str, Any]) -> Driver:
     return only
 
 
-def result(command: Command, entry: dict[str, Any]) -> Result:
-    return Result(
-        command,
-        entry.get("exit_code", 0),
-        stdout=entry.get("stdout", ""),
-        stderr=entry.get("stderr", ""),
-        lost=entry.get("lost", ""),
-    )
-
-
-def shown(command: Command) -> str:
-    """Its line; of a script its name and arguments, for the text is fixed."""
-    script = command.words[:2] == ("/bin/sh", "-c")
-    return f"sh {shlex.join(command.words[3:])}" if script else command.line()
-
-
 def check_evidence(evidence: str) -> None:
     assert 0 < len(evidence) <= 200
     assert evidence.isprintable()
@@ -86,7 +71,7 @@ def check_evidence(evidence: str) -> None:
 @pytest.mark.parametrize(("data", "entry"), entries("cases"))
 def test_reading(data: dict[str, Any], entry: dict[str, Any]) -> None:
     it = driver(data, entry)
-    probe = it.read(result(it.probe(), entry))
+    probe = it.read(answered(it.probe(), entry))
     assert (probe.use.value, probe.at) == (entry["use"], entry.get("at", "unknown")), probe.evidence
     assert entry.get("evidence", "") in probe.evidence
     check_evidence(probe.evidence)
@@ -98,7 +83,7 @@ def test_no_text_counts_when_the_probe_was_not_run(
     data: dict[str, Any], entry: dict[str, Any], exit_code: int | None
 ) -> None:
     it = driver(data, entry)
-    probe = it.read(result(it.probe(), {**entry, "exit_code": exit_code}))
+    probe = it.read(answered(it.probe(), {**entry, "exit_code": exit_code}))
     assert probe.use is Use.UNKNOWN
     assert it.start(probe.at) == it.stop(probe.at) == []
 
@@ -113,7 +98,8 @@ def test_garbage_is_unknown(stem: str) -> None:
             continue  # a site's own check speaks by its exit code alone
         for _ in range(200):
             text = "".join(rng.choices(letters, k=rng.randrange(400)))
-            probe = it.read(Result(it.probe(), exit_code, stdout=text, stderr=text[::-1]))
+            case = {"exit_code": exit_code, "stdout": f"{text}\n", "stderr": text[::-1]}
+            probe = it.read(answered(it.probe(), case))
             assert probe.use is Use.UNKNOWN, text
             check_evidence(probe.evidence)
 
@@ -126,7 +112,20 @@ def test_mutilated_output_never_raises(stem: str) -> None:
         text = entry.get("stdout", "") + entry.get("stderr", "")
         for _ in range(50):
             kept = "".join(char for char in text if rng.random() > 0.05)
-            check_evidence(it.read(Result(it.probe(), entry.get("exit_code", 0), kept, kept)).evidence)
+            case = {**entry, "stdout": kept, "stderr": kept}
+            check_evidence(it.read(answered(it.probe(), case)).evidence)
+
+
+@pytest.mark.parametrize(("data", "entry"), entries("cases"))
+def test_no_answer_says_down_unless_it_is_whole(data: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Cut behind every character, also at a line's end, and the program's exit code is 0 all the same."""
+    it = driver(data, entry)
+    if not shows_its_end(it.probe()) or entry.get("exit_code", 0) != 0:
+        return
+    text = answered(it.probe(), entry).stdout
+    for length in range(len(text)):
+        probe = it.read(Result(it.probe(), 0, text[:length], entry.get("stderr", "")))
+        assert probe.use is not Use.DOWN, text[:length]
 
 
 @pytest.mark.parametrize("stem", FILES)
@@ -135,7 +134,7 @@ def test_probe(stem: str) -> None:
     it = driver(data, {})
     assert it.label == data["label"]
     probe = it.probe()
-    assert probe.line() == data["probe"]
+    assert shown(probe) == data["probe"]
     assert (probe.host, probe.timeout, probe.changes) == (HOST, data.get("probe_timeout", 30), False)
 
 
@@ -147,7 +146,8 @@ def test_commands(data: dict[str, Any], entry: dict[str, Any]) -> None:
     assert [shown(command) for command in start] == entry.get("start", [])
     assert [shown(command) for command in stop] == entry.get("stop", [])
     for command in start + stop:
-        assert (command.host, command.timeout, command.changes) == (HOST, 77, True)
+        looks = shows_its_end(command)  # at what is about to be changed
+        assert (command.host, command.timeout, command.changes) == (HOST, 30 if looks else 77, not looks)
 
 
 @pytest.mark.parametrize(("data", "entry"), entries("commands"))
@@ -155,8 +155,9 @@ def test_accepted_exit_codes(data: dict[str, Any], entry: dict[str, Any]) -> Non
     it = driver(data, entry)
     more = {row["command"]: row["codes"] for row in data.get("accepts", [])}
     for command in it.start(entry["at"]) + it.stop(entry["at"]):
-        accepted = [code for code in range(-1, 256) if it.accepts(command, code)]
-        assert accepted == more.get(command.words[0], [0])
+        accepted = [code for code in range(-1, 256) if it.failure(command, Result(command, code)) is None]
+        if not shows_its_end(command):  # what it shows decides, see `failures`
+            assert accepted == more.get(command.words[0], [0])
 
 
 @pytest.mark.parametrize(("data", "entry"), entries("refused"))
@@ -249,23 +250,26 @@ def test_the_map_outlives_an_export_that_wrote_less(
     assert (map_file.read_text() if map_file.exists() else None) == kept
 
 
-@pytest.mark.parametrize(
-    ("answers", "exit_code", "calls"),
-    [
-        ({"-F vxfs DEV": 0}, 0, ["-F vxfs DEV"]),
-        ({"-F vxfs DEV": 12, "-F vxfs -y DEV": 0}, 0, ["-F vxfs DEV", "-F vxfs -y DEV"]),
-        ({"-F vxfs DEV": 12, "-F vxfs -y DEV": 36}, 36, ["-F vxfs DEV", "-F vxfs -y DEV"]),
-    ],
-)
-def test_vxfs_is_checked_with_y_only_when_needed(
-    tmp_path: Path, answers: dict[str, int], exit_code: int, calls: list[str]
-) -> None:
-    fsck, log = tmp_path / "fsck", tmp_path / "log"
-    cases = "".join(f'"{words}") exit {code};; ' for words, code in answers.items())
-    fsck.write_text(f'#!/bin/sh\necho "$*" >> {log}\ncase "$*" in {cases}esac\nexit 99\n')
-    fsck.chmod(0o755)
-    done = subprocess.run(["/bin/sh", "-c", filesystems.CHECK_VXFS, "check", fsck, "-F", "DEV"])
-    assert (done.returncode, log.read_text().splitlines()) == (exit_code, calls)
+@pytest.mark.parametrize(("data", "entry"), entries("failures"))
+def test_what_a_command_of_its_own_may_say(data: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Which of its commands did its work, and what is quoted of the one that did not."""
+    it = driver(data, entry)
+    command = next(one for one in it.start(it.stopped) if entry["command"] in one.line())
+    failed = it.failure(command, answered(command, entry))
+    if "says" not in entry:
+        assert failed is None
+        return
+    assert failed is not None and failed.final == entry.get("final", False)
+    assert entry["says"] in failed.what and failed.what.isprintable()
+    assert re.match(r"[a-z]+ ", failed.remedy) and entry.get("remedy", "") in failed.remedy
+
+
+def test_no_file_system_is_ever_checked_with_yes_to_everything() -> None:
+    for data in FILES.values():
+        for entry in data["commands"]:
+            for command in driver(data, entry).start(entry["at"]):
+                words = command.line().split()
+                assert "fsck" not in command.line() or not {"-y", "-Y", "-fy", "-o full"} & set(words), words
 
 
 def test_every_case_file_is_used() -> None:
@@ -273,8 +277,8 @@ def test_every_case_file_is_used() -> None:
     kinds |= {"app", "command", "zfs-vg", "vxvm-vg"}
     assert set(FILES) == kinds == {path.stem for path in FOLDER.iterdir()}
     known = {"family", "resource", "label", "probe", "probe_timeout"}
-    known |= {"cases", "commands", "accepts", "refused"}
-    case = {"name", "resource", "exit_code", "stdout", "stderr", "lost", "use", "at", "evidence"}
+    known |= {"cases", "commands", "accepts", "failures", "refused"}
+    case = {"name", "resource", "exit_code", "stdout", "stderr", "lost", "cut", "use", "at", "evidence"}
     for stem, data in FILES.items():
         assert set(data) <= known, stem
         assert {entry["use"] for entry in data["cases"]} == {"up", "down", "unknown"}, stem
@@ -298,7 +302,7 @@ def test_every_program_that_is_sent_stands_in_the_reference() -> None:
         for entry in data["commands"]:
             it = driver(data, entry)
             for command in [*it.start(entry["at"]), *it.stop(entry["at"]), it.probe()]:
-                script = command.words[:2] == ("/bin/sh", "-c")
+                script = command.words[:2] == ("/bin/sh", "-c") and not shows_its_end(command)
                 programs = re.findall(r"/usr/\w+/(\w+)", command.words[2]) if script else []
                 programs.append(
                     command.words[3] if script else (command.title or command.words[0]).split()[0]

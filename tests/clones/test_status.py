@@ -84,6 +84,17 @@ def test_services(case: dict[str, Any]) -> None:
     assert max(one.status for one in found).exit_code == case["code"]
 
 
+def test_a_service_that_cannot_be_judged_is_unknown_and_the_others_are_judged() -> None:
+    """Nothing that a file can say comes so far; a fault of the program's own may."""
+    services = {"good": service("a"), "endless": service("b").model_copy(update={"sync_max_delay": 10**14})}
+    looked = [Looked(name, one.syncs[0], seen("Copied", times=[NOON])) for name, one in services.items()]
+    endless, good = judge(services, looked)
+    assert (good.name, good.status) == ("good", Status.UP)
+    assert (endless.name, endless.status) == ("endless", Status.UNKNOWN)
+    assert endless.why.startswith("sync b: OverflowError") and "report this error" in endless.press
+    assert table([endless, good]) and json.dumps(to_plain(endless))
+
+
 def test_what_is_shown() -> None:
     limit = timedelta(hours=27)
     good = SyncStatus("data", Status.UP, "4 h old", "", NOON, timedelta(hours=4), limit, 40)

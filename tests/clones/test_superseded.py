@@ -38,7 +38,11 @@ def test_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     config = load(SERVICES)
     scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
     shown = {name: seen("Copied", name=name) for name in SYNCS}
-    records = [record(case["records"][name], shown[name]) for name in SYNCS]
+    mute = {name: seen("Copied", name=name, times=[None]) for name in SYNCS}
+    silent = case.get("silent", [])
+    left = mute if "then" in silent else shown
+    records = [record(case["records"][name], left[name]) for name in SYNCS]
+    shown = mute if "now" in silent else shown
     if "changed" in case:
         shown[case["changed"]] = seen(
             "Copied", name=case["changed"], times=[datetime(2026, 11, 23, 11, 0, 0)]

@@ -41,6 +41,7 @@ class Project:
             "FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "JWT_SECRET": secrets.token_hex(64),
             "API_SECRET_KEY": secrets.token_hex(32),
+            "INSTALLATION_ID": secrets.token_hex(16),
             **{f"{name.upper()}_PASSWORD": password for name, password in self.passwords.items()},
             "UI_ADDRESS": ADDRESS,
             "SSH_FOLDER": "lab",

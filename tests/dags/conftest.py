@@ -7,17 +7,21 @@ import sys
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 
 from tests.conftest import ROOT
 
 
 def dags(name: str = "clone_services") -> Any:
-    """A file of the DAG folder, read anew."""
+    """A file of the DAG folder, read anew, with each DAG that Airflow finds in it as an attribute."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "dags" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    for dag in [value for value in vars(module).values() if isinstance(value, DAG)]:
+        if not hasattr(module, dag.dag_id):
+            setattr(module, dag.dag_id, dag)
     return module
 
 

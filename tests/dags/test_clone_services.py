@@ -9,7 +9,7 @@ import pytest
 
 from clones.actions import ACTIONS
 from clones.config import Service
-from tests.conftest import SERVICES, SYMID, connect, sent
+from tests.conftest import SERVICES, SYMID, connect, control, sent
 from tests.dags.conftest import dags, run
 
 
@@ -111,16 +111,11 @@ def test_a_whole_refresh(
         assert sorted(events(result.run_id)) == ["aastmphpux/archivelogs", "aastmphpux/data"]
         again = run(dags().aastmphpux, action="start")
         assert str(again.state) == "success" and not events(again.run_id), "it made no copy"
-        order = [
-            entry["command"].split("symclone -g ")[1]
-            for entry in lab.journal
-            if "-noprompt" in entry.get("command", "")
-        ]
-        assert [line.split()[0] + " " + line.split()[2] for line in order] == [
-            "DGCVI recreate",
-            "DGCVIARCH recreate",
-            "DGCVI activate",
-            "DGCVIARCH activate",
+        assert [short for entry in lab.commands() if (short := control(entry["command"]))] == [
+            "recreate DGCVI",
+            "recreate DGCVIARCH",
+            "activate DGCVI",
+            "activate DGCVIARCH",
         ]
 
 
@@ -186,7 +181,7 @@ def test_each_task_is_in_the_pool_of_what_it_commands() -> None:
         "break.archivelogs.activate": array,
         "break.archivelogs.wait_copied": none,
         "start.service": host,
-        "start.on_old_copies": host,
+        "start.on_old_copies": none,
         "finish": none,
     }
     assert set(dag.get_task("plan").needs_pools) >= set(pools.values()) - {none}
@@ -200,6 +195,52 @@ def test_the_first_task_of_every_dag_asks_whether_its_pools_exist() -> None:
         for dag in found:
             used = {task.pool for task in dag.tasks} - {"default_pool"}
             assert used and used <= set(dag.get_task("plan").needs_pools), dag.dag_id
+
+
+def test_the_sweep_knows_which_task_is_in_which_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clones.config_file import load
+    from clones.pool_waits import places
+    from operators import base
+    from tests.hooked import hooked_services
+    from tests.production import services
+
+    for path in (hooked_services(tmp_path / "hooked.yaml"), services(tmp_path / "production.yaml")):
+        monkeypatch.setattr(base, "CONFIG", str(path))
+        config = load(path)
+        known = {
+            (one.pool, one.dag_id, task)
+            for one in places(config.limits, config.services)
+            for task in one.tasks
+        }
+        built = {
+            (task.pool, dag.dag_id, task.task_id)
+            for file in ("clone_services", "clone_provision", "clone_retire", "clone_merge_back")
+            for module in [dags(file)]
+            for dag in vars(module).values()
+            if isinstance(dag, module.DAG)
+            for task in dag.tasks
+            if task.pool != "default_pool"
+        }
+        assert known == built and len(known) > 20
+
+
+def test_what_runs_after_a_failure_needs_no_pool_that_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failure may be that one is missing: the run ends, and says so."""
+    from operators import base
+    from tests.hooked import hooked_services
+
+    monkeypatch.setattr(base, "CONFIG", str(hooked_services(tmp_path / "services.yaml")))
+    after = set()
+    for file in ("clone_services", "clone_provision", "clone_retire", "clone_merge_back"):
+        module = dags(file)
+        for dag in [dag for dag in vars(module).values() if isinstance(dag, module.DAG)]:
+            for task in dag.tasks:
+                if task.is_teardown or task.trigger_rule not in ("all_success", "none_failed"):
+                    assert task.pool == "default_pool", f"{dag.dag_id} {task.task_id}"
+                    after.add(task.task_id.split(".")[0] + "." + task.task_id.split(".")[-1])
+    assert {"finish.finish", "start.on_old_copies", "break.end_backup"} <= after
 
 
 def test_a_run_whose_pools_are_missing_stops_before_anything(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from airflow.sdk import DeltaTriggerTimetable
 from clones.errors import ConfigError
 from operators import base
 from tests.conftest import SERVICES
-from tests.dags.conftest import dags
+from tests.dags.conftest import dags, run
 
 
 def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, minutes: str | None) -> Any:
@@ -40,3 +40,29 @@ def test_its_shape(
 def test_a_schedule_that_means_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str) -> None:
     with pytest.raises(ConfigError, match=r"services\.yaml:1: status\.every_minutes"):
         built(monkeypatch, tmp_path, written)
+
+
+@pytest.mark.parametrize("arrays", [{}], indirect=True)
+def test_a_task_without_a_pool_is_seen_by_airflows_own_count(
+    database: None, lab: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the scheduler leaves it: `scheduled`, in a pool that is gone."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    from operators import status
+
+    ended = run(dags().aastmphpux, action="stop", plan_only=True)
+    with create_session() as session:
+        of_it = session.query(TaskInstance).filter(
+            TaskInstance.run_id == ended.run_id, TaskInstance.task_id == "start.service"
+        )
+        of_it.update({"state": "scheduled"}, synchronize_session=False)
+    now = [datetime.now(UTC)]
+    clock = type("Clock", (datetime,), {"now": classmethod(lambda cls, tz=None: now[0])})
+    monkeypatch.setattr(status, "datetime", clock)
+    for _ in range(2):
+        assert str(run(dags("clone_status").dag).state) == "success"
+        now[0] += timedelta(minutes=11)
+    assert "Tasks of aastmphpux have waited for 11 min for a place in pool symclone_host_aastm" in caplog.text
+    assert "could not be told" not in caplog.text

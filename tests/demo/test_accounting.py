@@ -25,6 +25,13 @@ def test_union(intervals: list[tuple[float, float]], seconds: float) -> None:
         ("timeout -k 10 60 /usr/sbin/umount /data", "umount"),
         ("/bin/sh -c 'date && exec \"$@\"' clock env A=1 /usr/symcli/bin/symdev -sid 34 list", "symdev list"),
         ("/bin/sh -c 'mkdir \"$1\"' lock /var/tmp/x", "lock"),
+        ("/bin/sh -c 'shift 2; exec \"$@\"' fence /f 1.a /usr/sbin/umount /data", "umount"),
+        (
+            "/bin/sh -c 'shift 2; exec \"$@\"' fence /f 1.a "
+            "/bin/sh -c 'shift 3; exec \"$@\"' pairs /d /d/x '1 2' "
+            "env A=1 /usr/symcli/bin/symclone -sid 34 -f /d/x -noprompt recreate",
+            "symclone recreate",
+        ),
         ("echo 'unclosed", "echo 'unclosed"),
     ],
 )

@@ -142,8 +142,8 @@ class Deployment:
             assert len(host.mounts()) == len(fleet.SYNCS), service
             for sync in range(len(fleet.SYNCS)):
                 for action in ("recreate", "activate"):
-                    pattern = rf"-g {fleet.group(number, sync)} -noprompt {action}"
-                    done = [one for one in self.sent(pattern) if one.get("exit") == 0]
+                    sent = self.sent(fleet.control(number, sync, action))
+                    done = [one for one in sent if one.get("exit") == 0]
                     assert len(done) == 1, (service, action, [one["command"] for one in done])
         assert findings(self.lab.journal, fleet.services(len(self.services))) == []
         return len(stopped)

@@ -26,6 +26,12 @@ def group(service: int, sync: int) -> str:
     return f"DG{service:02d}{SYNCS[sync].upper()}"
 
 
+def control(service: int, sync: int, action: str) -> str:
+    """A regular expression for a control command on the pair of a sync."""
+    source, target = pair(service, sync)
+    return rf"'{source} {target}' env .* -noprompt {action}\b"
+
+
 def lab(count: int) -> dict[str, Any]:
     """The lab's configuration; a copy takes about a second of the lab."""
     pairs = [pair(number, sync) for number in range(count) for sync in range(len(SYNCS))]

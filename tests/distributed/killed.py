@@ -59,7 +59,7 @@ def test_undisturbed(site: Deployment, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize(
     ("action", "task", "pattern", "on_control_host"),
     [
-        ("recreate", "resync.data.recreate", rf"-g {fleet.group(0, 0)} -noprompt recreate", True),
+        ("recreate", "resync.data.recreate", fleet.control(0, 0, "recreate"), True),
         ("start", "start.service", r"\bmount -t", False),
     ],
     ids=["recreate", "start"],

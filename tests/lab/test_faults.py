@@ -60,6 +60,23 @@ async def test_cut_bytes_sends_so_many_and_no_status(lab: Lab, ssh: Ssh) -> None
     assert (await ssh("symcli_demo", S + "-g DGCVI query")).stdout == whole.stdout
 
 
+@pytest.mark.parametrize("code", [0, 3])
+async def test_cut_output_arrives_with_its_own_exit_status(lab: Lab, ssh: Ssh, code: int) -> None:
+    command = f"echo one; echo zwölf; echo three >&2; exit {code}"
+    lab.fault("cut_output", match="zwölf", bytes=7, count=1)  # in the middle of a character
+    result = await ssh("symcli_demo", command)
+    assert (result.exit_status, result.stdout, result.stderr) == (code, "one\nzw", "three\n")
+    entry = lab.commands()[-1]
+    assert (entry["exit"], entry["status"], entry["faults"]) == (code, code, ["cut_output"])
+    assert (await ssh("symcli_demo", command)).stdout == "one\nzwölf\n"
+
+
+async def test_the_output_of_one_of_several_lines_is_cut(lab: Lab, ssh: Ssh) -> None:
+    lab.fault("cut_output", match="^echo two$", bytes=2)
+    result = await ssh("symcli_demo", handed_on("echo one", "echo two", "echo three"))
+    assert (result.exit_status, result.stdout) == (0, "one\n= 0\ntw= 0\nthree\n= 0\n")
+
+
 @pytest.mark.may_break(1)
 async def test_cut_running_is_executed_after_the_client_has_lost_it(lab: Lab, ssh: Ssh) -> None:
     lab.fault("cut_running", match="recreate", seconds=30, count=1)
@@ -281,6 +298,7 @@ def test_faults_by_yaml_and_by_the_control_port(tmp_path: Path) -> None:
     ("kind", "words"),
     [
         ("cut_bytes", {}),
+        ("cut_output", {}),
         ("slow", {}),
         ("slow", {"rate": 0}),
         ("down", {}),

@@ -179,3 +179,40 @@ async def test_systemd_units(make_bench: Any) -> None:
     await ok(bench, LX, "umount /pp/data")
     assert (await bench.run(LX, "systemctl start pp"))[0] == 1
     assert (await bench.run(LX, "systemctl start other"))[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("how", "held", "command", "shown"),
+    [
+        ("mounted", True, 'find /proc mountinfo -e "253:0"', "77 22 253:0 / /var/lib/container rw"),
+        ("btrfs", True, 'find -L /sys/fs/btrfs -e "253:0"', "/sys/fs/btrfs/1b5c-77/devices/dm-0/dev:253:0"),
+        ("open", False, "find -L /proc/x/fd -exec stat {} +", "fd:0 /proc/4000/fd/3"),
+        ("loop", False, "losetup -ln", "/dev/loop0 "),
+    ],
+)
+async def test_linux_a_disk_that_somebody_else_uses(
+    bench: Any, how: str, held: bool, command: str, shown: str
+) -> None:
+    """It is in no table of the host; the kernel holds what is mounted, and what is only open it does not."""
+    await ok(bench, LX, "/opt/pp/bin/ppctl stop", "umount /pp/data", "vgchange -a n vg_ppdata")
+    setbsz = f"blockdev --setbsz {await ok(bench, LX, 'blockdev --getbsz /dev/dm-0')} /dev/dm-0".replace(
+        "\n", ""
+    )
+    await ok(bench, LX, setbsz)
+    assert shown not in (await bench.run(LX, command))[1]
+    bench.world.host(LX).use_disk("/dev/mapper/mpathb", how)
+    busy = (1, "", "blockdev: ioctl error on BLKBSZSET: Device or resource busy\n")
+    assert await bench.run(LX, setbsz) == (busy if held else (0, "", ""))
+    assert shown in (await bench.run(LX, command))[1]
+    bench.world.host(LX).use_disk("/dev/mapper/mpathb", None)
+    await ok(bench, LX, setbsz, "vgchange -a y vg_ppdata")
+    assert await bench.run(LX, setbsz) == busy
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["lsblk", "lsblk -o NAME /dev/mapper/mpathb", "lsblk -rno NAME /x", "blockdev --getsz /dev/dm-0",
+     "blockdev --getbsz /dev/dm-77", "find / -name x"],
+)  # fmt: skip
+async def test_linux_refuses_what_it_does_not_know_of_disks(bench: Any, command: str) -> None:
+    assert (await bench.run(LX, command))[0] != 0

@@ -79,13 +79,11 @@ def refresh(lab: Lab, context: dict[str, Any], service: Any = SERVICE) -> None:
     lab.advance(1)
     arguments: dict[str, Any] = {"action": "refresh", "reason": "a test", "phases": {}}
     run(lab, context, RunPlanOperator(task_id="plan", service=service, **arguments))
-    since = context["ti"].xcom["plan"]["clock"]
     run(lab, context, ServiceStopOperator(task_id="stop", service=service))
     for kind in (SymcloneRecreateOperator, SymcloneActivateOperator):
-        extra = {"since": since} if kind is SymcloneRecreateOperator else {}
         for sync in SYNCS:
             for attempt in ("first", "again"):
-                run(lab, context, kind(task_id=f"{sync}-{attempt}", service=service, sync=sync, **extra))
+                run(lab, context, kind(task_id=f"{sync}-{attempt}", service=service, sync=sync))
     run(lab, context, ServiceStartOperator(task_id="start", service=service))
     for source, target in SYNCS.values():
         session = lab.session(SYMID, source, target)

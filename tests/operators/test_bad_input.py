@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
 
 import operators.base
 from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
-from clones.lock import Owner
+from clones.lock import Owner, installation_mark
 from operators.base import LOOK_AGAIN
 from operators.run import RunPlanOperator
 from operators.symclone import SymcloneRecreateOperator
@@ -187,8 +187,15 @@ def test_a_command_of_an_earlier_try_is_waited_out(lab: Any, context: dict[str, 
     take_down(lab)
     service = {**inline(), "symcli": {"command_timeout": 0.5}}
     lab.fault(host="symcli_demo", match="recreate", kind="lock", exit=3, count=5)
+    line = f"/usr/symcli/bin/symclone -sid {SYMID} -f /var/tmp/symclone-airflow/inline.data-"
     fails(Unknown, context, lab, "longer than 0.5 s and may still be running there", service=service)
-    fails(Locked, context, lab, "there still runs `/usr/symcli/bin/symclone -g DGCVI", service=service)
+    fails(
+        Locked,
+        context,
+        lab,
+        f"This command still runs on symcli_demo, from an earlier try or from somebody else: `{line}",
+        service=service,
+    )
     assert len(sent(lab, "recreate")) == 0, "the journal has a command when it ends"
     lab.advance(120)
     operator = SymcloneRecreateOperator(task_id="recreate", service=inline(), sync="data")
@@ -244,8 +251,9 @@ def test_a_second_run_by_a_backfill_while_one_runs(lab: Any, log: Any, context: 
     assert not any("/usr/symcli/bin" in entry["command"] for entry in lab.commands(before))
     plan(context, "backfill__2", scheduled__1="failed")
     folder = "/var/tmp/symclone-airflow/locks/aastmphpux"
+    owner = Owner("aastmphpux", "backfill__2", installation_mark("of-the-tests"))
     assert any(
-        str(Owner("aastmphpux", "backfill__2", "tests")) in entry["command"] and folder in entry["command"]
+        f"{folder} " in entry["command"] and f" {owner.run}@" in entry["command"]  # the name of one try
         for entry in lab.commands(before)
     )
 

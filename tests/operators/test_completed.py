@@ -1,4 +1,4 @@
-"""What a completed run leaves of how fast it copied."""
+"""What a completed run leaves: how fast it copied, which copies are its own, and whom it tells."""
 
 from __future__ import annotations
 
@@ -11,9 +11,20 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from clones.config_file import load
 from clones.estimates import Pace
+from clones.identity import Activation, stamps
 from clones.scope import Scope
 from clones.states import SyncSeen
-from operators.completed import announce, fresh_copies, keep_paces, paces
+from operators.completed import (
+    ACTIVATION,
+    LAST,
+    announce,
+    copy_asset,
+    fresh_copies,
+    keep_paces,
+    known_copies,
+    paces,
+    write,
+)
 from tests.clones.seeing import NOON
 from tests.clones.seeing import seen as shown
 from tests.conftest import SERVICES
@@ -49,15 +60,24 @@ def test_the_pace_is_kept_however_the_wait_ended(context: dict[str, Any], as_tex
     assert paces(context, scope) == {"data": Pace(500, 100.0), "archivelogs": None}  # type: ignore[arg-type]
 
 
-BEGAN = NOON - timedelta(minutes=10)
+def scope_of() -> Scope:
+    config = load(SERVICES)
+    return Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
 
 
-def announced(context: dict[str, Any], *split: SyncSeen) -> list[tuple[str, str]]:
+def activated(context: dict[str, Any], shown: SyncSeen, run_id: str = "manual__1") -> SyncSeen:
+    """A run has kept that it activated this, when its oldest pair shows it."""
+    after = {key: stamp for key, stamp in stamps(shown).items() if stamp}
+    ago = NOON - datetime.fromisoformat(min(after.values())) if after else timedelta(0)
+    kept = Activation(("aastmphpux", run_id), datetime.now(UTC) - ago, after)
+    context["asset_state_store"][copy_asset("aastmphpux", shown.name)].set(ACTIVATION, kept.to_plain())
+    return shown
+
+
+def announced(context: dict[str, Any], *after: SyncSeen) -> list[tuple[str, str]]:
     """The copies that one try of the last task makes events of, with their time on the array."""
     context = {**context, "outlet_events": OutletEventAccessors()}
-    config = load(SERVICES)
-    scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
-    announce(context, scope, BEGAN, split)  # type: ignore[arg-type]
+    announce(context, scope_of(), known_copies(context, scope_of(), after))  # type: ignore[arg-type]
     events = context["outlet_events"][fresh_copies("aastmphpux")].asset_alias_events
     for event in events:
         made = datetime.fromisoformat(event.extra["point_in_time"])
@@ -73,10 +93,11 @@ def copy(name: str, *minutes: int, state: str = "Copied") -> SyncSeen:
 
 
 def test_only_what_the_run_has_split_is_announced_and_that_once(context: dict[str, Any]) -> None:
-    data, old = copy("data", 5, 4), copy("archivelogs", 5, 11)
+    data, old = activated(context, copy("data", 5, 4)), copy("archivelogs", 5, 11)
     assert announced(context, data, old) == [("aastmphpux/data", "11:55")]
     assert announced(context, data, old) == [], "the task was cleared"
-    assert announced(context, copy("data", 3, 2), copy("archivelogs", 1)) == [
+    data, archivelogs = (activated(context, one) for one in (copy("data", 3, 2), copy("archivelogs", 1)))
+    assert announced(context, data, archivelogs) == [
         ("aastmphpux/data", "11:57"),
         ("aastmphpux/archivelogs", "11:59"),
     ]
@@ -84,9 +105,40 @@ def test_only_what_the_run_has_split_is_announced_and_that_once(context: dict[st
 
 @pytest.mark.parametrize("state", ["PreCopy", "Failed", "none"])
 def test_what_is_no_copy_is_not_announced(context: dict[str, Any], state: str) -> None:
-    assert announced(context, copy("data", 5, state=state)) == []
+    assert announced(context, activated(context, copy("data", 5, state=state))) == []
 
 
-def test_without_a_store_it_is_announced(context: dict[str, Any]) -> None:
+def test_what_is_not_known_to_be_the_runs_own_is_not_announced(context: dict[str, Any]) -> None:
+    activated(context, copy("data", 5, 5))
+    silent = shown("Copied", "Copied", times=[NOON - timedelta(minutes=5), None], name="data")
+    for other in (copy("data", 5, 4), copy("data", 5), copy("data", 5, 5, 5), silent):
+        assert announced(context, other) == []
+    assert announced(context, activated(context, copy("data", 5), run_id="manual__2")) == []
+    assert announced(context, copy("archivelogs", 5)) == [], "no activation was kept"
+
+
+def test_a_copy_is_announced_whatever_clock_the_array_shows(context: dict[str, Any]) -> None:
+    ahead = activated(context, copy("data", -300, -299))
+    assert announced(context, ahead) == [("aastmphpux/data", "16:59")]
+
+
+def test_without_a_store_nothing_is_known_to_be_the_runs_own(context: dict[str, Any]) -> None:
     del context["asset_state_store"]
-    assert announced(context, copy("data", 10)) == [("aastmphpux/data", "11:50")]
+    assert announced(context, copy("data", 10)) == []
+
+
+def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str, Any]) -> None:
+    """By Airflow's clock, whatever the array shows and whichever run sent it; else it leaves nothing."""
+    data = activated(context, copy("data", -300))
+    archivelogs = activated(context, copy("archivelogs", 5), "manual__0")
+    stores = context["asset_state_store"]
+    for after in ([data, copy("archivelogs", 4)], [data, archivelogs]):
+        write(context, scope_of(), ["break"], known_copies(context, scope_of(), after))  # type: ignore[arg-type]
+        for seen in (data, archivelogs):
+            store = stores[copy_asset("aastmphpux", seen.name)]
+            left = store.get(LAST)
+            if seen in after:
+                assert left["run_id"] == "manual__1"
+                assert left["point_in_time"] == store.get(ACTIVATION)["at"]
+            else:
+                assert left is None

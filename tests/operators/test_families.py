@@ -10,26 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.errors import NotDone
+from clones.errors import NotDone, Refused, Unknown
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, connect, new_context, perform
+from tests.conftest import ROOT, connect, new_context, perform, puts_token, without_script
 
 FAMILIES = ROOT / "lab" / "families.yaml"
 SERVICES = Path(__file__).with_name("families.yaml")
-PROBES = (
-    "ifconfig -a",
-    "lspv",
-    "/usr/sbin/mount",
-    "cat ",
-    "zpool list",
-    "vxdg list",
-    "vgdisplay",
-    "mount -p",
-)
-PROBES = (*PROBES, "ip -o", "dmsetup", "ping", "fuser", "PATH=\\S+ fuser", "lsblk")
+LOOKS = ("look ", "env LC_ALL=C ")
 # What makes disks usable changes none.
-PROBES = (*PROBES, "readlink", "ls", "sg_turs", "lsdev")
 USABLE = re.compile(r"(?:/usr/sbin/multipath -r|rescan) ")
 
 HOSTS = {"aixpp": "aixpp01", "sunpp": "sunpp01", "lnxvx": "lnxvx01"}
@@ -68,15 +57,15 @@ STARTS = {
         "/usr/sbin/zfs mount pppool/data",
         "check /dev/rdsk/c2t0d4s6",
         "/usr/sbin/mount -F ufs /dev/dsk/c2t0d4s6 /pp/ufs",
-        "check /usr/sbin/fsck -F /dev/vx/rdsk/ppdg/vol01",
+        "/usr/sbin/fsck -F vxfs /dev/vx/rdsk/ppdg/vol01",
         "/usr/sbin/mount -F vxfs /dev/vx/dsk/ppdg/vol01 /pp/vx",
     ],
     "lnxvx": [
         "/usr/sbin/vxdctl enable",
         "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid import lxdg",
         "/usr/sbin/vxvol -g lxdg -f startall",
-        "check /usr/sbin/fsck -t /dev/vx/dsk/lxdg/vol01",
-        "/usr/bin/mount -t vxfs /dev/vx/dsk/lxdg/vol01 /lx",
+        "/usr/sbin/fsck -t vxfs /dev/vx/dsk/lxdg/vol01",
+        "/usr/bin/mount -t vxfs -w /dev/vx/dsk/lxdg/vol01 /lx",
     ],
 }
 
@@ -105,12 +94,8 @@ class Bench:
     def changes(self, host: str) -> list[str]:
         """What changed something on a host, in order; of a script its name and arguments."""
         sent = [e["command"] for e in self.lab.journal if e.get("host") == host and e.get("command")]
-        looks = re.compile(r"env LC_ALL=C (?:\S*/)?(?:" + "|".join(PROBES) + ")")
-        return [
-            re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", one)
-            for one in sent
-            if not looks.match(one) and one != "env LC_ALL=C /usr/sbin/mount" and not USABLE.search(one)
-        ]
+        shown = [without_script(one) for one in sent if not USABLE.search(one) and not puts_token(one)]
+        return [one for one in shown if not one.startswith(LOOKS)]
 
 
 Make = Callable[[dict[str, Any], dict[str, Any]], Bench]
@@ -185,6 +170,39 @@ def test_down_and_up_again_without_a_fresh_copy(bench: Bench, service: str) -> N
     assert bench.lab.host(HOSTS[service]).describe()["mounts"]
 
 
+@pytest.mark.parametrize("code", [12, 33, 34, 36])
+@pytest.mark.parametrize("service", ["sunpp", "lnxvx"])
+def test_a_vxfs_whose_log_cannot_be_replayed_is_left_as_it_is(bench: Bench, service: str, code: int) -> None:
+    bench.stop(service)
+    bench.refresh(service)
+    before = len(bench.changes(HOSTS[service]))
+    said = "UX:vxfs fsck: ERROR: V-3-20749: file system does not contain a valid log\n"
+    bench.lab.fault(host=HOSTS[service], match="fsck -. vxfs", kind="exit", exit=code, stderr=said)
+    with pytest.raises(Refused, match=rf"exit code {code}: UX:vxfs fsck: ERROR: V-3-20749"):
+        bench.start(service)
+    sent = bench.changes(HOSTS[service])[before:]
+    assert len([one for one in sent if "fsck" in one and "vxfs" in one]) == 1
+    assert not [one for one in sent if "mount" in one and "vxfs" in one]
+
+
+@pytest.mark.parametrize("service", HOSTS)
+def test_a_table_that_arrives_in_part_is_no_proof(bench: Bench, service: str) -> None:
+    """Each look that is cut at a line's end, its exit code being 0, keeps the copy from being overwritten."""
+    host = HOSTS[service]
+    bench.stop(service)
+    looks = {e["command"]: e["stdout"] for e in bench.lab.journal if " look " in e.get("command", "")}
+    tables = {one: text for one, text in looks.items() if text.endswith("symclone-end\n")}
+    assert len(tables) > 1
+    for command, text in tables.items():
+        size = len(text) - len("symclone-end\n")
+        bench.lab.fault("cut_output", host=host, match=f"^{re.escape(command)}$", bytes=size, count=1)
+        recreate = SymcloneRecreateOperator(**bench._data(service, "recreate"), sync="data")  # type: ignore[arg-type]
+        with pytest.raises(Unknown, match="cut off"):
+            recreate.execute(new_context())
+        bench.lab.clear_faults()
+    assert not [e for e in bench.lab.journal if " recreate " in e.get("command", "")]
+
+
 SYMID = "000190105678"
 COPY_DISKS = {
     "linux": "/dev/mapper/mpathb",
@@ -213,7 +231,8 @@ OWN = {
     "aix": ["recreate vgcopy hdisk4"],
     "vxvm": [
         "/usr/sbin/vxdctl enable",
-        "/usr/sbin/vxdg -tC -n vgcopy -o useclonedev=on -o updateid import vgprod",
+        "/usr/sbin/vxdisk settag copy_of_vgcopy c2t0d6",
+        "/usr/sbin/vxdg -tC -n vgcopy -o useclonedev=on -o updateid -o tag=copy_of_vgcopy import vgprod",
         "/usr/sbin/vxvol -g vgcopy -f startall",
     ],
 }
@@ -294,6 +313,30 @@ def test_beside_its_source(make: Make, kind: str) -> None:
         assert bench.lab.host("both01").volume_groups()["vgprod"] == source
 
 
+def test_two_copies_of_one_disk_group_on_one_host(make: Make) -> None:
+    """Each start imports its own; the lab would take the first of them by itself."""
+    config, twin = beside("vxvm")
+    other = yaml.safe_load(yaml.safe_dump({"host": config["hosts"][1], "service": twin["twin"]}))
+    group = other["host"]["volume_groups"][1]
+    group |= {"name": "vgfirst", "devices": [{"array": SYMID, "device": "0B05", "path": "c2t0d7"}]}
+    config["hosts"][1]["volume_groups"].insert(0, group)
+    config["hosts"][1]["mounts"].append({"device": "/dev/vx/dsk/vgfirst/lv", "directory": "/first"})
+    vg, fs = (entry[kind] for entry, kind in zip(other["service"]["resources"], ("vg", "fs"), strict=True))
+    vg |= {"name": "vgfirst", "devices": ["c2t0d7"]}
+    fs |= {"dev": "/dev/vx/dsk/vgfirst/lv", "mnt": "/first"}
+    other["service"]["syncs"] = [
+        {**other["service"]["syncs"][0], "symdg": "DGSUN", "pairs": ["DEV003=0A05:CLONE003=0B05"]}
+    ]
+    bench = make(config, {"twin": twin["twin"], "first": other["service"]})
+    for service in ("twin", "first"):
+        bench.stop(service)
+        bench.refresh(service)
+    for service, name, device in (("twin", "vgcopy", "0B06"), ("first", "vgfirst", "0B05")):
+        bench.start(service)
+        used = [e["devices"] for e in bench.lab.journal if e.get("use") == f"volume group {name} active"]
+        assert used[-1] == [f"{SYMID}:{device}"]
+
+
 @pytest.mark.parametrize("kind", ["linux", "hpux"])
 def test_the_lab_takes_no_copy_for_its_source(make: Make, kind: str) -> None:
     """What the commands above are for: without them neither the copy is found nor its file system mounted."""
@@ -331,6 +374,42 @@ def test_a_release_that_wants_to_be_told_that_they_are_copies(make: Make) -> Non
     bench.refresh("lnxvx")
     bench.start("lnxvx")
     assert bench.lab.host("lnxvx01").mounts()
+
+
+def write_protected() -> dict[str, Any]:
+    config = lab_config()
+    for host in config["hosts"]:
+        for group in host.get("volume_groups", []):
+            group["write_protected"] = group["name"] == "lxdg"
+    return config
+
+
+def test_a_disk_that_is_write_protected_is_not_mounted_read_only(make: Make) -> None:
+    bench = make(write_protected(), services())
+    bench.stop("lnxvx")
+    bench.refresh("lnxvx")
+    with pytest.raises(NotDone, match="explicit read-write mode requested"):
+        bench.start("lnxvx")
+    assert not bench.lab.host("lnxvx01").mounts()
+
+
+def test_what_somebody_mounted_read_only_is_not_up_and_can_be_stopped(make: Make) -> None:
+    bench = make(write_protected(), services())
+    bench.stop("lnxvx")
+    bench.refresh("lnxvx")
+    by_hand = "/usr/bin/mount -t vxfs /dev/vx/dsk/lxdg/vol01 /lx"  # without -w it is mounted, and ends with 0
+    bench.lab.fault("admin", host="lnxvx01", match="fsck -t vxfs", run=by_hand, count=1)
+    services_off = {**services()["lnxvx"], "rollback": False}
+    bench.config.write_text(yaml.safe_dump({"services": {"lnxvx": services_off}}))
+    with pytest.raises(NotDone, match="already mounted"):
+        bench.start("lnxvx")
+    assert bench.lab.host("lnxvx01").mounts()
+    with pytest.raises(NotDone, match=r"should be up and is up \[read-only\]: it cannot be written"):
+        bench.start("lnxvx")
+    with pytest.raises(Refused, match="read-only"):
+        bench.refresh("lnxvx")
+    bench.stop("lnxvx")
+    assert not bench.lab.host("lnxvx01").mounts()
 
 
 @pytest.mark.parametrize(

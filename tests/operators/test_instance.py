@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,18 +12,19 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable, VariableResult
 
-from clones.errors import Refused, Unknown
-from clones.lock import INSTANCE, Owner
+from clones.errors import ConfigError, Refused, Unknown
+from clones.lock import INSTANCE, Owner, installation_mark
 from clones.pools import KNOWN
+from hooks.from_airflow import variable
+from hooks.installation import FILE_NAME, FILE_VARIABLE, VARIABLE
 from hooks.symcli import SymcliHook
 from operators import base
 
-VARIABLE = f"AIRFLOW_VAR_{INSTANCE.upper()}"
 CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="S", run_id="r")}
 
 
 def name() -> str:
-    return base.owner(CONTEXT).instance
+    return base.owner(CONTEXT).installation
 
 
 @pytest.fixture
@@ -41,25 +43,71 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[Any]]:
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
         return asked
 
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(f"AIRFLOW_VAR_{INSTANCE.upper()}", raising=False)
     monkeypatch.delenv(f"AIRFLOW_VAR_{KNOWN.upper()}")
     return answering
+
+
+@pytest.fixture
+def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the id is to stand, of an Airflow whose environment gives none."""
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    return tmp_path / FILE_NAME
 
 
 def error(kind: ErrorType) -> ErrorResponse:
     return ErrorResponse(error=kind, detail={"message": "timed out"})
 
 
-def test_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "a1b2c3")
-    assert name() == "a1b2c3"
+def test_it_is_read(monkeypatch: pytest.MonkeyPatch, file: Path, tmp_path: Path) -> None:
+    file.write_text("of-its-home\n")
+    assert name() == installation_mark("of-its-home")
+    (tmp_path / "other").write_text("of-its-file\n")
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "other"))
+    assert name() == installation_mark("of-its-file")
+    monkeypatch.setenv(VARIABLE, "of-its-environment")
+    assert name() == installation_mark("of-its-environment")
 
 
-def test_without_one_nothing_is_begun_and_none_is_made(airflow: Callable[[Any], list[Any]]) -> None:
+def test_a_lock_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "of-its-environment")
+    assert "environment" not in str(base.owner(CONTEXT)) and len(name()) == 16
+
+
+def test_no_two_tries_have_one_name() -> None:
+    first, second = base.owner(CONTEXT), base.owner(CONTEXT)
+    assert first.run == second.run and first != second
+
+
+def test_without_one_nothing_is_begun_and_none_is_made(
+    airflow: Callable[[Any], list[Any]], file: Path
+) -> None:
     asked = airflow(error(ErrorType.VARIABLE_NOT_FOUND))
-    with pytest.raises(Refused, match="run `scripts/pools` once"):
+    with pytest.raises(ConfigError, match=r"run `scripts/pools`") as raised:
         name()
-    assert not any(isinstance(request, PutVariable) for request in asked)
+    assert str(file) in str(raised.value) and VARIABLE in str(raised.value)
+    assert not file.exists() and not asked, "neither made, nor taken from the metadata database"
+
+
+@pytest.mark.parametrize("given", ["", "short", "with blanks in it", "a@b@c@d@e", "x" * 129, "zwölf-zeichen"])
+def test_what_is_no_id_is_refused(monkeypatch: pytest.MonkeyPatch, file: Path, given: str) -> None:
+    file.write_text(given, encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"{file} holds no id"):
+        name()
+    monkeypatch.setenv(VARIABLE, given)
+    with pytest.raises(ConfigError, match=f"environment variable {VARIABLE} holds no id"):
+        name()
+
+
+def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe\xfd")
+    with pytest.raises(ConfigError, match=str(file)):
+        name()
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ConfigError, match=f"{file}: Is a directory"):
+        name()
 
 
 @pytest.mark.parametrize(
@@ -76,8 +124,9 @@ def test_an_api_server_that_is_not_there_has_said_nothing(
     airflow: Callable[[Any], list[Any]], reply: Any
 ) -> None:
     asked = airflow(reply)
+    assert name() == installation_mark("of-the-tests") and not asked, "it need not be asked for that"
     with pytest.raises(Unknown, match="could not be asked"):
-        name()
+        variable(INSTANCE)
     assert not any(isinstance(request, PutVariable) for request in asked)
     with pytest.raises(Unknown, match="could not be asked"):
         base.known_pools()

@@ -23,7 +23,18 @@ from operators.merge_back import (
     MergeBackRestoreOperator,
 )
 from sensors.symclone import SymcloneStateSensor
-from tests.conftest import ONE_ARRAY, SYMID, Store, TaskInstance, connect, new_context, sent, take_down
+from tests.conftest import (
+    ONE_ARRAY,
+    SYMID,
+    Store,
+    TaskInstance,
+    connect,
+    new_context,
+    process_list,
+    sent,
+    take_down,
+    typed,
+)
 from tests.production import HOST, PRODUCTION, services, with_production
 
 SERVICE = "aastmphpux"
@@ -37,13 +48,15 @@ class MergeBack:
         self, lab: Any, config: Path, monkeypatch: pytest.MonkeyPatch, service: str = SERVICE
     ) -> None:
         self.lab, self.config, self.service = lab, str(config), service
-        self.ti = TaskInstance()
+        self.ti = TaskInstance({"manual__1": "success"})  # whoever has stopped or started the service
         self.ti.id = "42"  # type: ignore[attr-defined]
         self.run = SimpleNamespace(
             dag_id=f"{SERVICE}_merge_back",
             run_id="manual__1",
             run_type="manual",
             triggering_user_name="asker",
+            run_after=datetime.now(UTC),
+            clear_number=0,
         )
         self.stores: dict[str, Store] = {}
         self.asked: dict[str, Any] = {}
@@ -107,7 +120,7 @@ class MergeBack:
         return str(self.lab.session(SYMID, *PAIRS[sync])["state"])
 
     def restores(self) -> list[str]:
-        return [entry["command"].split("symclone ")[1] for entry in sent(self.lab, "restore")]
+        return [typed(entry["command"]) for entry in sent(self.lab, "restore")]
 
     def refused(self, step: Any, *says: str, kind: type[CloneError] = Refused) -> str:
         before = len(self.restores())
@@ -162,12 +175,12 @@ def test_a_whole_merge_back(merge_back: MergeBack) -> None:
         assert merge_back.state(sync) in ("Split", "Copied")
     assert len(merge_back.confirm()) == 2
     assert merge_back.restores() == [
-        "-g DGCVI -noprompt restore -i 20 -c 30 DEV001 sym ld CLONE001",
-        "-g DGCVIARCH -noprompt restore -i 20 -c 30 DEV001 sym ld CLONE001",
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt restore -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1235:4322 -noprompt restore -i 20 -c 30",
     ]
-    assert [entry["command"].split("symclone ")[1] for entry in sent(merge_back.lab, "terminate")] == [
-        "-g DGCVI -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001",
-        "-g DGCVIARCH -noprompt terminate -restored -i 20 -c 30 DEV001 sym ld CLONE001",
+    assert [typed(entry["command"]) for entry in sent(merge_back.lab, "terminate")] == [
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt terminate -restored -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1235:4322 -noprompt terminate -restored -i 20 -c 30",
     ]
 
 
@@ -183,7 +196,7 @@ def test_pairs_by_device_number(lab: Any, config: Path, monkeypatch: pytest.Monk
         run.wait(sync)
         run.end(sync)
     assert len(run.confirm()) == 2
-    words = [command.split()[4:] for command in run.restores()]
+    words = [command.split()[5:] for command in run.restores()]
     assert words == [["-noprompt", "restore", "-i", "20", "-c", "30"]] * 2
 
 
@@ -358,11 +371,10 @@ def test_a_restore_that_still_retries_is_named(
     kill_before(monkeypatch, "restore")
     with pytest.raises(KeyboardInterrupt):
         merge_back.restore()
-    line = "  symcli  4242     1  0 06:58 ?  0:00 /usr/symcli/bin/symclone -g DGCVI -noprompt restore -i 20"
-    listed = f"     UID   PID  PPID  C STIME TTY  TIME CMD\n{line}\n"
+    listed = process_list("/usr/symcli/bin/symclone -g DGCVI -noprompt restore -i 20")
     merge_back.lab.fault(host="symcli_demo", match="ps -ef", kind="exit", exit=0, stdout=listed)
-    merge_back.refused(merge_back.restore, "there still runs", "restore -i 20", kind=Locked)
-    merge_back.refused(merge_back.plan, "there still runs", "restore -i 20", kind=Locked)
+    merge_back.refused(merge_back.restore, "This command still runs", "restore -i 20", kind=Locked)
+    merge_back.refused(merge_back.plan, "This command still runs", "restore -i 20", kind=Locked)
 
 
 @ONE_ARRAY
@@ -494,23 +506,24 @@ def test_how_a_stopped_run_is_judged() -> None:
     later = {"restore.data.wait_restored": "upstream_failed", "confirm": "upstream_failed"}
     rejected = judge({"plan": "success", "approve": "failed", **later})
     assert (rejected.result, rejected.at) == ("unchanged", "approve")
-    assert "nothing was changed" in rejected.text() and "Clear `plan` with Downstream" in rejected.text()
+    assert "nothing was changed" in rejected.text() and "trigger the DAG anew" in rejected.text()
+    assert "Only failed" not in judge({"plan": "failed", "approve": "upstream_failed", **later}).text()
     stopped = judge({"plan": "success", "approve": "success", "restore.data.restore": "failed", **later})
     assert (stopped.result, stopped.at) == ("stopped", "restore.data.restore")
     assert "Production may be overwritten" in stopped.text()
 
 
 def kill_before(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
-    """The worker's end as `symclone ... WORD` is about to be sent; once."""
-    execute = SymcliHook.execute
+    """The worker's end when nothing of `symclone ... WORD` is left to do but to send it; once."""
+    send = SymcliHook._execute
 
-    def killed(self: SymcliHook, command: Any, *more: Any) -> Any:
+    def killed(self: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
         if word in command.words:
-            monkeypatch.setattr(SymcliHook, "execute", execute)
+            monkeypatch.setattr(SymcliHook, "_execute", send)
             raise KeyboardInterrupt
-        return execute(self, command, *more)
+        return send(self, client, command, turns)
 
-    monkeypatch.setattr(SymcliHook, "execute", killed)
+    monkeypatch.setattr(SymcliHook, "_execute", killed)
 
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
@@ -563,15 +576,15 @@ def test_killed_between_any_two_commands_of_a_restore(
 
 def dies_after(monkeypatch: pytest.MonkeyPatch, lives: int, step: Any) -> bool:
     """Whether the step wanted to go on more round trips than that, and so was killed."""
-    execute, left = SymcliHook.execute, [lives]
+    send, left = SymcliHook._execute, [lives]
 
-    def mortal(self: SymcliHook, command: Any, *more: Any) -> Any:
+    def mortal(self: SymcliHook, *arguments: Any) -> Any:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
-        return execute(self, command, *more)
+        return send(self, *arguments)
 
-    monkeypatch.setattr(SymcliHook, "execute", mortal)
+    monkeypatch.setattr(SymcliHook, "_execute", mortal)
     try:
         step()
     except KeyboardInterrupt:

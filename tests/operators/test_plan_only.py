@@ -25,7 +25,7 @@ from clones.steps import Command, Result
 from hooks.symcli import SymcliHook
 from operators.completed import copy_asset
 from operators.run import RunPlanOperator
-from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, process_list
 from tests.hooked import hooked_services, in_short
 
 
@@ -130,13 +130,12 @@ def run_script(*words: str) -> tuple[int, dict[str, Any]]:
 def test_what_it_would_wait_for_is_said(lab: Any, log: Any) -> None:
     held = "/var/tmp/symclone-airflow/locks/aastmphpux/other@run@elsewhere"
     running = "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001"
-    listed = f"UID PID PPID C STIME TTY TIME CMD\nsymcli 7 1 0 00:00 ? 00:00:00 {running}\n"
-    lab.fault(host="symcli_demo", match="ps -ef", kind="exit", exit=0, stdout=listed)
+    lab.fault(host="symcli_demo", match="ps -ef", kind="exit", exit=0, stdout=process_list(running))
     with SymcliHook() as hosts:
         hosts.execute(Command("symcli_demo", ("mkdir", "-p", held)))
     with SymcliHook() as hosts:
         assert hosts.run(foresee(scope_of("aastmphpux"), "stop"))
-    assert "held by other@run@elsewhere" in log.text and "there still runs" in log.text
+    assert "held by other@run@elsewhere" in log.text and "This command still runs on symcli_demo" in log.text
 
 
 def test_all_refusals_at_once(lab: Any) -> None:

@@ -20,7 +20,7 @@ from clones.steps import Command, Result
 from hooks.preflight import exit_code, main
 from hooks.symcli import SymcliHook
 from operators.preflight import PreflightOperator
-from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, take_down
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, process_list, take_down
 
 HOSTS = ("symcli_demo", "aastmphpux", "lnxpp01")
 Findings = list[dict[str, str]]
@@ -252,9 +252,7 @@ def test_answers_that_do_not_tell(lab: Any, preflight: Preflight) -> None:
 
 def test_a_control_command_that_runs_now(lab: Any, preflight: Preflight) -> None:
     command = "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001"
-    lab.fault(
-        "exit", host="symcli_demo", match="ps -ef", exit=0, stdout=f"UID PID PPID CMD\nsymcli 7 1 {command}\n"
-    )
+    lab.fault("exit", host="symcli_demo", match="ps -ef", exit=0, stdout=process_list(command))
     findings = preflight()
     assert any(f["level"] == "warning" and command.split("/bin/")[1][8:] in f["what"] for f in findings)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +16,18 @@ from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, SERVICES, perform, take_down
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, perform, puts_token, take_down, without_script
 
 MAP = "/var/lib/opensvc/vg_aastmphpux_vgCVI.map"
 
 
 DISKS = ("readlink", "/sys/block", "multipath", "sg_turs", "lsblk", "fuser /dev")
 """What makes disks usable, and what looks at who uses them: none of it changes one."""
+
+MD = """NAME="mpathc" KNAME="dm-1" PKNAME="" MAJ:MIN="253:1" TYPE="mpath" MOUNTPOINT=""
+NAME="md1" KNAME="md1" PKNAME="dm-1" MAJ:MIN="9:1" TYPE="raid1" MOUNTPOINT=""
+symclone-end
+"""
 
 
 def start(context: dict[str, Any], name: str = "aastmphpux") -> None:
@@ -34,11 +38,12 @@ def changes(lab: Any, host: str) -> list[str]:
     """The programs that changed something on a host, with their first words."""
     probes = ("netstat", "vgdisplay", "mount -p", "ip -o", "dmsetup", "cat /proc", "status", "/ping", *DISKS)
     return [
-        re.sub(r"^/bin/sh -c '(?:[^']|'\"'\"')*' ", "", entry["command"])  # a script's text is fixed
+        without_script(entry["command"])
         for entry in lab.journal
         if entry.get("host") == host
         and entry.get("command")
         and not any(p in entry["command"] for p in probes)
+        and not puts_token(entry["command"])
     ]
 
 
@@ -58,7 +63,7 @@ def test_hpux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
         "/usr/sbin/ifconfig lan900:1 192.168.32.41 netmask 255.255.252.0 up",
         f"/usr/sbin/vgimport -m {MAP} -s -N vgCVI",
         "/usr/sbin/vgchange -a y vgCVI",
-        "check /usr/sbin/fsck -F /dev/vgCVI/lv_CVI",
+        "/usr/sbin/fsck -F vxfs /dev/vgCVI/lv_CVI",
         "/usr/sbin/mount -F vxfs /dev/vgCVI/lv_CVI /aaststcvi",
     ]
 
@@ -82,8 +87,8 @@ def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
         "/usr/sbin/pvscan --cache",
         "/usr/sbin/vgchange -a y vg_pparch",
         "/usr/sbin/e2fsck -p /dev/vg_ppdata/lv_data",
-        "/usr/bin/mount -t ext4 /dev/vg_ppdata/lv_data /pp/data",
-        "/usr/bin/mount -t xfs /dev/vg_pparch/lv_arch /pp/arch",
+        "/usr/bin/mount -t ext4 -w /dev/vg_ppdata/lv_data /pp/data",
+        "/usr/bin/mount -t xfs -w /dev/vg_pparch/lv_arch /pp/arch",
         "ppctl start",
     ]
 
@@ -135,7 +140,7 @@ def test_a_start_that_fails_half_way_takes_down_what_it_brought_up(lab: Any, con
     assert "Taken down again, in this order: vg vgCVI, ip 192.168.32.41." in str(raised.value)
     assert "STAYED" not in str(raised.value)
     sent = [command.split()[0].rsplit("/", 1)[-1] for command in changes(lab, "aastmphpux")[before:]]
-    up, down = ["ifconfig", "vgimport", "vgchange", "check", "mount"], ["vgchange", "vgexport", "keep"]
+    up, down = ["ifconfig", "vgimport", "vgchange", "fsck", "mount"], ["vgchange", "vgexport", "keep"]
     assert sent == [*up, *down, "vgexport", "ifconfig"]
     host = lab.host("aastmphpux")
     assert not host.mounts() and "192.168.32.41" not in str(host.addresses())
@@ -170,9 +175,9 @@ def test_what_was_up_before_is_no_part_of_a_rollback(lab: Any, context: dict[str
     assert "Taken down" not in str(raised.value), "address and group were up before"
     start(context)
     assert [command.split()[0] for command in changes(lab, "aastmphpux")[before:]] == [
-        "check",
+        "/usr/sbin/fsck",
         "/usr/sbin/mount",
-        "check",
+        "/usr/sbin/fsck",
         "/usr/sbin/mount",
     ]
 
@@ -262,11 +267,7 @@ def test_disks_that_somebody_uses_keep_a_copy_from_being_overwritten(
     recreate = SymcloneRecreateOperator(task_id="r", service="lnxpp", sync="archivelogs")
     for match, out, says in (
         ("fuser /dev/mapper/mpathb", {"exit": 0, "stdout": " 4711\n"}, "held open by process 4711"),
-        (
-            "lsblk -rno NAME,TYPE,MOUNTPOINT /dev/mapper/mpathc",
-            {"exit": 0, "stdout": "mpathc mpath \nmd1 raid1 \n"},
-            "md1",
-        ),
+        ("disk /dev/mapper/mpathc$", {"exit": 0, "stdout": MD}, "md1"),
     ):
         lab.fault(host="lnxpp01", match=match, kind="exit", count=1, **out)
         with pytest.raises(Refused, match=f"is not down:\n  up .*{says}"):
@@ -274,7 +275,34 @@ def test_disks_that_somebody_uses_keep_a_copy_from_being_overwritten(
     lab.fault(host="lnxpp01", match="fuser /dev/mapper/mpathb", kind="exit", exit=127, count=1)
     with pytest.raises(Unknown, match="could not be told"):
         recreate.execute(context)  # type: ignore[arg-type]
+    lab.fault(host="lnxpp01", match="disk /dev/mapper/mpathc$", kind="cut_output", bytes=60, count=1)
+    with pytest.raises(Unknown, match="could not be told"):
+        recreate.execute(context)  # type: ignore[arg-type]
     assert not [entry for entry in lab.commands() if "-noprompt" in entry["command"]]
+    recreate.execute(context)  # type: ignore[arg-type]
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("mounted", "the kernel holds mpathd"),
+        ("open", "mpathd .* is held open by process"),
+        ("loop", "backing_file is /dev/dm-2: mpathd"),
+        ("btrfs", "mpathd is a disk of the mounted btrfs"),
+    ],
+)
+def test_a_disk_that_is_used_by_another_name_is_not_overwritten(
+    lab: Any, context: dict[str, Any], how: str, says: str
+) -> None:
+    """Neither the host's own mounts nor fuser show it."""
+    ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
+    recreate = SymcloneRecreateOperator(task_id="r", service="lnxpp", sync="archivelogs")
+    lab.host("lnxpp01").use_disk("/dev/mapper/mpathd", how)
+    with pytest.raises(Refused, match=f"is not down:(?s:.*)\n  up .*{says}"):
+        recreate.execute(context)  # type: ignore[arg-type]
+    assert not [entry for entry in lab.commands() if "-noprompt" in entry["command"]]
+    lab.host("lnxpp01").use_disk("/dev/mapper/mpathd", None)
     recreate.execute(context)  # type: ignore[arg-type]
 
 
@@ -338,7 +366,10 @@ class TestRestartOnOldCopies:
             command = Command("symcli_demo", (*words, "DEV001", "sym", "ld", "CLONE001"), timeout=0.3)
             assert hosts.execute(command).exit_code is None
         for start_it in (self.restart, start):
-            with pytest.raises(Locked, match="there still runs `/usr/symcli/bin/symclone -g DGCVI"):
+            with pytest.raises(
+                Locked,
+                match=r"This command still runs on symcli_demo, .*: `/usr/symcli/bin/symclone -g DGCVI",
+            ):
                 start_it(context)
         assert not lab.host("aastmphpux").mounts()
 
@@ -368,3 +399,43 @@ def test_other_servers_have_a_word_in_it(lab: Any, context: dict[str, Any]) -> N
     lab.fault(host="lnxpp01", match="/opt/pp/bin/unused", kind="exit", exit=0, stdout="")
     perform(lab, recreate, context)
     assert [entry for entry in lab.commands() if "recreate" in entry["command"]]
+
+
+@pytest.mark.parametrize("changed", ["recreated", "activated anew", "gone"])
+def test_a_copy_that_changes_while_the_group_is_imported_is_not_mounted(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """What was decided before a long import may hold no more."""
+    take_down(lab)
+    execute = SymcliHook.execute
+
+    def meanwhile(self: SymcliHook, command: Any, *more: Any) -> Any:
+        result = execute(self, command, *more)
+        if command.words[0].endswith("vgchange") and "y" in command.words:
+            if changed == "recreated":
+                lab.set_state(SYMID, "1235", "4322", "Recreated")
+            elif changed == "activated anew":
+                lab.set_last_action(SYMID, "1235", "4322", age_seconds=1)
+            else:
+                lab.remove_session(SYMID, "1235", "4322")
+        return result
+
+    monkeypatch.setattr(SymcliHook, "execute", meanwhile)
+    with pytest.raises(Refused, match="sync archivelogs") as refused:
+        start(context)
+    assert "Taken down again, in this order: vg vgCVI" in str(refused.value)
+    assert not lab.host("aastmphpux").mounts()
+    assert not any(line.startswith("check") or "mount" in line for line in changes(lab, "aastmphpux")[6:])
+
+
+def test_the_second_look_costs_one_round_trip(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    since = int(lab.journal[-1]["seq"])
+    start(context)
+    asked = [entry for entry in lab.commands(since) if "-devs" in entry["command"]]
+    assert len(asked) == 4, "each sync twice"
+    first, second = asked[:2], asked[2:]
+    assert len({entry.get("within") for entry in second}) == 1 and len(first) == 2
+    mounted = next(entry["seq"] for entry in lab.commands(since) if "mount -F" in entry["command"])
+    imported = next(entry["seq"] for entry in lab.commands(since) if "vgchange -a y" in entry["command"])
+    assert all(imported < entry["seq"] < mounted for entry in second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ class Run:
         ti.get_task_states = lambda **asked: {  # type: ignore[attr-defined]
             ti.run_id: {t: self.states[t] for t in asked["task_ids"] if t in self.states}
         }
-        return {"ti": ti, "params": {}}
+        return {"ti": ti, "params": {}, "dag_run": SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id)}
 
     def hooks(self) -> list[str]:
         return sent_in_order(self.lab, self.since)

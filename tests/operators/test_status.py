@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,15 @@ class Sweeps:
     def __init__(self, context: dict[str, Any]) -> None:
         self.stores = context["asset_state_store"]
         self.running: dict[str, int] = {}
+        self.tasks: dict[tuple[str, str], str] = {}
 
     def __call__(self, config: str = str(SERVICES)) -> Told:
         """One sweep: what it tells."""
         context = new_context() | {"asset_state_store": self.stores}
-        context["ti"].get_dr_count = lambda dag_id, states: self.running.get(dag_id, 0)
+        context["ti"].get_dr_count = lambda dag_id, states: (
+            self.running.get(dag_id, 0) if states == ["running"] else 0
+        )
+        context["ti"].tasks_of_dags = self.tasks
         CloneStatusOperator(task_id="sweep", config=config).execute(context)  # type: ignore[arg-type]
         events = context["outlet_events"][CHANGES].asset_alias_events
         assert all(event.dest_asset_key.name == FLEET.name for event in events)
@@ -127,6 +133,21 @@ def test_an_array_that_does_not_answer(lab: Any, sweep: Sweeps) -> None:
 
 
 @ONE_ARRAY
+def test_a_record_that_cannot_be_followed_keeps_no_other_from_being_told(
+    lab: Any, sweep: Sweeps, log: Log
+) -> None:
+    sweep()
+    sweep.stores[FLEET].set("aastmphpux", {"status": "warn", "syncs": {"data": {"status": "warn"}}})
+    lab.remove_session(OTHER_ARRAY, "01A12", "01AB6")
+    told = {one["service"]: one for one in sweep()}
+    assert set(told) == {"aastmphpux", "lnxpp"} and told["lnxpp"]["status"] == "down"
+    assert told["aastmphpux"]["status"] == "unknown" and "KeyError: 'since'" in told["aastmphpux"]["why"]
+    assert "report this error" in told["aastmphpux"]["press"]
+    assert "Service aastmphpux is unknown: the sweep could not go on with it" in log.text
+    assert statuses(sweep()) == [("aastmphpux", "unknown", "up")], "its record is made anew"
+
+
+@ONE_ARRAY
 def test_a_control_host_that_is_down(lab: Any, sweep: Sweeps) -> None:
     lab.fault("down", host="symcli_demo")
     told = sweep()
@@ -195,6 +216,85 @@ def test_pairs_are_written_when_they_changed(
     lab.remove_session(SYMID, "1235", "4322")
     sweep()
     assert sweep.pairs["pairs/aastmphpux/archivelogs/0"][0][3] == "none"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Turns the sweep's own clock, by minutes."""
+    from operators import status as operator
+
+    now = [datetime(2026, 11, 28, 2, tzinfo=UTC)]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return now[0]
+
+    monkeypatch.setattr(operator, "datetime", Clock)
+
+    def turn(minutes: int) -> None:
+        now[0] += timedelta(minutes=minutes)
+
+    return turn
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize(
+    ("states", "pool"),
+    [
+        ({("aastmphpux", "resync.data.recreate"): "scheduled"}, "symclone_array_000190101234"),
+        ({("aastmphpux", "start.service"): "scheduled"}, "symclone_host_aastmphpux"),
+        ({("aastmphpux_retire", "remove.data"): "scheduled"}, "symclone_array_000190101234"),
+        (
+            # The array's pool is full; that of the host has nobody in it, and nobody who waits.
+            {
+                ("aastmphpux", "resync.data.recreate"): "scheduled",
+                ("reporting_copies", "resync.warehouse.recreate"): "running",
+            },
+            "",
+        ),
+        (
+            {
+                ("aastmphpux", "start.service"): "scheduled",
+                ("reporting_copies", "resync.warehouse.recreate"): "running",
+            },
+            "symclone_host_aastmphpux",
+        ),
+        ({("aastmphpux", "resync.data.recreate"): "deferred"}, ""),
+        ({("aastmphpux", "plan"): "scheduled"}, ""),
+    ],
+)
+def test_a_pool_that_gives_no_place_is_told_once(
+    lab: Any,
+    sweep: Sweeps,
+    clock: Callable[[int], None],
+    caplog: pytest.LogCaptureFixture,
+    states: dict[tuple[str, str], str],
+    pool: str,
+) -> None:
+    """Whatever is in it waits for ever, and Airflow tells nobody."""
+    sweep.tasks = states
+    for _ in range(2):
+        sweep()
+        clock(5)
+    assert "have waited" not in caplog.text
+    sweep()
+    (dag_id, _) = next(iter(states))
+    said = f"Tasks of {dag_id} have waited for 10 min for a place in pool {pool}, in which none of ours runs."
+    assert (said in caplog.text) is bool(pool) and ("have waited" in caplog.text) is bool(pool)
+    caplog.clear()
+    clock(60)
+    sweep()
+    assert "have waited" not in caplog.text, "it is told once"
+
+
+def test_without_limits_nothing_is_asked_of_pools(lab: Any, sweep: Sweeps, tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    path.write_text(SERVICES.read_text().replace("limits:", "# limits:"))
+    sweep(str(path))
+    assert "pools" not in sweep.stores[FLEET]["clone_status"]
+    sweep()
+    assert "pools" in sweep.stores[FLEET]["clone_status"]
 
 
 @pytest.fixture

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
+from airflow.sdk.execution_time.comms import ErrorResponse
 
-from clones.errors import MustWait, Refused, Torn
+from clones.errors import MustWait, Refused, Torn, TornForNow, Unknown
+from hooks.symcli import SymcliHook
+from lab import Lab
+from operators.base import RETRY_POLICY
+from operators.completed import ACTIVATION, copy_asset
+from operators.run import RunPlanOperator
+from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
-from tests.conftest import PREPARED, SYMID, Log, perform, sent, take_down
+from tests.conftest import (
+    ONE_ARRAY,
+    PREPARED,
+    SERVICES,
+    SYMID,
+    Log,
+    connect,
+    new_context,
+    perform,
+    sent,
+    take_down,
+    typed,
+)
+from tests.mortal import Killed
 
 DATA = {"service": "aastmphpux", "sync": "data"}
 LOGS = {"service": "aastmphpux", "sync": "archivelogs"}
@@ -31,11 +55,9 @@ def test_recreate_then_activate(lab: Any, context: dict[str, Any]) -> None:
     lab.advance(60)
     seen = activate(lab, context, **DATA)
     assert seen["pairs"][0]["state"] in ("CopyInProg", "Copied")
-    assert [
-        entry["command"].split("symclone ")[1] for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))
-    ] == [
-        "-g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001",
-        "-g DGCVI -noprompt activate -i 20 -c 30 -consistent DEV001 sym ld CLONE001",
+    assert [typed(entry["command"]) for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))] == [
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt recreate -precopy -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt activate -i 20 -c 30 -consistent",
     ]
 
 
@@ -68,20 +90,169 @@ def test_a_service_that_runs_is_not_overwritten(lab: Any, context: dict[str, Any
     assert not sent(lab, "recreate")
 
 
-def test_what_this_run_has_activated_is_not_recreated(lab: Any, context: dict[str, Any]) -> None:
+def plan(context: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"action": "refresh", "reason": "a test", "phases": {}}
+    RunPlanOperator(task_id="plan", service="aastmphpux", **arguments).execute(context)  # type: ignore[arg-type]
+
+
+def run_of(context: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Another run of the same Airflow; each takes over the lock of the other, as of one that has ended."""
+    other = new_context()
+    context["ti"].run_states = other["ti"].run_states = defaultdict(lambda: "success")
+    other["ti"].run_id = other["dag_run"].run_id = run_id
+    return {**other, "asset_state_store": context["asset_state_store"]}
+
+
+def test_what_this_run_has_activated_is_not_recreated(lab: Any, context: dict[str, Any], log: Log) -> None:
     take_down(lab)
-    since = recreate(lab, context, **DATA)["clock"]
+    plan(context)
+    recreate(lab, context, **DATA)
     lab.advance(30)
     activate(lab, context, **DATA)
-    recreate(lab, context, since=since, **DATA)
+    recreate(lab, context, **DATA)
     assert len(sent(lab, "recreate")) == 1
+    assert "already refreshed" in log.text
     lab.advance(3600)
-    recreate(lab, context, since=lab_clock(lab, context), **DATA)
+    plan(context)
+    recreate(lab, context, **DATA)
     assert len(sent(lab, "recreate")) == 2
 
 
-def lab_clock(lab: Any, context: dict[str, Any]) -> str:
-    return str(activate(lab, context, **DATA)["clock"])
+@ONE_ARRAY
+def test_what_another_run_has_activated_is_refused(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    plan(context)
+    other = run_of(context, "manual__2")
+    recreate(lab, other, **DATA)
+    activate(lab, other, **DATA)
+    with pytest.raises(Refused, match="changed, and not by this run") as raised:
+        recreate(lab, context, **DATA)
+    assert "run manual__2 of aastmphpux" in str(raised.value) and "DEV001 -> CLONE001" in str(raised.value)
+    assert len(sent(lab, "recreate")) == 1
+
+
+@ONE_ARRAY
+def test_what_somebody_has_acted_on_since_is_refused(lab: Any, context: dict[str, Any]) -> None:
+    take_down(lab)
+    plan(context)
+    lab.advance(60)
+    lab.set_last_action(SYMID, "1234", "4321", 0)
+    with pytest.raises(Refused, match="no run has kept that it activated it"):
+        recreate(lab, context, **DATA)
+    plan(context)
+    recreate(lab, context, **DATA)
+    activate(lab, context, **DATA)
+    lab.advance(60)
+    lab.set_last_action(SYMID, "1234", "4321", 0)
+    with pytest.raises(Refused, match="and it was acted on since"):
+        recreate(lab, context, **DATA)
+    assert len(sent(lab, "recreate")) == 1
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_around_its_activation_it_neither_sends_it_twice_nor_takes_it_for_anothers(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    execute = SymcliHook.execute
+
+    def mortal(hook: SymcliHook, command: Any, turns: Any = None) -> Any:
+        dies = "activate" in command.words
+        if dies and when == "before":
+            raise Killed
+        result = execute(hook, command, turns)
+        if dies:
+            raise Killed
+        return result
+
+    take_down(lab)
+    plan(context)
+    recreate(lab, context, **DATA)
+    lab.advance(60)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(SymcliHook, "execute", mortal)
+        activate(lab, context, **DATA)
+    if when == "after":
+        with pytest.raises(Refused, match="has not seen what came of it"):
+            recreate(lab, context, **DATA)
+    else:
+        recreate(lab, context, **DATA)  # it is still prepared
+    activate(lab, context, **DATA)
+    recreate(lab, context, **DATA)
+    assert (len(sent(lab, "recreate")), len(sent(lab, "activate"))) == (1, 1)
+
+
+@ONE_ARRAY
+def test_what_cannot_be_kept_is_not_sent(lab: Any, context: dict[str, Any]) -> None:
+    def refuse(*_: object) -> None:
+        raise AirflowRuntimeError(
+            ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"why": "restarted"})
+        )
+
+    take_down(lab)
+    recreate(lab, context, **DATA)
+    store = context["asset_state_store"][copy_asset("aastmphpux", "data")]
+    store.set = refuse
+    with pytest.raises(Unknown, match=r"sync data: Airflow's store, .* did not answer"):
+        activate(lab, context, **DATA)
+    assert not sent(lab, "activate")
+    del store.set
+    activate(lab, context, **DATA)
+    assert store[ACTIVATION]["run"] == ["aastmphpux", "manual__1"] and len(store[ACTIVATION]["after"]) == 1
+
+
+def test_both_have_an_inlet_of_their_syncs_asset_where_its_name_is_plain() -> None:
+    for kind in (SymcloneRecreateOperator, SymcloneActivateOperator):
+        assert kind(task_id="a", **DATA).inlets == [copy_asset("aastmphpux", "data")]
+        assert kind(task_id="a", service="{{ params.s }}", sync="data").inlets == []
+        assert kind(task_id="a", service={"name": "x"}, sync="data").inlets == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "array", "begins", "hours", "runs"),
+    [
+        ("Europe/Paris", "control_host", "2027-10-31T00:20:00+00:00", 0.75, 2),
+        ("America/New_York", "utc", None, 5, 4),
+        ("Asia/Tokyo", "utc", None, 5, 2),
+    ],
+    ids=["back to winter time", "the array is ahead", "the array is behind"],
+)
+def test_each_run_makes_its_copies_whatever_the_clocks_show(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    context: dict[str, Any],
+    log: Log,
+    zone: str,
+    array: str,
+    begins: str | None,
+    hours: float,
+    runs: int,
+) -> None:
+    """With the first, 02:20 of summer time is split, and the next run begins at 02:05 of winter time."""
+    from lab.config import load
+
+    config = load().model_dump()
+    config["hosts"][0]["timezone"] = zone
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
+        connect(monkeypatch, lab.connections)
+        lab.set_switch(SYMID, "last_action_zone", array)
+        if begins:
+            lab.advance(datetime.fromisoformat(begins).timestamp() - lab.now())
+        for number in range(1, runs + 1):
+            of_run, began = run_of(context, f"run{number}"), lab.now()
+            plan(of_run)
+            ServiceStopOperator(task_id="stop", service="aastmphpux").execute(of_run)  # type: ignore[arg-type]
+            for change in (recreate, activate, recreate):  # as a task that is cleared once too often
+                for sync in (DATA, LOGS):
+                    change(lab, of_run, **sync)
+            ServiceStartOperator(task_id="start", service="aastmphpux").execute(of_run)  # type: ignore[arg-type]
+            assert [len(sent(lab, word)) for word in ("recreate", "activate")] == [2 * number, 2 * number]
+            for source, target in (("1234", "4321"), ("1235", "4322")):
+                point_in_time = lab.session(SYMID, source, target)["point_in_time"]
+                assert point_in_time is not None and point_in_time >= began
+            lab.advance(hours * 3600 - (lab.now() - began))
+    said = re.search(r"differ: sync data was activated just now, .* is \d+ h 0 min off", log.text)
+    assert bool(said) == (array == "utc")
 
 
 def test_a_copy_in_progress_is_waited_for_in_the_triggerer(lab: Any, context: dict[str, Any]) -> None:
@@ -114,8 +285,85 @@ def test_torn_is_refused_alone_and_mended_in_a_refresh(lab: Any, context: dict[s
     assert "update" in str(raised.value)
     assert not sent(lab, "activate")
     activate(lab, context, mend_torn="True", **COPIES)
-    assert sent(lab, "recreate")[-1]["command"].endswith("DEV001 sym ld CLONE001")
-    assert sent(lab, "activate")[-1]["command"].endswith("DEV001 sym ld CLONE001 DEV002 sym ld CLONE002")
+    assert "-f 1236:4323 " in typed(sent(lab, "recreate")[-1]["command"])
+    assert "-f 1236:4323,1237:4324 " in typed(sent(lab, "activate")[-1]["command"])
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["in a refresh", "by a break"])
+def test_an_activation_that_tears_says_so_and_is_mended_once_it_can_be(
+    lab: Any, context: dict[str, Any], log: Log, alone: bool
+) -> None:
+    recreate(lab, context, **COPIES)
+    lab.fault("partial", match="activate", pairs=1, count=1)
+    mend = {} if alone else {"mend_torn": "True"}
+    with pytest.raises(
+        Torn, match=r"The sync is torn: DEV001 -> CLONE001 \(1236 -> 4323\) active, DEV002"
+    ) as raised:
+        activate(lab, context, **mend, **COPIES)
+    assert type(raised.value) is (Torn if alone else TornForNow)
+    decision = RETRY_POLICY.evaluate(raised.value, 1, 3)
+    assert decision.action.value == ("fail" if alone else "retry")
+    assert "run the action `update`" in str(raised.value) if alone else "clear this task" in str(raised.value)
+    lab.set_state(SYMID, "1236", "4323", "CopyInProg", protected=1000)
+    if alone:
+        with pytest.raises(Torn, match="once the active pairs are Copied"):
+            activate(lab, context, **COPIES)
+        return
+    operator = SymcloneActivateOperator(task_id="activate", mend_torn="True", **COPIES)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context)  # type: ignore[arg-type]
+    assert (deferred.value.trigger.sync, deferred.value.trigger.wanted) == ("warehouse", "settled")
+    assert re.search(r"warning .*Decided for break of warehouse: wait", log.text)
+    assert "torn: only DEV001 -> CLONE001 (1236 -> 4323) active; wait until" in log.text
+    assert len(sent(lab, "recreate")) == 1, "the array takes no recreate of what is CopyInProg"
+    lab.advance(3600)
+    assert lab.session(SYMID, "1236", "4323")["state"] == "Copied"
+    activate(lab, context, mend_torn="True", **COPIES)
+    assert [re.search(r"-f (\S+) ", typed(entry["command"]))[1] for entry in sent(lab, "recreate")] == [  # type: ignore[index]
+        "1236:4323,1237:4324",
+        "1236:4323",
+    ]
+    assert len(sent(lab, "activate")) == 2
+    points = {lab.session(SYMID, *pair)["point_in_time"] for pair in (("1236", "4323"), ("1237", "4324"))}
+    assert len(points) == 1 and None not in points
+
+
+@ONE_ARRAY
+def test_what_is_torn_is_mended_at_once_where_the_array_takes_it(lab: Any, context: dict[str, Any]) -> None:
+    lab.set_switch(SYMID, "recreate_from_copyinprog", "accepted")
+    service = {
+        "name": "inline",
+        "control_host": "symcli_demo",
+        "sync_max_delay": 60,
+        "resources": [],
+        "unattended": True,
+        "syncs": [
+            {
+                "name": "w",
+                "symdg": "DGREP",
+                "pairs": ["DEV001:CLONE001", "DEV002:CLONE002"],
+                "recreate_while_copying": True,
+            }
+        ],
+    }
+    arguments: dict[str, Any] = {"service": service, "sync": "w"}
+    recreate(lab, context, **arguments)
+    lab.fault("partial", match="activate", pairs=1, count=1)
+    with pytest.raises(TornForNow):
+        activate(lab, context, mend_torn="True", **arguments)
+    lab.set_state(SYMID, "1236", "4323", "CopyInProg", protected=1000)
+    activate(lab, context, mend_torn="True", **arguments)
+    assert (len(sent(lab, "recreate")), len(sent(lab, "activate"))) == (2, 2)
+
+
+@ONE_ARRAY
+def test_torn_by_a_command_that_was_lost_may_still_go_on(lab: Any, context: dict[str, Any]) -> None:
+    """The next try waits for its end and looks, also where nothing mends what stays torn."""
+    recreate(lab, context, **COPIES)
+    lab.fault("partial", match="activate", pairs=1, count=1)
+    lab.fault("cut_after", match="noprompt activate", count=1)
+    with pytest.raises(TornForNow, match="no exit status"):
+        activate(lab, context, **COPIES)
 
 
 def test_device_numbers_go_through_a_pair_file(lab: Any, context: dict[str, Any]) -> None:
@@ -140,8 +388,8 @@ def test_create_makes_only_what_is_missing(lab: Any, context: dict[str, Any]) ->
     create = SymcloneCreateOperator(task_id="create", **COPIES)
     perform(lab, create, context)
     perform(lab, create, context)
-    assert [entry["command"].split("symclone ")[1] for entry in sent(lab, "create")] == [
-        "-g DGREP -noprompt create -diff -precopy -i 20 -c 30 DEV002 sym ld CLONE002"
+    assert [typed(entry["command"]) for entry in sent(lab, "create")] == [
+        f"symclone -sid {SYMID} -f 1237:4324 -noprompt create -diff -precopy -i 20 -c 30"
     ]
 
 

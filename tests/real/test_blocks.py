@@ -127,6 +127,7 @@ def test_a_target_that_is_not_ready_can_not_be_read(lab: Lab) -> None:
         done = on(lab, "target", f"LC_ALL=C; {command}")
         assert done.exit_status != 0 and said in str(done.stderr)
     assert "loop" in str(on(lab, "target", "lsblk -rno NAME,TYPE /srv/disk").stdout)  # it is there
+    assert on(lab, "target", "blockdev --setbsz 4096 /srv/disk").exit_status == 0  # and nobody holds it
     symclone(lab, "activate -consistent")
     assert on(lab, "target", "head -c 1 /srv/disk").exit_status == 0
 

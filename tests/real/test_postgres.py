@@ -85,8 +85,8 @@ def test_every_transaction_is_there_after_each_refresh(
             inside(lab, RIGHT.name, *check.split(), f"/srv/array/{RIGHT.targets[what]}")
         for command in (
             "/usr/sbin/e2fsck -p /srv/array/2003",
-            "/usr/bin/mount -t ext4 /srv/array/2003 /srv/test/data",
-            "/usr/bin/mount -t xfs -o nouuid /srv/array/2004 /srv/test/archive",
+            "/usr/bin/mount -t ext4 -w /srv/array/2003 /srv/test/data",
+            "/usr/bin/mount -t xfs -w -o nouuid /srv/array/2004 /srv/test/archive",
         ):
             assert said.count(f"{command}  [exit code 0") == REFRESHES
 

@@ -76,7 +76,7 @@ function line(run, laid, scale) {
 
 function mark(run) {
   if (run.state === "failed") return [el("span.bad", { "aria-hidden": "true" }, "✕ "), run.result || "failed"];
-  if (run.state === "success") return [el("span.good", { "aria-hidden": "true" }, "✓ "), run.result || "done"];
+  if (run.state === "success") return [el("span.good", { "aria-hidden": "true" }, "✓ "), run.result || run.state];
   return [el("span.quiet", { "aria-hidden": "true" }, "… "), run.state];
 }
 

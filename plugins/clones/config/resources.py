@@ -132,7 +132,8 @@ def _down_codes(codes: tuple[int, ...]) -> tuple[int, ...]:
     return codes
 
 
-DownExitCodes = Annotated[tuple[int, ...], AfterValidator(_down_codes)]
+_Code = Annotated[int, Field(json_schema_extra={"minimum": 1, "maximum": 125})]
+DownExitCodes = Annotated[tuple[_Code, ...], AfterValidator(_down_codes)]
 
 
 class App(Model):
@@ -190,6 +191,11 @@ class Host(Model):
     connection: ConnectionId = Field(description="Airflow connection (SSH).")
     family: Literal["hpux", "linux", "aix", "sunos"] = Field(
         description="Decides the commands that are sent."
+    )
+    work_dir: AbsolutePath | None = Field(
+        None,
+        description="Folder on this host for the tokens that shut out earlier tries, writable by the SSH "
+        "account; by default `symcli.work_dir`.",
     )
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections import Counter
 from typing import Annotated, Any
 
-from croniter import croniter
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
-from clones.config.model import Model, Seconds
+from clones.config.model import Model, Seconds, Within
 from clones.config.resources import DownCheck, Host, Production, ResourceEntry
+from clones.config.schedule import Schedule, TimeZone, or_none
 from clones.config.syncs import Sync
-from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName
+from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName, Text
 
 
 class Symcli(Model):
@@ -30,38 +29,39 @@ class Symcli(Model):
         "`-i 20 -c 30` may spend retrying while the array is locked.",
     )
     query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
-    retry_interval: int = Field(20, ge=1, le=600, description="`-i` of control commands, in seconds.")
-    retry_count: int = Field(30, ge=1, le=1000, description="`-c` of control commands.")
+    retry_interval: Annotated[int, Within(1, 600, "seconds")] = Field(
+        20, description="`-i` of control commands, in seconds."
+    )
+    retry_count: Annotated[int, Within(1, 1000, "times")] = Field(30, description="`-c` of control commands.")
+
+
+_TASKS = Within(1, 1000, "tasks at the same time")
 
 
 class Limits(Model):
     """How many commands run at the same time, over all services; each limit is an Airflow pool."""
 
-    per_array: int | None = Field(
-        None, ge=1, le=1000, description="Control commands on one array; none: as many as come."
+    per_array: Annotated[int, _TASKS] | None = Field(
+        None, description="Control commands on one array; none: as many as come."
     )
-    per_host: int | None = Field(
-        None, ge=1, le=1000, description="Tasks on one service host; none: as many as come."
+    per_host: Annotated[int, _TASKS] | None = Field(
+        None, description="Tasks on one service host; none: as many as come."
     )
 
 
 NO_LIMITS = Limits()
 
 
-def _no_schedule(value: Any) -> Any:
-    return None if value in ("", "none") else value
-
-
 class StatusSweep(Model):
     """The look at all copies, DAG `clone_status`."""
 
-    every_minutes: Annotated[Annotated[int, Field(ge=1, le=1440)] | None, BeforeValidator(_no_schedule)] = (
-        Field(5, description="Minutes from one look at all copies to the next; none: only when triggered.")
-    )
+    every_minutes: Annotated[
+        Annotated[int, Within(1, 1440, "minutes (a day)")] | None, BeforeValidator(or_none)
+    ] = Field(5, description="Minutes from one look at all copies to the next; none: only when triggered.")
 
 
 class Alerts(Model):
-    """Who is told of a run that failed or takes too long."""
+    """Who is told of a run that failed, takes too long, or waits for a pool that gives no place."""
 
     notifier: DottedPath | None = Field(
         None,
@@ -71,8 +71,8 @@ class Alerts(Model):
     arguments: dict[str, Any] = Field(
         {},
         description="Its arguments. Those that it takes as templates may use `{{ alert.subject }}`, "
-        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed or late). "
-        "No passwords: name an Airflow connection. Numbers arrive as text.",
+        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed, late or "
+        "waiting). No passwords: name an Airflow connection. Numbers arrive as text.",
     )
 
     @model_validator(mode="after")
@@ -82,36 +82,21 @@ class Alerts(Model):
         return self
 
 
-def _cron(value: str) -> str:
-    if not croniter.is_valid(value):
-        raise ValueError(
-            f"{value!r} is no schedule; write five cron fields like 30 2 * * 1-5, a preset like @daily, or "
-            "none"
-        )
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no time zone; write it like Europe/Paris or UTC") from None
-    return value
-
-
-TimeZone = Annotated[str, AfterValidator(_zone)]
+LONGEST_DELAY = 366 * 1440
+"""Minutes: a copy may be a year old and a day."""
 
 
 class Service(Model):
     """A service on copied disks, or only the syncs that feed other servers."""
 
-    description: str = Field("", max_length=200)
+    description: Text = Field("", max_length=200)
     control_host: ConnectionId = Field(description="Airflow connection (SSH) of the host with SYMCLI.")
-    schedule: Annotated[Annotated[str, AfterValidator(_cron)] | None, BeforeValidator(_no_schedule)] = Field(
-        None, description="Cron expression of the scheduled refresh, or none."
+    schedule: Schedule = Field(
+        None,
+        description="When the service is refreshed: five cron fields, a preset like @daily, or none.",
     )
     timezone: TimeZone = Field("UTC", description="Time zone of the schedule.")
-    sync_max_delay: Annotated[int, Field(gt=0)] = Field(
+    sync_max_delay: Annotated[int, Within(1, LONGEST_DELAY, "minutes (366 days)")] = Field(
         description="Minutes after which a copy is too old (status `warn`)."
     )
     hosts: tuple[Host, ...] = Field(
@@ -167,7 +152,9 @@ class Service(Model):
         description="Seconds between two looks at a copy in progress, at most, however long it takes; below "
         "`poll_interval` it counts as that.",
     )
-    run_deadline: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_no_schedule)] = Field(
+    run_deadline: Annotated[
+        Annotated[int, Within(1, 30 * 1440, "minutes (30 days)")] | None, BeforeValidator(or_none)
+    ] = Field(
         None,
         description="Minutes after which a run that has not ended is told of as late (`alerts`), counted "
         "from when it was queued; none: never. It goes on all the same.",
@@ -176,10 +163,12 @@ class Service(Model):
         12 * 3600,
         description="Seconds that a run waits for its turn while another run of the service goes on.",
     )
-    retries: int = Field(
-        4, ge=0, le=20, description="Further tries of what may pass (locks, SSH): by default over 15 minutes."
+    retries: Annotated[int, Within(0, 20, "further tries")] = Field(
+        4, description="Further tries of what may pass (locks, SSH): by default over 15 minutes."
     )
-    retry_delay: Seconds = Field(60, description="Seconds before the first further try; doubled each time.")
+    retry_delay: Annotated[float, Within(0.001, 3600, "seconds (an hour)")] = Field(
+        60, description="Seconds before the first further try; doubled each time, up to an hour."
+    )
 
     @model_validator(mode="after")
     def _resources_in_words(self) -> Service:

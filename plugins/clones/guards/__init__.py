@@ -11,7 +11,8 @@ from typing import Protocol
 
 from clones.config import Fs, Ip, Production, Service, Vg
 from clones.guards.address import AddressGuard
-from clones.guards.disks import FuserGuard, LsblkGuard, NamespacesGuard
+from clones.guards.by_number import ExportsGuard, NamespacesGuard, OpenFilesGuard
+from clones.guards.disks import DiskGuard, FuserGuard, nodes
 from clones.guards.site_check import SiteCheckGuard
 from clones.resources import linux
 from clones.resources.base import Probe
@@ -57,12 +58,14 @@ def guards(what: Service | Production) -> list[Guard]:
     for host in what.hosts:
         disks = [disk for group in groups for disk in group.devices]
         bare = [one.dev for one in resources if isinstance(one, Fs) and _bare(one, groups, host.family)]
-        if host.family == "linux":
-            found += [LsblkGuard(host.connection, disk) for disk in dict.fromkeys([*disks, *bare])]
-            found += [NamespacesGuard(host.connection, device) for device in bare]
-        paths = [disk for disk in dict.fromkeys([*disks, *bare]) if disk.startswith("/")]
-        if paths:
-            found.append(FuserGuard(host, paths))
+        every = list(dict.fromkeys([*disks, *bare]))
+        if host.family == "linux" and every:
+            found += [DiskGuard(host.connection, disk) for disk in every]
+            found += [
+                kind(host.connection, every) for kind in (NamespacesGuard, OpenFilesGuard, ExportsGuard)
+            ]
+        if any(nodes(disk) for disk in every):
+            found.append(FuserGuard(host, every))
     if isinstance(what, Service):
         found += [SiteCheckGuard(check) for check in what.down_checks]
     return found

@@ -1,6 +1,7 @@
-"""Whether anything uses the disks of the service other than through its resources.
+"""Whether anything uses the disks of the service other than through its resources, disk by disk.
 
-``/usr/bin/lsblk -rno NAME,TYPE,MOUNTPOINT DISK`` (Linux)
+``disk`` (Linux): a fixed text that asks for the whole disk, since a copy overwrites all of its partitions:
+``lsblk -Pno NAME,KNAME,PKNAME,MAJ:MIN,TYPE,MOUNTPOINT``, and for each of its rows an exclusive open by number
 
 =====================================================  ==================================  ===========
 Output                                                 Reading                             How sure
@@ -8,21 +9,22 @@ Output                                                 Reading                  
 row of type disk, mpath, loop or part, not mounted     not in use                          tried
 such a row with a mount point, or ``[SWAP]``           up                                  tried
 row of another type: lvm, raid1, crypt ...             up: something is built on it        documented
-no row, or ``not a block device``                      unknown                             tried
+no row, a row that is cut, ``not a block device``      unknown                             tried
 a volume group on it that is not active                no row of it                        documented
+``MAJ_MIN`` for ``MAJ:MIN`` (util-linux 2.37)          the same column                     assumed
+``open NAME 0``                                        the kernel gives it out: not used   tried
+``open NAME 1 ... Device or resource busy``            up: in use by the kernel itself     tried
+any other answer, none for a row                       unknown                             by decision
+row that a map or its partitions hold (multipath)      not asked: always busy              documented
 =====================================================  ==================================  ===========
 
-``mountinfo`` of every process (Linux, file systems that lie on a disk itself; a volume of LVM is open for the
-kernel as long as it is mounted anywhere, which its group's probe shows)
-
-=====================================================  ==================================  ===========
-Output                                                 Reading                             How sure
-=====================================================  ==================================  ===========
-row with the device as its source                      up: mounted in some namespace       tried
-only rows of ``/``                                     down                                tried
-no row of ``/``, or a process that cannot be read      unknown                             tried
-a process that ended meanwhile (``No such file ...``)  passed over                         tried
-=====================================================  ==================================  ===========
+The exclusive open is ``blockdev --setbsz N`` with the N that ``blockdev --getbsz`` shows. No program of these
+hosts opens a disk with ``O_RDONLY | O_EXCL`` and does nothing else (tried: ``dd`` has no ``iflag=excl``,
+``wipefs -n`` and ``mkfs`` open it for writing). ``blockdev`` opens it read-only, and the kernel takes the
+disk exclusively for as long as it sets the block size of that very open file (documented: BLKBSZSET; tried on
+Linux 6: a mount, swap, the log of another file system give ``busy``). The same size again changes nothing.
+It needs root. Whatever claims a disk exclusively is seen so, in any namespace and by any name: mounts, swap,
+every disk of a btrfs or a ZFS, md, device-mapper, bcache, drbd, raw, disks given out by LIO (documented).
 
 ``fuser DISK...``
 
@@ -30,113 +32,183 @@ a process that ended meanwhile (``No such file ...``)  passed over              
 Output                                                 Reading                             How sure
 =====================================================  ==================================  ===========
 process ids on stdout                                  up                                  documented
-nothing but names of disks, exit code 0 or 1           down                                documented
+nothing but names of disks, exit code 1, or 0 and its  down                                documented
+end
 ``... does not exist``, anything else                  unknown                             documented
 on HP-UX, AIX and SunOS it takes a disk so             as above                            assumed
 =====================================================  ==================================  ===========
+
+Of a block device HP-UX, AIX and SunOS document that it lists all who use a file on that device: it works by
+the number there. A disk's raw device has another number, so where its name is known both are asked for
+(``/dev/rdisk`` and ``/dev/disk``, ``/dev/rdsk`` and ``/dev/dsk``, ``/dev/rhdisk4`` and ``/dev/hdisk4``).
+On Linux it compares inodes (tried); numbers are compared by :mod:`clones.guards.by_number`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from clones.config import Host
 from clones.resources.base import Probe
-from clones.resources.reading import OnHost, down, how_it_ended, lines, unknown, up
+from clones.resources.reading import OnHost, broken, down, how_it_ended, lines, unknown, up
 from clones.steps import Command, Result
+from clones.whole_answers import END
 
 USED, UNUSED = "used", "unused"
 
+PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; "
+"""Programs lie in /usr/bin or /usr/sbin, by the distribution."""
+WHOLE_DISK = (
+    'd=$(set -- "$1" $(lsblk -rnso TYPE,KNAME "$1"); test "$2" = part && echo "/dev/$5" || echo "$1"); '
+)
+"""Shell text: `d` is the disk `$1`, or the one that it is a partition of. `-s` shows that one second."""
+SHOW_DISK = 'lsblk -Pno NAME,KNAME,PKNAME,MAJ:MIN,TYPE,MOUNTPOINT "$d" || exit; '
+_OPEN = (
+    f"{PATH}{WHOLE_DISK}{SHOW_DISK}"
+    'set -- $(lsblk -rno TYPE,KNAME "$d"); '
+    # What is behind a volume needs no answer: the volume itself is enough.
+    'while test $# -gt 1 && test "$1" != lvm; do n=$(blockdev --getbsz "/dev/$2" 2>&1) && '
+    'n=$(blockdev --setbsz "$n" "/dev/$2" 2>&1); echo "open $2 $? $n"; shift; shift; done'
+)
+
 _DISKS = frozenset({"disk", "mpath", "loop", "part"})
-_ROW = re.compile(r"(?P<name>\S+) (?P<type>[a-z0-9]+) ?(?P<mount>\S*)")
-_GONE = re.compile(r"\S*grep: /proc/\d+/mountinfo: (?:No such file or directory|Invalid argument)")
+_ROW = re.compile(
+    r'NAME="(?P<name>[^"]+)" KNAME="(?P<kname>[^"]+)" PKNAME="(?P<parent>[^"]*)" '
+    r'MAJ[:_]MIN="(?P<number>\d+:\d+)" TYPE="(?P<type>[^"]+)" MOUNTPOINT="(?P<mount>[^"]*)"'
+)
+_OPENED = re.compile(r"open (?P<kname>\S+) (?P<exit>\d+) ?(?P<text>.*)")
+_BUSY = "Device or resource busy"
 _PIDS = re.compile(r"\b\d+[a-zA-Z]*")
 
 
-class _OnDisks(OnHost):
+@dataclass(frozen=True)
+class Block:
+    """One row of lsblk.
+
+    :param kname: the kernel's name, e.g. ``dm-3``; `parent` is that of what it lies on, empty at the top.
+    :param number: ``MAJOR:MINOR``, decimal.
+    """
+
+    name: str
+    kname: str
+    parent: str
+    number: str
+    type: str
+    mount: str
+
+    def is_path(self, rows: Iterable[Block]) -> bool:
+        """Whether it is a path of a multipath map, which holds it for ever."""
+        return any(one.parent == self.kname and one.type == "mpath" for one in rows)
+
+    def is_split(self, rows: Iterable[Block]) -> bool:
+        """Whether it is a map whose partitions are maps again, which hold it for ever."""
+        below = [one for one in rows if one.parent == self.kname]
+        return any(one.type == "part" and one.kname.startswith("dm-") for one in below)
+
+
+class Unreadable(ValueError):
+    """A line that is not what the program prints; the text names it."""
+
+
+def blocks(rows: Iterable[str]) -> list[Block]:
+    """What lsblk shows.
+
+    :raises Unreadable: a row is not whole, or there is none.
+    """
+    found = []
+    for row in rows:
+        match = _ROW.fullmatch(row)
+        if not match:
+            raise Unreadable(f"not a row of lsblk: {row}")
+        found.append(Block(**match.groupdict()))
+    if not found:
+        raise Unreadable("no row of lsblk")
+    return found
+
+
+class OnDisks(OnHost):
     """What any volume group or file system there explains."""
 
     def explained_by(self, host: str, label: str) -> bool:
         return host == self.host and label.startswith(("vg ", "fs "))
 
+    def text(self, text: str, name: str, *disks: str) -> Command:
+        """A look by a fixed text for the shell, whose arguments are the disks (D10)."""
+        asked = self.look("/bin/sh", "-c", text, name, *disks)
+        return replace(asked, title=f"{name} {' '.join(disks)}")
 
-class LsblkGuard(_OnDisks):
-    """What is built on one disk: volumes, arrays of md, swap, mounts."""
+
+class DiskGuard(OnDisks):
+    """What is built on one disk, mounted from it, or holds it in the kernel."""
 
     def __init__(self, host: str, disk: str) -> None:
         super().__init__(f"disk {disk}", host, 0)
         self.disk = disk
 
     def probe(self) -> Command:
-        return self.look("/usr/bin/lsblk", "-rno", "NAME,TYPE,MOUNTPOINT", self.disk)
+        return self.text(_OPEN, "disk", self.disk)
 
     def read(self, result: Result) -> Probe:
-        rows = lines(result.stdout)
-        if result.exit_code != 0 or not rows:
-            return unknown(how_it_ended(result))
-        for number, line in enumerate(rows):
-            row = _ROW.fullmatch(line.rstrip())
-            if not row:
-                return unknown(f"not a row of lsblk: {line}")
-            if row["type"] not in _DISKS and number:
-                return up(USED, f"{row['name']} ({row['type']}) is built on it")
-            if row["mount"]:
-                return up(USED, f"{row['name']} is in use as {row['mount']}")
-        return down(UNUSED, f"nothing is built on it or mounted from it, in {len(rows)} rows of lsblk")
+        if why := broken(result):
+            return unknown(why)
+        printed = lines(result.stdout)
+        answers = [line for line in printed if line.startswith("open ")]
+        try:
+            rows = blocks(line for line in printed if not line.startswith("open "))
+        except Unreadable as error:
+            return unknown(str(error))
+        for number, row in enumerate(rows):
+            if row.type not in _DISKS and number:
+                return up(USED, f"{row.name} ({row.type}) is built on it")
+            if row.mount:
+                return up(USED, f"{row.name} is in use as {row.mount}")
+        opened = {found["kname"]: found for found in map(_OPENED.fullmatch, answers) if found}
+        for row in rows:
+            if row.is_path(rows) or row.is_split(rows):
+                continue
+            found = opened.get(row.kname)
+            if found and found["exit"] == "1" and found["text"].endswith(_BUSY):
+                return up(USED, f"the kernel holds {row.name} ({row.number}) for somebody: {found['text']}")
+            if not found or found["exit"] != "0":
+                said = f"exit code {found['exit']}: {found['text']}" if found else "no answer"
+                return unknown(f"whether the kernel gives out {row.name} cannot be told: {said}")
+        return down(UNUSED, f"nothing is built on it, mounted or held, in {len(rows)} rows of lsblk")
 
 
-class NamespacesGuard(_OnDisks):
-    """Whether a file system is mounted in any namespace: a container's mounts are not in the host's table."""
-
-    def __init__(self, host: str, device: str) -> None:
-        super().__init__(f"mounts of {device} in every namespace", host, 0)
-        self.device = device
-
-    def probe(self) -> Command:
-        grep = ("/usr/bin/grep", "-hF", "-e", f" {self.device} ", "-e", " / / ")
-        depth = ("-mindepth", "2", "-maxdepth", "2")
-        return self.look("/usr/bin/find", "/proc", *depth, "-name", "mountinfo", "-exec", *grep, "{}", "+")
-
-    def read(self, result: Result) -> Probe:
-        if result.exit_code not in (0, 1):
-            return unknown(how_it_ended(result))
-        roots = 0
-        for line in lines(result.stdout):
-            mount, found, source = line.partition(" - ")
-            if not found or len(mount.split()) < 6:
-                return unknown(f"not a row of mountinfo: {line}")
-            if self.device in source.split()[1:2]:
-                return up(USED, f"mounted in some namespace: {line}")
-            roots += mount.split()[3:5] == ["/", "/"]
-        told = [line for line in lines(result.stderr) if not _GONE.fullmatch(line) and "/proc/" in line]
-        if told:
-            return unknown(f"a process could not be looked at: {told[0]}")
-        if not roots:
-            return unknown(f"no process shows a row for /: {how_it_ended(result)}")
-        return down(UNUSED, f"not mounted in the namespace of any of {roots} processes")
+def nodes(disk: str) -> tuple[str, ...]:
+    """The device files of a disk that fuser can be asked for, raw and block; none when they are not known."""
+    if re.fullmatch(r"hdisk\d+", disk):
+        return f"/dev/{disk}", f"/dev/r{disk}"
+    if match := re.fullmatch(r"/dev/r?(disk|dsk)/([^/]+)", disk):
+        return disk, f"/dev/{match[1]}/{match[2]}" if "/r" in disk else f"/dev/r{match[1]}/{match[2]}"
+    return (disk,) if disk.startswith("/") else ()
 
 
-class FuserGuard(_OnDisks):
+class FuserGuard(OnDisks):
     """Whether a process holds one of the disks open."""
 
     def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(f"processes on {', '.join(disks)}", host.connection, 0)
-        self.disks = tuple(disks)
+        self.disks = tuple(node for disk in disks for node in nodes(disk))
         self.program = "fuser" if host.family == "linux" else "/usr/sbin/fuser"
 
     def probe(self) -> Command:
         if self.program == "fuser":  # in /usr/bin or /usr/sbin, by the distribution
-            return self.look("PATH=/usr/sbin:/usr/bin:/sbin:/bin", self.program, *self.disks)
+            return self.look("/usr/bin/env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", self.program, *self.disks)
         return self.look(self.program, *self.disks)
 
     def read(self, result: Result) -> Probe:
         if result.exit_code not in (0, 1):
             return unknown(how_it_ended(result))
         named = [line.strip().rstrip(":") for line in lines(result.stderr)]
-        processes = _PIDS.findall(re.sub(r"\S*/\S*", " ", result.stdout))
+        printed = result.stdout.removesuffix(f"{END}\n")  # it does not end its own line
+        processes = _PIDS.findall(re.sub(r"\S*/\S*", " ", printed))
         if processes:
             return up(USED, f"held open by process {', '.join(processes)}")
-        if lines(result.stdout) or any(name not in self.disks for name in named):
+        if result.exit_code == 0 and printed == result.stdout:
+            return unknown(f"its answer is cut off: {how_it_ended(result)}")
+        if lines(printed) or any(name not in self.disks for name in named):
             return unknown(how_it_ended(result))
         return down(UNUSED, f"no process holds {', '.join(self.disks)} open")

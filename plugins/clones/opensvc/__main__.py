@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from clones.config.services import TimeZone
+from clones.config.schedule import TimeZone
 from clones.config_file import read
 from clones.errors import ConfigError
 from clones.names import ConnectionId

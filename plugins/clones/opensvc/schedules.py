@@ -12,9 +12,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from croniter import croniter
-
-from clones.opensvc.values import seconds, shown
+from clones.config.schedule import Schedule
+from clones.opensvc.values import fits, seconds, shown
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -114,7 +113,7 @@ def to_cron(definition: str) -> Planned:
         else:
             notes.add(f"a service has one cron line: the runs of `{_line(other)}` are left out")
     cron = _line(first)
-    if not croniter.is_valid(cron):
+    if fits(Schedule, cron):
         raise Unclear(f"{shown(definition)} cannot be said in cron")
     return Planned(cron, tuple(notes.said))
 

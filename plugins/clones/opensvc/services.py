@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pydantic import PositiveInt
-
+from clones.config.model import Within
+from clones.config.services import LONGEST_DELAY
 from clones.config_checks import RESERVED
 from clones.errors import ConfigError
 from clones.names import ServiceName, SyncName
@@ -22,6 +23,7 @@ from clones.opensvc.values import fits, shown
 from clones.opensvc.writing import Block, Entry
 from clones.placeholders import fill_in
 
+_MAX_DELAY = Annotated[int, Within(1, LONGEST_DELAY * 60, "seconds (366 days)")]
 FAMILIES = ("hpux", "linux", "aix", "sunos")
 
 
@@ -119,7 +121,7 @@ def _description(view: View) -> tuple[Entry, ...]:
     given = view.take("DEFAULT", "comment")
     if given is None:
         return ()
-    text = " ".join(given.text.split())
+    text = " ".join("".join(char if char.isprintable() else " " for char in given.text).split())
     if given.trouble or len(text) > 200:
         view.remark(given, given.trouble or "is cut: a description has 200 characters", "write it by hand")
     return entries(description=text[:200])
@@ -169,7 +171,7 @@ def _placed(view: View, hosts: Mapping[str, str | None], made: list[Block]) -> t
 def _sync_max_delay(view: View, clones: list[str]) -> tuple[Entry, ...]:
     """Minutes: that of the syncs, the shortest of several."""
     given = [one for section in clones if (one := view.take(section, "sync_max_delay", inherit=True))]
-    usable = [(one, value) for one in given if (value := duration(view, one, 60, PositiveInt))]
+    usable = [(one, value) for one in given if (value := duration(view, one, 60, _MAX_DELAY))]
     if usable:
         minutes = min(-(-value // 60) for _, value in usable)
         for one, value in usable:

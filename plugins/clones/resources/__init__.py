@@ -14,9 +14,14 @@ from clones.errors import ConfigError
 from clones.resources import aix, hpux, linux, sunos, vxvm, zfs
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
-from clones.resources.reading import ELSEWHERE
 
-__all__ = ["ELSEWHERE", "drivers"]
+__all__ = ["PLACES", "drivers"]
+
+PLACES = (
+    *("configured", "absent", "occupied", "plumbed", "active", "inactive", "varied off"),
+    *("imported", "exported", "deported", "mounted", "read-only", "unmounted", "running", "stopped"),
+)
+"""Every place between stopped and started that a driver knows (`Probe.at`), but `elsewhere`."""
 
 _IP: dict[str, Callable[[str, Ip], Driver]] = {
     "hpux": hpux.IpDriver,

@@ -35,6 +35,7 @@ Output                                                Reading                   
 two lines of headings                                 passed over                         documented
 row ``NODE DEV DIR VFS MON DD HH:MM OPTIONS``, the    up, at `mounted` or `elsewhere`     documented
 node only of what is mounted from another host
+such a row with the option ``ro``                     up, at `read-only`                  documented
 the table is the kernel's (mntctl)                    a missing row means unmounted       documented
 ====================================================  ==================================  ==========
 
@@ -64,7 +65,7 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
@@ -83,7 +84,7 @@ _DISK = re.compile(
 )
 _MOUNT = re.compile(
     r"(?:\S+)?\s+(?P<device>\S+)\s+(?P<directory>/\S*)\s+(?P<type>\w+)"
-    r"\s+[A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?:\s.*)?"
+    r"\s+[A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?:\s+(?P<options>\S.*)?)?"
 )
 
 
@@ -138,10 +139,7 @@ class VgDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/lspv")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         found = [(line, _DISK.fullmatch(line)) for line in lines(result.stdout)]
         rows = [(line, row) for line, row in found if row]
         mine = [(line, row) for line, row in rows if row["vg"] == self.name]
@@ -188,18 +186,17 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         text = lines(result.stdout)
         headed = (
             len(text) > 1 and text[0].split()[:2] == ["node", "mounted"] and set(text[1].split()[0]) == {"-"}
         )
         rows = [(line, _MOUNT.fullmatch(line.rstrip())) for line in (text[2:] if headed else text)]
         # What is mounted from another host has the same form with that host's name in front.
-        mounts = [Mount(row["device"], row["directory"], line) for line, row in rows if row]
-        found = judge(mounts, self.fs.dev, self.fs.mnt)
+        mounts = [
+            Mount(row["device"], row["directory"], row["options"] or "", line) for line, row in rows if row
+        ]
+        found = judge(mounts, self.fs)
         foreign = [line for line, row in rows if not row]
         return unknown(f"not a row of mount: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
 

@@ -32,6 +32,20 @@ class Probe:
     evidence: str
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why a command that came to its end did not do its work.
+
+    :param what: how it ended and what it said, to stand behind the command's name.
+    :param remedy: what a person does.
+    :param final: whether trying again cannot help.
+    """
+
+    what: str
+    remedy: str
+    final: bool = False
+
+
 class Driver(Protocol):
     """One resource on one host. Drivers build commands and read results; they run nothing."""
 
@@ -66,6 +80,6 @@ class Driver(Protocol):
         """What takes it down from where it is; empty when there is nothing left to take down."""
         ...
 
-    def accepts(self, command: Command, exit_code: int) -> bool:
-        """Whether that exit code of one of its own commands means success (0; for some checks also 1)."""
+    def failure(self, command: Command, result: Result) -> Failure | None:
+        """Why one of its own commands that has an exit status did not do its work; None when it did."""
         ...

@@ -7,20 +7,41 @@ unmounted, while ``fuser -kc DIRECTORY`` (and Linux' ``-km``) would then kill wh
 that the directory lies in, up to that of ``/``. That fuser takes a block device so is documented for each
 family (fuser(1M) of HP-UX and SunOS, fuser of AIX, fuser(1) of psmisc with ``-m``).
 
-vxfs, on every family: ``fsck`` alone replays the intent log, which is all that a copy split at one point in
-time needs. If more is needed it says so and fails, and only then is it run with ``-y``, which does the full
-check (documented: fsck_vxfs(1M)). Both go by one fixed script.
+A file system comes up read-write unless its `mnt_opt` says ``ro``: what is mounted and cannot be written is
+not started, whatever the exit code of the mount was. Of HP-UX, AIX and SunOS ``rw`` is the default, and none
+is documented to fall back to ``ro``; Linux is (linux.py).
+
+vxfs, on every family: ``fsck`` alone, which replays the intent log: all that a copy split at one point in
+time needs (documented: fsck_vxfs(1M)).
+
+====================================================  ==================================  ==========
+``fsck`` of a vxfs ends                               Reading                             How sure
+====================================================  ==================================  ==========
+with 0 and no line ``ERROR: V-3-...``                 the log is replayed, or was empty   documented
+with 0 and such a line                                it failed                           by decision
+with 12: ``V-3-20749``, ``cannot perform log          it failed: often a log of another   documented
+replay``, ``full fsck required``                      release of VxFS
+with any other code (33: mounted, 36: damaged, ...)   it failed                           documented
+====================================================  ==================================  ==========
+
+A failure stops the start, and what fsck says is quoted. The full check (``-y``, ``-o full``, ``-o nolog``) is
+never sent: it answers every question with yes, changes what cannot be changed back (documented: VxFS
+administrator's guide), and where it is another release that cannot read the log, it throws away what the log
+holds (Veritas articles 275307 and 100044181). No file system of any type is ever checked with ``-y``.
 """
 
 from __future__ import annotations
 
-from clones.config import Fs
-from clones.resources.mounts import MOUNTED, UNMOUNTED
-from clones.resources.reading import OnHost
-from clones.steps import Command
+import re
 
-CHECK_VXFS = 'fsck=$1; flag=$2; "$fsck" "$flag" vxfs "$3" || exec "$fsck" "$flag" vxfs -y "$3"'
-"""FSCK FLAG DEVICE; the flag names the type: -F, -t or -V."""
+from clones.config import Fs
+from clones.resources.base import Failure
+from clones.resources.mounts import MOUNTED, READ_ONLY, UNMOUNTED
+from clones.resources.reading import OnHost, lines, one_line
+from clones.steps import Command, Result
+
+_VXFS_ERROR = re.compile(r"\bERROR: V-3-\d+")
+"""In any language: the numbers of the messages are the same."""
 
 
 def killing(umount: str, fuser: str) -> str:
@@ -67,7 +88,7 @@ class FsOnHost(OnHost):
         return [*self.check(), self.mount()] if at == UNMOUNTED else []
 
     def stop(self, at: str) -> list[Command]:
-        if at != MOUNTED:
+        if at not in (MOUNTED, READ_ONLY):
             return []
         return (
             [self.script(self.kill, "unmount", self.fs.mnt, self.fs.dev)]
@@ -76,7 +97,24 @@ class FsOnHost(OnHost):
         )
 
     def check_vxfs(self, fsck: str, flag: str, device: str) -> list[Command]:
-        return [self.script(CHECK_VXFS, "check", fsck, flag, device)]
+        """:param flag: the one that names the type: -F, -t or -V."""
+        return [self.change(fsck, flag, "vxfs", device)]
+
+    def failure(self, command: Command, result: Result) -> Failure | None:
+        """Of the check of a vxfs also the text counts, and trying it again cannot help."""
+        if self.fs.type != "vxfs" or not command.words[0].endswith("/fsck"):
+            return super().failure(command, result)
+        said = lines(result.stdout) + lines(result.stderr)
+        if result.exit_code == 0 and not any(_VXFS_ERROR.search(line) for line in said):
+            return None
+        return Failure(
+            f"ended with {result.ending()}: {one_line(' / '.join(said) or 'it printed nothing')}",
+            "compare the release of VxFS on this host with that on the source's host: an older one cannot "
+            "replay the log of the copy (Veritas articles 275307, 100044181), so start the service on a host "
+            "with the same or a newer release. Do not run `fsck -y`: a full check throws the log away and "
+            "may harm the data. If the releases are the same, refresh again, or ask Veritas",
+            final=True,
+        )
 
     def options(self) -> tuple[str, ...]:
         return ("-o", self.fs.mnt_opt) if self.fs.mnt_opt else ()

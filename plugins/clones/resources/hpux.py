@@ -26,20 +26,29 @@ row with ``lan900:1*``: that interface is down        not in use                
 row of the configured alias with another address      down, at `occupied` (no start)      assumed
 header ``... Address/Prefix ...`` and rows of IPv6    passed over                         assumed
 alias set to 0.0.0.0: no row, 0.0.0.0 or `none`       down, at `absent`                   assumed
+no address 127.0.0.1                                  the table is not whole              by decision
 ====================================================  ==================================  ==========
 
-``/usr/sbin/vgdisplay VG``
+``/usr/sbin/vgdisplay VG`` (``-v`` with `devices`), its exit code, and ``ls -d /dev/VG/group``
 
 ====================================================  ===================  ============
 Output                                                Reading              How sure
 ====================================================  ===================  ============
 ``VG Name /dev/VG``, ``VG Status available``, exit 0  up, at `active`      documented
 ``VG Status available, exclusive`` (or shared ...)    up, at `active`      assumed
+``PV Name`` of a disk that is none of `devices`, of   up, at `elsewhere`   by decision
+the same kind (disk or dsk), no ``Alternate Link``
 ``Volume group not activated.`` and ``Cannot          down, at `imported`  documented;
 display volume group "VG".``, exit 1 to 125                                code assumed
 ``Volume group "/dev/VG" does not exist in the        down, at `exported`  documented;
 "/etc/lvmtab" file.``, exit 1 to 125                                       code assumed
+the same, and there is /dev/VG/group                  unknown              by decision
 ====================================================  ===================  ============
+
+When absence counts: /etc/lvmtab is a file that can be lost or rebuilt while a group is active (documented:
+vgscan). ``vgexport`` removes the group's device files with its entry, and ``vgimport`` makes them
+(documented), so a group without an entry counts as exported only without /dev/VG/group. Whoever makes that by
+hand before an import leaves the group unknown.
 
 ``/usr/sbin/mount -p``
 
@@ -47,7 +56,10 @@ display volume group "VG".``, exit 1 to 125                                code 
 Output                                                    Reading                          How sure
 ========================================================  ===============================  ==========
 row ``DEV DIR TYPE OPTIONS FREQ PASS``, as in fstab       up, at `mounted` or `elsewhere`  documented
-the table (/etc/mnttab) is in step with the kernel        a missing row means unmounted    assumed
+such a row with the option ``ro``                         up, at `read-only`               documented
+/etc/mnttab is made from the kernel's own table           a missing row means unmounted    documented
+                                                                                           of 11i v3
+before: syncer and mount bring it in step                 the same                         documented
 a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as text       assumed
 ========================================================  ===============================  ==========
 
@@ -64,7 +76,7 @@ from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, how_it_ended, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
@@ -81,6 +93,11 @@ KEEP_MAP = (
 )
 """NEW MAP: the one takes the place of the other unless it says less. A volume's line begins with a digit."""
 
+SHOW = (
+    'name=$1; shift; "$0" "$@" "$name" 2>&1; code=$?; echo; echo "exit code $code"; '
+    '/usr/bin/ls -d "/dev/$name/group" 2>/dev/null; exit 0'
+)
+"""VG, behind it the options of vgdisplay."""
 _DISK = re.compile(r"/dev/r?(disk|dsk)/([\w.]+)")
 
 
@@ -103,10 +120,7 @@ class IpDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/netstat", "-in")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         header, rows, foreign = False, list[tuple[list[str], str]](), list[str]()
         for line in lines(result.stdout):
             words = line.split()
@@ -127,6 +141,8 @@ class IpDriver(OnHost):
             return unknown(f"no table of interfaces ({len(rows)} rows): {result.said()}")
         if foreign:
             return unknown(f"not a row of the table: {foreign[0]}")
+        if not any(one.is_loopback for words, _ in rows for one in map(printed, words[2:4]) if one):
+            return unknown(f"no loopback address among {len(rows)} rows of netstat -in")
         for words, line in rows:
             other = printed(words[3])
             if words[0] == self.device and other and not other.is_unspecified:
@@ -170,10 +186,20 @@ class VgDriver(OnHost):
         self.beside_source = vg.same_host_as_source
 
     def probe(self) -> Command:
-        return self.look("/usr/sbin/vgdisplay", self.name)
+        options = ("-v",) if self.block else ()
+        words = ("vgdisplay", *options, self.name)
+        return self.look_with(SHOW, "/usr/sbin/vgdisplay", self.name, *options, title=" ".join(words))
 
-    def read(self, result: Result) -> Probe:
-        text = lines(result.stdout) + lines(result.stderr)
+    def read_whole(self, result: Result) -> Probe:
+        shown, told, behind = result.stdout.rpartition("\nexit code ")
+        number, *files = lines(behind)[:2] or [""]
+        if not told or not number.isdigit():
+            return unknown(f"vgdisplay did not come to its end: {result.said()}")
+        return self._read(lines(shown), int(number), files)
+
+    def _read(self, text: list[str], code: int, files: list[str]) -> Probe:
+        """:param files: the group's device file, if it is there."""
+        ended = f"exit code {code}: {text[-1].strip() if text else '(it printed nothing)'}"
         quoted = r'[Vv]olume group "(?:/dev/)?([^"]*)"'
         named = [m[1] for line in text if (m := re.search(quoted, line))]
         named += [m[1] for line in text if (m := re.match(r"\s*VG Name\s+(?:/dev/)?(\S+)\s*$", line))]
@@ -182,17 +208,28 @@ class VgDriver(OnHost):
         missing = [line for line in text if re.search(quoted + r" does not exist", line)]
 
         if set(named) != {self.name}:
-            return unknown(f"it does not speak of {self.name} alone, {how_it_ended(result)}")
-        if status and not inactive and not missing and result.exit_code == 0:
+            return unknown(f"it does not speak of {self.name} alone, {ended}")
+        if status and not inactive and not missing and code == 0:
             available = re.fullmatch(r"VG Status available(?:,.*)?", " ".join(status[0].split()))
-            return up(ACTIVE, status[0]) if available and len(status) == 1 else unknown(status[0])
-        # Only vgdisplay's own failure counts: from 126 on it is the shell or SSH that failed.
-        if not status and result.exit_code is not None and 0 < result.exit_code < 126:
+            if not available or len(status) > 1:
+                return unknown(status[0])
+            foreign = [line for line in text if self._is_foreign(line.split())]
+            return up(ELSEWHERE, f"not one of `devices`: {foreign[0]}") if foreign else up(ACTIVE, status[0])
+        # Only vgdisplay's own failure counts: from 126 on it is the shell that failed.
+        if not status and 0 < code < 126:
             if inactive:
                 return down(IMPORTED, inactive[0])
+            if missing and files:
+                return unknown(f"there is {files[0]}, though {missing[0]}")
             if missing:
                 return down(EXPORTED, missing[0])
-        return unknown(how_it_ended(result))
+        return unknown(ended)
+
+    def _is_foreign(self, row: list[str]) -> bool:
+        """Whether a row of vgdisplay -v is a disk that is not configured; names of one kind are compared."""
+        disk = _DISK.fullmatch(row[2]) if row[:2] == ["PV", "Name"] and len(row) == 3 else None
+        kinds = {one.split("/")[2] for one in self.block}
+        return disk is not None and disk[1] in kinds and row[2] not in self.block
 
     def start(self, at: str) -> list[Command]:
         load = [self.change("/usr/sbin/vgimport", "-m", self.map_file, "-s", "-N", self.name)]
@@ -219,7 +256,7 @@ class VgDriver(OnHost):
 def _mount(line: str) -> Mount | None:
     words = line.split()
     fits = len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit()
-    return Mount(words[0], words[1], line) if fits else None
+    return Mount(words[0], words[1], words[3], line) if fits else None
 
 
 class FsDriver(FsOnHost):
@@ -228,8 +265,8 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount", "-p")
 
-    def read(self, result: Result) -> Probe:
-        return read_mounts(result, _mount, "mount -p", self.fs.dev, self.fs.mnt)
+    def read_whole(self, result: Result) -> Probe:
+        return read_mounts(result, _mount, "mount -p", self.fs)
 
     def check(self) -> list[Command]:
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clones.config import Ip
 from clones.resources.addresses import Address, only_ipv4, printed
 from clones.resources.base import Probe
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, one_line, unknown, up
+from clones.resources.reading import ELSEWHERE, OnHost, down, lines, one_line, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT = "configured", "absent"
@@ -84,10 +84,7 @@ class IfconfigDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/ifconfig", "-a")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         table = read_table(result.stdout)
         mine = [row for row in table.rows if row.address == self.address]
         live = [row for row in mine if row.live]

@@ -10,6 +10,7 @@ row ``2: eth0    inet6 A/P ...``                         the same               
 row ``inet A peer B/P``: no prefix of its own            up, at `elsewhere`                  documented
 row ``2: eth0: <FLAGS> ...`` of older releases           passed over                         documented
 an address on an interface whose link is down            up: it is still set                 by decision
+no address 127.0.0.1 or ::1                              the table is not whole              by decision
 =======================================================  ==================================  ===========
 
 ``/usr/sbin/dmsetup info -c --noheadings --separator , -o name,open``
@@ -29,6 +30,7 @@ row ``vgdata-lvdata,1``                                up, at `active`        do
 Output                                                 Reading                            How sure
 =====================================================  =================================  ===========
 row ``DEV DIR TYPE OPTIONS 0 0``, blanks as ``\\040``  up, at `mounted` or `elsewhere`    tried
+such a row with the option ``ro``                      up, at `read-only`                 tried
 /dev/VG/LV and /dev/mapper/VG-LV                       the same device                    documented
 /dev/dm-N (no name) anywhere but on /                  a missing row proves nothing       by decision
 mounts that exist only in a container's own namespace  not seen here; dmsetup shows them  documented
@@ -37,8 +39,10 @@ mounts that exist only in a container's own namespace  not seen here; dmsetup sh
 /etc/mtab is not asked: it is a file that can lie, where it is not a link to this one (documented).
 
 Sent: ``ip addr add``, then ``arping -U``, for Linux does not announce an added address (documented); where
-there is no arping, or it fails, that is said and harms nothing. ``pvscan --cache``, ``vgchange -a y``. ext2
-to ext4: ``e2fsck -p``, which ends with 0, or with 1 when it corrected something (documented). xfs: no
+there is no arping, or it fails, that is said and harms nothing. ``pvscan --cache``, ``vgchange -a y``.
+``mount -w``: without it a device that is write-protected is mounted read-only, with exit code 0 (documented,
+and tried with util-linux 2.38); that an older one may do so even with it is assumed, and the probe shows it.
+ext2 to ext4: ``e2fsck -p``, which ends with 0, or with 1 when it corrected something (documented). xfs: no
 check; the log is replayed by the mount, while ``xfs_repair`` refuses a log that is not empty unless ``-L``
 throws it away, and with ``-n`` reports as damage what is only still in the log (documented). vxfs: as
 everywhere.
@@ -62,8 +66,8 @@ from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_LINUX, FsOnHost
-from clones.resources.mounts import UNMOUNTED, Mount, judge
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.resources.mounts import UNMOUNTED, Mount, judge, says_read_only
+from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
 CONFIGURED, ABSENT = "configured", "absent"
@@ -136,11 +140,8 @@ class IpDriver(OnHost):
     def probe(self) -> Command:
         return self.look("/usr/sbin/ip", "-o", "addr", "show")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
-        readable, elsewhere, foreign = 0, list[str](), list[str]()
+    def read_whole(self, result: Result) -> Probe:
+        readable, loopback, elsewhere, foreign = 0, False, list[str](), list[str]()
         for line in lines(result.stdout):
             row = _ADDRESS_ROW.match(line)
             address = printed(row["address"]) if row else None
@@ -148,6 +149,7 @@ class IpDriver(OnHost):
                 foreign.append(line)
             elif row["family"] in ("inet", "inet6"):
                 readable += 1
+                loopback = loopback or (address is not None and address.is_loopback)
                 if address == self.interface.ip:
                     if row["device"] == self.device and self._same_prefix(row["address"]):
                         return up(CONFIGURED, line)
@@ -158,6 +160,8 @@ class IpDriver(OnHost):
             return unknown(f"no row with an address: {result.said()}")
         if foreign:
             return unknown(f"not a row of ip -o addr show: {foreign[0]}")
+        if not loopback:
+            return unknown(f"no loopback address among {readable} rows of ip addr show")
         return down(ABSENT, f"{self.interface.ip} in none of {readable} rows of ip addr show")
 
     def _same_prefix(self, word: str) -> bool:
@@ -206,10 +210,7 @@ class VgDriver(OnHost):
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
         return self.look("/usr/sbin/dmsetup", "info", *columns)
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         text = [line.strip() for line in lines(result.stdout)]
         # Volumes' names do not begin with a dash, so one dash ends the group's name and two are part of it.
         mine = re.compile(re.escape(_dm(self.name)) + r"-(?!-).")
@@ -262,19 +263,16 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/cat", "/proc/self/mounts")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def read_whole(self, result: Result) -> Probe:
         mounts, foreign = list[Mount](), list[str]()
         for line in lines(result.stdout):
             # The kernel escapes blanks within a word, but no other white space of Unicode.
             words = [_unescape(word) for word in re.split("[ \t]+", line.strip())]
             if len(words) == 6 and words[1].startswith("/"):
-                mounts.append(Mount(_device(words[0]), words[1], line))
+                mounts.append(Mount(_device(words[0]), words[1], words[3], line))
             else:
                 foreign.append(line)
-        found = judge(mounts, self.device, self.fs.mnt)
+        found = judge(mounts, self.fs, self.device)
         if found.at == UNMOUNTED:
             # A line that cannot be read, or a device without its name, may be the one that shows it in use.
             if foreign:
@@ -294,8 +292,10 @@ class FsDriver(FsOnHost):
         if self.nouuid and "nouuid" not in options:
             options.append("nouuid")
         words = ("-o", ",".join(options)) if options else ()
+        if not says_read_only(self.fs.mnt_opt):
+            words = ("-w", *words)
         return self.change("/usr/bin/mount", "-t", self.fs.type, *words, self.fs.dev, self.fs.mnt)
 
-    def accepts(self, command: Command, exit_code: int) -> bool:
+    def succeeds(self, command: Command) -> tuple[int, ...]:
         """0; for e2fsck also 1: errors were corrected."""
-        return exit_code == 0 or (exit_code == 1 and command.words[0] == E2FSCK)
+        return (0, 1) if command.words[0] == E2FSCK else (0,)

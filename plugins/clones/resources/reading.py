@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from clones.resources.base import Probe, Use
+from dataclasses import replace
+
+from clones.resources.base import Failure, Probe, Use
 from clones.steps import Command, Result
+from clones.whole_answers import whole, without_end
 
 PROBE_SECONDS = 30.0
 EVIDENCE_LENGTH = 200
@@ -41,21 +44,23 @@ def how_it_ended(result: Result) -> str:
 
 
 def broken(result: Result) -> str | None:
-    """Why a table that was printed proves nothing: the command failed, or its last line is cut off."""
+    """Why a table that :meth:`OnHost.look` asked for proves nothing: the command failed, or it is cut off."""
     if result.exit_code != 0:
         return how_it_ended(result)
-    if result.stdout.strip() and not result.stdout.endswith("\n"):
-        return f"its last line is cut off: {result.stdout.splitlines()[-1]}"
+    if without_end(result.stdout) is None:
+        printed = lines(result.stdout)
+        return f"its answer is cut off after: {printed[-1] if printed else '(nothing)'}"
     return None
 
 
 def lines(text: str) -> list[str]:
-    """The lines that hold text."""
-    return [line for line in text.split("\n") if line.strip()]
+    """The lines that hold text, without the one that shows that the answer is whole."""
+    printed = without_end(text)
+    return [line for line in (text if printed is None else printed).split("\n") if line.strip()]
 
 
 class OnHost:
-    """A resource on one host: builds its commands, and takes 0 alone for success.
+    """A resource on one host: builds its commands, and takes exit code 0 alone for success.
 
     :param timeout: seconds that each command which changes the resource may take.
     """
@@ -69,8 +74,24 @@ class OnHost:
         self.timeout = timeout
 
     def look(self, *words: str) -> Command:
-        """A command that only looks, in the one language whose messages are known here."""
-        return Command(self.host, ("env", "LC_ALL=C", *words), PROBE_SECONDS, title=" ".join(words))
+        """A command that only looks, in the one language whose messages are known here, to its end."""
+        return Command(self.host, whole(*words), PROBE_SECONDS, title=" ".join(words))
+
+    def look_with(self, text: str, program: str, *arguments: str, title: str) -> Command:
+        """Several looks that belong together, as a fixed text for the shell: ``$0`` is the program."""
+        words = ("/bin/sh", "-c", text, program, *arguments)
+        return Command(self.host, whole(*words), PROBE_SECONDS, title=title)
+
+    def read(self, result: Result) -> Probe:
+        """The reading of what :meth:`look` asked for: no answer that is not whole is ever read (D2)."""
+        reason = broken(result)
+        if reason:
+            return unknown(reason)
+        return self.read_whole(replace(result, stdout=without_end(result.stdout) or ""))
+
+    def read_whole(self, result: Result) -> Probe:
+        """The reading of a whole answer, as the program printed it."""
+        raise NotImplementedError
 
     def change(self, *words: str) -> Command:
         """A command that changes the resource."""
@@ -82,6 +103,15 @@ class OnHost:
         words = ("/bin/sh", "-c", text, name, *arguments)
         return Command(self.host, words, timeout=self.timeout, changes=True, title=title)
 
-    def accepts(self, command: Command, exit_code: int) -> bool:
-        """Whether that exit code means success."""
-        return exit_code == 0
+    def failure(self, command: Command, result: Result) -> Failure | None:
+        """Why a command did not do its work; what it prints does not matter, unless a driver says so."""
+        if result.exit_code in self.succeeds(command):
+            return None
+        return Failure(
+            f"ended with {how_it_ended(result)}",
+            "it is tried again; if it keeps failing, mend what the command says and clear this task",
+        )
+
+    def succeeds(self, command: Command) -> tuple[int, ...]:
+        """The exit codes that mean success."""
+        return (0,)

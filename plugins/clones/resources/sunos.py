@@ -19,8 +19,10 @@ no address 127.0.0.1 or ::1                           the table is not whole    
 Output                                                Reading                             How sure
 ====================================================  ==================================  ===========
 row ``DEV DIR TYPE OPTIONS TIME`` with tabs between   up, at `mounted` or `elsewhere`     documented
+such a row with the option ``ro``                     up, at `read-only`                  documented
 of zfs, DEV is the file system's name                 the same                            documented
 it is no file but the kernel's own table (mntfs)      a missing row means unmounted       documented
+                                                                                          of Solaris 8
 ====================================================  ==================================  ===========
 
 Sent: ``ifconfig IF:N plumb A netmask M broadcast + up`` and ``ifconfig IF:N unplumb`` (documented), only
@@ -97,7 +99,7 @@ class IpDriver(IfconfigDriver):
 def _mount(line: str) -> Mount | None:
     words = line.rstrip("\r\n").split("\t")
     fits = len(words) == 5 and all(words) and words[1].startswith("/") and words[4].isdigit()
-    return Mount(words[0], words[1], line) if fits else None
+    return Mount(words[0], words[1], words[3], line) if fits else None
 
 
 class FsDriver(FsOnHost):
@@ -111,8 +113,8 @@ class FsDriver(FsOnHost):
     def probe(self) -> Command:
         return self.look("/usr/bin/cat", "/etc/mnttab")
 
-    def read(self, result: Result) -> Probe:
-        return read_mounts(result, _mount, "mnttab", self.fs.dev, self.fs.mnt)
+    def read_whole(self, result: Result) -> Probe:
+        return read_mounts(result, _mount, "mnttab", self.fs)
 
     def check(self) -> list[Command]:
         if self.fs.type == "ufs":

@@ -12,6 +12,25 @@ no row of the pool                                    down, at `exported`     do
                                                                               stream assumed
 ====================================================  ======================  ===========
 
+When absence counts: the kernel is asked for its pools, not the file zpool.cache, which only says what is
+imported at boot (documented).
+
+With `devices` also ``zpool status``, and before an import ``zpool import``, which lists what it would find:
+
+====================================================  ======================  ===========
+Output                                                Reading                 How sure
+====================================================  ======================  ===========
+``pool: pppool``, and behind ``config:`` a row a      the pool's disks        documented
+disk: ``c2t0d3 ONLINE ...``, deeper than the pool's
+rows ``mirror-0``, ``raidz1-0``, ``logs``, ...        passed over             documented
+a disk of the pool that is none of `devices`          up, at `elsewhere`;     by decision
+                                                      it is not imported
+two pools of that name, or none                       it is not imported      documented
+====================================================  ======================  ===========
+
+The import itself cannot name disks: its ``-d`` takes a directory (documented of SunOS). A slice of a disk
+(``c2t0d3s0``) is taken for that disk.
+
 Not with ``-H``: without a heading a host without pools prints nothing at all, as does a program that failed.
 
 Sent: ``zpool import -f -N -o cachefile=none POOL`` and ``zpool export POOL``, never ``export -f``. ``-f``
@@ -29,35 +48,55 @@ from __future__ import annotations
 import re
 
 from clones.config import Vg
-from clones.resources.base import Probe
-from clones.resources.reading import OnHost, broken, down, lines, unknown, up
+from clones.errors import ConfigError
+from clones.resources.base import Failure, Probe
+from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
 from clones.steps import Command, Result
 
 IMPORTED, EXPORTED = "imported", "exported"
 NONE = "no pools available"
 ZPOOL = "/usr/sbin/zpool"
+LIST = '"$0" list -o name,health && exec "$0" status'
+_DISK = re.compile(r"(?P<disk>c\d+(?:t[0-9A-Fa-f]+)?d\d+)(?:s\d+|p\d+)?")
 
 
 class PoolDriver(OnHost):
-    """One pool."""
+    """One pool.
+
+    :raises ConfigError: for `devices` that are no names of disks.
+    """
 
     started = IMPORTED
     stopped = EXPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
-        self.name = vg.name
+        found = [_DISK.fullmatch(disk.rsplit("/", 1)[-1]) for disk in vg.devices]
+        if not all(found):
+            raise ConfigError(
+                f"{self.label} on {host}: {', '.join(vg.devices)} are not all disks of SunOS.",
+                "give `devices` as `zpool status` prints them, like c2t0d3",
+            )
+        self.name, self.disks = vg.name, {disk["disk"] for disk in found if disk}
 
     def probe(self) -> Command:
+        if self.disks:
+            return self.look_with(LIST, ZPOOL, title="zpool list, zpool status")
         return self.look(ZPOOL, "list", "-o", "name,health")
 
-    def read(self, result: Result) -> Probe:
-        reason = broken(result)
-        if reason:
-            return unknown(reason)
+    def _importable(self) -> Command:
+        return self.look(ZPOOL, "import")
+
+    def read_whole(self, result: Result) -> Probe:
         text = [" ".join(line.split()) for line in lines(result.stdout)]
-        if [*text, *(line.strip() for line in lines(result.stderr))] == [NONE]:
+        if {*text, *(line.strip() for line in lines(result.stderr))} == {NONE}:
             return down(EXPORTED, NONE)
+        if self.disks:
+            begin = next((n for n, line in enumerate(text) if line.startswith("pool: ")), len(text))
+            text, status = text[:begin], text[begin:]
+            others = [disk for disks in _pools(status, self.name) for disk in sorted(disks - self.disks)]
+            if others:
+                return up(ELSEWHERE, f"{self.name} is on {', '.join(others)}, which `devices` does not list")
         for line in text[1:]:
             if line.split()[0] == self.name:
                 return up(IMPORTED, line)
@@ -70,7 +109,36 @@ class PoolDriver(OnHost):
 
     def start(self, at: str) -> list[Command]:
         words = ("import", "-f", "-N", "-o", "cachefile=none", self.name)
-        return [self.change(ZPOOL, *words)] if at == EXPORTED else []
+        load = [self._importable()] if self.disks else []
+        return [*load, self.change(ZPOOL, *words)] if at == EXPORTED else []
+
+    def failure(self, command: Command, result: Result) -> Failure | None:
+        if command != self._importable():
+            return super().failure(command, result)
+        pools = _pools([" ".join(line.split()) for line in lines(result.stdout)], self.name)
+        if not broken(result) and pools == [self.disks]:
+            return None
+        shown = " and ".join(", ".join(sorted(disks)) for disks in pools) or result.said()
+        wanted = f"one pool {self.name} on {', '.join(sorted(self.disks))}"
+        return Failure(
+            f"does not show {wanted}: {broken(result) or shown}",
+            "see with `zpool import` which disks the host finds; mend `devices`, or take other copies "
+            "of this pool away from the host",
+        )
 
     def stop(self, at: str) -> list[Command]:
         return [self.change(ZPOOL, "export", self.name)] if at == IMPORTED else []
+
+
+def _pools(text: list[str], name: str) -> list[set[str]]:
+    """The disks of every pool of that name, by what ``zpool status`` or ``zpool import`` shows."""
+    found: list[set[str]] = []
+    mine = False
+    for line in text:
+        if line.startswith("pool: "):
+            mine = line == f"pool: {name}"
+            found += [set()] if mine else []
+        disk = _DISK.fullmatch(line.split()[0])
+        if mine and disk:
+            found[-1].add(disk["disk"])
+    return found

@@ -1,8 +1,8 @@
 """The SYMCLI commands that are sent, as words.
 
-Control commands of sessions look as documented, for instance::
+Control commands of sessions name the pairs by a file of device numbers, also for a device group::
 
-    env ... /usr/symcli/bin/symclone -g DGCVI -noprompt recreate -precopy -i 20 -c 30 DEV001 sym ld CLONE001
+    env ... /usr/symcli/bin/symclone -sid 000190101234 -f FILE -noprompt recreate -precopy -i 20 -c 30
 
 `-noprompt` always; `-i/-c` on control commands only, where they retry while the array is locked; never
 `-force` or `-symforce` (D10). Environment is set by `env` because neither sshd nor sudo hand it on.
@@ -15,9 +15,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from clones.config import Service, Symcli, Sync
+from clones.config import Symcli, Sync
+from clones.fence import MARK
+from clones.scope import Scope
 from clones.states import PairSeen, device_text
 from clones.steps import Command
+from clones.whole_answers import whole
 
 ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
 
@@ -27,16 +30,17 @@ WITH_CLOCK = f'LC_ALL=C date "+{CLOCK_MARK} %Y-%m-%dT%H:%M:%S" && exec "$@"'
 they are compared with must be the same host's."""
 
 WITH_PAIR_FILE = (
-    'umask 077; mkdir -p "$1" && rm -f "$2" && set -C && printf "%s\\n" "$3" > "$2" '
+    f'{MARK}=pairs; umask 077; mkdir -p "$1" && rm -f "$2" && set -C && printf "%s\\n" "$3" > "$2" '
     '&& test "$(cat "$2")" = "$3" || exit 120; shift 3; exec "$@"'
 )
 """Writes the pair file (folder, file, content), reads it back, and only then runs its further arguments.
-`set -C` refuses to follow a file that someone else has put there meanwhile; 120 says nothing was sent."""
+`set -C` refuses to follow a file that someone else has put there meanwhile; 120 says nothing was sent. It
+begins as a fence does, so that it is found in a list of processes which cuts its words."""
 
 
 def list_processes(host: str) -> Command:
     """Every process of the host with its words, in the one form that every system knows."""
-    return Command(host, ("/usr/bin/ps", "-ef"), timeout=60)
+    return Command(host, whole("/usr/bin/ps", "-ef"), timeout=60, title="/usr/bin/ps -ef")
 
 
 def version(symcli: Symcli, host: str) -> Command:
@@ -111,60 +115,64 @@ def list_devices(symcli: Symcli, host: str, symid: str, devices: Sequence[str]) 
     )
 
 
-def create(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def create(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Make the sessions, differential, so that later only changed tracks move."""
     options = ("-diff", "-precopy") if sync.precopy else ("-diff",)
-    return _control(symcli, service, sync, "create", options, pairs)
+    return _control(scope, sync, symid, "create", options, pairs)
 
 
-def recreate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def recreate(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Re-establish the copy; the targets are not ready from here on."""
-    return _control(symcli, service, sync, "recreate", ("-precopy",) if sync.precopy else (), pairs)
+    return _control(scope, sync, symid, "recreate", ("-precopy",) if sync.precopy else (), pairs)
 
 
-def activate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def activate(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Split the copy; the targets are read-write."""
-    return _control(symcli, service, sync, "activate", (), pairs, ("-consistent",) if sync.consistent else ())
+    late = ("-consistent",) if sync.consistent else ()
+    return _control(scope, sync, symid, "activate", (), pairs, late)
 
 
-def restore(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def restore(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Copy what the targets hold back on to the sources: production is overwritten."""
-    return _control(symcli, service, sync, "restore", (), pairs)
+    return _control(scope, sync, symid, "restore", (), pairs)
 
 
-def end_restored(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def end_restored(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Remove the restore flag of sessions that are Restored; without `-restored` it would end them."""
-    return _control(symcli, service, sync, "terminate", ("-restored",), pairs)
+    return _control(scope, sync, symid, "terminate", ("-restored",), pairs)
 
 
-def query(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
-    """The table with the tracks that differ; of a device group as a whole."""
-    if sync.symdg is None:
-        return _on_pairs(symcli, service, sync, ("query",), pairs, symcli.query_timeout)
-    return _on_pairs(symcli, service, sync, ("query",), (), symcli.query_timeout)
-
-
-def terminate(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def terminate(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """End the sessions; what is on the targets stays there, as far as it was copied."""
-    return _control(symcli, service, sync, "terminate", (), pairs)
+    return _control(scope, sync, symid, "terminate", (), pairs)
 
 
-def verify_precopied(symcli: Symcli, service: Service, sync: Sync, pairs: Sequence[PairSeen]) -> Command:
+def query(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
+    """The table with the tracks that differ; of a device group as a whole, whose layout was seen captured."""
+    if sync.symdg is None:
+        return _on_pairs(scope, sync, symid, ("query",), pairs, scope.symcli.query_timeout)
+    words = (f"{scope.symcli.bin}/symclone", "-g", sync.symdg, "query")
+    title = shlex.join(words)
+    return Command(scope.control_host, ("env", *ENVIRONMENT, *words), scope.symcli.query_timeout, title=title)
+
+
+def verify_precopied(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Ask whether the precopy has gone through all tracks once. Its exit code is the answer."""
-    return _on_pairs(symcli, service, sync, ("verify", "-precopy", "-cycled"), pairs, symcli.query_timeout)
+    timeout = scope.symcli.query_timeout
+    return _on_pairs(scope, sync, symid, ("verify", "-precopy", "-cycled"), pairs, timeout)
 
 
 def _control(
-    symcli: Symcli,
-    service: Service,
+    scope: Scope,
     sync: Sync,
+    symid: str,
     action: str,
     options: tuple[str, ...],
     pairs: Sequence[PairSeen],
     late_options: tuple[str, ...] = (),
 ) -> Command:
-    words = ("-noprompt", action, *options, *_retry(symcli), *late_options)
-    return replace(_on_pairs(symcli, service, sync, words, pairs, symcli.command_timeout), changes=True)
+    words = ("-noprompt", action, *options, *_retry(scope.symcli), *late_options)
+    return replace(_on_pairs(scope, sync, symid, words, pairs, scope.symcli.command_timeout), changes=True)
 
 
 def _retry(symcli: Symcli) -> tuple[str, ...]:
@@ -172,23 +180,32 @@ def _retry(symcli: Symcli) -> tuple[str, ...]:
 
 
 def _on_pairs(
-    symcli: Symcli,
-    service: Service,
+    scope: Scope,
     sync: Sync,
+    symid: str,
     action: tuple[str, ...],
     pairs: Sequence[PairSeen],
     timeout: float,
 ) -> Command:
-    """`symclone` for these pairs, named the way the sync is configured."""
-    host, program = service.control_host, f"{symcli.bin}/symclone"
-    if sync.symdg is not None:
-        named = tuple(word for seen in pairs for word in (seen.pair.source, "sym", "ld", seen.pair.target))
-        words: tuple[str, ...] = (program, "-g", sync.symdg, *action, *named)
-        return Command(host, ("env", *ENVIRONMENT, *words), timeout, title=shlex.join(words))
-    assert sync.symid is not None
-    content = "\n".join(f"{seen.pair.source} {seen.pair.target}" for seen in pairs)
-    digest = hashlib.sha256(f"{sync.symid} {action}\n{content}".encode()).hexdigest()[:16]
-    path = f"{symcli.work_dir}/{sync.name}-{digest}.pairs"
-    words = (program, "-sid", sync.symid, "-f", path, *action)
-    script = ("/bin/sh", "-c", WITH_PAIR_FILE, "pairs", symcli.work_dir, path, content)
-    return Command(host, (*script, "env", *ENVIRONMENT, *words), timeout, title=shlex.join(words))
+    """`symclone` for these pairs, by their device numbers, also where they are configured by logical names.
+
+    The names of a device group may stand for other devices by the time the command lands, and again while it
+    waits for a locked array (`-i`, `-c`); numbers do not (D16).
+    """
+    ends = [(seen.source, seen.target) for seen in pairs]
+    assert all(None not in pair for pair in ends), "only pairs whose devices were seen are acted on"
+    content = "\n".join(" ".join(_written(sync, seen)) for seen in pairs)
+    digest = hashlib.sha256(f"{symid} {action}\n{content}".encode()).hexdigest()[:16]
+    folder = scope.symcli.work_dir
+    path = f"{folder}/{scope.name}.{sync.name}-{digest}.pairs"
+    words = (f"{scope.symcli.bin}/symclone", "-sid", symid, "-f", path, *action)
+    script = ("/bin/sh", "-c", WITH_PAIR_FILE, "pairs", folder, path, content)
+    title = shlex.join(words)
+    return Command(scope.control_host, (*script, "env", *ENVIRONMENT, *words), timeout, title=title)
+
+
+def _written(sync: Sync, seen: PairSeen) -> tuple[str, str]:
+    """A pair's device numbers, as they are configured where they are."""
+    if sync.grouped:
+        return device_text(seen.source), device_text(seen.target)
+    return seen.pair.source, seen.pair.target

@@ -61,7 +61,7 @@ def verified(exit_code: int | None) -> bool | None:
     """
     if exit_code == 0:
         return True
-    if exit_code == 1 or classify(exit_code) in (Outcome.LOCKED, Outcome.UNKNOWN):
+    if exit_code in (1, PAIR_FILE_FAILED) or classify(exit_code) in (Outcome.LOCKED, Outcome.UNKNOWN):
         return None
     return False
 

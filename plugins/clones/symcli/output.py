@@ -16,9 +16,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring, iterparse
 
-from clones.config import Sync
 from clones.errors import Unknown
-from clones.one_trip import SCRIPT
 from clones.states import Device, Session, State, device_text
 from clones.symcli.commands import CLOCK_MARK
 
@@ -103,44 +101,6 @@ def names_group(text: str, name: str) -> bool:
     :raises Unknown: when it is not SYMCLI's.
     """
     return any((element.text or "").strip() == name for element in _root(text, "the list of groups").iter())
-
-
-PROGRAMS = frozenset({"symclone", "symdg", "symld"})
-LOOKS = frozenset({"query", "verify", "list", "show"})
-
-
-def still_running(text: str, sync: Sync) -> list[str]:
-    """The control commands in the output of ``ps -ef`` that may concern a sync or its device group.
-
-    Some systems cut the words of a process (HP-UX after about 60 characters): one whose file of pairs is cut
-    off counts when the array is the same.
-
-    :raises Unknown: when it is no list of processes.
-    """
-    lines = text.splitlines()
-    if not lines or "PID" not in lines[0].split():
-        raise Unknown(
-            "The control host did not list its processes.", "look at the output of `ps -ef` in the log"
-        )
-    found = []
-    for line in lines[1:]:
-        words = line.split()
-        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
-        if at is None or LOOKS & set(words[at:]) or SCRIPT in line:  # cut off, a look shows no word of LOOKS
-            continue
-        program = words[at].rsplit("/", 1)[-1]
-        options = dict(zip(words[at:], words[at + 1 :], strict=False))
-        if sync.symdg is not None:
-            named = ("-g",) if program == "symclone" else ("-g", "create", "delete")
-            concerns = sync.symdg in [options.get(word) for word in named]
-        else:
-            if program != "symclone":
-                continue
-            ours = options.get("-f", "").rsplit("/", 1)[-1].startswith(f"{sync.name}-")
-            concerns = options.get("-sid") == sync.symid and ("-f" not in options or ours)
-        if concerns:
-            found.append(" ".join(words[at:]))
-    return found
 
 
 def read_tracks(text: str) -> dict[tuple[int, int], int]:

@@ -1,0 +1,96 @@
+"""The DAGs of all services: each is built by itself, so that one's trouble is never the others'.
+
+Airflow keeps one error for a whole file, and while it has one runs none of the file's DAGs. So no error of
+one service gets out of here: what cannot be built becomes a DAG of the same name that says so and fails.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from airflow.sdk import DAG, BaseOperator, Context, get_parsing_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from clones.config import Limits, Service
+from clones.config_checks import RESERVED
+from clones.config_file import load
+from operators.alerts import run_failed
+
+log = logging.getLogger(__name__)
+
+
+def each_service(
+    config: str,
+    build: Callable[[str, Service, Limits], DAG],
+    suffix: str = "",
+    wanted: Callable[[Service], object] = lambda service: True,
+) -> dict[str, DAG]:
+    """One kind of DAG of every service, for the globals of a DAG file, where Airflow looks for DAGs.
+
+    In a task's own process only its service is read and built; the DAG processor reads and checks them all.
+
+    :param config: path of the configuration file.
+    :param build: with `auto_register=False`, or Airflow would also take a DAG whose building failed half way.
+    :param suffix: of the DAGs' names, behind the service's.
+    :param wanted: whether a service has such a DAG.
+    :returns: by a name that nothing else in a module can have, whatever the service is called.
+    :raises ConfigError: the file cannot be used: for all services, with file, line and field of each error.
+    """
+    running = get_parsing_context().dag_id
+    only = running.removesuffix(suffix) if running else None
+    if running and only and (not running.endswith(suffix) or RESERVED.fullmatch(only)):
+        return {}
+    read = load(config, only=only)
+    found = {}
+    for name, service in sorted(read.services.items()):
+        try:
+            dag = build(name, service, read.limits) if wanted(service) else None
+        except Exception as error:
+            log.exception("DAG %s cannot be built; the others are", name + suffix)
+            dag = _not_built(name, suffix, config, f"{type(error).__name__}: {error}")
+        if dag is not None:
+            found[f"<{dag.dag_id}>"] = dag
+    return found
+
+
+def _not_built(name: str, suffix: str, config: str, why: str) -> DAG:
+    """It stands in the place of a DAG: its description says why, and a run of it fails and is told."""
+    with DAG(
+        dag_id=name + suffix,
+        description=f"CANNOT BE BUILT: {why}",
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["symclone", "not built"],
+        default_args={"retries": 0},
+        auto_register=False,
+    ) as dag:
+        # Named as the last task of every run: one that goes on meanwhile ends here, too, and not as done.
+        NotBuiltOperator(task_id="finish", service=name, config=config, why=why)
+    return dag
+
+
+class NotBuiltOperator(BaseOperator):
+    """Says that the DAG in whose place it stands could not be built, and fails.
+
+    :param why: the error, in one line.
+    """
+
+    ui_color: ClassVar[str] = "#f5d6d6"
+
+    def __init__(self, *, service: str, config: str, why: str, **kwargs: Any) -> None:
+        kwargs.setdefault("on_failure_callback", run_failed)
+        super().__init__(trigger_rule="all_done", **kwargs)
+        self.service = service
+        self.config = config
+        self.why = why
+
+    def execute(self, context: Context) -> None:
+        raise AirflowFailException(
+            f"The DAG of service {self.service} cannot be built: {self.why}. Nothing was done.\n"
+            "What to do: take the values of the service in services.yaml back that were changed last, and "
+            "report this error. A run that was going on has ended here: see with `scripts/status` and on the "
+            "service's hosts what it left, then trigger the service anew."
+        )

@@ -1,0 +1,102 @@
+"""Which processes are taken for commands of an earlier try (tests/clones/cases/leftovers.yaml)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clones import fence
+from clones.config_file import load
+from clones.errors import Locked, Unknown
+from clones.leftovers import nothing_still_runs, processes, refuse_on_hosts, still_running
+from clones.resources import PLACES
+from clones.scope import Scope
+from clones.steps import Command, Result, answer
+from clones.symcli.commands import WITH_PAIR_FILE
+from clones.whole_answers import END, SCRIPT
+from tests.conftest import SERVICES
+
+CASES = yaml.safe_load((Path(__file__).parent / "cases" / "leftovers.yaml").read_text())
+CONFIG = load(SERVICES)
+HEAD = "UID          PID    PPID  C STIME    TTY          TIME CMD\n"
+LISTER = "symcli      4712       1  0 02:31    ?        00:00:00 /usr/bin/ps -ef\n"
+STAND_FOR = {
+    "group": "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001",
+    "fence": f"/bin/sh -c {fence.RUN} fence",
+    "pairs": f"/bin/sh -c {WITH_PAIR_FILE} pairs /var/tmp/symclone-airflow",
+    "look": f"/bin/sh -c {SCRIPT} look",
+}
+
+
+def scope(name: str) -> Scope:
+    return Scope(name, CONFIG.services[name], CONFIG.symcli)
+
+
+def row(case: dict[str, Any]) -> str:
+    words = case["words"]
+    for name, text in STAND_FOR.items():
+        words = words.replace(f"{{{name}}}", text)
+    by_file = r"/usr/symcli/bin/symclone -sid 000297600001 -f /var/tmp/x/\1-0a1b.pairs -noprompt activate"
+    words = re.sub(r"\{file:(\S+)\}", by_file, words)[: case.get("cut")]
+    return f"root        4711       1  0 {case.get('day', '02:30'):8} ?        00:00:00 {words}"
+
+
+def listed(text: str, host: str = "h", code: int | None = 0) -> Result:
+    return Result(Command(host, ("ps",)), code, text)
+
+
+@pytest.mark.parametrize("case", CASES["control_host"], ids=lambda case: case["words"][:60])
+def test_control_commands(case: dict[str, Any]) -> None:
+    service, _, sync = case["sync"].partition(".")
+    found = still_running([row(case)], service, CONFIG.services[service].sync(sync))
+    assert bool(found) == case["running"], found
+
+
+@pytest.mark.parametrize("case", CASES["service_host"], ids=lambda case: case["words"][:60])
+def test_commands_on_service_hosts(case: dict[str, Any]) -> None:
+    service = scope(case["service"])
+    host = service.service.hosts[0].connection
+    text = f"{HEAD}{row(case)}\n{LISTER}{END}\n"
+    if not case["running"]:
+        refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
+        return
+    with pytest.raises(Locked, match="still runs on") as raised:
+        refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
+    assert " ".join(row(case).split()[-1:]) in str(raised.value)
+
+
+WHOLE = f"{HEAD}{LISTER}{END}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ps: not allowed\n", WHOLE.replace(LISTER, ""), *(WHOLE[:at] for at in range(len(WHOLE)))],
+)
+def test_a_list_that_is_not_whole_is_none(text: str) -> None:
+    with pytest.raises(Unknown, match="could not be listed"):
+        processes(listed(text), "h", "Service s: stop is not done")
+
+
+def test_a_whole_list() -> None:
+    assert processes(listed(WHOLE), "h", "x") == [LISTER.rstrip("\n")]
+    with pytest.raises(Unknown):
+        processes(listed(WHOLE, code=None), "h", "x")
+
+
+def test_the_control_host_is_asked_for_a_whole_list() -> None:
+    steps = nothing_still_runs(scope("lnxpp"), CONFIG.services["lnxpp"].syncs, "refresh")
+    asked = answer(steps)
+    assert isinstance(asked, Command) and asked.words[-2:] == ("/usr/bin/ps", "-ef")
+    with pytest.raises(Unknown):
+        answer(steps, Result(asked, 0, HEAD + LISTER))
+
+
+def test_every_place_of_a_resource_is_known() -> None:
+    """What is sent from a place that is not in the list would not be found on the host."""
+    cases = (Path(__file__).parent / "cases" / "resources").glob("*.yaml")
+    found = {at for path in cases for at in re.findall(r"\bat: ['\"]?([a-z -]+[a-z])", path.read_text())}
+    assert found - {"elsewhere", "unknown"} <= set(PLACES)

@@ -1,0 +1,112 @@
+"""What the last task must see for a run to be done, from case files; and how an ended run is told apart."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from clones.errors import CloneError, Locked, Missing
+from clones.run_end import falls_short
+from clones.run_result import WITHOUT_FINISH, judge, not_done, of_ended
+from clones.states import SyncSeen
+from tests.clones.cases_in_tables import CASES
+from tests.clones.seeing import seen, sync
+
+UNSEEN = {
+    "locked": Locked("the array is locked", "it is tried again"),
+    "gone": Missing("the device group is gone", "mend it"),
+}
+
+
+def at(written: str) -> datetime | None:
+    return None if written == "none" else datetime.fromisoformat(f"2026-11-23T{written}")
+
+
+def look(name: str, said: Any) -> SyncSeen | CloneError:
+    if isinstance(said, str):
+        return UNSEEN[said]
+    states, times = zip(*said, strict=True)
+    return seen(*states, times=[*map(at, times)], name=name)
+
+
+def planned(name: str, times: list[str]) -> dict[str, Any]:
+    pairs = [
+        {"source": 0x1000 + n, "target": 0x2000 + n, "last_action": f"2026-11-23T{time}:00"}
+        for n, time in enumerate(times)
+    ]
+    return {"sync": name, "pairs": pairs}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "run_end.yaml").read_text())],
+)
+def test_its_own_look_decides(case: dict[str, Any]) -> None:
+    syncs = [
+        sync(max(1, len(said)) if isinstance(said, list) else 1).model_copy(update={"name": name})
+        for name, said in case["seen"].items()
+    ]
+    scope: Any = SimpleNamespace(name="s", service=SimpleNamespace(syncs=syncs))
+    before = {name: ["08:00"] * len(said) for name, said in case["seen"].items()} | case.get("before", {})
+    plan = {
+        "phases": case.get("phases", []),
+        "action": case.get("action", "refresh"),
+        "syncs": [planned(name, times) for name, times in before.items()],
+    }
+    found = falls_short(scope, plan, [look(name, said) for name, said in case["seen"].items()])
+    if case["short"] == "none":
+        assert found is None
+        return
+    assert found is not None and case["short"] in found.why, found
+    assert found.unknown is case.get("unknown", False)
+    stopped = not_done(found.why, found.remedy)
+    assert not stopped.ok and stopped.to_plain() == {"result": "stopped", "at": "finish"}
+    assert stopped.text().startswith("Stopped at finish: every task succeeded, and yet:")
+    assert "What to do: " in stopped.text()
+
+
+@pytest.mark.parametrize("state", ["skipped", "None", "upstream_failed", "removed"])
+def test_a_task_that_was_skipped_from_outside_is_not_done(state: str) -> None:
+    states = {"plan": "success", "stop.service": "success", "start.service": state}
+    states["start.on_old_copies"] = "skipped"
+    judged = judge(states, wanted=[*states])
+    assert (judged.result, judged.at) == ("stopped", "start.service")
+    assert f"stands as {state}" in judged.text() and "trigger the action again" in judged.text()
+    assert judge(states, wanted=["plan", "stop.service", "start.on_old_copies"]).ok
+    failed = judge(states | {"stop.service": "failed"}, wanted=[*states])
+    assert failed.at == "stop.service", "what failed comes first"
+
+
+DONE, STOPPED = {"result": "done", "at": ""}, {"result": "stopped", "at": "break.data.activate"}
+PLANNED = {"result": "planned", "at": ""}
+OUTSIDE = {"result": WITHOUT_FINISH, "at": ""}
+
+
+@pytest.mark.parametrize(
+    ("plan", "finish", "left", "ended"),
+    [
+        ("success", "success", {"finish": DONE}, DONE),
+        ("success", "failed", {"finish": STOPPED}, STOPPED),
+        ("failed", "failed", {"finish": STOPPED}, STOPPED),
+        ("success", "skipped", {"plan": PLANNED}, PLANNED),
+        # Marked as failed or success while it went on.
+        ("success", "skipped", {}, OUTSIDE),
+        ("success", None, {}, OUTSIDE),
+        ("failed", "skipped", {}, OUTSIDE),
+        ("skipped", "skipped", {}, OUTSIDE),
+        # What is left is of the time before it was cleared.
+        ("success", "skipped", {"finish": DONE}, OUTSIDE),
+        ("success", None, {"finish": DONE}, OUTSIDE),
+        ("failed", "skipped", {"plan": PLANNED}, OUTSIDE),
+        # It was killed before it could say.
+        ("success", "failed", {}, OUTSIDE),
+        # No task of such a name.
+        (None, None, {}, OUTSIDE),
+    ],
+)
+def test_how_an_ended_run_is_told(plan: Any, finish: Any, left: Any, ended: Any) -> None:
+    assert of_ended({"plan": plan, "finish": finish}, left) == ended

@@ -1,0 +1,207 @@
+"""A try that stood still: what it sends late changes nothing, whatever went on meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clones.errors import CloneError, Fenced, Stale
+from clones.fence import NOT_NEWEST
+from hooks.symcli import SymcliHook
+from operators import base
+from operators.service import ServiceStartOperator, ServiceStopOperator
+from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
+from tests.conftest import ONE_ARRAY, carried_out, new_context, perform
+
+SERVICE = "aastmphpux"
+
+
+def of_run(run_id: str, **ended: str) -> dict[str, Any]:
+    """The context of a task of that run; `ended` are the states of other runs."""
+    context = new_context()
+    context["dag_run"].run_id = context["ti"].run_id = run_id
+    context["ti"].run_states = ended
+    context["ti"].get_task_states = lambda **_: {run_id: {context["ti"].task_id: "running"}}
+    return context
+
+
+def task(kind: str) -> Any:
+    made = {
+        "stop": lambda: ServiceStopOperator(task_id="stop", service=SERVICE),
+        "start": lambda: ServiceStartOperator(task_id="start", service=SERVICE),
+        "recreate": lambda: SymcloneRecreateOperator(task_id="recreate", service=SERVICE, sync="data"),
+        "activate": lambda: SymcloneActivateOperator(task_id="activate", service=SERVICE, sync="data"),
+    }
+    return made[kind]()
+
+
+class Stopped:
+    """A try in a thread that stands still right before it sends one command, until it is let go on."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, work: Callable[[], Any], word: str) -> None:
+        self.at_it, self.go_on = threading.Event(), threading.Event()
+        self.error: CloneError | None = None
+        self.late: list[list[str]] = []
+        self.word, self.thread = word, threading.Thread(target=self._work, args=(work,))
+        execute = SymcliHook._execute
+
+        def stands_still(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+            mine = threading.current_thread() is self.thread
+            if mine and not self.go_on.is_set() and self.word in carried_out(command.line()):
+                self.at_it.set()
+                assert self.go_on.wait(60)
+            if mine and self.go_on.is_set() and command.changes:
+                self.late.append(carried_out(command.line()))
+            return execute(hook, client, command, turns)
+
+        patch.setattr(SymcliHook, "_execute", stands_still)
+        self.thread.start()
+        assert self.at_it.wait(60), f"it has not come to {word}: {self.error}"
+
+    def _work(self, work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except CloneError as error:
+            self.error = error
+            self.at_it.set()
+
+    def comes_through(self) -> None:
+        self.go_on.set()
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+
+
+BEFORE = {
+    "recreate": ["stop"],
+    "activate": ["stop", "recreate"],
+    "umount": [],
+    "mount": ["stop"],
+}
+OF = {"recreate": "recreate", "activate": "activate", "umount": "stop", "mount": "start"}
+WORDS = {"umount": "/usr/sbin/umount", "mount": "/usr/sbin/mount"}
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("others", ["next try", "run ended", "another run done"])
+@pytest.mark.parametrize("command", ["recreate", "activate", "umount", "mount"])
+def test_what_it_sends_late_is_not_carried_out(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, command: str, others: str
+) -> None:
+    kind = OF[command]
+    for before in BEFORE[command]:
+        perform(lab, task(before), of_run("run_1"))
+    word = WORDS.get(command, command)
+    late = Stopped(monkeypatch, lambda: task(kind).execute(of_run("run_1")), word)
+    if others == "next try":
+        perform(lab, task(kind), of_run("run_1"))
+    elif others == "run ended":  # the service is started on its old copies, or what comes next is done
+        after = {"recreate": "start", "activate": "activate", "umount": "start", "mount": "start"}[command]
+        perform(lab, task(after), of_run("run_2", run_1="failed"))
+    else:
+        for step in ("stop", "recreate", "activate"):
+            perform(lab, task(step), of_run("run_2", run_1="failed"))
+    before = lab.sessions(), lab.host(SERVICE).mounts(), lab.host(SERVICE).addresses()
+    since = len(lab.journal)
+    late.comes_through()
+    assert isinstance(late.error, Fenced) and "That command changed nothing" in str(late.error)
+    assert (lab.sessions(), lab.host(SERVICE).mounts(), lab.host(SERVICE).addresses()) == before
+    sent = [entry for entry in lab.journal[since:] if entry.get("event") == "command" and entry["exit"]]
+    assert [entry["exit"] for entry in sent] == [NOT_NEWEST], "it was refused, and nothing came after it"
+    assert len(late.late) == 1, "nothing was rolled back either"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """The hooks' clock, which goes on while a machine is suspended: turned by hand."""
+    turned = SimpleNamespace(now=1000.0)
+    init = SymcliHook.__init__
+
+    def with_clock(hook: SymcliHook, *arguments: Any, **words: Any) -> None:
+        init(hook, *arguments, **{**words, "clock": lambda: turned.now})
+
+    monkeypatch.setattr(SymcliHook, "__init__", with_clock)
+    yield turned
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("suspended", ["at a look", "at the record"])
+def test_nothing_is_sent_on_a_look_that_is_too_old(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace, suspended: str
+) -> None:
+    """The machine is suspended while the proof is taken, or while the record is kept; nobody takes over."""
+    perform(lab, task("stop"), of_run("run_1"))
+    execute, slept = SymcliHook._execute, []
+
+    def suspend(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        result = execute(hook, client, command, turns)
+        if not slept and "/usr/sbin/ping" in command.line():
+            slept.append(True)
+            clock.now += base.look_limit() + 1
+        return result
+
+    context = of_run("run_1")
+    if suspended == "at a look":
+        monkeypatch.setattr(SymcliHook, "_execute", suspend)
+    else:
+        keep = context["task_state_store"].set
+
+        def slowly(key: str, value: Any, **words: Any) -> None:
+            keep(key, value, **words)
+            if not slept and "recreate" in str(value):
+                slept.append(True)
+                clock.now += base.look_limit() + 1
+
+        context["task_state_store"].set = slowly
+    since = len(lab.journal)
+    perform(lab, task("recreate"), context)
+    assert slept
+    sent = [carried_out(e["command"]) for e in lab.journal[since:] if e.get("event") == "command"]
+    proofs = [number for number, words in enumerate(sent) if any("ping" in word for word in words)]
+    recreates = [number for number, words in enumerate(sent) if "recreate" in words]
+    assert len(recreates) == 1 and len(proofs) == 2 and proofs[1] < recreates[0], "it looked again first"
+
+
+@ONE_ARRAY
+def test_a_task_that_airflow_has_given_up_does_not_begin_anew(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    perform(lab, task("stop"), of_run("run_1"))
+    context = of_run("run_1")
+    context["ti"].get_task_states = lambda **_: {"run_1": {context["ti"].task_id: "failed"}}
+    execute = SymcliHook._execute
+
+    def suspend(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        clock.now += base.look_limit() + 1
+        return execute(hook, client, command, turns)
+
+    monkeypatch.setattr(SymcliHook, "_execute", suspend)
+    with pytest.raises(Fenced, match="does not run this try of task any more"):
+        task("recreate").execute(context)
+    assert not [e for e in lab.journal if "recreate" in e.get("command", "") and e["exit"] == 0]
+
+
+@ONE_ARRAY
+def test_looks_that_are_always_too_slow_end_the_try(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    perform(lab, task("stop"), of_run("run_1"))
+    execute = SymcliHook._execute
+
+    def slow(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        clock.now += base.look_limit() + 1
+        return execute(hook, client, command, turns)
+
+    monkeypatch.setattr(SymcliHook, "_execute", slow)
+    with pytest.raises(Stale, match="task_instance_heartbeat_timeout"):
+        task("recreate").execute(of_run("run_1"))
+    assert not [e for e in lab.journal if "-noprompt recreate" in e.get("command", "")]
+
+
+def test_the_limit_is_well_below_the_heartbeat_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    for timeout, limit in (("300", 120.0), ("60", 30.0), ("20", 10.0)):
+        monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", timeout)
+        assert base.look_limit() == limit
