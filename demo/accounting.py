@@ -41,6 +41,8 @@ def program(command: str) -> str:
     if name == "sh" and len(words) > 3 and words[1] == "-c":
         # `sh -c TEXT NAME WORD...`: the text runs the words, but for those that it takes away, or is known by
         # its name.
+        if '"$0"' in words[2]:
+            return program(words[3])
         taken = re.search(r"\bshift (\d+)", words[2])
         runs = words[4 + (int(taken[1]) if taken else 0) :]
         return program(shlex.join(runs)) if '"$@"' in words[2] else words[3]

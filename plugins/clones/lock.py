@@ -43,8 +43,8 @@ TAKE = (
     f'test -d "$2/$3@$4" || mkdir -p "$1" && test -d "$2/$3@$4" || mkdir "$2" || exit {NOT_FREE}; '
     f'test -d "$2/$3@$4" || mkdir "$2/$3@$4" || exit {LOST}; '
     f'mkdir -p "$5" || exit {NOT_MADE}; {fence.PRUNE.format("$5")}; '
-    'n=$(expr "$newest" : ".*/\\([0-9]*\\)[.]"); test "0$n" -ge "$6" || n=$6; '
-    'token=$(printf "%012d.%s" "$(expr "0$n" + 1)" "$4"); '
+    'n=$(expr "$newest" : ".*/\\([0-9]*\\)[.]"); n=$(expr "0$n" + 0); test "$n" -ge "$6" || n=$6; '
+    'token=$(printf "%012d.%s" "$(expr "$n" + 1)" "$4"); '
     f'mkdir "$5/$token" || exit {NOT_MADE}; test -d "$2/$3@$4" || exit {LOST}; echo "$token"'
 )
 """LOCKS LOCK RUN NONCE FENCE FLOOR take|keep|same: the lock is this try's, and so is the newest token, which

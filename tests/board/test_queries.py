@@ -125,3 +125,29 @@ def test_the_newest_run_that_ended_counts(rows: Rows, monkeypatch: pytest.Monkey
     assert [last[key] for key in ("dag_id", "action", "state", "seconds")] == [
         *("svc0000_merge_back", "merge_back", "failed", 60)
     ]
+
+
+@pytest.mark.parametrize("finish", ["skipped", None])
+def test_a_run_without_its_last_task_is_never_done(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch, finish: str | None
+) -> None:
+    """Green in Airflow, with what an earlier try of its last task has left."""
+    from board.app import detail
+    from board.fleet import fleet
+    from board.gather import facts
+
+    configured = rows.fill(1, runs=1)
+    began = NOW - timedelta(hours=1)
+    run = rows.run("svc0000_retire", "outside", "success", began, NOW)
+    rows.task("svc0000_retire", "outside", "plan", "success")
+    rows.task("svc0000_retire", "outside", "finish", finish)
+    rows.xcom("svc0000_retire", "outside", run, "finish", "result", {"result": "done", "at": ""})
+    may(monkeypatch, all_dags(configured))
+    ask = reader(rows, Config(services=configured))
+    found, _ = facts(ask)
+    (row,) = fleet(found, "")["services"]
+    last = row["last_run"]
+    assert (last["run_id"], last["state"], last["result"]) == ("outside", "failed", "ended without finish")
+    one, _ = facts(ask, only="svc0000")
+    (shown,) = [run for run in detail(ask, one, "svc0000")["runs"] if run["run_id"] == "outside"]
+    assert (shown["state"], shown["result"]) == ("failed", "ended without finish")

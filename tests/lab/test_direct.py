@@ -100,6 +100,14 @@ def test_what_others_change_while_it_stalls_is_not_its_own(lab: DirectLab) -> No
     assert [len(changed[1]), len(changed[2])] == [1, 1] and "mounted" in changed[1][0]
 
 
+def test_a_short_answer_keeps_its_exit_code(lab: DirectLab) -> None:
+    whole = lab.execute("aastmphpux", VGDISPLAY, 1).stdout
+    lab.fault("cut_output", bytes=30, count=1)
+    reply = lab.execute("aastmphpux", VGDISPLAY, 1)
+    assert (reply.exit, reply.stdout) == (0, whole[:30])
+    assert lab.execute("aastmphpux", VGDISPLAY, 1).stdout == whole
+
+
 def test_what_was_cut_off_before_it_began_is_run_later(lab: DirectLab) -> None:
     lab.fault("cut_running", match="umount", seconds=60, count=1)
     assert lab.execute("aastmphpux", "/usr/sbin/umount /aaststcvi", 1).exit is None
