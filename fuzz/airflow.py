@@ -104,6 +104,7 @@ class Airflow:
 
     def go_on(self, run: Run) -> bool:
         """Run what can run, in the DAG's order. False when another flow has taken the run on meanwhile."""
+        run.started = run.started or datetime.fromtimestamp(self.world.now(), UTC)
         for task in run.order:
             state = run.states.get(task.task_id)
             if state is not None and state != WAITING:

@@ -18,7 +18,7 @@ from lab.direct import DirectLab
 if TYPE_CHECKING:
     from fuzz.play import Play
 
-PLUMBING = r"^(?!(\S*/)?(sh|env|test|\[|mkdir|rmdir|rm|cat|ls|mv|cp|echo|date|ps|id|sleep)( |$))"
+PLUMBING = r"^(?!(\S*/)?(sh|env|test|\[|mkdir|rmdir|rm|cat|ls|mv|cp|echo|date|ps|id|sleep|expr|printf)( |$))"
 """A program that is none of those which only carry others."""
 LATER = (20.0, 120.0, 600.0, 2400.0)
 """Lab seconds after which a command goes on that was left alone."""

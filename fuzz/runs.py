@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fuzz.airflow import Airflow
 
 SUCCESS, FAILED, SKIPPED, UPSTREAM_FAILED = "success", "failed", "skipped", "upstream_failed"
-WAITING = "deferred"
+WAITING, RUNNING = "deferred", "running"
 
 
 _numbers: itertools.count[int] = itertools.count(1)
@@ -64,6 +64,8 @@ class Run:
     stores: dict[str, Store] = field(default_factory=lambda: defaultdict(Store))
     errors: dict[str, str] = field(default_factory=dict)
     clears: int = 0
+    started: datetime | None = None
+    """When it has begun; a run that had ended and goes on begins anew."""
     before: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Tries before the last clear, which do not count against `retries`."""
     waiting: TaskDeferred | None = None
@@ -109,6 +111,7 @@ class Run:
             del self.states[task]
             self.before[task] = self.tries[task]
         self.clears += 1
+        self.started = None
         return failed
 
     def marked_failed(self) -> None:
@@ -166,6 +169,7 @@ class TaskInstance:
         run = one.run
         self.dag_id, self.run_id, self.task_id = run.dag.dag_id, run.run_id, one.task.task_id
         self.try_number = run.tries[self.task_id]
+        self.max_tries = run.before[self.task_id] + (one.task.retries or 0)
         self.map_index = -1
         self.id = f"{self.dag_id}/{self.run_id}/{self.task_id}"
 
@@ -188,7 +192,8 @@ class TaskInstance:
     ) -> dict[str, dict[str, str]]:
         run = self._try.run
         wanted = set(task_ids) if task_ids is not None else set(run.dag.task_dict)
-        return {run.run_id: {t: s for t, s in run.states.items() if t in wanted}}
+        own = {} if self._try.mute or self._try.in_triggerer else {self.task_id: RUNNING}
+        return {run.run_id: {t: s for t, s in {**run.states, **own}.items() if t in wanted}}
 
 
 class _Written(Store):
@@ -214,7 +219,7 @@ def context_of(one: Try) -> Any:
         triggering_user_name="asker",
         data_interval_end=None,
         run_after=datetime.fromtimestamp(run.begun, UTC),
-        start_date=None,
+        start_date=run.started,
         clear_number=run.clears,
         conf=run.conf,
     )

@@ -115,11 +115,12 @@ class Stage:
         from fuzz.transport import plug_in
         from operators import base
 
-        variables: dict[str, Any] = {lock.INSTANCE: lambda: current().run.airflow.instance, pools.KNOWN: str}
+        variables: dict[str, Any] = {lock.INSTANCE: lambda: None, pools.KNOWN: str}
         read: Any = config_file._load
         for module, name, here in (
             (config_file, "_load", cache(read.__wrapped__)),
             (base, "variable", lambda key: variables[key]()),
+            (base, "this_airflow", lambda: current().run.airflow.instance),
             (hitl, "upsert_hitl_detail", lambda **_: None),
         ):
             setattr(module, name, here)

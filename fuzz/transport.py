@@ -21,6 +21,9 @@ class Wire(Protocol):
 
     def send(self, one: Try, command: Command, turns: Turns) -> Result: ...
     def now(self) -> float: ...
+    def awake(self) -> float:
+        """Seconds of the clock by which the age of looks is told."""
+        ...
 
 
 class Plugged:
@@ -31,6 +34,10 @@ class Plugged:
 
 class DirectHook(SymcliHook):  # type: ignore[misc]
     """Everything but the connection is the product's."""
+
+    def __init__(self, *arguments: Any, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        self.clock = Plugged.wire.awake
 
     def _client(self, host: str) -> Any:
         return host
