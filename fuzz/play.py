@@ -275,14 +275,14 @@ class Play:
         if self.whole and self.case.action not in ("refresh", "start"):
             self.begin(self.airflows[0].trigger(self.case.service, "stop"))
             self.settle()
-        if self.case.action == "provision":
-            return  # what is missing is made by the run itself
         fresh = DirectLab(lab_config(), start=START)
         for sync in self.about["syncs"]:
             if sync.get("symdg") in self.world.array(sync["symid"]).groups:
                 array, whole = self.world.array(sync["symid"]), fresh.running.world.array(sync["symid"])
                 array.groups[sync["symdg"]] = whole.groups[sync["symdg"]]
         fresh.close()
+        if self.case.action == "provision":
+            return  # what is missing is made by the run itself
         for symid, source, target in sorted(self.service.pairs):
             array = self.world.array(symid)
             self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
