@@ -106,6 +106,7 @@ class SymcliHook(BaseHook):
         self.clock = clock
         self.fence: Fence | None = None
         self._oldest_look: float | None = None
+        self._acted = False
         self._hooks: dict[str, _Connection] = {}
         self.connections = 0
         self.commands = 0
@@ -179,8 +180,8 @@ class SymcliHook(BaseHook):
         sent = self._behind_fence(command) if acts else command
         if acts:
             self._refuse_old_looks(command)
-        elif self._oldest_look is None:
-            self._oldest_look = self.clock()
+        elif self._oldest_look is None or self._acted:
+            self._oldest_look, self._acted = self.clock(), False
         if self.record:
             self.record.sent(*turns.commands)
         take_back = command.before_send() if command.before_send else None
@@ -199,7 +200,8 @@ class SymcliHook(BaseHook):
         result = replace(self._execute(client, sent, turns), command=command)
         self.under_way = ()
         if acts:
-            self._oldest_look = None
+            # Where no look stands between two changes, the second rests on the end of the first.
+            self._oldest_look, self._acted = self.clock(), True
         return result
 
     def _behind_fence(self, command: Command) -> Command:
@@ -215,7 +217,7 @@ class SymcliHook(BaseHook):
         return command
 
     def _refuse_old_looks(self, command: Command) -> None:
-        """:raises Stale: the oldest look since the last change was sent longer ago than the limit."""
+        """:raises Stale: the oldest look since the last change, or its end, is longer ago than the limit."""
         if self.look_limit is None or self._oldest_look is None:
             return
         age = self.clock() - self._oldest_look

@@ -25,7 +25,7 @@ def test_union(intervals: list[tuple[float, float]], seconds: float) -> None:
         ("timeout -k 10 60 /usr/sbin/umount /data", "umount"),
         ("/bin/sh -c 'date && exec \"$@\"' clock env A=1 /usr/symcli/bin/symdev -sid 34 list", "symdev list"),
         ("/bin/sh -c 'mkdir \"$1\"' lock /var/tmp/x", "lock"),
-        ("/bin/sh -c 'shift; \"$0\" \"$@\"' /usr/sbin/vgdisplay vgCVI", "vgdisplay"),
+        ('/bin/sh -c \'shift; "$0" "$@"\' /usr/sbin/vgdisplay vgCVI', "vgdisplay"),
         ("/bin/sh -c 'shift 2; exec \"$@\"' fence /f 1.a /usr/sbin/umount /data", "umount"),
         (
             "/bin/sh -c 'shift 2; exec \"$@\"' fence /f 1.a "

@@ -166,6 +166,39 @@ def test_nothing_is_sent_on_a_look_that_is_too_old(
 
 
 @ONE_ARRAY
+def test_a_long_command_does_not_make_what_follows_too_old_and_a_pause_behind_it_does(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    """A check may take an hour. The machine is suspended behind it: the mount waits for another look."""
+    perform(lab, task("stop"), of_run("run_1"))
+    execute, sent = SymcliHook._execute, list[list[str]]()
+
+    def passes(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        words = carried_out(command.line())
+        sent.append(words)
+        if "/usr/sbin/fsck" in words:
+            clock.now += 3600
+        result = execute(hook, client, command, turns)
+        if "/usr/sbin/fsck" in words and len([one for one in sent if "/usr/sbin/fsck" in one]) == 1:
+            keep = hook.record.sent  # type: ignore[union-attr]
+
+            def suspended(*commands: Any) -> None:
+                keep(*commands)
+                clock.now += base.look_limit() + 1
+                monkeypatch.setattr(hook.record, "sent", keep)
+
+            monkeypatch.setattr(hook.record, "sent", suspended)
+        return result
+
+    monkeypatch.setattr(SymcliHook, "_execute", passes)
+    perform(lab, task("start"), of_run("run_1"))
+    assert lab.host(SERVICE).mounts()
+    checks = [number for number, words in enumerate(sent) if "/usr/sbin/fsck" in words]
+    mounts = [number for number, words in enumerate(sent) if words[:2] == ["/usr/sbin/mount", "-F"]]
+    assert (len(checks), len(mounts)) == (2, 1) and mounts[0] == checks[1] + 1
+
+
+@ONE_ARRAY
 def test_a_task_that_airflow_has_given_up_does_not_begin_anew(
     lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
 ) -> None:
