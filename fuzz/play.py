@@ -26,7 +26,7 @@ SETTLED = 4000.0
 """Lab seconds after which everything that was left alone has come to its end."""
 TRIP = 0.4
 """Lab seconds that a command takes there and back."""
-TRIES = 4
+TRIES = 6
 """How often it may be run again until it must be done."""
 DONE = ("done", "superseded", "completed before")
 
@@ -225,17 +225,16 @@ class Play:
 
     def _again(self, run: Run, *, by_clear: bool) -> Run:
         """Do what a run's messages say, then run again: what failed, or what they say to run."""
-        said = " ".join(run.errors.values())
+        asked = re.search(r"(?:run|trigger) the action `(\w+)`", " ".join(run.errors.values()))
         self.follow_remedy(run)
         failed: list[Run] = []
-        if by_clear:
+        if by_clear and not asked:
             runs = [one for one in run.airflow.runs.values() if one.action == run.action]
             failed = [one for one in runs if FAILED in one.states.values()]
             for one in failed:
                 self.clear(one)
             run = failed[-1] if failed else run
-        if not by_clear or not failed:
-            asked = re.search(r"(?:run|trigger) the action `(\w+)`", said)
+        if not failed:
             run = self.begin(run.airflow.trigger(run.service, asked[1] if asked else self.case.action))
         self.settle()
         return run
@@ -276,14 +275,14 @@ class Play:
         if self.whole and self.case.action not in ("refresh", "start"):
             self.begin(self.airflows[0].trigger(self.case.service, "stop"))
             self.settle()
-        if self.case.action == "provision":
-            return  # what is missing is made by the run itself
         fresh = DirectLab(lab_config(), start=START)
         for sync in self.about["syncs"]:
             if sync.get("symdg") in self.world.array(sync["symid"]).groups:
                 array, whole = self.world.array(sync["symid"]), fresh.running.world.array(sync["symid"])
                 array.groups[sync["symdg"]] = whole.groups[sync["symdg"]]
         fresh.close()
+        if self.case.action == "provision":
+            return  # what is missing is made by the run itself
         for symid, source, target in sorted(self.service.pairs):
             array = self.world.array(symid)
             self.lab.set_state(symid, array.name(source), array.name(target), "Copied")

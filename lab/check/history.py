@@ -53,11 +53,11 @@ class History:
         """Every entry with the states just before it; those after it are taken in when it goes on."""
         known: dict[Pair, str] = {}
         for entry in self.entries:
-            known |= _states(entry.get("before"))
+            known |= states_of(entry.get("before"))
             yield entry, known
             for part in ("pairs", "states", "after"):
                 if isinstance(entry.get(part), dict):
-                    known |= _states(entry[part])
+                    known |= states_of(entry[part])
 
     def commands(self) -> Iterator[tuple[Entry, dict[Pair, str]]]:
         """The commands, but for those of somebody else."""
@@ -102,7 +102,7 @@ def fenced(entry: Entry) -> str:
     return ""
 
 
-def _states(given: dict[str, str] | None) -> dict[Pair, str]:
+def states_of(given: dict[str, str] | None) -> dict[Pair, str]:
     return {pair_of(k): str(v) for k, v in (given or {}).items()}
 
 
@@ -138,7 +138,7 @@ def about(entry: Entry) -> dict[Pair, str]:
 
 def changed(entry: Entry) -> dict[Pair, tuple[str, str]]:
     """(before, after) of the pairs that a command brought into another state."""
-    before, after = _states(entry.get("before")), _states(entry.get("after"))
+    before, after = states_of(entry.get("before")), states_of(entry.get("after"))
     return {p: (before[p], s) for p, s in after.items() if p in before and before[p] != s}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import PREPARED, Entry, History, about, accepted, controls
+from lab.check.history import PREPARED, Entry, History, about, accepted, controls, states_of
 from lab.check.services import Pair, Service
 
 BAD = frozenset({states.FAILED, states.INVALID})
@@ -25,6 +25,9 @@ def kept(history: History) -> Iterator[Finding]:
                 yield Finding(4, entry["seq"], f"{entry['volume']}: {entry['reason']}", host=entry["host"])
         elif entry.get("event") == "use" and not entry.get("actor"):
             yield from _started(history, entry, activated)
+        if entry.get("event") == "set":  # with a point in time of its own
+            active = {p: ("", s) for p, s in states_of(entry["pairs"]).items() if s in states.ACTIVE}
+            activated |= dict.fromkeys(_places(history, active), entry["seq"])
         if entry.get("event") != "command":
             continue
         for place in _places(history, accepted(entry, "activate")):
