@@ -8,14 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from clones.errors import CloneError, Fenced, Stale
 from clones.fence import NOT_NEWEST
 from hooks.symcli import SymcliHook
 from operators import base
+from operators.run import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, carried_out, new_context, perform
+from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform
 
 SERVICE = "aastmphpux"
 
@@ -112,6 +115,47 @@ def test_what_it_sends_late_is_not_carried_out(
     sent = [entry for entry in lab.journal[since:] if entry.get("event") == "command" and entry["exit"]]
     assert [entry["exit"] for entry in sent] == [NOT_NEWEST], "it was refused, and nothing came after it"
     assert len(late.late) == 1, "nothing was rolled back either"
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize(("kind", "word"), [("start", "/usr/sbin/mount"), ("stop", "/usr/sbin/vgexport")])
+def test_the_end_of_its_run_shuts_it_out_of_the_service_hosts(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, kind: str, word: str
+) -> None:
+    """Nothing of this run comes after the task but `finish`, which gives the lock back."""
+    if kind == "start":
+        perform(lab, task("stop"), of_run("run_1"))
+    late = Stopped(monkeypatch, lambda: task(kind).execute(of_run("run_1")), word)
+    with pytest.raises(AirflowFailException, match=rf"Stopped at {kind}\.service"):
+        finish(kind)
+    before = lab.host(SERVICE).mounts()
+    late.comes_through()
+    assert isinstance(late.error, Fenced)
+    assert lab.host(SERVICE).mounts() == before and len(late.late) == 1
+
+
+@ONE_ARRAY
+def test_a_run_ends_also_when_a_service_host_cannot_be_reached(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    perform(lab, task("stop"), of_run("run_1"))
+    monkeypatch.delenv(f"AIRFLOW_CONN_{SERVICE.upper()}")
+    with pytest.raises(AirflowFailException, match=r"Stopped at start\.service"):
+        finish("start")
+    assert f"before you act on {SERVICE} by hand: see that no task of this run works" in log.text
+    assert "Gave back the lock" in log.text
+
+
+def finish(failed: str) -> None:
+    """The last task of `run_1`, of which that task has failed."""
+    context = of_run("run_1")
+    states = {"plan": "success", f"{failed}.service": "failed"}
+    context["ti"].get_task_states = lambda **_: {"run_1": states}
+    with DAG(SERVICE):
+        end = RunEndOperator(task_id="finish", service=SERVICE)
+        for name in states:
+            BaseOperator(task_id=name) >> end
+    end.execute(context)  # type: ignore[arg-type]
 
 
 @pytest.fixture
