@@ -158,6 +158,42 @@ def finish(failed: str) -> None:
     end.execute(context)  # type: ignore[arg-type]
 
 
+@ONE_ARRAY
+@pytest.mark.parametrize("stands", ["before it is kept", "after it is kept"])
+def test_a_late_activation_is_not_kept_as_one(lab: Any, monkeypatch: pytest.MonkeyPatch, stands: str) -> None:
+    """Else its run would take the other's copy for its own, and for newer than it is."""
+    first, second = of_run("run_1"), of_run("run_2", run_1="failed")
+    second["asset_state_store"] = first["asset_state_store"]
+    for before in ("stop", "recreate"):
+        perform(lab, task(before), first)
+    late, refused = task("activate"), []
+    if stands == "before it is kept":
+        keep = first["task_state_store"].set
+
+        def slowly(key: str, value: Any, **words: Any) -> None:
+            keep(key, value, **words)
+            if not refused and "-noprompt activate" in str(value):
+                refused.append(True)
+                perform(lab, task("activate"), second)
+
+        first["task_state_store"].set = slowly
+    else:
+        execute = SymcliHook._execute
+
+        def stands_still(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+            if not refused and "activate" in carried_out(command.line()):
+                refused.append(True)
+                perform(lab, task("recreate"), second)
+            return execute(hook, client, command, turns)
+
+        monkeypatch.setattr(SymcliHook, "_execute", stands_still)
+    with pytest.raises(Fenced):
+        late.execute(first)
+    kept = [store.get("activation") for store in first["asset_state_store"].values()]
+    whose = [one["run"][1] for one in kept if one]
+    assert refused and whose == (["run_2"] if stands == "before it is kept" else [])
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """The hooks' clock, which goes on while a machine is suspended: turned by hand."""
