@@ -19,7 +19,7 @@ from typing import Any
 from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
 from fuzz.stage import Stage
 
-LINE = 200
+LINE = 300
 AT_ONCE = 20
 """Cases that a worker process is handed at a time."""
 
