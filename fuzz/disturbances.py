@@ -65,6 +65,7 @@ class Disturbances:
         if fault.kind == "unreachable":
             raise unreachable(command.host, "fuzz")
         if kind == "paused":
+            self._play.stood_still += 1
             self._meanwhile(how, one)
             return
         words = self._in_the_lab(fault.kind, command, turns, index)

@@ -26,6 +26,8 @@ SETTLED = 4000.0
 """Lab seconds after which everything that was left alone has come to its end."""
 TRIP = 0.4
 """Lab seconds that a command takes there and back."""
+SHORT = 5.0
+"""Seconds that a worker stands still at least while another try goes on: none takes less."""
 TRIES = 6
 """How often it may be run again until it must be done."""
 DONE = ("done", "superseded", "completed before")
@@ -66,6 +68,8 @@ class Play:
         self.disturbances = Disturbances(self, (), 0, mark=False)
         self._met_administrator: dict[int, str] = {}
         """The tries that looked, and did not know what he did since."""
+        self.stood_still = 0
+        """How many workers have."""
         self.interleaved: Interleaved | None = None
         """What others do while a worker stands still, if it goes on in the middle of that."""
         Plugged.wire = self
@@ -91,8 +95,9 @@ class Play:
     # the wire
 
     def awake(self) -> float:
-        """In every second case it stands still, so that nothing but the fence keeps a late command back."""
-        return self.now() if self.case.salt % 2 else 0.0
+        """In every second case a worker that stands still loses only seconds: the age of what it saw does not
+        keep its command back."""
+        return self.stood_still * SHORT + (self.now() if self.case.salt % 2 else 0.0)
 
     def send(self, one: Try, command: Command, turns: Turns) -> Result:
         if self.interleaved is not None:

@@ -35,10 +35,6 @@ class Plugged:
 class DirectHook(SymcliHook):  # type: ignore[misc]
     """Everything but the connection is the product's."""
 
-    def __init__(self, *arguments: Any, **words: Any) -> None:
-        super().__init__(*arguments, **words)
-        self.clock = Plugged.wire.awake
-
     def _client(self, host: str) -> Any:
         return host
 
@@ -61,6 +57,7 @@ class LabTime(datetime, metaclass=_AnyDatetime):
 
 def plug_in() -> None:
     """Let the product's modules that are loaded use the lab's transport and its clock."""
+    symcli.awake = lambda: Plugged.wire.awake()
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] not in PRODUCT or module is symcli:
             continue

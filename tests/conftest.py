@@ -158,7 +158,7 @@ class TaskInstance:
         return self.xcom.get(key)
 
     def get_task_states(self, dag_id: str, run_ids: list[str], task_ids: list[str] | None = None) -> Any:
-        return {run_id: dict(self.task_states) for run_id in run_ids}
+        return {run_id: {self.task_id: "running", **self.task_states} for run_id in run_ids}
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]

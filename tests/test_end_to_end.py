@@ -213,7 +213,7 @@ def test_a_run_waits_for_its_turn(site: Site, monkeypatch: pytest.MonkeyPatch) -
     """The other one is a run of a paused DAG: it is not over before somebody ends it."""
     connect(monkeypatch, site.lab.connections)
     other = site.rest.trigger("reporting_copies", {"action": "refresh", "reason": "end-to-end test"})
-    holder = Owner("reporting_copies", other, site.installation, "0" * 16)
+    holder = Owner("reporting_copies", other, site.installation, "0" * 16, "plan", 1)
     lock = f"/var/tmp/symclone-airflow/locks/{SERVICE}/{holder}"
     with SymcliHook() as hosts:
         assert hosts.execute(Command("symcli_demo", ("mkdir", "-p", lock))).exit_code == 0

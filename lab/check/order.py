@@ -27,7 +27,7 @@ def kept(history: History) -> Iterator[Finding]:
             yield from _started(history, entry, activated)
         if entry.get("event") == "set":  # with a point in time of its own
             active = {p: ("", s) for p, s in states_of(entry["pairs"]).items() if s in states.ACTIVE}
-            activated |= {place: entry["seq"] for place in _places(history, active)}
+            activated |= {place: int(entry["seq"]) for place in _places(history, active)}
         if entry.get("event") != "command":
             continue
         for place in _places(history, accepted(entry, "activate")):

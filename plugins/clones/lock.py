@@ -2,7 +2,7 @@
 
 ``mkdir``, ``rmdir`` and ``mv`` to a name that nobody else uses are atomic, and ``rmdir`` fails on a directory
 that is not empty. The lock of service S is ``<work_dir>/locks/S`` with one directory in it, whose name is the
-owner: ``DAG@RUN@INSTALLATION@NONCE``. From that follows:
+owner: ``DAG@RUN@INSTALLATION@NONCE@TASK@TRY``. From that follows:
 
 * taken:      ``mkdir S && mkdir S/OWNER`` - of two runs only one makes S; a try that is cut off in between is
   tried again;
@@ -14,7 +14,8 @@ owner: ``DAG@RUN@INSTALLATION@NONCE``. From that follows:
 
 With the lock, in the same trip, a try gets its token for the fence (:mod:`clones.fence`). It makes the token
 while it holds the lock and sees afterwards that it still does, so that of two tries the later one has the
-higher count.
+higher count. A try that stood still before it came here is not let in while a later try of its task holds the
+lock.
 """
 
 from __future__ import annotations
@@ -26,17 +27,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from clones import fence
-from clones.errors import ConfigError, Locked, NotMyTurn, Refused, Unknown
+from clones.errors import ConfigError, Fenced, Locked, NotMyTurn, Refused, Unknown
 from clones.fence import NOT_MADE, Fence, Token
 from clones.scope import Scope
 from clones.steps import Command, Result, Steps, note, run
 
-NOT_FREE, LOST, NOT_MINE = 3, 4, 6
-"""Exit codes of :data:`TAKE`: somebody has it or it cannot be made; another was faster; this run has not."""
+NOT_FREE, LOST, NOT_MINE, OVER = 3, 4, 6, 7
+"""Exit codes of :data:`TAKE`: somebody has it or it cannot be made; another was faster; this run has not; a
+later try of this task has."""
 
 TAKE = (
     "LC_ALL=C; export LC_ALL; "
     f'test "$7" != same || test -d "$2/$3@$4" || exit {NOT_MINE}; '
+    'for held in "$2/$3@"*"@$8@"*; do test ! -d "$held" || '
+    f'test "$(expr "$held" : ".*@\\([0-9]*\\)")" -le "$9" || exit {OVER}; done; '
     'for held in "$2/$3@"*; do test -d "$2/$3@$4" || test ! -d "$held" || mv "$held" "$2/$3@$4"; done; '
     'test -d "$2/$3@$4" && echo held; '
     f'test -d "$2/$3@$4" || test "$7" = take || exit {NOT_MINE}; '
@@ -44,11 +48,11 @@ TAKE = (
     f'test -d "$2/$3@$4" || mkdir "$2/$3@$4" || exit {LOST}; '
     f'mkdir -p "$5" || exit {NOT_MADE}; {fence.PRUNE.format("$5")}; '
     'n=$(expr "$newest" : ".*/\\([0-9]*\\)[.]"); n=$(expr "0$n" + 0); test "$n" -ge "$6" || n=$6; '
-    'token=$(printf "%012d.%s" "$(expr "$n" + 1)" "$4"); '
+    'token=$(printf "%012d.%.16s" "$(expr "$n" + 1)" "$4"); '
     f'mkdir "$5/$token" || exit {NOT_MADE}; test -d "$2/$3@$4" || exit {LOST}; echo "$token"'
 )
-"""LOCKS LOCK RUN NONCE FENCE FLOOR take|keep|same: the lock is this try's, and so is the newest token, which
-is printed. ``keep`` does nothing unless this run holds the lock already, ``same`` unless this very try."""
+"""LOCKS LOCK RUN OWN FENCE FLOOR take|keep|same TASK TRY: the lock is this try's, and so is the newest token,
+which is printed. ``keep`` does nothing unless this run holds the lock already, ``same`` unless this try."""
 TAKE_OVER = 'mv "$1/$2" "$1/$3"'
 GIVE_BACK = 'rmdir "$1/$2" && rmdir "$1"'
 OWNERS = 'test -d "$1" && ls -1 "$1"'
@@ -69,6 +73,8 @@ class Owner:
     :param installation: which Airflow, as :func:`installation_mark` writes it; another Airflow's runs cannot
         be asked whether they have ended.
     :param nonce: of the try: 16 hex digits that stand in its memory alone; empty in a lock of before 0.2.
+    :param task_id: whose try it is.
+    :param number: of the try, as Airflow counts them.
     :raises ConfigError: a part holds an ``@``, a ``/``, a blank or nothing: it would not name one directory.
     """
 
@@ -76,9 +82,12 @@ class Owner:
     run_id: str
     installation: str
     nonce: str = ""
+    task_id: str = ""
+    number: int = 0
 
     def __post_init__(self) -> None:
-        for part in (self.dag_id, self.run_id, self.installation):
+        of_try = (self.task_id,) if self.nonce else ()
+        for part in (self.dag_id, self.run_id, self.installation, *of_try):
             if not re.fullmatch(r"[A-Za-z0-9_.~:+-]+", part):
                 raise ConfigError(
                     f"{part!r} cannot name a run in the lock of a service. Nothing was done.",
@@ -92,15 +101,24 @@ class Owner:
         """What all tries of that run have in common."""
         return f"{self.dag_id}@{self.run_id}@{self.installation}"
 
+    @property
+    def own(self) -> str:
+        """What this try alone has."""
+        return f"{self.nonce}@{self.task_id}@{self.number}"
+
     def __str__(self) -> str:
-        return f"{self.run}@{self.nonce}" if self.nonce else self.run
+        return f"{self.run}@{self.own}" if self.nonce else self.run
 
     @classmethod
     def read(cls, text: str) -> Owner | None:
         """The owner of that name, or None when it is not one of ours."""
         try:
-            return cls(*text.strip().split("@"))
-        except (TypeError, ConfigError):
+            dag_id, run_id, installation, *of_try = text.strip().split("@")
+            if not of_try:
+                return cls(dag_id, run_id, installation)
+            nonce, task_id, number = of_try
+            return cls(dag_id, run_id, installation, nonce, task_id, int(number))
+        except (ValueError, ConfigError):
             return None
 
 
@@ -123,6 +141,7 @@ def take(
     :returns: the token, which stands on the control host.
     :raises NotMyTurn: another run holds it, and has not ended.
     :raises Locked: others are taking it at this moment.
+    :raises Fenced: a later try of this task holds it.
     :raises Refused: its owner cannot be judged from here.
     """
     place = _folder(scope)
@@ -134,6 +153,12 @@ def take(
             return (yield from _taken(scope, owner, result))
         if result.exit_code == NOT_MADE:
             raise _not_writable(scope, result)
+        if result.exit_code == OVER:
+            raise Fenced(
+                f"Service {scope.name}: a later try of {owner.task_id} holds the lock: try {owner.number} "
+                "stood still for too long. Nothing was changed by it.",
+                "do nothing here: look at the newer try of this task",
+            )
         listed = yield from run(_sh(scope.control_host, OWNERS, place))
         if listed.exit_code != 0:
             if not _gone(listed):
@@ -245,8 +270,9 @@ def _taken(scope: Scope, owner: Owner, result: Result) -> Steps[Fence]:
 
 def _take(scope: Scope, owner: Owner, mode: str, floor: int = 0) -> Command:
     work_dir = scope.symcli.work_dir
-    words = (f"{work_dir}/locks", _folder(scope), owner.run, owner.nonce, fence.folder(work_dir, scope.name))
-    return _sh(scope.control_host, TAKE, *words, str(floor), mode)
+    words = (f"{work_dir}/locks", _folder(scope), owner.run, owner.own, fence.folder(work_dir, scope.name))
+    tried = (owner.task_id, str(owner.number))
+    return _sh(scope.control_host, TAKE, *words, str(floor), mode, *tried)
 
 
 def _folder(scope: Scope) -> str:

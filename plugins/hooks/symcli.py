@@ -79,7 +79,7 @@ class SymcliHook(BaseHook):
     :param level: of the log, at which each command and what came back is written.
     :param look_limit: seconds after which a look is too old to change anything on it; None: never.
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
-    :param clock: tells seconds, also those for which the machine was suspended.
+    :param clock: tells seconds, also those for which the machine was suspended; None: :func:`awake`.
 
     :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they
     are.
@@ -96,14 +96,14 @@ class SymcliHook(BaseHook):
         level: int = logging.INFO,
         look_limit: float | None = None,
         must_fence: bool = False,
-        clock: Callable[[], float] = awake,
+        clock: Callable[[], float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.level = level
         self.look_limit = look_limit
         self.must_fence = must_fence
-        self.clock = clock
+        self.clock = clock or awake
         self.fence: Fence | None = None
         self._oldest_look: float | None = None
         self._acted = False

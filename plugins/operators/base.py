@@ -30,11 +30,12 @@ from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Result
+from hooks import symcli
 from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
 from hooks.installation import this_airflow
 from hooks.symcli import SymcliHook
-from operators.outside import refuse_without_last_task
+from operators.outside import refuse_ended
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
@@ -56,6 +57,10 @@ GO_ON = (
 
 AGAIN = 3
 """How often a try looks at everything, when what it saw was too old each time to act on."""
+
+STOOD_STILL = 2.0
+"""Seconds between Airflow's word that it runs this try and the lock, after which it is asked once more. Less
+than any other try takes to begin."""
 
 LOOK_LIMIT = 120.0
 """Seconds after which a look is too old to act on; half of the heartbeat time-out where that is less."""
@@ -127,8 +132,9 @@ class CloneOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
+        asked = symcli.awake()
         if not self.runs_anyway:
-            refuse_without_last_task(context, self)
+            refuse_ended(context, self)
         scope = self.scope()
         if self.needs_pools:
             pools.require(self.needs_pools, known_pools() or ())
@@ -137,7 +143,7 @@ class CloneOperator(BaseOperator):
                 recorded(context, resumed=self._resumed) as record,
                 SymcliHook(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
-                return self._as_newest_try(context, scope, self._hosts)
+                return self._as_newest_try(context, scope, self._hosts, asked)
         except MustWait as wait:
             if not self.deferrable:
                 raise
@@ -168,22 +174,37 @@ class CloneOperator(BaseOperator):
                 timeout=min(left, LOOK_AGAIN),
             )
 
-    def _as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
+    def _as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook, asked: float) -> Any:
         """Take the lock, shut earlier tries out, see that nothing of theirs still runs, and work.
 
+        :param asked: when Airflow said last that it runs this try, by :func:`hooks.symcli.awake`.
         :raises Stale: what was seen was too old to act on, each time.
+        :raises Fenced: Airflow does not run this try any more, or a newer one works on the service.
         """
         for number in range(1, AGAIN + 1):
             try:
                 if self.hold_lock:
                     self.hold(context, scope, hosts)
+                    if hosts.clock() - asked > STOOD_STILL:
+                        self._go_on_if_run(context, scope, hosts)
                 return self.work(context, scope, hosts)
             except Stale as error:
                 if number == AGAIN:
                     raise
-                _refuse_if_given_up(context)
+                refuse_ended(context, self, only_try=True)
                 self.log.warning("%s", error)
         raise AssertionError("unreachable")
+
+    def _go_on_if_run(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        """A try that stood still before it took the lock has no right to it.
+
+        :raises Fenced: Airflow does not run it any more; the lock is given back.
+        """
+        try:
+            refuse_ended(context, self, only_try=True)
+        except Fenced:
+            self.give_back(scope, hosts)
+            raise
 
     def hold(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         """Hold the lock as the newest try, on the control host and on all hosts that this task acts on.
@@ -353,23 +374,8 @@ def owner(context: Context) -> lock.Owner:
     :raises ConfigError: this Airflow has no installation id.
     """
     run = context["dag_run"]
-    return lock.Owner(run.dag_id, run.run_id, this_airflow(), token_hex(8))
-
-
-def _refuse_if_given_up(context: Context) -> None:
-    """A task that stood still may have been taken for dead: what Airflow has given up does not begin anew.
-
-    :raises Fenced: it has.
-    """
     ti = context["ti"]
-    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id])
-    state = states.get(ti.run_id, {}).get(ti.task_id)
-    if str(getattr(state, "value", state)) != "running":
-        raise Fenced(
-            f"Airflow does not run this try of {ti.task_id} any more (it is {state}): it stood still for too "
-            "long, or somebody ended it. Nothing more is sent.",
-            "do nothing here: look at the newer try of this task, or at the end of this run",
-        )
+    return lock.Owner(run.dag_id, run.run_id, this_airflow(), token_hex(8), ti.task_id, ti.try_number)
 
 
 def service_hosts(scope: Scope) -> list[str]:

@@ -1,4 +1,4 @@
-"""A run that somebody has ended from outside, and of which a task was cleared afterwards."""
+"""A try, or a run, that has been ended from outside: what Airflow says of it before anything is done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from clones.errors import Refused, Unknown
+from clones.errors import Fenced, Refused, Unknown
 from clones.run_result import OUTSIDE
 from operators.alerts import run_without_finish
 
@@ -15,30 +15,41 @@ ENDS_RUN = "ends_run"
 """An operator with this attribute true is the last of its run, and runs whatever happened before it."""
 
 
-def refuse_without_last_task(context: Context, task: BaseOperator) -> None:
-    """Nothing is done in a run whose last task would not follow.
+def refuse_ended(context: Context, task: BaseOperator, *, only_try: bool = False) -> None:
+    """Nothing is done by a try that Airflow has given up, nor in a run whose last task would not follow.
+
+    A process that stood still does not know that its task was taken for dead, marked or cleared.
 
     Whoever marks a run as failed or success makes Airflow skip every task that has not begun. Clear, Only
     failed tasks, clears none of these: the run would end green with its service down, no record and no alert.
     A last task is skipped by nothing else, but for a plan that ends its run. As only the last task decides
     the run's state, Airflow shows it green even so (tried, 3.3.2): people are told here.
 
+    :param only_try: ask only for the try: the rest was asked at its start.
+    :raises Fenced: Airflow does not run this task any more.
     :raises Refused: the last task after this one stands as skipped.
     :raises Unknown: that could not be asked.
     """
     # A task of a test, or of a DAG that does not end with one, has none.
-    later = task.get_flat_relatives(upstream=False) if task.has_dag() else ()
+    later = task.get_flat_relatives(upstream=False) if task.has_dag() and not only_try else ()
     last = sorted(one.task_id for one in later if getattr(one, ENDS_RUN, False))
-    if not last:
-        return
     ti = context["ti"]
+    asked = [ti.task_id, *last]
     try:
-        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=last, run_ids=[ti.run_id]).get(ti.run_id, {})
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=asked, run_ids=[ti.run_id]).get(ti.run_id, {})
     except AirflowRuntimeError as error:
         raise Unknown(
-            f"Whether the last task of this run would follow could not be asked: {error}. Nothing was done.",
+            f"Whether Airflow still runs this task could not be asked: {error}. Nothing was done.",
             "it is tried again; see that the API server runs",
         ) from None
+    index = getattr(ti, "map_index", -1)
+    own = states.get(ti.task_id if index is None or index < 0 else f"{ti.task_id}_{index}")
+    if str(getattr(own, "value", own)) != "running":
+        raise Fenced(
+            f"Airflow does not run this try of {ti.task_id} any more (it is {own}): it stood still for too "
+            "long, or somebody ended it. Nothing more is sent.",
+            "do nothing here: look at the newer try of this task, or at the end of this run",
+        )
     skipped = [name for name in last if str(states.get(name)) == "skipped"]
     if skipped:
         _tell(context, task)

@@ -14,7 +14,7 @@ from clones.rules import Verdict, decide_wait
 from clones.states import SyncSeen, wanted_states
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, raise_unless_reached
-from operators.outside import refuse_without_last_task
+from operators.outside import refuse_ended
 
 
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
@@ -40,7 +40,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         self.wanted = wanted
 
     def execute(self, context: Context) -> Any:
-        refuse_without_last_task(context, self)
+        refuse_ended(context, self)
         if not self.deferrable:
             return BaseSensorOperator.execute(self, context)
         there, seen = self._look(context)

@@ -161,14 +161,14 @@ def taken(scope: Scope, owner: Owner) -> Fence:
 def test_the_count_goes_on_when_the_lock_is_given_back(scope: Scope) -> None:
     counts = []
     for letter in "abc":
-        owner = Owner("d", f"run_{letter}", "airflow1", letter * 16)
+        owner = Owner("d", f"run_{letter}", "airflow1", letter * 16, "t", 1)
         counts.append(taken(scope, owner).token.count)
         drive(lock.give_back(scope, owner))
     assert counts == [1, 2, 3]
 
 
 def test_each_try_of_a_run_is_another(scope: Scope) -> None:
-    first, second = (Owner("d", "r", "airflow1", letter * 16) for letter in "ab")
+    first, second = (Owner("d", "r", "airflow1", letter * 16, "t", 1) for letter in "ab")
     old, new = taken(scope, first), taken(scope, second)
     assert new.token.count == old.token.count + 1
     assert drive(lock.give_back(scope, first))[0] is False, "it is the newer one's"
@@ -178,9 +178,27 @@ def test_each_try_of_a_run_is_another(scope: Scope) -> None:
         assert subprocess.run(sent.line(), shell=True, capture_output=True).returncode == code
 
 
+@pytest.mark.parametrize(
+    ("task", "number", "enters"), [("t", 1, False), ("t", 2, True), ("t", 3, True), ("other", 1, True)]
+)
+def test_a_try_that_stood_still_is_not_let_in_while_a_later_one_works(
+    scope: Scope, task: str, number: int, enters: bool
+) -> None:
+    """Before it came to the lock, so that it would be the newest."""
+    newer = taken(scope, Owner("d", "r", "airflow1", "a" * 16, "t", 2))
+    late = Owner("d", "r", "airflow1", "b" * 16, task, number)
+    if enters:
+        assert taken(scope, late).token.count == newer.token.count + 1
+        return
+    with pytest.raises(Fenced, match="a later try of t holds the lock: try 1 stood still"):
+        taken(scope, late)
+    sent = newer.around(Command(scope.control_host, ("/bin/true",), changes=True))
+    assert subprocess.run(sent.line(), shell=True).returncode == 0, "the newer one is not disturbed"
+
+
 def test_of_two_that_take_a_free_lock_the_one_that_is_cut_off_tries_again(scope: Scope) -> None:
     """Between its two mkdirs another run takes the lock for one without an owner, and clears it."""
-    owner = Owner("d", "r", "airflow1", "a" * 16)
+    owner = Owner("d", "r", "airflow1", "a" * 16, "t", 1)
     place = f"{scope.symcli.work_dir}/locks/{scope.name}"
     steps = lock.take(scope, owner, lambda other: False)
     asked = answer(steps)
@@ -196,19 +214,19 @@ def test_of_two_that_take_a_free_lock_the_one_that_is_cut_off_tries_again(scope:
 
 
 def test_a_control_host_that_has_lost_its_count_goes_on_from_a_service_hosts(scope: Scope) -> None:
-    owner = Owner("d", "r", "airflow1", "a" * 16)
+    owner = Owner("d", "r", "airflow1", "a" * 16, "t", 1)
     assert taken(scope, owner).token.count == 1
     made, _ = drive(lock.count_on(scope, owner, 41))
     assert isinstance(made, Fence) and made.token.count == 42
-    taken(scope, Owner("d", "r", "airflow1", "b" * 16))
+    taken(scope, Owner("d", "r", "airflow1", "b" * 16, "t", 1))
     assert drive(lock.count_on(scope, owner, 99))[0] is None, "a newer try holds the lock"
 
 
 def test_finish_goes_on_only_with_a_lock_that_its_run_holds(scope: Scope) -> None:
-    mine, next_try = (Owner("d", "r", "airflow1", letter * 16) for letter in "ab")
+    mine, next_try = (Owner("d", "r", "airflow1", letter * 16, "t", 1) for letter in "ab")
     assert drive(lock.keep(scope, mine))[0] is None
     taken(scope, mine)
-    assert drive(lock.keep(scope, Owner("d", "other", "airflow1", "c" * 16)))[0] is None
+    assert drive(lock.keep(scope, Owner("d", "other", "airflow1", "c" * 16, "t", 1)))[0] is None
     kept, _ = drive(lock.keep(scope, next_try))
     assert isinstance(kept, Fence) and kept.token.count == 2
     assert drive(lock.give_back(scope, next_try))[0] is True
@@ -230,7 +248,7 @@ def test_a_lock_of_the_form_of_before(
     """``DAG@RUN@NAME``, where the name stood in the metadata database."""
     place = Path(scope.symcli.work_dir) / "locks" / scope.name
     (place / f"d@{run}@old1").mkdir(parents=True)
-    owner = Owner("d", "r", "airflow1", "a" * 16)
+    owner = Owner("d", "r", "airflow1", "a" * 16, "t", 1)
     steps = lock.take(scope, owner, lambda other: ended, former=lambda: former)
     if takes:
         assert isinstance(drive(steps)[0], Fence)

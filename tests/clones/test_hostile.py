@@ -161,7 +161,7 @@ def with_lock(scope: Scope, owner: Owner, other: Owner) -> Iterator[tuple[Comman
             elif command.words[2] in (lock.OWNERS, lock.CLEAR):
                 yield command, [folder]
             elif command.words[2] == lock.TAKE:
-                yield command, [folder, owner.run, owner.nonce, tokens]
+                yield command, [folder, owner.run, owner.own, tokens]
             else:
                 yield command, [folder, str(owner)]
     of_host = Fence(scope.name, token, {"h": tokens})
@@ -186,7 +186,7 @@ def sent(steps: Steps[Any], answers: list[tuple[int, str, str]]) -> list[Command
 
 
 def everything(scope: Scope) -> list[tuple[Command, list[str]]]:
-    me, other = (Owner(scope.name, f"manual__{n}", "airflow1", f"{n}" * 16) for n in (2, 1))
+    me, other = (Owner(scope.name, f"manual__{n}", "airflow1", f"{n}" * 16, "t", 1) for n in (2, 1))
     listed = (commands.list_processes(scope.control_host), [])
     return [listed, *with_pairs(scope), *with_resources(scope), *with_lock(scope, me, other)]
 
@@ -369,12 +369,12 @@ def test_a_run_whatever_its_name_locks_below_its_service_only(dag: str, run: str
     """Who triggers a run may name it."""
     scope = scope_from(PLAIN)
     try:
-        owner = Owner(dag, run, instance, "0a" * 8)
+        owner = Owner(dag, run, instance, "0a" * 8, "t", 1)
     except ConfigError:
         return
     assert Owner.read(str(owner)) == owner and Owner.read(f"{owner}\n") == owner
     assert not set(" \n\0/") & set(str(owner))
-    for command, whole in with_lock(scope, owner, Owner("d", "r", instance, "0b" * 8)):
+    for command, whole in with_lock(scope, owner, Owner("d", "r", instance, "0b" * 8, "t", 1)):
         check(scope, command, whole)
 
 

@@ -19,8 +19,11 @@ from clones.steps import Command, Finished, Note, Result, Steps, answer
 
 CONFIG = load(Path(__file__).parents[2] / "config" / "services.yaml")
 RUN = "scheduled__2026-11-23T02:30:00+00:00"
-A, B = Owner("svc", RUN, "airflow1", "a" * 16), Owner("svc", "manual__2", "airflow1", "b" * 16)
-STRANGER = Owner("svc", "manual__2", "airflow2", "c" * 16)
+A, B = (
+    Owner("svc", RUN, "airflow1", "a" * 16, "t", 1),
+    Owner("svc", "manual__2", "airflow1", "b" * 16, "t", 1),
+)
+STRANGER = Owner("svc", "manual__2", "airflow2", "c" * 16, "t", 1)
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ from hooks.installation import FILE_NAME, FILE_VARIABLE, VARIABLE
 from hooks.symcli import SymcliHook
 from operators import base
 
-CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="S", run_id="r")}
+CONTEXT: Any = {
+    "dag_run": SimpleNamespace(dag_id="S", run_id="r"),
+    "ti": SimpleNamespace(task_id="t", try_number=1),
+}
 
 
 def name() -> str:

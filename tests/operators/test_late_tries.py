@@ -11,6 +11,7 @@ import pytest
 
 from clones.errors import CloneError, Fenced, Stale
 from clones.fence import NOT_NEWEST
+from hooks import symcli
 from hooks.symcli import SymcliHook
 from operators import base
 from operators.service import ServiceStartOperator, ServiceStopOperator
@@ -118,12 +119,7 @@ def test_what_it_sends_late_is_not_carried_out(
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """The hooks' clock, which goes on while a machine is suspended: turned by hand."""
     turned = SimpleNamespace(now=1000.0)
-    init = SymcliHook.__init__
-
-    def with_clock(hook: SymcliHook, *arguments: Any, **words: Any) -> None:
-        init(hook, *arguments, **{**words, "clock": lambda: turned.now})
-
-    monkeypatch.setattr(SymcliHook, "__init__", with_clock)
+    monkeypatch.setattr(symcli, "awake", lambda: turned.now)
     yield turned
 
 

@@ -70,7 +70,7 @@ class Run:
         ti.xcom_push = lambda key, value: self.xcom.update({(task, key): value})  # type: ignore[method-assign]
         ti.xcom_pull = lambda task_ids, key: self.xcom.get((task_ids, key))  # type: ignore[method-assign]
         ti.get_task_states = lambda **asked: {  # type: ignore[attr-defined]
-            ti.run_id: {t: self.states[t] for t in asked["task_ids"] if t in self.states}
+            ti.run_id: {t: self.states.get(t, "") for t in asked["task_ids"]} | {task: "running"}
         }
         return {"ti": ti, "params": {}, "dag_run": SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id)}
 

@@ -19,7 +19,8 @@ class Service:
         self.about: dict[str, Any] = {"service": name, "config": str(config)}
         self.syncs = load(config, only=name).services[name].syncs
         self.context = new_context()
-        self.context["ti"].get_task_states = lambda **_: {}
+        ti = self.context["ti"]
+        ti.get_task_states = lambda **_: {ti.run_id: {ti.task_id: "running"}}
 
     def _do(self, kind: Any, task_id: str, **words: Any) -> Any:
         return kind(task_id=task_id, **self.about, **words).execute(self.context)
