@@ -200,7 +200,8 @@ class SymcliHook(BaseHook):
         result = replace(self._execute(client, sent, turns), command=command)
         self.under_way = ()
         if acts:
-            self._oldest_look = None
+            # What comes next rests on this command's end, or on a look after it.
+            self._oldest_look = self.clock()
         if take_back and self.fence and self.fence.has_refused(result):
             take_back()
         return result

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput, TaskDeferred
 
-from clones.errors import CloneError, Fenced, ConfigError, Locked, Refused, Unknown
+from clones.errors import CloneError, ConfigError, Fenced, Locked, Refused, Unknown
 from clones.run_result import judge
 from clones.steps import Command
 from hooks.symcli import SymcliHook
