@@ -276,6 +276,31 @@ def test_a_long_command_does_not_make_what_follows_too_old_and_a_pause_behind_it
 
 
 @ONE_ARRAY
+def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
+    lab: Any, clock: SimpleNamespace
+) -> None:
+    """What the second rests on is the end of the first: too long ago, and the file system is looked at."""
+    perform(lab, task("stop"), of_run("run_1"))
+    context, slept = of_run("run_1"), []
+    keep = context["task_state_store"].set
+
+    def slowly(key: str, value: Any, **words: Any) -> None:
+        keep(key, value, **words)
+        if not slept and "/usr/sbin/mount -F" in str(value):
+            slept.append(True)
+            clock.now += base.look_limit() + 1
+
+    context["task_state_store"].set = slowly
+    since = len(lab.journal)
+    perform(lab, task("start"), context)
+    words = [carried_out(e["command"]) for e in lab.journal[since:] if e.get("event") == "command"]
+    named = [next((w for w in one if w in ("/usr/sbin/fsck", "/usr/sbin/mount")), "") for one in words]
+    sent = [name + ("" if "-F" in one else " -p") for name, one in zip(named, words, strict=True) if name]
+    check, look = "/usr/sbin/fsck", "/usr/sbin/mount -p"
+    assert sent[sent.index(check) :] == [check, look, check, "/usr/sbin/mount", look]
+
+
+@ONE_ARRAY
 def test_a_task_that_airflow_has_given_up_does_not_begin_anew(
     lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
 ) -> None:
