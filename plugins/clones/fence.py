@@ -104,9 +104,13 @@ class Fence:
         words = ("/bin/sh", "-c", RUN, "fence", folder, str(self.token), *command.words)
         return replace(command, words=words)
 
+    def has_refused(self, result: Result) -> bool:
+        """Whether the host has not run the command, because a newer try works there."""
+        return result.exit_code == NOT_NEWEST and SAID in result.stderr
+
     def refuse_if_over(self, result: Result) -> None:
         """:raises Fenced: the host has not run the command, because a newer try works there."""
-        if result.exit_code == NOT_NEWEST and SAID in result.stderr:
+        if self.has_refused(result):
             raise Fenced(
                 f"Service {self.service}: `{result.command.shown()}` was not carried out on "
                 f"{result.command.host}: a newer try, or another run, has taken over since this one looked. "

@@ -8,15 +8,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from clones.errors import CloneError, Fenced, Stale
 from clones.fence import NOT_NEWEST
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from operators import base
+from operators.run import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, carried_out, new_context, perform
+from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform
 
 SERVICE = "aastmphpux"
 
@@ -113,6 +116,84 @@ def test_what_it_sends_late_is_not_carried_out(
     sent = [entry for entry in lab.journal[since:] if entry.get("event") == "command" and entry["exit"]]
     assert [entry["exit"] for entry in sent] == [NOT_NEWEST], "it was refused, and nothing came after it"
     assert len(late.late) == 1, "nothing was rolled back either"
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize(("kind", "word"), [("start", "/usr/sbin/mount"), ("stop", "/usr/sbin/vgexport")])
+def test_the_end_of_its_run_shuts_it_out_of_the_service_hosts(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, kind: str, word: str
+) -> None:
+    """Nothing of this run comes after the task but `finish`, which gives the lock back."""
+    if kind == "start":
+        perform(lab, task("stop"), of_run("run_1"))
+    late = Stopped(monkeypatch, lambda: task(kind).execute(of_run("run_1")), word)
+    with pytest.raises(AirflowFailException, match=rf"Stopped at {kind}\.service"):
+        finish(kind)
+    before = lab.host(SERVICE).mounts()
+    late.comes_through()
+    assert isinstance(late.error, Fenced)
+    assert lab.host(SERVICE).mounts() == before and len(late.late) == 1
+
+
+@ONE_ARRAY
+def test_a_run_ends_also_when_a_service_host_cannot_be_reached(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    perform(lab, task("stop"), of_run("run_1"))
+    monkeypatch.delenv(f"AIRFLOW_CONN_{SERVICE.upper()}")
+    with pytest.raises(AirflowFailException, match=r"Stopped at start\.service"):
+        finish("start")
+    assert f"before you act on {SERVICE} by hand: see that no task of this run works" in log.text
+    assert "Gave back the lock" in log.text
+
+
+def finish(failed: str) -> None:
+    """The last task of `run_1`, of which that task has failed."""
+    context = of_run("run_1")
+    states = {"plan": "success", f"{failed}.service": "failed"}
+    context["ti"].task_id = "finish"
+    context["ti"].get_task_states = lambda **_: {"run_1": {**states, "finish": "running"}}
+    with DAG(SERVICE):
+        end = RunEndOperator(task_id="finish", service=SERVICE)
+        for name in states:
+            BaseOperator(task_id=name) >> end
+    end.execute(context)  # type: ignore[arg-type]
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("stands", ["before it is kept", "after it is kept"])
+def test_a_late_activation_is_not_kept_as_one(lab: Any, monkeypatch: pytest.MonkeyPatch, stands: str) -> None:
+    """Else its run would take the other's copy for its own, and for newer than it is."""
+    first, second = of_run("run_1"), of_run("run_2", run_1="failed")
+    second["asset_state_store"] = first["asset_state_store"]
+    for before in ("stop", "recreate"):
+        perform(lab, task(before), first)
+    late, refused = task("activate"), []
+    if stands == "before it is kept":
+        keep = first["task_state_store"].set
+
+        def slowly(key: str, value: Any, **words: Any) -> None:
+            keep(key, value, **words)
+            if not refused and "-noprompt activate" in str(value):
+                refused.append(True)
+                perform(lab, task("activate"), second)
+
+        first["task_state_store"].set = slowly
+    else:
+        execute = SymcliHook._execute
+
+        def stands_still(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+            if not refused and "activate" in carried_out(command.line()):
+                refused.append(True)
+                perform(lab, task("recreate"), second)
+            return execute(hook, client, command, turns)
+
+        monkeypatch.setattr(SymcliHook, "_execute", stands_still)
+    with pytest.raises(Fenced):
+        late.execute(first)
+    kept = [store.get("activation") for store in first["asset_state_store"].values()]
+    whose = [one["run"][1] for one in kept if one]
+    assert refused and whose == (["run_2"] if stands == "before it is kept" else [])
 
 
 @pytest.fixture
