@@ -19,7 +19,7 @@ from typing import Any
 from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
 from fuzz.stage import Stage
 
-LINE = 300
+LINE = 400
 AT_ONCE = 20
 """Cases that a worker process is handed at a time."""
 
@@ -72,8 +72,9 @@ def _line(entry: dict[str, Any]) -> str:
     """A journal's entry in short."""
     if entry["event"] == "command":
         words = [str(word) for word in entry["words"]]
-        if words[:2] == ["/bin/sh", "-c"]:  # what a script is for stands in its name
-            words = [f"({words[3]})", *words[4:]] if len(words) > 3 else words
+        while "/bin/sh" in words[:-3]:  # what a script is for stands in its name
+            at = words.index("/bin/sh")
+            words[at : at + 4] = [f"({words[at + 3]})"]
         what = f"{entry['host']}$ {shorten(' '.join(words), LINE)} -> {entry['exit']}"
         more = {k: entry[k] for k in ("before", "after", "changed", "faults", "actor") if entry.get(k)}
     else:
