@@ -231,11 +231,17 @@ class RunEndOperator(CloneOperator):
         return result.to_plain()
 
     def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
-        """Shut earlier tries out, if this run holds the lock. Whether it does."""
+        """Shut earlier tries out, if this run holds the lock. Whether it does.
+
+        :raises TryAgain: it could not be told at the first try.
+        """
         self.this_try = owner(context)
         try:
             hosts.fence = hosts.run(lock.keep(scope, self.this_try))
         except TryAgain as error:
+            # Once more only: people are told when this task has failed for good.
+            if context["ti"].try_number == 1 and getattr(context["ti"], "max_tries", 0):
+                raise
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         return hosts.fence is not None
 
