@@ -1,7 +1,7 @@
 """What a worker sends late, what a second Airflow tries, what a host does late: nothing of it changes a copy.
 
-With real processes and SIGSTOP, in real Airflows, judged by the lab's journal. tests/operators/test_late_tries.py
-tries more combinations of the first within one process.
+With real processes and SIGSTOP, in real Airflows, judged by the lab's journal.
+tests/operators/test_late_tries.py tries more combinations of the first within one process.
 """
 
 from __future__ import annotations
@@ -210,9 +210,12 @@ def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Led
 
 @pytest.mark.parametrize(
     ("stop", "start"),
-    [("/usr/bin/umount /pp/arch", "/usr/bin/mount .* /pp/data"), ("vgchange -an .*vg_pparch", "vgchange -ay .*vg_ppdata")],
+    [
+        ("/usr/bin/umount /pp/arch", "/usr/bin/mount .* /pp/data"),
+        ("vgchange -an .*vg_pparch", "vgchange -ay .*vg_ppdata"),
+    ],
     ids=["umount and mount", "vgchange"],
-)  # fmt: skip
+)
 def test_a_host_carries_out_late_what_an_earlier_try_sent(site: Site, stop: str, start: str) -> None:
     """The program runs already when the SSH session is lost: the fence is behind it. It is waited for."""
     site = replace(site, dag=TRIED_AGAIN, service=TRIED_AGAIN)
@@ -234,7 +237,7 @@ def copy_of(site: Site, home: Path) -> LocalAirflow:
     with closing(sqlite3.connect(site.airflow.sqlite)) as old, closing(sqlite3.connect(copied)) as new:
         old.backup(new)
     soon = {
-        # After how long a silence the scheduler that had the tasks counts as gone, and how often that is asked.
+        # After how long a silence the scheduler that had the tasks is gone, and how often that is asked.
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
@@ -282,7 +285,7 @@ def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_
 def test_two_refreshes_whatever_the_clocks_show(
     site: Site, zone: str, array: str, begins: str | None, hours: float
 ) -> None:
-    """With the second, about 02:25 of summer time is split, and the next run begins at 02:05 of winter time."""
+    """With the second, 02:25 of summer time or so is split, the next run begins at 02:05 of winter time."""
     lab = site.lab
     lab.fault("skew", host="symcli_demo", timezone=zone)
     lab.set_switch(SYMID, "last_action_zone", array)
