@@ -194,6 +194,7 @@ class CloneOperator(BaseOperator):
         :raises Stale: what was seen was too old to act on, each time.
         :raises Fenced: Airflow does not run this try any more, or a newer one works on the service.
         """
+        self.this_try = None
         for number in range(1, AGAIN + 1):
             try:
                 if self.hold_lock:
@@ -223,11 +224,20 @@ class CloneOperator(BaseOperator):
         """Hold the lock as the newest try, on the control host and on all hosts that this task acts on.
 
         :raises CloneError: as :func:`clones.lock.take`, :func:`clones.fence.put` and
-            :func:`clones.leftovers.refuse_on_hosts`.
+            :func:`clones.leftovers.refuse_on_hosts`; Fenced when it has held the lock and has lost it.
         """
-        self.this_try = owner(context)
-        ended, former = partial(_has_ended, context), partial(variable, lock.INSTANCE)
-        hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former))
+        if self.this_try is None:
+            self.this_try = owner(context)
+            ended, former = partial(_has_ended, context), partial(variable, lock.INSTANCE)
+            hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former))
+        else:  # it begins anew, and takes the lock from nobody who has it since
+            hosts.fence = hosts.run(lock.count_on(scope, self.this_try, 0))
+            if hosts.fence is None:
+                raise Fenced(
+                    f"Service {scope.name}: this try does not hold the lock any more: a newer try, or "
+                    "another run, has taken over since this one looked. Nothing more is sent.",
+                    "do nothing here: look at the newer try of this task, or at the run that holds the lock",
+                )
         acts_on = list(self.acts_on(scope))
         try:
             self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))

@@ -19,7 +19,7 @@ from operators import base
 from operators.run import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform
+from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform, sent
 
 SERVICE = "aastmphpux"
 
@@ -276,6 +276,28 @@ def test_a_long_command_does_not_make_what_follows_too_old_and_a_pause_behind_it
 
 
 @ONE_ARRAY
+def test_what_begins_anew_takes_nothing_from_a_newer_try(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    """To Airflow the task runs: its next try does."""
+    perform(lab, task("stop"), of_run("run_1"))
+    execute, slept = SymcliHook._execute, []
+
+    def suspend(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        result = execute(hook, client, command, turns)
+        if not slept and "/usr/sbin/ping" in command.line():
+            slept.append(True)
+            perform(lab, task("recreate"), of_run("run_1"))
+            clock.now += base.look_limit() + 1
+        return result
+
+    monkeypatch.setattr(SymcliHook, "_execute", suspend)
+    with pytest.raises(Fenced, match="this try does not hold the lock any more"):
+        task("recreate").execute(of_run("run_1"))
+    assert slept and len(sent(lab, "recreate")) == 1
+
+
+@ONE_ARRAY
 def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
     lab: Any, clock: SimpleNamespace
 ) -> None:
@@ -295,9 +317,9 @@ def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
     perform(lab, task("start"), context)
     words = [carried_out(e["command"]) for e in lab.journal[since:] if e.get("event") == "command"]
     named = [next((w for w in one if w in ("/usr/sbin/fsck", "/usr/sbin/mount")), "") for one in words]
-    sent = [name + ("" if "-F" in one else " -p") for name, one in zip(named, words, strict=True) if name]
+    came = [name + ("" if "-F" in one else " -p") for name, one in zip(named, words, strict=True) if name]
     check, look = "/usr/sbin/fsck", "/usr/sbin/mount -p"
-    assert sent[sent.index(check) :] == [check, look, check, "/usr/sbin/mount", look]
+    assert came[came.index(check) :] == [check, look, check, "/usr/sbin/mount", look]
 
 
 @ONE_ARRAY
