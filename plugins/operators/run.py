@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from clones import fence, lock, planning, provision
 from clones.abreast import attempts
 from clones.actions import BREAK, PHASES, phases_run
-from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain, Unknown
+from clones.errors import CloneError, ConfigError, MustWait, Refused, Unknown
 from clones.estimates import Pace
 from clones.foresight import foresee, plain
 from clones.freshness import freshness
@@ -218,7 +218,7 @@ class RunEndOperator(CloneOperator):
         try:
             if held:
                 self.give_back(scope, hosts)
-        except TryAgain as error:
+        except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         completed.announce(context, scope, split)
@@ -232,10 +232,10 @@ class RunEndOperator(CloneOperator):
 
     def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
         """Shut earlier tries out, if this run holds the lock. Whether it does."""
-        self.this_try = owner(context)
         try:
+            self.this_try = owner(context)
             hosts.fence = hosts.run(lock.keep(scope, self.this_try))
-        except TryAgain as error:
+        except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         return hosts.fence is not None
 
