@@ -147,9 +147,21 @@ def test_a_run_ends_also_when_a_service_host_cannot_be_reached(
     assert "Gave back the lock" in log.text
 
 
-def finish(failed: str) -> None:
-    """The last task of `run_1`, of which that task has failed."""
+@ONE_ARRAY
+def test_a_run_ends_also_when_the_control_host_lets_nobody_in(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_SYMCLI_DEMO")
     context = of_run("run_1")
+    with pytest.raises(AirflowFailException, match=r"Stopped at start\.service"):
+        finish("start", context)
+    assert context["ti"].xcom["result"]["at"] == "start.service" and context["ti"].xcom["run_record"]
+    assert "The next run takes the lock over" in log.text
+
+
+def finish(failed: str, context: Any = None) -> None:
+    """The last task of `run_1`, of which that task has failed."""
+    context = context or of_run("run_1")
     states = {"plan": "success", f"{failed}.service": "failed"}
     context["ti"].task_id = "finish"
     context["ti"].get_task_states = lambda **_: {"run_1": {**states, "finish": "running"}}
