@@ -26,7 +26,7 @@ from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
 from operators.alerts import run_failed
-from operators.base import CloneOperator, owner, recorded, service_hosts
+from operators.base import CloneOperator, former_name, owner, recorded, service_hosts
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 
@@ -234,7 +234,7 @@ class RunEndOperator(CloneOperator):
         """Shut earlier tries out, if this run holds the lock. Whether it does."""
         self.this_try = owner(context)
         try:
-            hosts.fence = hosts.run(lock.keep(scope, self.this_try))
+            hosts.fence = hosts.run(lock.keep(scope, self.this_try, former=former_name))
         except TryAgain as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         return hosts.fence is not None
