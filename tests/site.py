@@ -43,16 +43,17 @@ class Site:
     rest: AirflowRest
     lab: Lab
     dag: str = SERVICE
+    service: str = SERVICE
 
     def trigger(self, action: str = "refresh") -> str:
         run_id = self.rest.trigger(self.dag, {"action": action, "reason": "end-to-end test"})
-        self.lab.note("run begins", service=SERVICE, run=run_id, action=action)
+        self.lab.note("run begins", service=self.service, run=run_id, action=action)
         return run_id
 
     def clear_failed(self, run_id: str) -> None:
         """What the UI's Clear, Only failed tasks, does."""
         action = self.rest.dag_run(self.dag, run_id)["conf"].get("action", self.dag)
-        self.lab.note("run begins", service=SERVICE, run=run_id, action=action, again=run_id)
+        self.lab.note("run begins", service=self.service, run=run_id, action=action, again=run_id)
         self.rest.clear(self.dag, run_id=run_id, only_failed=True)
 
     def wait(self, run_id: str, seconds: float = 120) -> str:
@@ -65,7 +66,7 @@ class Site:
         path = f"/dags/{self.dag}/dagRuns/{run_id}/taskInstances/finish/xcomEntries/result"
         ended = self.rest.request("GET", path)["value"]
         ended = json.loads(ended) if isinstance(ended, str) else ended
-        self.lab.note("run ends", service=SERVICE, run=run_id, result=ended["result"], step=ended["at"])
+        self.lab.note("run ends", service=self.service, run=run_id, result=ended["result"], step=ended["at"])
         return str(self.rest.dag_run(self.dag, run_id)["state"])
 
     def states(self, run_id: str) -> dict[str, str]:

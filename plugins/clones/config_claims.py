@@ -110,6 +110,9 @@ def _things(resource: Resource | None) -> Iterator[_Thing]:
                 # Its source has that name there; another service's copy must not.
                 yield _Thing(f"{resource.manager} group", resource.source_name, alone=False, source=True)
             yield from (_Thing("disk", _disk(name)) for name in resource.devices)
+            if resource.map_file is not None:
+                # By the map an import finds its disks; a stop writes it anew, beside the old one.
+                yield from (_Thing("map file", f"{resource.map_file}{end}") for end in ("", ".new"))
         case Fs():
             yield _Thing("mount point", resource.mnt)
             yield _Thing("device", _block(resource.dev))

@@ -104,8 +104,8 @@ class Ledger:
         before, now = self.last, Activation.read(self._kept())
         if now is not None and now != before:
             raise Fenced(
-                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since this try "
-                "looked at it. Nothing was sent to the array.",
+                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since this "
+                "try looked at it. Nothing was sent to the array.",
                 "do nothing here: look at that run. This task looks again when it is tried again",
             )
         mine = Activation(self.run, self._clock())

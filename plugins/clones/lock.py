@@ -10,7 +10,8 @@ owner: ``DAG@RUN@INSTALLATION@NONCE@TASK@TRY``. From that follows:
   one moves it, and nobody ever finds the lock without an owner;
 * given back: ``rmdir S/OWNER && rmdir S`` - by the very try that holds it;
 * left empty by a run that died in between: ``rmdir S``, and taken anew. Whoever is just taking it then fails
-  at its second mkdir, and tries again.
+  at its second mkdir, or finds the other's name beside its own and takes its own back, and tries again. Of
+  two that look after their own mkdir at least one sees the other.
 
 With the lock, in the same trip, a try gets its token for the fence (:mod:`clones.fence`). It makes the token
 while it holds the lock and sees afterwards that it still does, so that of two tries the later one has the
@@ -44,8 +45,11 @@ TAKE = (
     'for held in "$2/$3@"*; do test -d "$2/$3@$4" || test ! -d "$held" || mv "$held" "$2/$3@$4"; done; '
     'test -d "$2/$3@$4" && echo held; '
     f'test -d "$2/$3@$4" || test "$7" = take || exit {NOT_MINE}; '
-    f'test -d "$2/$3@$4" || mkdir -p "$1" && test -d "$2/$3@$4" || mkdir "$2" || exit {NOT_FREE}; '
-    f'test -d "$2/$3@$4" || mkdir "$2/$3@$4" || exit {LOST}; '
+    'new=; test -d "$2/$3@$4" || new=yes; '
+    f'test -z "$new" || mkdir -p "$1" && test -z "$new" || mkdir "$2" || exit {NOT_FREE}; '
+    f'test -z "$new" || mkdir "$2/$3@$4" || exit {LOST}; '
+    'for held in "$2"/*; do test -z "$new" || test "$held" = "$2/$3@$4" || new=late; done; '
+    f'test "$new" != late || rmdir "$2/$3@$4"; test "$new" != late || exit {LOST}; '
     f'mkdir -p "$5" || exit {NOT_MADE}; {fence.PRUNE.format("$5")}; '
     'n=$(expr "$newest" : ".*/\\([0-9]*\\)[.]"); n=$(expr "0$n" + 0); test "$n" -ge "$6" || n=$6; '
     'token=$(printf "%012d.%.16s" "$(expr "$n" + 1)" "$4"); '
@@ -146,6 +150,7 @@ def take(
     :raises Refused: its owner cannot be judged from here.
     """
     place = _folder(scope)
+    unread: Result | None = None
     for _ in range(ROUNDS):
         result = yield from run(_take(scope, owner, "take"))
         if result.exit_code is None:
@@ -163,11 +168,13 @@ def take(
         listed = yield from run(_sh(scope.control_host, OWNERS, place))
         if listed.exit_code != 0:
             if not _gone(listed):
-                raise _unknown(scope, listed)
+                unread = listed  # it may have gone while it was listed
+                continue
             # Neither could it be made nor is it there: given back just now, or the folder cannot be written.
             if result.exit_code == NOT_FREE and "exist" not in result.stderr.lower():
                 raise _not_writable(scope, result)
             continue
+        unread = None
         names = listed.stdout.split()
         if not names:
             yield from note(f"The lock of service {scope.name} names no owner: cleared", warning=True)
@@ -197,6 +204,8 @@ def take(
                 else f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without giving it back",
                 warning=True,
             )
+    if unread is not None:
+        raise _unknown(scope, unread)
     raise Locked(
         f"Service {scope.name}: its lock changed hands while it was looked at. Nothing was changed.",
         "do nothing: it is tried again",

@@ -47,7 +47,12 @@ _DEV = r"[0-9A-Fa-f]{4,5}"
 _PATH = r"(?:/[A-Za-z0-9_+=@:,][A-Za-z0-9_.+=@:,-]*)+"
 
 ServiceName = Annotated[
-    str, Grammar(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "a service name (letters, digits, _ and -)", "aastmphpux")
+    str,
+    Grammar(
+        r"[A-Za-z][A-Za-z0-9_-]{0,63}",
+        "a service name (a letter, then letters, digits, _ and -)",
+        "aastmphpux",
+    ),
 ]
 SyncName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a sync name (letters, digits and _)", "archivelogs")

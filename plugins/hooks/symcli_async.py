@@ -127,7 +127,12 @@ class SymcliHookAsync(BaseHook):
         return take_apart(commands, nonce, await self.execute(as_one(commands, nonce)))
 
     async def execute(self, command: Command) -> Result:
-        """Run one command; errors as :meth:`hooks.symcli.SymcliHook.execute`."""
+        """Run one command; errors as :meth:`hooks.symcli.SymcliHook.execute`.
+
+        :raises ValueError: it changes something; no fence stands before it here.
+        """
+        if command.changes:
+            raise ValueError(f"the triggerer only looks, and does not send {command.shown()}")
         line = self._line(command.host)
         async with line.sessions:
             connection = await self.connect(command.host)

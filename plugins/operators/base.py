@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import (
 from clones import fence, lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
-from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale
+from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale, TryAgain
 from clones.leftovers import refuse_on_hosts
 from clones.observing import seen_place
 from clones.run_record import TaskRecord
@@ -143,7 +143,10 @@ class CloneOperator(BaseOperator):
                 recorded(context, resumed=self._resumed) as record,
                 SymcliHook(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
-                return self._as_newest_try(context, scope, self._hosts, asked)
+                done = self._as_newest_try(context, scope, self._hosts, asked)
+            if self.runs_anyway:
+                self._say_what_does_not_follow(context)
+            return done
         except MustWait as wait:
             if not self.deferrable:
                 raise
@@ -174,6 +177,16 @@ class CloneOperator(BaseOperator):
                 timeout=min(left, LOOK_AGAIN),
             )
 
+    def _say_what_does_not_follow(self, context: Context) -> None:
+        """Its work is done in any run. That the last task does not follow is told as elsewhere.
+
+        :raises Refused: it stands as skipped.
+        """
+        try:
+            refuse_ended(context, self, worked=True)
+        except TryAgain as error:
+            self.log.warning("%s", error)
+
     def _as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook, asked: float) -> Any:
         """Take the lock, shut earlier tries out, see that nothing of theirs still runs, and work.
 
@@ -181,6 +194,7 @@ class CloneOperator(BaseOperator):
         :raises Stale: what was seen was too old to act on, each time.
         :raises Fenced: Airflow does not run this try any more, or a newer one works on the service.
         """
+        self.this_try = None
         for number in range(1, AGAIN + 1):
             try:
                 if self.hold_lock:
@@ -210,11 +224,20 @@ class CloneOperator(BaseOperator):
         """Hold the lock as the newest try, on the control host and on all hosts that this task acts on.
 
         :raises CloneError: as :func:`clones.lock.take`, :func:`clones.fence.put` and
-            :func:`clones.leftovers.refuse_on_hosts`.
+            :func:`clones.leftovers.refuse_on_hosts`; Fenced when it has held the lock and has lost it.
         """
-        self.this_try = owner(context)
-        ended = partial(_has_ended, context)
-        hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former_name))
+        if self.this_try is None:
+            self.this_try = owner(context)
+            ended = partial(_has_ended, context)
+            hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former_name))
+        else:  # it begins anew, and takes the lock from nobody who has it since
+            hosts.fence = hosts.run(lock.count_on(scope, self.this_try, 0))
+            if hosts.fence is None:
+                raise Fenced(
+                    f"Service {scope.name}: this try does not hold the lock any more: a newer try, or "
+                    "another run, has taken over since this one looked. Nothing more is sent.",
+                    "do nothing here: look at the newer try of this task, or at the run that holds the lock",
+                )
         acts_on = list(self.acts_on(scope))
         try:
             self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))

@@ -218,7 +218,7 @@ class RunEndOperator(CloneOperator):
         try:
             if held:
                 self.give_back(scope, hosts)
-        except TryAgain as error:
+        except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         completed.announce(context, scope, split)
@@ -231,11 +231,18 @@ class RunEndOperator(CloneOperator):
         return result.to_plain()
 
     def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
-        """Shut earlier tries out, if this run holds the lock. Whether it does."""
-        self.this_try = owner(context)
+        """Shut earlier tries out, if this run holds the lock. Whether it does.
+
+        :raises TryAgain: it could not be told at the first try.
+        """
+        ti = context["ti"]
         try:
+            self.this_try = owner(context)
             hosts.fence = hosts.run(lock.keep(scope, self.this_try, former=former_name))
-        except TryAgain as error:
+        except CloneError as error:
+            # Tried again once: people are told only when this task has failed for good.
+            if isinstance(error, TryAgain) and ti.try_number == 1 and getattr(ti, "max_tries", 0):
+                raise
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         return hosts.fence is not None
 

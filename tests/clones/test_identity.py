@@ -192,7 +192,7 @@ def test_a_late_try_does_not_take_the_place_of_a_newer_activation() -> None:
     kept = Kept()
     late = kept.ledger()
     kept.ledger(OTHER).sending()
-    with pytest.raises(Fenced, match="was activated by run r0 of svc .* Nothing was sent"):
+    with pytest.raises(Fenced, match=r"was activated by run r0 of svc .* Nothing was sent"):
         late.sending()
     assert kept.ledger(OTHER).own == activation(OTHER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from clones import lock
 from clones.config import Symcli
 from clones.config_file import load
-from clones.errors import Locked, Refused, Unknown
+from clones.errors import Locked, NotMyTurn, Refused, Unknown
 from clones.lock import Owner
 from clones.scope import Scope
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -107,6 +108,65 @@ def test_a_lock_without_owner_is_cleared_and_taken(scope: Scope) -> None:
     (Path(scope.symcli.work_dir) / "locks" / scope.name).mkdir(parents=True)
     assert "names no owner" in take(scope, A)[0]
     assert holder(scope) == [str(A)]
+
+
+@pytest.mark.parametrize("other_is_in", [False, True], ids=["cleared", "cleared and taken by another"])
+def test_between_its_two_mkdirs_the_lock_may_be_cleared(
+    scope: Scope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_is_in: bool
+) -> None:
+    """Its shell stands still there; who finds the lock empty clears it, and may have taken it by then."""
+    place = Path(scope.symcli.work_dir) / "locks" / scope.name
+    taken = f'&& /bin/mkdir -p "{place}/{B}" ' if other_is_in else ""
+    shim = tmp_path / "bin" / "mkdir"
+    shim.parent.mkdir()
+    shim.write_text(
+        f'#!/bin/sh\n/bin/mkdir "$@" || exit\ntest "$1" != "{place}" || test -e "{tmp_path}/once" || '
+        f'{{ : >"{tmp_path}/once"; rmdir "$1" {taken}; }}\n'
+    )
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+    if other_is_in:
+        with pytest.raises(NotMyTurn, match="run manual__2"):
+            take(scope, A)
+    else:
+        assert "Took the lock" in take(scope, A)[0]
+    assert (tmp_path / "once").exists()
+    assert holder(scope) == [str(B) if other_is_in else str(A)]
+
+
+def test_a_lock_that_goes_while_it_is_listed_is_taken(scope: Scope) -> None:
+    take(scope, B)
+    place = Path(scope.symcli.work_dir) / "locks" / scope.name
+
+    def as_if(steps: Steps[object]) -> object:
+        asked, gone = answer(steps), False
+        while not isinstance(asked, Finished):
+            if isinstance(asked, Note):
+                asked = answer(steps)
+                continue
+            assert isinstance(asked, Command)
+            if lock.OWNERS in asked.words and not gone:
+                gone = True
+                subprocess.run(["rmdir", place / str(B), place], check=True)
+                asked = answer(steps, Result(asked, 2, "", f"ls: {place}: No such file or directory"))
+                continue
+            done = subprocess.run(asked.line(), shell=True, capture_output=True, text=True)
+            asked = answer(steps, Result(asked, done.returncode, done.stdout, done.stderr))
+        return asked.value
+
+    as_if(lock.take(scope, A, lambda other: False))
+    assert holder(scope) == [str(A)]
+
+
+def test_a_lock_that_cannot_be_listed_is_unknown(scope: Scope) -> None:
+    take(scope, B)
+    steps = lock.take(scope, A, lambda other: False)
+    asked = answer(steps)
+    with pytest.raises(Unknown, match="Permission denied"):
+        while True:
+            assert isinstance(asked, Command)
+            code = lock.NOT_FREE if lock.TAKE in asked.words else 2
+            asked = answer(steps, Result(asked, code, "", "ls: Permission denied"))
 
 
 def test_of_two_that_take_over_only_one_gets_it(scope: Scope) -> None:

@@ -79,17 +79,22 @@ def test_what_cannot_be_asked_is_tried_again(lab: Any, context: dict[str, Any]) 
 
 @ONE_ARRAY
 def test_what_was_begun_on_production_is_ended_all_the_same(
-    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    lab: Any,
+    context: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Airflow lets a teardown run in a run that was marked as failed."""
+    """Airflow lets a teardown run in a run that was marked as failed. Nothing follows it: that is told."""
     ran: list[str] = []
     monkeypatch.setattr(SourceAfterActivateOperator, "work", lambda self, *_: ran.append(self.task_id))
     window = Window((), "activate", ("step",))
     step = SourceAfterActivateOperator(task_id="step", sync="data", hook="x", window=window, **ABOUT)
     before_the_end(step)
     context["ti"].task_states = {"between": "skipped", "finish": "skipped"}
-    step.execute(context)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match=r"finish, stands as skipped .* This task has done its work\."):
+        step.execute(context)  # type: ignore[arg-type]
     assert ran == ["step"]
+    assert "was ended from outside, without its last task" in caplog.text, "people are told"
 
 
 STARTED = {"plan": "success", "start.service": "success"}

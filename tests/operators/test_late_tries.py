@@ -19,7 +19,7 @@ from operators import base
 from operators.run import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform
+from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform, sent
 
 SERVICE = "aastmphpux"
 
@@ -147,11 +147,24 @@ def test_a_run_ends_also_when_a_service_host_cannot_be_reached(
     assert "Gave back the lock" in log.text
 
 
-def finish(failed: str) -> None:
-    """The last task of `run_1`, of which that task has failed."""
+@ONE_ARRAY
+def test_a_run_ends_also_when_the_control_host_lets_nobody_in(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_SYMCLI_DEMO")
     context = of_run("run_1")
+    with pytest.raises(AirflowFailException, match=r"Stopped at start\.service"):
+        finish("start", context)
+    assert context["ti"].xcom["result"]["at"] == "start.service" and context["ti"].xcom["run_record"]
+    assert "The next run takes the lock over" in log.text
+
+
+def finish(failed: str, context: Any = None) -> None:
+    """The last task of `run_1`, of which that task has failed."""
+    context = context or of_run("run_1")
     states = {"plan": "success", f"{failed}.service": "failed"}
-    context["ti"].get_task_states = lambda **_: {"run_1": states}
+    context["ti"].task_id = "finish"
+    context["ti"].get_task_states = lambda **_: {"run_1": {**states, "finish": "running"}}
     with DAG(SERVICE):
         end = RunEndOperator(task_id="finish", service=SERVICE)
         for name in states:
@@ -272,6 +285,53 @@ def test_a_long_command_does_not_make_what_follows_too_old_and_a_pause_behind_it
     checks = [number for number, words in enumerate(sent) if "/usr/sbin/fsck" in words]
     mounts = [number for number, words in enumerate(sent) if words[:2] == ["/usr/sbin/mount", "-F"]]
     assert (len(checks), len(mounts)) == (2, 1) and mounts[0] == checks[1] + 1
+
+
+@ONE_ARRAY
+def test_what_begins_anew_takes_nothing_from_a_newer_try(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    """To Airflow the task runs: its next try does."""
+    perform(lab, task("stop"), of_run("run_1"))
+    execute, slept = SymcliHook._execute, []
+
+    def suspend(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        result = execute(hook, client, command, turns)
+        if not slept and "/usr/sbin/ping" in command.line():
+            slept.append(True)
+            perform(lab, task("recreate"), of_run("run_1"))
+            clock.now += base.look_limit() + 1
+        return result
+
+    monkeypatch.setattr(SymcliHook, "_execute", suspend)
+    with pytest.raises(Fenced, match="this try does not hold the lock any more"):
+        task("recreate").execute(of_run("run_1"))
+    assert slept and len(sent(lab, "recreate")) == 1
+
+
+@ONE_ARRAY
+def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
+    lab: Any, clock: SimpleNamespace
+) -> None:
+    """What the second rests on is the end of the first: too long ago, and the file system is looked at."""
+    perform(lab, task("stop"), of_run("run_1"))
+    context, slept = of_run("run_1"), []
+    keep = context["task_state_store"].set
+
+    def slowly(key: str, value: Any, **words: Any) -> None:
+        keep(key, value, **words)
+        if not slept and "/usr/sbin/mount -F" in str(value):
+            slept.append(True)
+            clock.now += base.look_limit() + 1
+
+    context["task_state_store"].set = slowly
+    since = len(lab.journal)
+    perform(lab, task("start"), context)
+    words = [carried_out(e["command"]) for e in lab.journal[since:] if e.get("event") == "command"]
+    named = [next((w for w in one if w in ("/usr/sbin/fsck", "/usr/sbin/mount")), "") for one in words]
+    came = [name + ("" if "-F" in one else " -p") for name, one in zip(named, words, strict=True) if name]
+    check, look = "/usr/sbin/fsck", "/usr/sbin/mount -p"
+    assert came[came.index(check) :] == [check, look, check, "/usr/sbin/mount", look]
 
 
 @ONE_ARRAY

@@ -1,0 +1,305 @@
+"""What a worker sends late, what a second Airflow tries, what a host does late: nothing of it changes a copy.
+
+With real processes and SIGSTOP, in real Airflows, judged by the lab's journal.
+tests/operators/test_late_tries.py tries more combinations of the first within one process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from clones.fence import NOT_NEWEST, RUN
+from demo.local_airflow import LocalAirflow
+from lab.check import findings
+from tests.conftest import ROOT, SERVICES, SYMID
+from tests.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, running_site, until
+
+pytestmark = pytest.mark.airflow
+
+TRIED_AGAIN = "lnxpp"
+"""The service whose tasks are tried again; those of the other one are not."""
+ENVIRONMENT = {
+    HEARTBEAT_TIMEOUT: "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+}
+RECREATE, ACTIVATE = "-noprompt recreate", "-noprompt activate"
+EACH_ONCE = ["recreate DGCVI", "recreate DGCVIARCH", "activate DGCVI", "activate DGCVIARCH"]
+
+
+class Ledger:
+    """Where a task is to stand still, and which processes do (tests/still_policy.py)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.stand_still("none", "")
+
+    def stand_still(self, task: str, line: str, *, at: str = "command", alone: bool = False) -> None:
+        """:param line: a regular expression for the command line; the rest as the policy has it."""
+        (self.folder / "still").unlink(missing_ok=True)
+        part = self.folder / "part"
+        part.write_text(json.dumps({"task": task, "line": line, "at": at, "alone": alone}))
+        part.replace(self.folder / "place")
+
+    def stopped(self) -> list[int]:
+        """The processes that stand still: the supervisor, unless the task does so alone, and the task."""
+        path = self.folder / "still"
+        pids = [int(pid) for pid in json.loads(path.read_text())] if path.exists() else []
+        with suppress(psutil.NoSuchProcess):
+            if all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids):
+                return pids
+        return []
+
+    def go_on(self, *pids: int) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Ledger]]:
+    """One for all tests of this file."""
+    home = tmp_path_factory.mktemp("site")
+    config = home / "airflow" / "config"
+    config.mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "still_policy.py", config / "airflow_local_settings.py")
+    loaded = yaml.safe_load(SERVICES.read_text())
+    loaded["services"][SERVICE] |= {"retries": 0}
+    loaded["services"][TRIED_AGAIN] |= {"retries": 6, "retry_delay": 1, "poll_interval": 1}
+    services = home / "given.yaml"
+    services.write_text(yaml.safe_dump(loaded, sort_keys=False))
+    ledger = Ledger(home / "ledger")
+    env = {**ENVIRONMENT, "STILL_LEDGER": str(ledger.folder)}
+    with running_site(home, services=services, env=env, unpaused=(SERVICE, TRIED_AGAIN)) as site:
+        yield site, ledger
+
+
+@pytest.fixture
+def ledger(running: tuple[Site, Ledger]) -> Iterator[Ledger]:
+    """Whatever a test does: at its end nothing stands still."""
+    yield running[1]
+    running[1].go_on(*running[1].stopped())
+    running[1].stand_still("none", "")
+
+
+@pytest.fixture
+def site(running: tuple[Site, Ledger], ledger: Ledger) -> Iterator[Site]:
+    """Each test begins with no run going on, and with everything up; at its end the journal is judged."""
+    site = running[0]
+    until(lambda: not active_runs(site), 60, "a run of an earlier test goes on")
+    assert site.lab.host(SERVICE).mounts() and site.lab.host("lnxpp01").mounts()
+    yield site
+    site.lab.clear_faults()
+    assert findings(site.lab.journal, SERVICES) == []
+
+
+def stands_still(site: Site, ledger: Ledger, run_id: str) -> list[int]:
+    until(lambda: bool(ledger.stopped()), 90, site.shown(run_id))
+    return ledger.stopped()
+
+
+def shown(site: Site) -> Any:
+    """What a late command could change: the service's copies, and what runs on them."""
+    host = site.lab.host(SERVICE)
+    copies = [
+        {name: one[name] for name in ("source", "state", "last_action", "point_in_time")}
+        for one in site.lab.sessions()
+    ]
+    return copies, host.mounts(), host.addresses(), host.volume_groups()
+
+
+def refused(site: Site, since: int) -> list[dict[str, Any]]:
+    """The commands that a host has not carried out because a newer try works there."""
+    return [
+        entry
+        for entry in site.lab.commands(since)
+        if entry["exit"] == NOT_NEWEST and shlex.split(entry["command"])[:3] == ["/bin/sh", "-c", RUN]
+    ]
+
+
+def comes_too_late(site: Site, ledger: Ledger, stopped: list[int], line: str) -> None:
+    """Its command goes out, is refused, and it sends nothing more."""
+    since = site.seq()
+    supervisor, task = stopped
+    ledger.go_on(task)
+    until(lambda: bool(refused(site, since)), 30, "what stood still has not sent its command")
+    ledger.go_on(supervisor)
+    until(lambda: not psutil.pid_exists(task), 60, "what stood still has not ended")
+    (late,) = refused(site, since)
+    assert re.search(line, late["command"]) and not late.get("changed")
+    sent = [entry for entry in site.lab.commands(since) if entry["connection"] == late["connection"]]
+    assert sent == [late]
+
+
+@pytest.mark.parametrize("given_up", ["no heartbeat", "marked as failed"])
+def test_a_recreate_that_comes_when_the_run_is_over(site: Site, ledger: Ledger, given_up: str) -> None:
+    """The run ends, the service runs on its old copies, nobody holds the lock."""
+    task, since = "resync.data.recreate", site.seq()
+    ledger.stand_still(task, RECREATE)
+    run_id = site.trigger()
+    stopped = stands_still(site, ledger, run_id)
+    if given_up == "marked as failed":
+        marked = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/{task}"
+        site.rest.request("PATCH", marked, json={"new_state": "failed"})
+    assert site.wait(run_id) == "failed"
+    assert site.states(run_id)["start.on_old_copies"] == "success" and site.tries(run_id)[task] == 1
+    assert "the service runs on its old copies" in site.log(run_id, "finish")
+    before = shown(site)
+    assert before[1] and before[2], "the service is up"
+    comes_too_late(site, ledger, stopped, RECREATE)
+    assert shown(site) == before
+    assert site.controls(since) == ["recreate DGCVI"], "the one that was refused"
+
+
+def test_an_answer_that_comes_when_the_run_is_over(site: Site, ledger: Ledger) -> None:
+    """The proof was sent, and says that the service is down. It is read when that is up again."""
+    task, since = "resync.data.recreate", site.seq()
+    ledger.stand_still(task, "/usr/sbin/ping", at="answer")
+    run_id = site.trigger()
+    stopped = stands_still(site, ledger, run_id)
+    assert site.wait(run_id) == "failed"
+    before = shown(site)
+    assert before[1] and before[2], "the service is up"
+    ledger.go_on(*reversed(stopped))
+    until(lambda: not psutil.pid_exists(stopped[1]), 60, "what stood still has not ended")
+    assert not site.controls(since) and shown(site) == before
+
+
+def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Ledger) -> None:
+    """At four places of one refresh, which comes to its end."""
+    site = replace(site, dag=TRIED_AGAIN, service=TRIED_AGAIN)
+    places = {
+        "stop.service": "/usr/bin/umount /pp/arch",
+        "resync.data.recreate": RECREATE,
+        "break.data.activate": ACTIVATE,
+        "start.service": "/usr/bin/mount .* /pp/data",
+    }
+    since, run_id = site.seq(), ""
+    for task, line in places.items():
+        ledger.stand_still(task, line)
+        run_id = run_id or site.trigger()
+        stopped = stands_still(site, ledger, run_id)
+        until(lambda: site.states(run_id)[task] == "success", 120, site.shown(run_id))  # noqa: B023
+        comes_too_late(site, ledger, stopped, line)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert {task: site.tries(run_id)[task] for task in places} == dict.fromkeys(places, 2)
+    carried_out = [
+        entry["command"]
+        for entry in site.lab.commands(since)
+        if "-noprompt" in entry["command"] and entry["exit"] != NOT_NEWEST
+    ]
+    assert [RECREATE in line for line in carried_out] == [True, True, False, False]
+    assert set(site.lab.host("lnxpp01").mounts()) == {"/pp/data", "/pp/arch"}
+
+
+@pytest.mark.parametrize(
+    ("stop", "start"),
+    [
+        ("/usr/bin/umount /pp/arch", "/usr/bin/mount .* /pp/data"),
+        ("vgchange -an .*vg_pparch", "vgchange -ay .*vg_ppdata"),
+    ],
+    ids=["umount and mount", "vgchange"],
+)
+def test_a_host_carries_out_late_what_an_earlier_try_sent(site: Site, stop: str, start: str) -> None:
+    """The program runs already when the SSH session is lost: the fence is behind it. It is waited for."""
+    site = replace(site, dag=TRIED_AGAIN, service=TRIED_AGAIN)
+    for program in (stop, start):
+        site.lab.fault("stall", host="lnxpp01", match=program, seconds=45, count=1)
+    run_id = site.trigger()
+    assert site.wait(run_id) == "success", site.states(run_id)
+    for task, program in (("stop.service", stop), ("start.service", start)):
+        tries = [site.log(run_id, task, number) for number in range(1, site.tries(run_id)[task] + 1)]
+        waited = [log for log in tries if "This command still runs on lnxpp01" in log]
+        assert waited and all(re.search(program, log) for log in waited), tries[1:]
+    assert not [fault for fault in site.lab.faults() if fault["left"]], "each stall was met"
+
+
+def copy_of(site: Site, home: Path) -> LocalAirflow:
+    """A second Airflow with the same database content, and an installation id of its own."""
+    copied = home / "copied.db"
+    assert site.airflow.sqlite
+    with closing(sqlite3.connect(site.airflow.sqlite)) as old, closing(sqlite3.connect(copied)) as new:
+        old.backup(new)
+    soon = {
+        # After how long a silence the scheduler that had the tasks is gone, and how often that is asked.
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
+    }
+    return LocalAirflow(
+        home / "second",
+        dags=ROOT / "dags",
+        plugins=ROOT / "plugins",
+        connections=site.lab.connections,
+        env={**ENVIRONMENT, **soon, "SYMCLONE_CONFIG": site.airflow.env["SYMCLONE_CONFIG"]},
+        pools=site.airflow.pools,
+        template=copied,
+    )
+
+
+def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_path: Path) -> None:
+    """The database was copied in the middle of a refresh, which both take for their own; one has the lock."""
+    task, since = "resync.data.recreate", site.seq()
+    ledger.stand_still(task, RECREATE, alone=True)
+    run_id = site.trigger()
+    stopped = stands_still(site, ledger, run_id)
+    with copy_of(site, tmp_path) as copy, copy.client() as rest:
+        second = replace(site, airflow=copy, rest=rest)
+        assert second.installation != site.installation
+        until(lambda: rest.dag_run(SERVICE, run_id)["state"] == "failed", 120, second.shown(run_id))
+        said = second.log(run_id, task, second.tries(run_id)[task])
+        assert f"its lock is held by run {run_id} of {SERVICE} of the Airflow {site.installation}" in said
+        assert "is not a run of this Airflow" in said and "a copy of this one" in said
+        assert second.states(run_id)["start.on_old_copies"] == "failed"
+        assert not site.controls(since) and not site.lab.host(SERVICE).mounts(), "nothing was done by either"
+        ledger.go_on(*stopped)
+        assert site.wait(run_id) == "success", site.states(run_id)
+    assert site.controls(since) == EACH_ONCE
+    assert site.lab.host(SERVICE).mounts() and site.lab.host(SERVICE).addresses()
+
+
+@pytest.mark.parametrize(
+    ("zone", "array", "begins", "hours"),
+    [
+        ("America/New_York", "utc", None, 5),
+        ("Europe/Paris", "control_host", "2027-10-31T00:20:00+00:00", 0.75),
+    ],
+    ids=["an array that shows UTC", "back to winter time"],
+)
+def test_two_refreshes_whatever_the_clocks_show(
+    site: Site, zone: str, array: str, begins: str | None, hours: float
+) -> None:
+    """With the second, 02:25 of summer time or so is split, the next run begins at 02:05 of winter time."""
+    lab = site.lab
+    lab.fault("skew", host="symcli_demo", timezone=zone)
+    lab.set_switch(SYMID, "last_action_zone", array)
+    if begins:
+        lab.advance(datetime.fromisoformat(begins).timestamp() - lab.now())
+    try:
+        for number in range(2):
+            began, since = lab.now(), site.seq()
+            run_id = site.trigger()
+            assert site.wait(run_id) == "success", site.states(run_id)
+            assert site.controls(since) == EACH_ONCE
+            for source, target in (("1234", "4321"), ("1235", "4322")):
+                assert lab.session(SYMID, source, target)["point_in_time"] >= began
+            if number == 0:
+                lab.advance(began + hours * 3600 - lab.now())
+    finally:
+        lab.set_switch(SYMID, "last_action_zone", "control_host")
