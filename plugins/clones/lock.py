@@ -66,6 +66,7 @@ _TITLES = {TAKE: "take", TAKE_OVER: "take over", GIVE_BACK: "give back", OWNERS:
 INSTANCE = "symclone_airflow_instance"
 """The Airflow variable by which releases before 0.2 named an Airflow. It stands in the metadata database, and
 so in every copy of it; it is only read to take over a lock of that time."""
+_BEFORE_UPGRADE = "this run took it before an upgrade"
 ROUNDS = 5
 """How often the lock is tried at once when others take it at the same moment."""
 
@@ -198,7 +199,7 @@ def take(
         if moved.exit_code == 0:
             yield from note(
                 f"Took over the lock of service {scope.name}",
-                "this run took it before an upgrade"
+                _BEFORE_UPGRADE
                 if own
                 else f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without giving it back",
                 warning=True,
@@ -211,12 +212,24 @@ def take(
     )
 
 
-def keep(scope: Scope, owner: Owner) -> Steps[Fence | None]:
+def keep(
+    scope: Scope, owner: Owner, *, former: Callable[[], str | None] = lambda: None
+) -> Steps[Fence | None]:
     """Go on holding the lock, as the newest try, if this run holds it; None when it does not.
 
+    :param former: as for :func:`take`.
     :raises Unknown: it could not be told.
     """
-    return (yield from _if_held(scope, owner, "keep", 0))
+    held = yield from _if_held(scope, owner, "keep", 0)
+    before = former() if held is None else None
+    if before is None:
+        return held
+    old = Owner(owner.dag_id, owner.run_id, before)
+    moved = yield from run(_sh(scope.control_host, TAKE_OVER, _folder(scope), str(old), str(owner)))
+    if moved.exit_code != 0:
+        return None
+    yield from note(f"Took over the lock of service {scope.name}", _BEFORE_UPGRADE, warning=True)
+    return (yield from _if_held(scope, owner, "same", 0))
 
 
 def count_on(scope: Scope, owner: Owner, floor: int) -> Steps[Fence | None]:

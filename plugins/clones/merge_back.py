@@ -300,7 +300,10 @@ def _essence(seen: SyncSeen) -> dict[str, Any]:
 def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """All that an approval is bound to: the copies as seen, and whose being down was proven."""
     who = {"control_host", "hosts", "resources", "production"}
-    service = scope.service.model_dump(mode="json", include=who)
+    # The folder for tokens is no part of it: a yes from before there was one is still a yes.
+    folder: Any = {"__all__": {"work_dir"}}
+    left_out = {"hosts": folder, "production": {"hosts": folder}}
+    service = scope.service.model_dump(mode="json", include=who, exclude=left_out)
     return {"service": scope.name, **service, "syncs": list(syncs)}
 
 

@@ -92,8 +92,8 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
         and any(is_same(then, looked.seen) for then in approved["syncs"] if then["sync"] == sync.name)
     ):
         raise Refused(
-            f"{scope.subject(sync)}: its copies are no longer what was approved to be ended. Nothing was "
-            "sent to the array.",
+            f"{scope.subject(sync)}: its copies are no longer what was approved to be ended, or it was "
+            "approved before an upgrade, which sends another command. Nothing was sent to the array.",
             ASK_AGAIN,
         )
     refuse_leftovers(scope, running, [sync], "terminate")

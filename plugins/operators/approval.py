@@ -99,7 +99,13 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if not plan:
             raise AirflowFailException(f"There is no plan to approve.\nWhat to do: {ASK_AGAIN}.")
-        if plan.get("run_began") != _began(context):
+        if "run_began" not in plan:
+            raise Refused(
+                "The plan of this run was made before an upgrade, and does not say of which beginning of the "
+                "run it is: who asks for it now is not known. Nothing was changed.",
+                ASK_AGAIN,
+            )
+        if plan["run_began"] != _began(context):
             raise _cleared(context)
         if self.response_timeout:
             _refuse_old("The plan was made", datetime.fromisoformat(plan["made"]), self.response_timeout)

@@ -228,8 +228,8 @@ class CloneOperator(BaseOperator):
         """
         if self.this_try is None:
             self.this_try = owner(context)
-            ended, former = partial(_has_ended, context), partial(variable, lock.INSTANCE)
-            hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former))
+            ended = partial(_has_ended, context)
+            hosts.fence = hosts.run(lock.take(scope, self.this_try, ended, former=former_name))
         else:  # it begins anew, and takes the lock from nobody who has it since
             hosts.fence = hosts.run(lock.count_on(scope, self.this_try, 0))
             if hosts.fence is None:
@@ -399,6 +399,14 @@ def owner(context: Context) -> lock.Owner:
     run = context["dag_run"]
     ti = context["ti"]
     return lock.Owner(run.dag_id, run.run_id, this_airflow(), token_hex(8), ti.task_id, ti.try_number)
+
+
+def former_name() -> str | None:
+    """How this Airflow was named in locks of before 0.2, None when it was not.
+
+    :raises Unknown: it could not be read.
+    """
+    return variable(lock.INSTANCE)
 
 
 def service_hosts(scope: Scope) -> list[str]:

@@ -26,7 +26,7 @@ from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
 from operators.alerts import run_failed
-from operators.base import CloneOperator, owner, recorded, service_hosts
+from operators.base import CloneOperator, former_name, owner, recorded, service_hosts
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 
@@ -238,7 +238,7 @@ class RunEndOperator(CloneOperator):
         ti = context["ti"]
         try:
             self.this_try = owner(context)
-            hosts.fence = hosts.run(lock.keep(scope, self.this_try))
+            hosts.fence = hosts.run(lock.keep(scope, self.this_try, former=former_name))
         except CloneError as error:
             # Tried again once: people are told only when this task has failed for good.
             if isinstance(error, TryAgain) and ti.try_number == 1 and getattr(ti, "max_tries", 0):

@@ -6,11 +6,13 @@ import json
 import secrets
 import shutil
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from demo.many_services import ManyServices
 from demo.rest import AirflowRest
 from lab.config import load
 from tests.compose.engine import ADDRESS, Engine
@@ -19,29 +21,38 @@ from tests.conftest import ROOT
 from tests.production import services, with_production
 
 PORT = 8080
+MANY = ManyServices(2, hosts=True, options={"retry_delay": 60})
+"""Services of their own beside those of the example."""
+RELEASE = (
+    "dags",
+    "plugins",
+    "config",
+    "docker-compose.yaml",
+    "Dockerfile",
+    ".dockerignore",
+    "requirements.txt",
+)
+"""What a site replaces at an upgrade."""
 AIRFLOW = ("apiserver", "scheduler", "dag-processor", "triggerer", "worker")
 
 
 class Project:
-    """The stack, its users and its lab."""
+    """The stack, its users and its lab. Which release it is of, :meth:`put` says."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.folder = engine.folder / "project"
         self.folder.mkdir()
-        for name in ("dags", "plugins", "config", "lab"):
-            shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("docker-compose.yaml", "Dockerfile", "requirements.txt", ".dockerignore"):
-            shutil.copy(ROOT / name, self.folder)
-        services(self.folder / "config/services.yaml")
-        (self.folder / "lab/demo.yaml").write_text(yaml.safe_dump(with_production(load().model_dump())))
+        _copy("lab", self.folder)
+        lab, many = with_production(load().model_dump()), MANY.lab()
+        both = {**lab, **{part: [*lab[part], *many[part]] for part in ("arrays", "hosts")}}
+        (self.folder / "lab/demo.yaml").write_text(yaml.safe_dump(both))
         self.passwords = {name: secrets.token_hex(12) for name in ("admin", "viewer", "operator", "approver")}
         values = {
             "POSTGRES_PASSWORD": secrets.token_hex(24),
             "FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "JWT_SECRET": secrets.token_hex(64),
             "API_SECRET_KEY": secrets.token_hex(32),
-            "INSTALLATION_ID": secrets.token_hex(16),
             **{f"{name.upper()}_PASSWORD": password for name, password in self.passwords.items()},
             "UI_ADDRESS": ADDRESS,
             "SSH_FOLDER": "lab",
@@ -53,15 +64,37 @@ class Project:
         }
         (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
+    def put(self, release: Callable[[Path], None]) -> None:
+        """Replace all that belongs to a release; the site's own configuration stays.
+
+        :param release: puts :data:`RELEASE` into a folder.
+        """
+        for name in RELEASE:
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        release(self.folder)
+        config = services(self.folder / "config/services.yaml")
+        ours = yaml.safe_load(config.read_text())
+        ours["services"] |= MANY.services()["services"]
+        config.write_text(yaml.safe_dump(ours, sort_keys=False))
+
+    def name_installation(self) -> None:
+        """Give it the id that locks name it by."""
+        with (self.folder / ".env").open("a") as file:
+            file.write(f"INSTALLATION_ID={secrets.token_hex(16)}\n")
+
     def compose(self, *words: str) -> str:
         """`docker compose WORDS...`; its stdout."""
         return self.engine.run("docker", "compose", *words, cwd=self.folder)
 
-    def up(self) -> None:
-        """Build, start, and wait until all of it is healthy."""
+    def up(self, *words: str) -> None:
+        """Build, start, and wait until all of it, or what the further words say, is healthy."""
         try:
             self.compose("build", "airflow-init")  # one image for all
-            self.compose("up", "--detach", "--wait", "--wait-timeout", "900")
+            self.compose("up", "--detach", "--wait", "--wait-timeout", "900", *words)
         except Exception as error:
             logs = self.compose("logs", "--no-color", "--tail", "25")
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
@@ -87,3 +120,16 @@ class Project:
         ids = self.compose("ps", "--all", "--quiet").split()
         found = json.loads(self.engine.run("docker", "inspect", *ids))
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
+
+
+def this_release(folder: Path) -> None:
+    """Put it into a folder."""
+    for name in RELEASE:
+        _copy(name, folder)
+
+
+def _copy(name: str, folder: Path) -> None:
+    if (ROOT / name).is_dir():
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(ROOT / name, folder)

@@ -1,6 +1,7 @@
 """The deployment of docker-compose.yaml, built, started and used in an engine of the tests' own.
 
-Run by scripts/test-compose as root. The tests follow each other in one stack.
+Run by scripts/test-compose as root. The tests follow each other in one stack. It begins as one of the former
+release, with a run at each place where one can wait, and is upgraded.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import pytest
 from demo.rest import AirflowRest, RestError
 from lab.check import findings
 from tests.compose.engine import EngineError, running_engine
+from tests.compose.former import BY_NUMBER, RETRIED, STOPPED, Waiting, former_release
 from tests.compose.images import build
-from tests.compose.project import AIRFLOW, Project
-from tests.site import SERVICE, has_dag, until
+from tests.compose.project import AIRFLOW, Project, this_release
+from tests.site import SERVICE, until
 
 MERGE_BACK = f"{SERVICE}_merge_back"
 ASKED = {"reason": "test of the stack"}
@@ -23,17 +25,39 @@ CONTAINERS = {*(f"airflow-{name}" for name in AIRFLOW), "airflow-init", "postgre
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Project]:
+def waiting() -> Iterator[Waiting]:
+    """Runs that the former release began, and the stack after its upgrade as docs/how-to/deploy.md has it."""
     with running_engine() as engine:
         build(engine)
         project = Project(engine)
+        project.put(former_release)
         project.up()
+        runs = Waiting(project)
+        runs.begin()
+        before = project.inspect()["airflow-triggerer"]["Image"]
+        runs.end_release()
+        everything = [*(f"airflow-{name}" for name in (*AIRFLOW, "init")), "redis", "postgres"]
+        project.compose("rm", "--stop", "--force", *everything)
+        assert set(project.inspect()) == {"lab"}
+        project.put(this_release)
+        with (project.folder / "Dockerfile").open("a") as dockerfile:
+            dockerfile.write("LABEL of=another\n")
+        with pytest.raises(EngineError, match=r"set INSTALLATION_ID in \.env"):
+            project.compose("up", "--no-recreate", "--detach")
+        project.name_installation()
+        assert set(project.inspect()) == {"lab"}, "nothing is started without it"
+        project.up("--no-recreate", *everything)
+        assert project.inspect()["airflow-triggerer"]["Image"] != before
+        runs.let_copies_end()
         with project.client("admin") as admin:
-            until(lambda: has_dag(admin), 600, "the DAGs were not parsed")
-            for dag in (SERVICE, MERGE_BACK):
-                admin.unpause(dag)
-        yield project
+            admin.unpause(MERGE_BACK)
+        yield runs
         assert findings(project.journal(), project.folder / "config/services.yaml") == []
+
+
+@pytest.fixture(scope="module")
+def stack(waiting: Waiting) -> Project:
+    return waiting.project
 
 
 def ended(rest: AirflowRest, dag: str, run_id: str, seconds: float = 900) -> str:
@@ -50,6 +74,18 @@ def state_of(rest: AirflowRest, dag: str, run_id: str, task: str) -> str:
     return {one["task_id"]: str(one["state"]) for one in rest.task_instances(dag, run_id)}[task]
 
 
+def answer(rest: AirflowRest, dag: str, run_id: str) -> None:
+    """Approve what a run asks for."""
+    task = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+    options = rest.request("GET", task)["options"]
+    rest.request("PATCH", task, json={"params_input": {}, "chosen_options": options[:1]})
+
+
+def restores(project: Project) -> list[dict[str, Any]]:
+    """The commands so far that overwrite production."""
+    return [one for one in project.journal() if "restore" in str(one.get("command"))]
+
+
 def refused(rest: AirflowRest, method: str, path: str, **options: Any) -> bool:
     """Whether a user may not ask for this. What is allowed, but wrong in itself, is not refused."""
     try:
@@ -58,6 +94,29 @@ def refused(rest: AirflowRest, method: str, path: str, **options: Any) -> bool:
         assert error.status is not None, error
         return error.status == 403
     return False
+
+
+def test_runs_that_wait_go_on_after_an_upgrade(waiting: Waiting) -> None:
+    """Each to its end, and what they were tried for again is done once."""
+    project, runs = waiting.project, waiting.runs
+    merge_back = f"{BY_NUMBER}_merge_back"
+    with project.client("operator") as rest, project.client("approver") as approver:
+        assert not restores(project)
+        project.lab("note", note="approval", service=BY_NUMBER)
+        answer(approver, merge_back, runs[merge_back])
+        states = {dag: ended(rest, dag, run_id) for dag, run_id in runs.items()}
+        said = {dag: rest.task_log(dag, run_id, "finish") for dag, run_id in runs.items()}
+        assert states == dict.fromkeys(runs, "success"), said
+        assert [dag for dag, text in said.items() if "Done." not in text] == []
+        tries = {
+            dag: {one["task_id"]: one["try_number"] for one in rest.task_instances(dag, runs[dag])}
+            for dag in (RETRIED, STOPPED)
+        }
+        assert tries[RETRIED]["resync.sync1.recreate"] == tries[STOPPED]["stop.service"] == 2
+    assert len(restores(project)) > 0
+    for host in ("symcli01", "control"):
+        kept = project.lab("host", host=host)["directories"]
+        assert not [path for path in kept if "/locks/" in path], "no lock is left"
 
 
 def test_a_refresh_by_an_operator(stack: Project) -> None:
@@ -108,7 +167,7 @@ def test_each_role_may_do_what_it_should_and_nothing_more(stack: Project) -> Non
     approve = f"/dags/{MERGE_BACK}/dagRuns/none/taskInstances/approve/-1/hitlDetails"
     everybody = {"viewer", "operator", "approver", "admin"}
     clear = {"dag_run_id": run_id, "task_ids": ["plan"], "dry_run": True}
-    answer = {"chosen_options": ["Approve"], "params_input": {}}
+    yes = {"chosen_options": ["Approve"], "params_input": {}}
     backfill = {"dag_id": SERVICE, "from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-01T00:00:01Z"}
     for who, method, path, body in (
         (everybody, "GET", "/dags", None),
@@ -120,7 +179,7 @@ def test_each_role_may_do_what_it_should_and_nothing_more(stack: Project) -> Non
         ({"operator", "admin"}, "POST", f"/dags/{MERGE_BACK}/dagRuns", {"logical_date": None}),
         ({"operator", "admin"}, "POST", f"/dags/{SERVICE}/clearTaskInstances", clear),
         ({"operator", "admin"}, "POST", "/backfills/dry_run", backfill),
-        ({"approver", "admin"}, "PATCH", approve, answer),
+        ({"approver", "admin"}, "PATCH", approve, yes),
         ({"admin"}, "POST", f"{run}/taskInstances/plan/xcomEntries", {"key": "approval", "value": {}}),
         ({"admin"}, "DELETE", f"/dags/{SERVICE}/dagRuns/none", None),
         ({"admin"}, "GET", "/connections", None),
@@ -137,49 +196,23 @@ def test_each_role_may_do_what_it_should_and_nothing_more(stack: Project) -> Non
 
 def test_a_merge_back_needs_an_approver(stack: Project) -> None:
     """The operator asks; neither a mark as success nor the operator's own answer is an approval."""
+    before = len(restores(stack))
     with stack.client("operator") as operator, stack.client("approver") as approver:
         run_id = operator.trigger(SERVICE, {**ASKED, "action": "stop"})
         assert ended(operator, SERVICE, run_id) == "success"
         asked = operator.trigger(MERGE_BACK, ASKED)
         task = f"/dags/{MERGE_BACK}/dagRuns/{asked}/taskInstances/approve"
         until(lambda: state_of(operator, MERGE_BACK, asked, "approve") == "awaiting_input", 600, "not asked")
-        answer = {"chosen_options": ["Approve"], "params_input": {}}
-        assert refused(operator, "PATCH", f"{task}/-1/hitlDetails", json=answer)
+        own = {"chosen_options": ["Approve"], "params_input": {}}
+        assert refused(operator, "PATCH", f"{task}/-1/hitlDetails", json=own)
         operator.request("PATCH", task, json={"new_state": "success"})
         assert ended(operator, MERGE_BACK, asked) == "failed"
-        assert not [one for one in stack.journal() if "restore" in str(one.get("command"))]
+        assert len(restores(stack)) == before
 
         asked = operator.trigger(MERGE_BACK, ASKED)
-        task = f"/dags/{MERGE_BACK}/dagRuns/{asked}/taskInstances/approve"
         until(lambda: state_of(operator, MERGE_BACK, asked, "approve") == "awaiting_input", 600, "not asked")
-        options = approver.request("GET", f"{task}/-1/hitlDetails")["options"]
         stack.lab("note", note="approval", service=SERVICE)
-        approver.request("PATCH", f"{task}/-1/hitlDetails", json={**answer, "chosen_options": options[:1]})
+        answer(approver, MERGE_BACK, asked)
         assert ended(operator, MERGE_BACK, asked) == "success"
         run_id = operator.trigger(SERVICE, {**ASKED, "action": "refresh"})
         assert ended(operator, SERVICE, run_id) == "success"
-
-
-def test_a_wait_outlives_an_upgrade(stack: Project) -> None:
-    """While a copy is waited for, all of Airflow is taken down, and comes up again with a new image."""
-    stack.lab("set_rate", symid="000190101234", tracks_per_second=500)
-    with stack.client("operator") as rest:
-        run_id = rest.trigger(SERVICE, {**ASKED, "action": "refresh"})
-        waiting = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances"
-        until(
-            lambda: any(one["state"] == "deferred" for one in rest.request("GET", waiting)["task_instances"]),
-            600,
-            "nothing waits",
-        )
-    before = stack.inspect()["airflow-triggerer"]["Image"]
-    everything = [*(f"airflow-{name}" for name in (*AIRFLOW, "init")), "redis", "postgres"]
-    stack.compose("rm", "--stop", "--force", *everything)
-    assert set(stack.inspect()) == {"lab"}
-    with (stack.folder / "Dockerfile").open("a") as dockerfile:
-        dockerfile.write("LABEL of=another\n")
-    stack.compose("build", "airflow-init")
-    stack.compose("up", "--no-recreate", "--detach", "--wait", "--wait-timeout", "900", *everything)
-    assert stack.inspect()["airflow-triggerer"]["Image"] != before
-    stack.lab("set_rate", symid="000190101234", tracks_per_second=13000)
-    with stack.client("operator") as rest:
-        assert ended(rest, SERVICE, run_id) == "success"
