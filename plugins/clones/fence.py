@@ -122,7 +122,8 @@ class Fence:
         if self.has_refused(result):
             raise Fenced(
                 f"Service {self.service}: `{result.command.shown()}` was not carried out on "
-                f"{result.command.host}: a newer try, or another run, has taken over since this one looked. "
+                f"{result.command.host}: a newer try, or another run, has taken over since this one looked, "
+                f"or {self.folders.get(result.command.host)} was emptied. "
                 "That command changed nothing.",
                 "do nothing here: look at the newer try of this task, or at the run that holds the lock",
             )
