@@ -226,6 +226,8 @@ def keep(
         return held
     old = Owner(owner.dag_id, owner.run_id, before)
     moved = yield from run(_sh(scope.control_host, TAKE_OVER, _folder(scope), str(old), str(owner)))
+    if moved.exit_code is None:
+        raise _unknown(scope, moved)
     if moved.exit_code != 0:
         return None
     yield from note(f"Took over the lock of service {scope.name}", _BEFORE_UPGRADE, warning=True)

@@ -7,7 +7,7 @@ because of an earlier finding (a host that cannot be reached) is left out, and t
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from clones.abreast import Ended, attempts
@@ -92,7 +92,7 @@ class _Site:
                     f"the account finds no program {', '.join(missing)}",
                     f"set `symcli.bin` in services.yaml to the folder of the SYMCLI programs on {host}",
                 )
-            self._work_dir(where, files, folders)
+            self._work_dir(where, files, folders, "locks and pair files", "`symcli.work_dir`")
         if host not in self._no_symcli:
             version = yield from self._told(where, self._version(host))
             if version is not None:
@@ -112,7 +112,7 @@ class _Site:
                 )
 
     def service_host(self, host: str) -> Steps[None]:
-        """The programs that the resources there need, and what the account may do."""
+        """The programs that the resources there need, the folder for tokens, and what the account may do."""
         where = f"host {host}"
         found = [
             driver
@@ -132,10 +132,18 @@ class _Site:
                 for program in needed_programs(service, on) if on.connection == host else ():
                     programs.setdefault(program, []).append("making disks usable")
         absolute = [program for program in programs if program.startswith("/")]
-        files = yield from self._told(where, look_at_files(host, absolute))
+        places = [
+            _with_parents(Scope(name, service, self.symcli).work_dir_on(host))
+            for name, service in self.services.items()
+            if any(on.connection == host for on in service.hosts)
+        ]
+        folders = [folder for place in places for folder in place]
+        files = yield from self._told(where, look_at_files(host, (*absolute, *folders)))
         if files is None:
             return
         self._reached(where, files)
+        for place in dict.fromkeys(map(tuple, places)):
+            self._work_dir(where, files, place, "the tokens of tries", "`work_dir` of the host")
         for program, labels in programs.items():
             needed = f"needed for {', '.join(labels)}"
             if program not in absolute:
@@ -267,14 +275,15 @@ class _Site:
                     "is found by `symcfg discover`",
                 )
 
-    def _work_dir(self, where: str, files: HostFiles, folders: list[str]) -> None:
+    def _work_dir(self, where: str, files: HostFiles, folders: Sequence[str], holds: str, key: str) -> None:
+        """:param folders: it, and every folder above it."""
         wanted, at = folders[0], next(f for f in folders if "there" in files.seen[f] or f == "/")
         if not {"folder", "writable"} <= files.seen[at]:
             self._add(
                 Level.ERROR,
                 where,
-                f"the account cannot write to {at}, where locks and pair files are to be: {wanted}",
-                f"make {wanted}, owned by the account, mode 0700, or set `symcli.work_dir` in services.yaml",
+                f"the account cannot write to {at}, where {holds} are to be: {wanted}",
+                f"make {wanted}, owned by the account, mode 0700, or set {key} in services.yaml",
             )
         elif at == wanted:
             self._add(Level.OK, where, f"the account may write to {wanted}")

@@ -14,6 +14,7 @@ from clones import lock
 from clones.config import Symcli
 from clones.config_file import load
 from clones.errors import Locked, NotMyTurn, Refused, Unknown
+from clones.fence import Fence
 from clones.lock import Owner
 from clones.scope import Scope
 from clones.steps import Command, Finished, Note, Result, Steps, answer
@@ -80,6 +81,17 @@ def test_an_ended_owner_loses_it_and_that_is_said(scope: Scope) -> None:
     take(scope, A)
     assert "Took over" in take(scope, B, True)[0]
     assert holder(scope) == [str(B)]
+
+
+def test_the_end_of_a_run_keeps_the_lock_that_it_took_before_an_upgrade(scope: Scope) -> None:
+    folder = Path(scope.symcli.work_dir) / "locks" / scope.name
+    (folder / f"{A.dag_id}@{A.run_id}@before").mkdir(parents=True)
+    assert drive(lock.keep(scope, A))[0] is None
+    assert drive(lock.keep(scope, B, former=lambda: "before"))[0] is None, "it is of another run"
+    assert drive(lock.keep(scope, A, former=lambda: "another"))[0] is None, "and of another Airflow"
+    kept, notes = drive(lock.keep(scope, A, former=lambda: "before"))
+    assert isinstance(kept, Fence) and any("Took over" in note for note in notes)
+    assert holder(scope) == [str(A)]
 
 
 def test_another_airflows_lock_is_never_taken_over(scope: Scope) -> None:

@@ -46,6 +46,10 @@ def waiting() -> Iterator[Waiting]:
             project.compose("up", "--no-recreate", "--detach")
         project.name_installation()
         assert set(project.inspect()) == {"lab"}, "nothing is started without it"
+        project.compose("build", "airflow-init")
+        fit = f"cd /opt/airflow && PYTHONPATH=plugins python -m hooks.preflight --service {RETRIED}"
+        said = project.compose("run", "--rm", "--no-deps", "airflow-worker", "bash", "-c", fit)
+        assert "is not there yet" in said, "the folder for tokens"
         project.up("--no-recreate", *everything)
         assert project.inspect()["airflow-triggerer"]["Image"] != before
         runs.let_copies_end()

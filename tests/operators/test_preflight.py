@@ -85,12 +85,13 @@ def config(tmp_path: Path, *changes: tuple[str, str]) -> str:
 def test_the_demo_is_fit(lab: Any, preflight: Preflight, log: Log) -> None:
     findings = preflight()
     assert grave(findings) == []
+    # For locks on the control host, and for the tokens of tries on both service hosts.
     assert [f["what"].split(";")[0] for f in findings if f["level"] == "warning"] == [
         "/var/tmp/symclone-airflow is not there yet"
-    ]
+    ] * 3
     whats = [f["what"] for f in findings]
     assert "SYMCLI V10.1.0.0" in whats and "2 pairs on 000297600001, as configured: Copied" in whats
-    assert "1 warning" in log.text and "-> make it yourself" in log.text
+    assert "3 warnings" in log.text and "-> make it yourself" in log.text
     assert len([entry for entry in lab.journal if entry["event"] == "connect"]) == len(HOSTS)
 
 
@@ -261,6 +262,22 @@ def test_a_control_command_that_runs_now(lab: Any, preflight: Preflight) -> None
 def test_a_folder_for_locks_that_cannot_be_written(lab: Any, preflight: Preflight, tmp_path: Path) -> None:
     path = config(tmp_path, ("services:\n", "symcli: {work_dir: /etc/symclone/airflow}\nservices:\n"))
     assert "cannot write to /etc, " in grave(preflight(AirflowFailException, config=path))[0][2]
+
+
+@ONE_ARRAY
+def test_a_folder_for_tokens_that_cannot_be_written(lab: Any, preflight: Preflight, tmp_path: Path) -> None:
+    """Of a service host: without it no task of the service stops or starts anything."""
+    host = "      - connection: lnxpp01\n"
+    path = config(tmp_path, (host, f"{host}        work_dir: /var/tmp/tokens\n"))
+    lab.host("lnxpp01").write_file("/var/tmp/tokens", "a file")
+    assert grave(preflight(AirflowFailException, config=path)) == [
+        (
+            "error",
+            "host lnxpp01",
+            "the account cannot write to /var/tmp/tokens, where the tokens of tries are to be: "
+            "/var/tmp/tokens",
+        )
+    ]
 
 
 def test_a_configuration_that_cannot_be_used(context: dict[str, Any], tmp_path: Path) -> None:
