@@ -14,11 +14,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from itertools import islice
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
 from fuzz.stage import Stage
 
-LINE = 200
+LINE = 400
 AT_ONCE = 20
 """Cases that a worker process is handed at a time."""
 
@@ -67,17 +68,21 @@ def _one(text: str) -> int:
     return 1 if outcome.breaches else 0
 
 
-def _line(entry: dict[str, object]) -> str:
+def _line(entry: dict[str, Any]) -> str:
     """A journal's entry in short."""
     if entry["event"] == "command":
-        what = f"{entry['host']}$ {entry['command']} -> {entry['exit']}"
+        words = [str(word) for word in entry["words"]]
+        while "/bin/sh" in words[:-3]:  # what a script is for stands in its name
+            at = words.index("/bin/sh")
+            words[at : at + 4] = [f"({words[at + 3]})"]
+        what = f"{entry['host']}$ {shorten(' '.join(words), LINE)} -> {entry['exit']}"
         more = {k: entry[k] for k in ("before", "after", "changed", "faults", "actor") if entry.get(k)}
     else:
         what = str(entry["event"])
         more = {k: v for k, v in entry.items() if k not in ("event", "seq", "at", "wall", "connection")}
         more = {k: v for k, v in more.items() if k not in ("services", "groups")}
     where = f"{entry['seq']:>4} {str(entry['at'])[11:19]} #{entry.get('connection', '')}"
-    return f"{where} {shorten(what, LINE)} {more or ''}"
+    return f"{where} {what} {more or ''}"
 
 
 Played = tuple[str, int, int, list[str]]

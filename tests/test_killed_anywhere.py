@@ -13,7 +13,7 @@ from clones import copies, planning, service
 from clones.config import Sync
 from clones.config_file import load
 from clones.errors import Locked
-from clones.identity import Activation, Ledger
+from clones.identity import Ledger
 from clones.one_trip import Turns
 from clones.scope import Scope
 from clones.states import SyncSeen
@@ -34,8 +34,7 @@ def ledger(kept: dict[str, Any], sync: Sync) -> Ledger:
     def keep(activation: dict[str, Any]) -> None:
         outlives[sync.name] = activation
 
-    last = Activation.read(outlives.get(sync.name))
-    return Ledger(("dag", "run"), last, lambda: datetime.now(UTC), keep)
+    return Ledger(("dag", "run"), lambda: datetime.now(UTC), keep, lambda: outlives.get(sync.name))
 
 
 def refresh(name: str) -> list[Callable[[dict[str, Any]], Steps[Any]]]:

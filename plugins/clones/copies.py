@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from clones.abreast import attempts, both
+from clones.abreast import abreast, attempts, both
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, TornForNow, Unknown
 from clones.identity import Ledger, clocks_apart, decide_again, planned_stamps
@@ -89,15 +89,11 @@ def split(
     decision = yield from _decide_split(scope, sync, seen, mend_torn)
     if decision.verdict is Verdict.NOTHING:
         return seen
-    for one, outcome in zip(before, earlier, strict=True):
-        if not outcome.value().all_in(ACTIVE):
-            raise Refused(
-                f"{scope.subject(sync)}: sync {one.name} comes before it and is not wholly active. "
-                "Nothing was sent to the array.",
-                f"activate {one.name} first: run the action `break`, or clear its task",
-            )
+    _require_active(scope, sync, [outcome.value() for outcome in earlier])
     if decision.torn:
         seen = yield from _recreate(scope, sync, running, seen, decision.pairs)
+        # That may have taken long.
+        _require_active(scope, sync, (yield from abreast(look(scope, one) for one in before)))
     refuse_leftovers(scope, running, [sync], "activate")
     command = commands.activate(scope, sync, seen.symid, seen.pairs)
     if ledger is not None:
@@ -120,6 +116,17 @@ def split(
             warning=True,
         )
     return after
+
+
+def _require_active(scope: Scope, sync: Sync, before: Sequence[SyncSeen]) -> None:
+    """:raises Refused: one of the syncs before it is not wholly active (D6)."""
+    for seen in before:
+        if not seen.all_in(ACTIVE):
+            raise Refused(
+                f"{scope.subject(sync)}: sync {seen.name} comes before it and is not wholly active. "
+                "It was not activated.",
+                f"activate {seen.name} first: run the action `break`, or clear its task",
+            )
 
 
 def _look_for(ledger: Ledger) -> Callable[[Scope, Sync, SyncSeen], Steps[SyncSeen]]:

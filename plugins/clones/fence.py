@@ -56,6 +56,15 @@ PUT = (
 _TOKEN = re.compile(r"(?P<count>\d{12})\.(?P<nonce>[0-9a-f]{16})")
 
 
+_NONCE = re.compile(r"(?<=\d{12}\.)[0-9a-f]{1,16}|(?<=@)[0-9a-f]{16}(?![\w@])")
+"""Also cut off, and as an owner of the lock ends with it."""
+
+
+def without_nonces(text: str) -> str:
+    """A text that may quote what a host printed, to be kept where the database is."""
+    return _NONCE.sub("...", text)
+
+
 @dataclass(frozen=True)
 class Token:
     """:param count: of tries of this service, as its control host counts them.
@@ -104,9 +113,13 @@ class Fence:
         words = ("/bin/sh", "-c", RUN, "fence", folder, str(self.token), *command.words)
         return replace(command, words=words)
 
+    def has_refused(self, result: Result) -> bool:
+        """Whether the host has not run the command, because a newer try works there."""
+        return result.exit_code == NOT_NEWEST and SAID in result.stderr
+
     def refuse_if_over(self, result: Result) -> None:
         """:raises Fenced: the host has not run the command, because a newer try works there."""
-        if result.exit_code == NOT_NEWEST and SAID in result.stderr:
+        if self.has_refused(result):
             raise Fenced(
                 f"Service {self.service}: `{result.command.shown()}` was not carried out on "
                 f"{result.command.host}: a newer try, or another run, has taken over since this one looked. "
@@ -158,7 +171,7 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
     if result.exit_code != 0 or found != fence.token:
         raise Unknown(
             f"Service {scope.name}: whether an earlier try is shut out of {host} is not known: "
-            f"{result.ending()}: {result.said()}. Nothing was changed.",
+            f"{result.ending()}: {replace(result, stdout='').said()}. Nothing was changed.",
             f"run `/usr/bin/ps -ef` as the SSH account on {host}, and fix what it says; it is tried again",
         )
     fence.folders[host] = place

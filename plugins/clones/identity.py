@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from clones.config import Sync
-from clones.errors import Unknown
+from clones.errors import Fenced, Unknown
 from clones.rules import CLOCK_TOLERANCE, Decision, Verdict, decide_resync, labels
 from clones.scope import Scope
 from clones.states import ACTIVE, PairSeen, State, SyncSeen
@@ -70,21 +70,26 @@ class Ledger:
     first, and what it then sees active is what its command made. Between the sending and that look somebody
     else's activation cannot be told from this run's; the copy is then no older than `at` all the same.
 
+    A try that stood still may come here when another run has kept its own activation since: that stays.
+
     :param run: this run.
-    :param last: the newest activation that is known, of whichever run; None when none is.
     :param clock: tells the time, with zone.
     :param keep: puts an activation, as JSON, where it outlives this process.
+    :param kept: what was put there last, nothing when nothing was.
+
+    :attr:`last` is the newest activation that is known, of whichever run; None when none is.
     """
 
     def __init__(
         self,
         run: Run,
-        last: Activation | None,
         clock: Callable[[], datetime],
         keep: Callable[[dict[str, Any]], None],
+        kept: Callable[[], Mapping[str, Any] | None],
     ) -> None:
-        self.run, self.last = run, last
-        self._clock, self._keep = clock, keep
+        self.run = run
+        self._clock, self._keep, self._kept = clock, keep, kept
+        self.last = Activation.read(kept())
 
     @property
     def own(self) -> Activation | None:
@@ -92,12 +97,23 @@ class Ledger:
         return self.last if self.last is not None and self.last.run == self.run else None
 
     def sending(self) -> Callable[[], None]:
-        """The activation is about to be sent. What is returned takes that back, when it was not."""
-        before = self.last
-        self._set(Activation(self.run, self._clock()))
+        """The activation is about to be sent. What is returned takes that back, when it was not.
+
+        :raises Fenced: another activation was kept since this try looked.
+        """
+        before, now = self.last, Activation.read(self._kept())
+        if now is not None and now != before:
+            raise Fenced(
+                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since this "
+                "try looked at it. Nothing was sent to the array.",
+                "do nothing here: look at that run. This task looks again when it is tried again",
+            )
+        mine = Activation(self.run, self._clock())
+        self._set(mine)
 
         def take_back() -> None:
-            self._keep(before.to_plain() if before is not None else {})
+            if Activation.read(self._kept()) == mine:
+                self._keep(before.to_plain() if before is not None else {})
             self.last = before
 
         return take_back

@@ -114,7 +114,7 @@ def refuse_on_hosts(scope: Scope, listed: Iterable[Result], action: str, *, star
         rows = processes(result, host, f"Service {scope.name}: {action} is not done")
         for row in rows:
             if _may_be_ours(row, scope, host, starts):
-                raise _still_runs(f"Service {scope.name}", action, host, " ".join(_command(row)))
+                raise _still_runs(f"Service {scope.name}", action, host, _spoken(row))
 
 
 def refuse_second_start(scope: Scope, listed: Result, driver: Driver) -> None:
@@ -131,7 +131,7 @@ def refuse_second_start(scope: Scope, listed: Result, driver: Driver) -> None:
     sent = [_plain(command) for command in driver.start(driver.stopped)]
     running = next((row for row in rows if any(_shows(row, line) for line in sent)), None)
     if running:
-        raise _still_runs(subject, "start", host, " ".join(_command(running)))
+        raise _still_runs(subject, "start", host, _spoken(running))
 
 
 def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
@@ -150,7 +150,7 @@ def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
             if _concerns(words[at:], service, sync):
                 found.append(" ".join(words[at:]))
         elif _begins(row, service):
-            found.append(" ".join(_command(row)))
+            found.append(_spoken(row))
     return found
 
 
@@ -217,17 +217,31 @@ def _command(row: str) -> list[str]:
     return words[1:] if len(words) > 1 and re.fullmatch(r"(?:\d+-)?\d+:\d\d(?::\d\d)?", words[0]) else words
 
 
+def _spoken(row: str) -> str:
+    """The command of one row for a message: what a shell is about to run, not the script that it runs."""
+    if MARK not in row:
+        return " ".join(_command(row))
+    behind = re.search(r"/fences/\S+ \S+ (.+)", row)
+    return f"{behind[1] if behind else ' '.join(_command(row)[:4])} ... (about to begin)"
+
+
 def _base(words: Sequence[str]) -> set[str]:
     return {word.rsplit("/", 1)[-1] for word in words}
 
 
 def _shows(row: str, line: str) -> bool:
     """Whether a row shows a command, whole or cut off at its end."""
-    text = " ".join(row.split())
+    text, line = _even(row), _even(line)
     if f" {line} " in f"{text} ":
         return True
     at = text.find(line[:RECOGNISED])
     return at >= 0 and len(text) - at >= RECOGNISED and line.startswith(text[at:])
+
+
+def _even(text: str) -> str:
+    """What a list of processes in the locale C leaves of a text: of what is not ASCII it prints `?`, of a tab
+    `.` (tried with procps 4.0)."""
+    return " ".join(re.sub(r"[^!->@-~]|[.]", " ", text).split())
 
 
 def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
@@ -238,13 +252,15 @@ def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
         for at in PLACES:
             sent = [*driver.stop(at), *([] if site and not starts else driver.start(at))]
             yield from (_plain(command) for command in sent)
-    for hook in (*service.before_stop, *((*service.after_start, *service.probes) if starts else ())):
+    around = [hook for sync in service.syncs for hook in sync.before_activate]
+    after = (*service.after_start, *service.probes) if starts else ()
+    for hook in (*service.before_stop, *around, *after):
         if service.host_of(hook) == host:
             yield " ".join(hook.command)
 
 
 def _plain(command: Command) -> str:
-    return " ".join(" ".join(command.words).split())
+    return " ".join(command.words)
 
 
 def _drivers(service: Service, host: str) -> Iterator[Driver]:
@@ -269,6 +285,6 @@ def _still_runs(subject: str, action: str, host: str, line: str) -> Locked:
         f"{subject}: {action} is not done. This command still runs on {host}, from an earlier try or from "
         f"somebody else: `{line}`",
         "wait: it is tried again until that command has ended. A control command gives up by itself after "
-        "its "
-        "`-i` times `-c` seconds",
+        f"its `-i` times `-c` seconds. If another never ends, find out on {host} whose it is, and end it "
+        "there",
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from clones.fence import without_nonces
 from clones.freshness import Freshness, freshness
 from clones.observing import to_plain
 from clones.run_result import RunResult
@@ -79,12 +80,13 @@ class TaskRecord:
 
     def noted(self, note: Note) -> None:
         """A note was written to the log."""
-        lines = list(note.lines[:SHOWN_LINES])
-        self._events.append({"at": self._time(), "note": note.title, "lines": lines, "kind": note.kind})
+        lines = [without_nonces(line) for line in note.lines[:SHOWN_LINES]]
+        title = without_nonces(note.title)
+        self._events.append({"at": self._time(), "note": title, "lines": lines, "kind": note.kind})
 
     def ended(self, error: str) -> None:
         """:param error: why the try failed, or what it waits for; empty when it did neither."""
-        self._this |= {"ended": self._time(), "error": error}
+        self._this |= {"ended": self._time(), "error": without_nonces(error)}
         self._keep(self.tries)
 
     def so_far(self) -> list[dict[str, Any]]:

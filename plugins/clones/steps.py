@@ -32,7 +32,7 @@ class Command:
         fence, and for what must always run.
     :param secret: its words hold what must stand in no record: only the title is kept and logged.
     :param before_send: is called once nothing but the sending is left to do; what it returns takes that back
-        when the command is not sent after all.
+        when the command is not sent after all, or is refused by the host. It may raise: nothing is sent then.
     """
 
     host: str

@@ -184,16 +184,17 @@ class SymcliHook(BaseHook):
             self._oldest_look, self._acted = self.clock(), False
         if self.record:
             self.record.sent(*turns.commands)
-        take_back = command.before_send() if command.before_send else None
-        if acts:
-            try:
+        take_back = None
+        try:
+            take_back = command.before_send() if command.before_send else None
+            if acts:
                 self._refuse_old_looks(command)  # to keep the record may have taken long
-            except Stale:
-                if take_back:
-                    take_back()
-                if self.record:
-                    self.record.not_sent()
-                raise
+        except CloneError:
+            if take_back:
+                take_back()
+            if self.record:
+                self.record.not_sent()
+            raise
         self.commands += len(turns.commands)
         self.trips += 1
         self.under_way = turns.commands
@@ -202,6 +203,8 @@ class SymcliHook(BaseHook):
         if acts:
             # Where no look stands between two changes, the second rests on the end of the first.
             self._oldest_look, self._acted = self.clock(), True
+        if take_back and self.fence and self.fence.has_refused(result):
+            take_back()
         return result
 
     def _behind_fence(self, command: Command) -> Command:

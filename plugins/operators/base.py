@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import (
 from clones import fence, lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
-from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale
+from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale, TryAgain
 from clones.leftovers import refuse_on_hosts
 from clones.observing import seen_place
 from clones.run_record import TaskRecord
@@ -143,7 +143,10 @@ class CloneOperator(BaseOperator):
                 recorded(context, resumed=self._resumed) as record,
                 SymcliHook(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
-                return self._as_newest_try(context, scope, self._hosts, asked)
+                done = self._as_newest_try(context, scope, self._hosts, asked)
+            if self.runs_anyway:
+                self._say_what_does_not_follow(context)
+            return done
         except MustWait as wait:
             if not self.deferrable:
                 raise
@@ -173,6 +176,16 @@ class CloneOperator(BaseOperator):
                 method_name="take_turn",
                 timeout=min(left, LOOK_AGAIN),
             )
+
+    def _say_what_does_not_follow(self, context: Context) -> None:
+        """Its work is done in any run. That the last task does not follow is told as elsewhere.
+
+        :raises Refused: it stands as skipped.
+        """
+        try:
+            refuse_ended(context, self, worked=True)
+        except TryAgain as error:
+            self.log.warning("%s", error)
 
     def _as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook, asked: float) -> Any:
         """Take the lock, shut earlier tries out, see that nothing of theirs still runs, and work.

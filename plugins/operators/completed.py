@@ -76,9 +76,11 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
             with _or_unknown(scope, sync.name):
                 store.set(ACTIVATION, activation)
 
-    with _or_unknown(scope, sync.name):
-        last = cast("Any", store.get(ACTIVATION)) if store is not None else None
-    return Ledger((ti.dag_id, ti.run_id), Activation.read(last), lambda: datetime.now(UTC), keep)
+    def kept() -> Any:
+        with _or_unknown(scope, sync.name):
+            return store.get(ACTIVATION) if store is not None else None
+
+    return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept)
 
 
 def known_copies(

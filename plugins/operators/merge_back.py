@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 
 from airflow.sdk import Context
@@ -11,7 +12,7 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from clones import merge_back
 from clones.approval import ASK_AGAIN, Approval
-from clones.errors import Refused
+from clones.errors import Fenced, Refused
 from clones.observing import to_plain
 from clones.scope import Scope
 from clones.steps import Steps
@@ -80,18 +81,36 @@ class MergeBackRestoreOperator(_MergeBackOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, store = context["ti"], context["task_state_store"]
         approval = Approval.read(ti.xcom_pull(task_ids=self.approval_task_id, key=APPROVAL))
+        sent = store.get(SENT)
 
         def spend() -> Callable[[], None]:
+            """:raises Fenced: a newer try has spent it since this one looked. That is never taken back."""
             assert approval is not None
-            store.set(SENT, approval.to_plain(), retention=NEVER_EXPIRE)
-            return lambda: store.delete(SENT)
+            if store.get(SENT) != sent:
+                raise Fenced(
+                    f"Sync {self.sync}: a newer try of this task has sent the restore since this one looked. "
+                    "Nothing was sent to the array.",
+                    "do nothing here: look at the newer try of this task",
+                )
+            mine = {**approval.to_plain(), "spent": token_hex(8)}
+            store.set(SENT, mine, retention=NEVER_EXPIRE)
+
+            def take_back() -> None:
+                if store.get(SENT) != mine:
+                    return
+                if sent:
+                    store.set(SENT, sent, retention=NEVER_EXPIRE)
+                else:
+                    store.delete(SENT)
+
+            return take_back
 
         steps = merge_back.restore(
             scope,
             scope.service.sync(self.sync),
             self.plan(context),
             approval,
-            sent=Approval.read(store.get(SENT)),
+            sent=Approval.read(sent),
             spend=spend,
             now=datetime.now(UTC),
         )

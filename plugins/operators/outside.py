@@ -15,7 +15,9 @@ ENDS_RUN = "ends_run"
 """An operator with this attribute true is the last of its run, and runs whatever happened before it."""
 
 
-def refuse_ended(context: Context, task: BaseOperator, *, only_try: bool = False) -> None:
+def refuse_ended(
+    context: Context, task: BaseOperator, *, only_try: bool = False, worked: bool = False
+) -> None:
     """Nothing is done by a try that Airflow has given up, nor in a run whose last task would not follow.
 
     A process that stood still does not know that its task was taken for dead, marked or cleared.
@@ -26,6 +28,7 @@ def refuse_ended(context: Context, task: BaseOperator, *, only_try: bool = False
     the run's state, Airflow shows it green even so (tried, 3.3.2): people are told here.
 
     :param only_try: ask only for the try: the rest was asked at its start.
+    :param worked: it has done its work, which is done in any run.
     :raises Fenced: Airflow does not run this task any more.
     :raises Refused: the last task after this one stands as skipped.
     :raises Unknown: that could not be asked.
@@ -55,7 +58,7 @@ def refuse_ended(context: Context, task: BaseOperator, *, only_try: bool = False
         _tell(context, task)
         raise Refused(
             f"This run was ended from outside: its last task, {skipped[0]}, stands as skipped and would not "
-            f"follow {task.task_id}. Nothing was done.",
+            f"follow {task.task_id}. {'This task has done its work.' if worked else 'Nothing was done.'}",
             f"{OUTSIDE}; such a run says nothing of its end otherwise",
         )
 

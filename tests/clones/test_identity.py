@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from clones import merge_back, planning, retire, service
-from clones.errors import CloneError, Refused, Unknown
+from clones.errors import CloneError, Fenced, Refused, Unknown
 from clones.identity import Activation, Ledger, clocks_apart, decide_again, planned_stamps, stamps
 from clones.observing import is_same, to_plain
 from clones.rules import Decision, Verdict
@@ -40,7 +40,7 @@ def activation(run: tuple[str, str], shown: SyncSeen | None = None) -> Activatio
 
 
 def ledger(last: Activation | None) -> Ledger:
-    return Ledger(THIS, last, lambda: SENT, lambda kept: None)
+    return Ledger(THIS, lambda: SENT, lambda kept: None, lambda: last.to_plain() if last else None)
 
 
 def check(decision: Decision, expected: str) -> None:
@@ -124,7 +124,7 @@ class Kept:
 
     def ledger(self, run: tuple[str, str] = THIS) -> Ledger:
         """As a new try reads it."""
-        return Ledger(run, Activation.read(self.plain), lambda: SENT, self.keep)
+        return Ledger(run, lambda: SENT, self.keep, lambda: self.plain)
 
     def keep(self, plain: dict[str, Any]) -> None:
         self.plain, self.times = plain, self.times + 1
@@ -186,6 +186,26 @@ def test_a_later_run_takes_the_place_of_an_earlier_one() -> None:
     assert kept.ledger(OTHER).own is None and kept.ledger(THIS).own == activation(THIS)
     kept.ledger(OTHER).saw(as_shown(["Copied"], AFTER))
     assert kept.ledger(THIS).own == activation(THIS)
+
+
+def test_a_late_try_does_not_take_the_place_of_a_newer_activation() -> None:
+    kept = Kept()
+    late = kept.ledger()
+    kept.ledger(OTHER).sending()
+    with pytest.raises(Fenced, match=r"was activated by run r0 of svc .* Nothing was sent"):
+        late.sending()
+    assert kept.ledger(OTHER).own == activation(OTHER)
+
+
+def test_what_was_not_sent_after_all_is_taken_back_and_nothing_else() -> None:
+    kept = Kept()
+    kept.ledger(OTHER).sending()
+    kept.ledger(THIS).sending()()
+    assert kept.ledger(OTHER).own == activation(OTHER)
+    take_back = kept.ledger(THIS).sending()
+    kept.ledger(OTHER).sending()
+    take_back()
+    assert kept.ledger(OTHER).own == activation(OTHER)
 
 
 @pytest.mark.parametrize(("then", "now"), list(product([None, AFTER], repeat=2)))

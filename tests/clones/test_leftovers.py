@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from clones import fence
+from clones.config.hooks import Hook
 from clones.config_file import load
 from clones.errors import Locked, Unknown
 from clones.leftovers import nothing_still_runs, processes, refuse_on_hosts, still_running
@@ -33,7 +34,17 @@ STAND_FOR = {
 
 
 def scope(name: str) -> Scope:
-    return Scope(name, CONFIG.services[name], CONFIG.symcli)
+    """Of the example configuration; `hooked` is one whose hooks run on its own host."""
+    if name != "hooked":
+        return Scope(name, CONFIG.services[name], CONFIG.symcli)
+    service = CONFIG.services["lnxpp"]
+    begin = Hook(name="begin", connection="lnxpp01", command=("/opt/oracle/bin/backup", "start"))
+    end = Hook(name="end", connection="lnxpp01", command=("/opt/oracle/bin/backup", "stop"))
+    first, *others = service.syncs
+    around = first.model_copy(update={"before_activate": (begin,), "after_activate": (end,)})
+    warn = Hook(name="warn", command=("/opt/site/warn", "--why", "Rückkopie"))
+    changes = {"syncs": (around, *others), "before_stop": (warn,)}
+    return Scope(name, service.model_copy(update=changes), CONFIG.symcli)
 
 
 def row(case: dict[str, Any]) -> str:
@@ -67,6 +78,16 @@ def test_commands_on_service_hosts(case: dict[str, Any]) -> None:
     with pytest.raises(Locked, match="still runs on") as raised:
         refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
     assert " ".join(row(case).split()[-1:]) in str(raised.value)
+    assert fence.RUN not in str(raised.value), "the script says nothing to the one who reads it"
+
+
+def test_what_is_kept_holds_no_nonce_of_a_try() -> None:
+    name, place = "000000000012.0a1b2c3d4e5f6071", "/w/fences/svc"
+    for text in (f"{place}/{name}", f"fence {place} {name} /usr/bin/umount /x", f"cut at {name[:-3]}"):
+        assert "0a1b2c" not in fence.without_nonces(text) and "000000000012." in fence.without_nonces(text)
+    owner = "svc@manual__2026-11-28T01:00:00@8f3c0a1b2c3d4e5f@"
+    assert fence.without_nonces(owner + "0a1b2c3d4e5f6071") == owner + "..."
+    assert fence.without_nonces("/w/svc.data-8764e21ae2a3ad8a.pairs") == "/w/svc.data-8764e21ae2a3ad8a.pairs"
 
 
 WHOLE = f"{HEAD}{LISTER}{END}\n"

@@ -27,9 +27,9 @@ def group(service: int, sync: int) -> str:
 
 
 def control(service: int, sync: int, action: str) -> str:
-    """A regular expression for a control command on the pair of a sync."""
-    source, target = pair(service, sync)
-    return rf"'{source} {target}' env .* -noprompt {action}\b"
+    """A regular expression for a control command on the pair of a sync, with or without leading zeros."""
+    source, target = (end.lstrip("0") for end in pair(service, sync))
+    return rf"'0*{source} 0*{target}' env .* -noprompt {action}\b"
 
 
 def lab(count: int) -> dict[str, Any]:

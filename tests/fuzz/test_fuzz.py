@@ -64,7 +64,8 @@ def test_a_case_is_told_command_by_command() -> None:
     code, printed = fuzz("--case", UNLIKE)
     assert code == 0, printed
     assert "22:admin-start at stop.service" in printed and "Service aastmphpux is not down" in printed
-    assert re.search(r"^ +\d+ [\d:]+ #\d+ symcli01\$ .*symclone -g DGCVI -noprompt recreate", printed, re.M)
+    line = r"^ +\d+ [\d:]+ #\d+ symcli01\$ \(fence\) .*/symclone .* -noprompt recreate .*-> 0 .*PreCopy"
+    assert re.search(line, printed, re.M), printed
 
 
 def test_a_product_that_does_not_look_is_found_out(tmp_path: Path) -> None:

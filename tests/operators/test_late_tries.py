@@ -8,15 +8,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from clones.errors import CloneError, Fenced, Stale
 from clones.fence import NOT_NEWEST
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from operators import base
+from operators.run import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, carried_out, new_context, perform
+from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform
 
 SERVICE = "aastmphpux"
 
@@ -115,6 +118,84 @@ def test_what_it_sends_late_is_not_carried_out(
     assert len(late.late) == 1, "nothing was rolled back either"
 
 
+@ONE_ARRAY
+@pytest.mark.parametrize(("kind", "word"), [("start", "/usr/sbin/mount"), ("stop", "/usr/sbin/vgexport")])
+def test_the_end_of_its_run_shuts_it_out_of_the_service_hosts(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, kind: str, word: str
+) -> None:
+    """Nothing of this run comes after the task but `finish`, which gives the lock back."""
+    if kind == "start":
+        perform(lab, task("stop"), of_run("run_1"))
+    late = Stopped(monkeypatch, lambda: task(kind).execute(of_run("run_1")), word)
+    with pytest.raises(AirflowFailException, match=rf"Stopped at {kind}\.service"):
+        finish(kind)
+    before = lab.host(SERVICE).mounts()
+    late.comes_through()
+    assert isinstance(late.error, Fenced)
+    assert lab.host(SERVICE).mounts() == before and len(late.late) == 1
+
+
+@ONE_ARRAY
+def test_a_run_ends_also_when_a_service_host_cannot_be_reached(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    perform(lab, task("stop"), of_run("run_1"))
+    monkeypatch.delenv(f"AIRFLOW_CONN_{SERVICE.upper()}")
+    with pytest.raises(AirflowFailException, match=r"Stopped at start\.service"):
+        finish("start")
+    assert f"before you act on {SERVICE} by hand: see that no task of this run works" in log.text
+    assert "Gave back the lock" in log.text
+
+
+def finish(failed: str) -> None:
+    """The last task of `run_1`, of which that task has failed."""
+    context = of_run("run_1")
+    states = {"plan": "success", f"{failed}.service": "failed"}
+    context["ti"].task_id = "finish"
+    context["ti"].get_task_states = lambda **_: {"run_1": {**states, "finish": "running"}}
+    with DAG(SERVICE):
+        end = RunEndOperator(task_id="finish", service=SERVICE)
+        for name in states:
+            BaseOperator(task_id=name) >> end
+    end.execute(context)  # type: ignore[arg-type]
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("stands", ["before it is kept", "after it is kept"])
+def test_a_late_activation_is_not_kept_as_one(lab: Any, monkeypatch: pytest.MonkeyPatch, stands: str) -> None:
+    """Else its run would take the other's copy for its own, and for newer than it is."""
+    first, second = of_run("run_1"), of_run("run_2", run_1="failed")
+    second["asset_state_store"] = first["asset_state_store"]
+    for before in ("stop", "recreate"):
+        perform(lab, task(before), first)
+    late, refused = task("activate"), []
+    if stands == "before it is kept":
+        keep = first["task_state_store"].set
+
+        def slowly(key: str, value: Any, **words: Any) -> None:
+            keep(key, value, **words)
+            if not refused and "-noprompt activate" in str(value):
+                refused.append(True)
+                perform(lab, task("activate"), second)
+
+        first["task_state_store"].set = slowly
+    else:
+        execute = SymcliHook._execute
+
+        def stands_still(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+            if not refused and "activate" in carried_out(command.line()):
+                refused.append(True)
+                perform(lab, task("recreate"), second)
+            return execute(hook, client, command, turns)
+
+        monkeypatch.setattr(SymcliHook, "_execute", stands_still)
+    with pytest.raises(Fenced):
+        late.execute(first)
+    kept = [store.get("activation") for store in first["asset_state_store"].values()]
+    whose = [one["run"][1] for one in kept if one]
+    assert refused and whose == (["run_2"] if stands == "before it is kept" else [])
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """The hooks' clock, which goes on while a machine is suspended: turned by hand."""
@@ -192,6 +273,31 @@ def test_a_long_command_does_not_make_what_follows_too_old_and_a_pause_behind_it
     checks = [number for number, words in enumerate(sent) if "/usr/sbin/fsck" in words]
     mounts = [number for number, words in enumerate(sent) if words[:2] == ["/usr/sbin/mount", "-F"]]
     assert (len(checks), len(mounts)) == (2, 1) and mounts[0] == checks[1] + 1
+
+
+@ONE_ARRAY
+def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
+    lab: Any, clock: SimpleNamespace
+) -> None:
+    """What the second rests on is the end of the first: too long ago, and the file system is looked at."""
+    perform(lab, task("stop"), of_run("run_1"))
+    context, slept = of_run("run_1"), []
+    keep = context["task_state_store"].set
+
+    def slowly(key: str, value: Any, **words: Any) -> None:
+        keep(key, value, **words)
+        if not slept and "/usr/sbin/mount -F" in str(value):
+            slept.append(True)
+            clock.now += base.look_limit() + 1
+
+    context["task_state_store"].set = slowly
+    since = len(lab.journal)
+    perform(lab, task("start"), context)
+    words = [carried_out(e["command"]) for e in lab.journal[since:] if e.get("event") == "command"]
+    named = [next((w for w in one if w in ("/usr/sbin/fsck", "/usr/sbin/mount")), "") for one in words]
+    sent = [name + ("" if "-F" in one else " -p") for name, one in zip(named, words, strict=True) if name]
+    check, look = "/usr/sbin/fsck", "/usr/sbin/mount -p"
+    assert sent[sent.index(check) :] == [check, look, check, "/usr/sbin/mount", look]
 
 
 @ONE_ARRAY

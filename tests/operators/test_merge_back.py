@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput, TaskDeferred
 
-from clones.errors import CloneError, ConfigError, Locked, Refused, Unknown
+from clones.errors import CloneError, ConfigError, Fenced, Locked, Refused, Unknown
 from clones.run_result import judge
 from clones.steps import Command
 from hooks.symcli import SymcliHook
@@ -449,6 +449,31 @@ def test_killed_before_the_restore_was_sent(merge_back: MergeBack, monkeypatch: 
     merge_back.approve()
     merge_back.restore()
     assert len(merge_back.restores()) == 1
+
+
+@ONE_ARRAY
+def test_a_late_try_neither_spends_the_approval_again_nor_frees_it(
+    merge_back: MergeBack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still right before it marks the approval as spent; a newer try restores meanwhile."""
+    take_down(merge_back.lab)
+    merge_back.approve()
+    newer: list[Any] = []
+    keep = Store.set
+
+    def slowly(store: Store, key: str, value: Any, **words: Any) -> None:
+        keep(store, key, value, **words)
+        if not newer and "-noprompt restore" in str(value):
+            newer.append(True)
+            merge_back.restore()
+
+    monkeypatch.setattr(Store, "set", slowly)
+    with pytest.raises(Fenced, match="a newer try of this task has sent the restore"):
+        merge_back.restore()
+    assert newer and len(merge_back.restores()) == 1
+    merge_back.wait()
+    merge_back.end()
+    merge_back.refused(merge_back.restore, "a restore was sent under this approval already", "ask again")
 
 
 def test_a_restore_of_somebody_else_is_not_gone_on_with(merge_back: MergeBack) -> None:

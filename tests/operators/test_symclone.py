@@ -26,6 +26,7 @@ from tests.conftest import (
     SERVICES,
     SYMID,
     Log,
+    carried_out,
     connect,
     new_context,
     perform,
@@ -354,6 +355,45 @@ def test_what_is_torn_is_mended_at_once_where_the_array_takes_it(lab: Any, conte
     lab.set_state(SYMID, "1236", "4323", "CopyInProg", protected=1000)
     activate(lab, context, mend_torn="True", **arguments)
     assert (len(sent(lab, "recreate")), len(sent(lab, "activate"))) == (2, 2)
+
+
+@ONE_ARRAY
+def test_the_sync_before_is_looked_at_again_when_a_torn_one_was_recreated(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody acts on it while the recreate runs, which can take as long as `command_timeout`."""
+    first = {"name": "d", "symdg": "DGCVI", "pairs": ["DEV001:CLONE001"]}
+    torn = {
+        "name": "w",
+        "symdg": "DGREP",
+        "pairs": ["DEV001:CLONE001", "DEV002:CLONE002"],
+        "recreate_while_copying": True,
+    }
+    service = {
+        "name": "inline",
+        "control_host": "symcli_demo",
+        "sync_max_delay": 60,
+        "resources": [],
+        "unattended": True,
+        "syncs": [first, torn],
+    }
+    arguments: dict[str, Any] = {"service": service, "sync": "w"}
+    recreate(lab, context, **arguments)
+    lab.fault("partial", match="activate", pairs=1, count=1)
+    with pytest.raises(TornForNow):
+        activate(lab, context, mend_torn="True", **arguments)
+    execute = SymcliHook._execute
+
+    def somebody(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
+        if "recreate" in carried_out(command.line()):
+            lab.set_state(SYMID, "1234", "4321", "Recreated")
+        return execute(hook, client, command, turns)
+
+    monkeypatch.setattr(SymcliHook, "_execute", somebody)
+    lab.advance(3600)
+    with pytest.raises(Refused, match=r"sync d comes before it and is not wholly active. It was not activ"):
+        activate(lab, context, mend_torn="True", **arguments)
+    assert (len(sent(lab, "recreate")), len(sent(lab, "activate"))) == (2, 1)
 
 
 @ONE_ARRAY
