@@ -194,7 +194,7 @@ def has_dag(rest: AirflowRest, dag: str = SERVICE) -> bool:
 
 
 def active_runs(site: Site) -> list[dict[str, Any]]:
-    runs = site.rest.request("GET", f"/dags/{SERVICE}/dagRuns", params={"state": ["running", "queued"]})
+    runs = site.rest.request("GET", f"/dags/{site.dag}/dagRuns", params={"state": ["running", "queued"]})
     return list(runs["dag_runs"])
 
 

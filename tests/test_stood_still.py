@@ -1,7 +1,7 @@
 """What a worker sends late, what a second Airflow tries, what a host does late: nothing of it changes a copy.
 
-With real processes and SIGSTOP, in real Airflows, judged by the lab's journal.
-tests/operators/test_late_tries.py tries more combinations of the first within one process.
+With real processes and SIGSTOP, in real Airflows, judged by the lab's journal. More combinations of the first
+are tried within one process by tests/operators/test_late_tries.py.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ from tests.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, running_si
 pytestmark = pytest.mark.airflow
 
 TRIED_AGAIN = "lnxpp"
-"""The service whose tasks are tried again; those of the other one are not."""
+HOST = "lnxpp01"
+"""The service whose tasks are tried again, and where it runs; those of the other one are not tried again."""
 ENVIRONMENT = {
     HEARTBEAT_TIMEOUT: "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
 }
+HOUR = 3600.0
+"""Lab seconds: longer than a test takes, unless it turns the lab's clock."""
 RECREATE, ACTIVATE = "-noprompt recreate", "-noprompt activate"
-EACH_ONCE = ["recreate DGCVI", "recreate DGCVIARCH", "activate DGCVI", "activate DGCVIARCH"]
+EACH_ONCE = ["recreate", "recreate", "activate", "activate"]
+"""The control commands of a refresh of either service."""
 
 
 class Ledger:
@@ -102,8 +106,10 @@ def ledger(running: tuple[Site, Ledger]) -> Iterator[Ledger]:
 def site(running: tuple[Site, Ledger], ledger: Ledger) -> Iterator[Site]:
     """Each test begins with no run going on, and with everything up; at its end the journal is judged."""
     site = running[0]
-    until(lambda: not active_runs(site), 60, "a run of an earlier test goes on")
-    assert site.lab.host(SERVICE).mounts() and site.lab.host("lnxpp01").mounts()
+    for name in (SERVICE, TRIED_AGAIN):
+        of = replace(site, dag=name)
+        until(lambda: not active_runs(of), 60, "a run of an earlier test goes on")  # noqa: B023
+    assert site.lab.host(SERVICE).mounts() and site.lab.host(HOST).mounts()
     yield site
     site.lab.clear_faults()
     assert findings(site.lab.journal, SERVICES) == []
@@ -131,6 +137,12 @@ def refused(site: Site, since: int) -> list[dict[str, Any]]:
         for entry in site.lab.commands(since)
         if entry["exit"] == NOT_NEWEST and shlex.split(entry["command"])[:3] == ["/bin/sh", "-c", RUN]
     ]
+
+
+def in_order(site: Site, since: int) -> list[str]:
+    """The control commands that were carried out since, in short."""
+    lines = [entry["command"] for entry in site.lab.commands(since) if entry["exit"] != NOT_NEWEST]
+    return [word for line in lines for word in re.findall(r"-noprompt (\w+)", line)]
 
 
 def comes_too_late(site: Site, ledger: Ledger, stopped: list[int], line: str) -> None:
@@ -199,35 +211,53 @@ def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Led
         comes_too_late(site, ledger, stopped, line)
     assert site.wait(run_id) == "success", site.states(run_id)
     assert {task: site.tries(run_id)[task] for task in places} == dict.fromkeys(places, 2)
-    carried_out = [
-        entry["command"]
-        for entry in site.lab.commands(since)
-        if "-noprompt" in entry["command"] and entry["exit"] != NOT_NEWEST
-    ]
-    assert [RECREATE in line for line in carried_out] == [True, True, False, False]
-    assert set(site.lab.host("lnxpp01").mounts()) == {"/pp/data", "/pp/arch"}
+    assert in_order(site, since) == EACH_ONCE
+    assert set(site.lab.host(HOST).mounts()) == {"/pp/data", "/pp/arch"}
 
 
 @pytest.mark.parametrize(
-    ("stop", "start"),
+    ("begins", "shown_as", "stop", "start"),
     [
-        ("/usr/bin/umount /pp/arch", "/usr/bin/mount .* /pp/data"),
-        ("vgchange -an .*vg_pparch", "vgchange -ay .*vg_ppdata"),
+        (
+            "",
+            "",
+            "/usr/sbin/vgchange -a n vg_pparch",
+            "/usr/bin/mount -t ext4 -w /dev/vg_ppdata/lv_data /pp/data",
+        ),
+        (
+            "/bin/sh .* fence .* ",
+            " ... (about to begin)",
+            "/usr/bin/umount /pp/arch",
+            "/usr/sbin/vgchange -a y vg_ppdata",
+        ),
     ],
-    ids=["umount and mount", "vgchange"],
+    ids=["behind the fence", "before the fence"],
 )
-def test_a_host_carries_out_late_what_an_earlier_try_sent(site: Site, stop: str, start: str) -> None:
-    """The program runs already when the SSH session is lost: the fence is behind it. It is waited for."""
+def test_a_host_carries_out_late_what_an_earlier_try_sent(
+    site: Site, begins: str, shown_as: str, stop: str, start: str
+) -> None:
+    """The SSH session is lost, and the program or the shell before it stands still: it is waited for."""
     site = replace(site, dag=TRIED_AGAIN, service=TRIED_AGAIN)
+    since = site.seq()
     for program in (stop, start):
-        site.lab.fault("stall", host="lnxpp01", match=program, seconds=45, count=1)
+        site.lab.fault("stall", host=HOST, match=f"^{begins}{program}$", seconds=HOUR, count=1)
     run_id = site.trigger()
-    assert site.wait(run_id) == "success", site.states(run_id)
     for task, program in (("stop.service", stop), ("start.service", start)):
-        tries = [site.log(run_id, task, number) for number in range(1, site.tries(run_id)[task] + 1)]
-        waited = [log for log in tries if "This command still runs on lnxpp01" in log]
-        assert waited and all(re.search(program, log) for log in waited), tries[1:]
-    assert not [fault for fault in site.lab.faults() if fault["left"]], "each stall was met"
+        found = f"still runs on {HOST}, from an earlier try or from somebody else: `{program}{shown_as}`"
+        until(lambda: found in logs(site, run_id, task), 90, site.shown(run_id), every=0.5)  # noqa: B023
+        assert site.states(run_id)[task] != "success"
+        site.lab.advance(HOUR)
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert in_order(site, since) == EACH_ONCE and set(site.lab.host(HOST).mounts()) == {
+        "/pp/data",
+        "/pp/arch",
+    }
+    assert (NOT_NEWEST in [entry["status"] for entry in site.lab.commands(since)]) == bool(begins)
+
+
+def logs(site: Site, run_id: str, task: str) -> str:
+    """Of all tries so far."""
+    return "\n".join(site.log(run_id, task, number) for number in range(1, site.tries(run_id)[task] + 1))
 
 
 def copy_of(site: Site, home: Path) -> LocalAirflow:
@@ -237,7 +267,7 @@ def copy_of(site: Site, home: Path) -> LocalAirflow:
     with closing(sqlite3.connect(site.airflow.sqlite)) as old, closing(sqlite3.connect(copied)) as new:
         old.backup(new)
     soon = {
-        # After how long a silence the scheduler that had the tasks is gone, and how often that is asked.
+        # After how long a silence the scheduler that had the tasks counts as gone; how often that is asked.
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
@@ -254,7 +284,12 @@ def copy_of(site: Site, home: Path) -> LocalAirflow:
 
 
 def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_path: Path) -> None:
-    """The database was copied in the middle of a refresh, which both take for their own; one has the lock."""
+    """The database was copied in the middle of a refresh, which both take for their own; one has the lock.
+
+    It is the first one's: its worker stands still right before a recreate, and its supervisor does not. What
+    the second begins while its API server does not answer yet is tried again by that.
+    """
+    site = replace(site, dag=TRIED_AGAIN, service=TRIED_AGAIN)
     task, since = "resync.data.recreate", site.seq()
     ledger.stand_still(task, RECREATE, alone=True)
     run_id = site.trigger()
@@ -262,16 +297,19 @@ def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_
     with copy_of(site, tmp_path) as copy, copy.client() as rest:
         second = replace(site, airflow=copy, rest=rest)
         assert second.installation != site.installation
-        until(lambda: rest.dag_run(SERVICE, run_id)["state"] == "failed", 120, second.shown(run_id))
-        said = second.log(run_id, task, second.tries(run_id)[task])
-        assert f"its lock is held by run {run_id} of {SERVICE} of the Airflow {site.installation}" in said
-        assert "is not a run of this Airflow" in said and "a copy of this one" in said
-        assert second.states(run_id)["start.on_old_copies"] == "failed"
-        assert not site.controls(since) and not site.lab.host(SERVICE).mounts(), "nothing was done by either"
+        until(lambda: rest.dag_run(TRIED_AGAIN, run_id)["state"] == "failed", 120, second.shown(run_id))
+        for last in (task, "start.on_old_copies"):
+            said = second.log(run_id, last, second.tries(run_id)[last])
+            assert (
+                f"its lock is held by run {run_id} of {TRIED_AGAIN} of the Airflow {site.installation}"
+                in said
+            )
+            assert "which is not a run of this Airflow" in said and "of a copy of this one" in said
+        assert not in_order(site, since) and not site.lab.host(HOST).mounts(), "neither has done anything"
         ledger.go_on(*stopped)
         assert site.wait(run_id) == "success", site.states(run_id)
-    assert site.controls(since) == EACH_ONCE
-    assert site.lab.host(SERVICE).mounts() and site.lab.host(SERVICE).addresses()
+    assert in_order(site, since) == EACH_ONCE and site.tries(run_id)[task] == 1
+    assert site.lab.host(HOST).mounts() and site.lab.host(HOST).addresses()
 
 
 @pytest.mark.parametrize(
@@ -285,7 +323,7 @@ def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_
 def test_two_refreshes_whatever_the_clocks_show(
     site: Site, zone: str, array: str, begins: str | None, hours: float
 ) -> None:
-    """With the second, 02:25 of summer time or so is split, the next run begins at 02:05 of winter time."""
+    """With the second, 02:20 of summer time and later is split; the next begins at 02:05 of winter time."""
     lab = site.lab
     lab.fault("skew", host="symcli_demo", timezone=zone)
     lab.set_switch(SYMID, "last_action_zone", array)
@@ -296,7 +334,7 @@ def test_two_refreshes_whatever_the_clocks_show(
             began, since = lab.now(), site.seq()
             run_id = site.trigger()
             assert site.wait(run_id) == "success", site.states(run_id)
-            assert site.controls(since) == EACH_ONCE
+            assert in_order(site, since) == EACH_ONCE
             for source, target in (("1234", "4321"), ("1235", "4322")):
                 assert lab.session(SYMID, source, target)["point_in_time"] >= began
             if number == 0:

@@ -34,7 +34,7 @@ async def execute(call: Call) -> int:
 
     if not call.words:
         return 0
-    raise ExitShell(await call.shell.program(call.words, {}, call.env))
+    raise ExitShell(await call.shell.program(call.words, {}, call.env, becomes=call.shell.process))
 
 
 def shift(call: Call) -> int:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """`argv[0]` is the name as it was called; `host` is the simulated host (`lab.hosts.host.Host`)."""
+    """`argv[0]` is the name as it was called; `host` is the simulated host (`lab.hosts.host.Host`); `pid` is
+    the process that it runs as, None within a shell's own."""
 
     argv: list[str]
     env: dict[str, str]
@@ -26,6 +27,7 @@ class Call:
     shell: Shell
     host: Any
     record: Record
+    pid: int | None = None
 
     @property
     def words(self) -> list[str]:

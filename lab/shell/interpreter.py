@@ -66,6 +66,8 @@ class Shell:
         self.depth = depth
         self.pid = host.next_pid()
         self._substituted: int | None = None
+        self.process: int | None = None
+        """The process that it is, as a list shows it; None for the login's own."""
         self.lines: Lines | None = None
         """Runs what this shell gives to `sh -c`; None when that is nothing special."""
         self.lines_of_scripts: Lines | None = None
@@ -169,8 +171,18 @@ class Shell:
             return status
         return await self.program(fields, dict(assigned))
 
-    async def program(self, argv: list[str], extra: dict[str, str], env: dict[str, str] | None = None) -> int:
-        """Run a program of the host, found by its path or through PATH."""
+    async def program(
+        self,
+        argv: list[str],
+        extra: dict[str, str],
+        env: dict[str, str] | None = None,
+        *,
+        becomes: int | None = None,
+    ) -> int:
+        """Run a program of the host, found by its path or through PATH.
+
+        :param becomes: the process that becomes this program and ends with it (`exec`); None: a new one.
+        """
         call = self._call(argv, extra, env)
         found = self.host.find_program(argv[0], call.env.get("PATH", "/usr/bin:/bin"))
         if found is None:
@@ -179,8 +191,8 @@ class Shell:
             return 127
         entry: dict[str, Any] = {"words": list(argv), "exit": None}
         self.record.calls.append(entry)
-        pid = self.host.next_pid()
-        self.host.running[pid] = (self.login, " ".join(argv))
+        call.pid = becomes or self.host.next_pid()
+        self.host.running[call.pid] = (self.login, " ".join(argv))
         try:
             stalled = self.host.world.faults.stall(self.host.names, " ".join(argv))
             if stalled:
@@ -189,7 +201,7 @@ class Shell:
                 self.record.found = self.host.state()
             status = await _settle(found, call)
         finally:
-            del self.host.running[pid]
+            self.host.running.pop(call.pid, None)  # what it became has ended before it
         entry["exit"] = status
         return status
 

@@ -297,7 +297,7 @@ async def env(call: Call) -> int:
             Call(words, given, call.stdin, call.stdout, call.stderr, shell, call.host, call.record)
         )
         return answer if isinstance(answer, int) else await answer
-    return await shell.program(words, {}, given)
+    return await shell.program(words, {}, given, becomes=call.pid)
 
 
 async def sh(call: Call) -> int:
@@ -329,6 +329,7 @@ async def sh(call: Call) -> int:
     else:
         text = await call.stdin.read()
     shell = call.shell.child(name, call.env)
+    shell.process = call.pid
     shell.fds = {0: call.stdin, 1: call.stdout, 2: call.stderr}
     shell.parameters = parameters
     shell.options = options

@@ -46,6 +46,19 @@ async def test_a_program_that_was_removed_is_not_found(bench: Any) -> None:
     assert (await bench.run("symcli01", "rm /usr/symcli/bin/symclone"))[0] == 1, "not the account's to remove"
 
 
+@pytest.mark.parametrize(
+    "before", ["/bin/sh -c 'exec \"$@\"' name", "env A=b", "/bin/sh -c 'exec env A=b \"$@\"' name"]
+)
+async def test_a_process_that_becomes_another_program_is_listed_as_that_alone(
+    bench: Any, before: str
+) -> None:
+    _, listed, _ = await bench.run("symcli01", f"{before} /usr/bin/ps -ef")
+    assert [row.split()[7:] for row in listed.splitlines()[1:]] == [["/usr/bin/ps", "-ef"]]
+    _, listed, _ = await bench.run("symcli01", "/bin/sh -c '/usr/bin/ps -ef; true'")
+    assert len(listed.splitlines()) == 3, "a shell that goes on is listed beside it"
+    assert not bench.world.host("symcli01").running
+
+
 async def test_hpux_words_its_complaints_its_own_way(bench: Any) -> None:
     assert await bench.run("aastmphpux", "nosuch") == (127, "", "sh: nosuch:  not found.\n")
     _, _, err = await bench.run("aastmphpux", "mkdir /tmp/l; mkdir /tmp/l")
