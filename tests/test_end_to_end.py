@@ -201,7 +201,7 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: p
     for ended in ("manual__deleted", done):
         until(lambda: not active_runs(site), 60, "a run goes on")
         folder = f"/var/tmp/symclone-airflow/locks/{SERVICE}"
-        words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, site.installation, '0' * 16)}")
+        words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, site.installation, '0' * 16, 'plan', 1)}")
         with SymcliHook() as hosts:
             assert hosts.execute(Command("symcli_demo", words)).exit_code == 0
         run_id = site.trigger("stop")
