@@ -55,6 +55,8 @@ class Came:
 class World(Protocol):
     """What Airflow and its tasks stand in: the lab, and whoever disturbs."""
 
+    given_up_by_airflow: list[Try]
+
     def now(self) -> float: ...
     def advance(self, seconds: float) -> None: ...
     def note(self, note: str, **words: Any) -> None: ...
@@ -124,7 +126,7 @@ class Airflow:
     def lost(self, one: Try, *, may_retry: bool = True) -> None:
         """The task's heartbeat is missed: it is tried again, or has failed."""
         one.over = True
-        self.world.note("try over", service=one.run.service, connection=one.connection)
+        self.world.given_up_by_airflow.append(one)
         task, run = one.task, one.run
         run.errors[task.task_id] = "its worker was lost"
         if may_retry and run.tries[task.task_id] - run.before[task.task_id] <= (task.retries or 0):

@@ -68,6 +68,8 @@ class Play:
         self.disturbances = Disturbances(self, (), 0, mark=False)
         self._met_administrator: dict[int, str] = {}
         """The tries that looked, and did not know what he did since."""
+        self.given_up_by_airflow: list[Try] = []
+        """Tries whose time is over once another one looks: until then what they send is looked at by it."""
         self.stood_still = 0
         """How many workers have."""
         self.interleaved: Interleaved | None = None
@@ -104,6 +106,10 @@ class Play:
             self.interleaved.sends()
         if one.dead:
             raise Killed
+        if not command.secret:  # the lock and the tokens are no look
+            for late in [late for late in self.given_up_by_airflow if late is not one]:
+                self.note("try over", service=late.run.service, connection=late.connection)
+                self.given_up_by_airflow.remove(late)
         due = self.disturbances.due(one, turns)
         for fault, index in due:
             if fault.kind.startswith("admin"):

@@ -58,7 +58,9 @@ def come_by(kind: str, *commands: str) -> None:
 
 def named(line: str, run_id: str) -> str:
     """A command as every try of every run sends it: without what names the try."""
-    return re.sub(r"\b(?:\d{12}\.)?(?<!-)[0-9a-f]{16}\b", "TRY", line.replace(run_id, "RUN"))
+    line = re.sub(r"\b(?:\d{12}\.)?(?<!-)[0-9a-f]{16}\b", "TRY", line.replace(run_id, "RUN"))
+    line = re.sub(r"(TRY@[^@\s]+@)\d+", r"\1N", line)  # an owner, by its task and which try of it
+    return re.sub(r"( (?:take|keep|same) \S+) \d+$", r"\1 N", line)
 
 
 def _lines(name: str) -> list[dict[str, Any]]:
