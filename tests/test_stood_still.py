@@ -32,9 +32,8 @@ from tests.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, running_si
 
 pytestmark = pytest.mark.airflow
 
-TRIED_AGAIN = "lnxpp"
-HOST = "lnxpp01"
-"""The service whose tasks are tried again, and where it runs; those of the other one are not tried again."""
+TRIED_AGAIN, HOST = "lnxpp", "lnxpp01"
+"""The service whose tasks are tried again, and where it runs. Those of the other one are not."""
 ENVIRONMENT = {
     HEARTBEAT_TIMEOUT: "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
@@ -61,19 +60,22 @@ class Ledger:
         part.write_text(json.dumps({"task": task, "line": line, "at": at, "alone": alone}))
         part.replace(self.folder / "place")
 
-    def stopped(self) -> list[int]:
-        """The processes that stand still: the supervisor, unless the task does so alone, and the task."""
+    def still(self) -> list[int]:
+        """The processes that were stopped: the supervisor, unless the task is alone, and the task."""
         path = self.folder / "still"
-        pids = [int(pid) for pid in json.loads(path.read_text())] if path.exists() else []
-        with suppress(psutil.NoSuchProcess):
-            if all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids):
-                return pids
-        return []
+        return [int(pid) for pid in json.loads(path.read_text())] if path.exists() else []
 
-    def go_on(self, *pids: int) -> None:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+    def all_stand(self) -> bool:
+        pids = self.still()
+        with suppress(psutil.NoSuchProcess):
+            return bool(pids) and all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids)
+        return False
+
+
+def go_on(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Le
 def ledger(running: tuple[Site, Ledger]) -> Iterator[Ledger]:
     """Whatever a test does: at its end nothing stands still."""
     yield running[1]
-    running[1].go_on(*running[1].stopped())
+    go_on(*running[1].still())
     running[1].stand_still("none", "")
 
 
@@ -116,8 +118,8 @@ def site(running: tuple[Site, Ledger], ledger: Ledger) -> Iterator[Site]:
 
 
 def stands_still(site: Site, ledger: Ledger, run_id: str) -> list[int]:
-    until(lambda: bool(ledger.stopped()), 90, site.shown(run_id))
-    return ledger.stopped()
+    until(ledger.all_stand, 90, site.shown(run_id))
+    return ledger.still()
 
 
 def shown(site: Site) -> Any:
@@ -145,13 +147,13 @@ def in_order(site: Site, since: int) -> list[str]:
     return [word for line in lines for word in re.findall(r"-noprompt (\w+)", line)]
 
 
-def comes_too_late(site: Site, ledger: Ledger, stopped: list[int], line: str) -> None:
+def comes_too_late(site: Site, stopped: list[int], line: str) -> None:
     """Its command goes out, is refused, and it sends nothing more."""
     since = site.seq()
     supervisor, task = stopped
-    ledger.go_on(task)
-    until(lambda: bool(refused(site, since)), 30, "what stood still has not sent its command")
-    ledger.go_on(supervisor)
+    go_on(task)
+    until(lambda: bool(refused(site, since)), 30, "its command was not sent, or not refused")
+    go_on(supervisor)
     until(lambda: not psutil.pid_exists(task), 60, "what stood still has not ended")
     (late,) = refused(site, since)
     assert re.search(line, late["command"]) and not late.get("changed")
@@ -174,7 +176,7 @@ def test_a_recreate_that_comes_when_the_run_is_over(site: Site, ledger: Ledger, 
     assert "the service runs on its old copies" in site.log(run_id, "finish")
     before = shown(site)
     assert before[1] and before[2], "the service is up"
-    comes_too_late(site, ledger, stopped, RECREATE)
+    comes_too_late(site, stopped, RECREATE)
     assert shown(site) == before
     assert site.controls(since) == ["recreate DGCVI"], "the one that was refused"
 
@@ -188,7 +190,7 @@ def test_an_answer_that_comes_when_the_run_is_over(site: Site, ledger: Ledger) -
     assert site.wait(run_id) == "failed"
     before = shown(site)
     assert before[1] and before[2], "the service is up"
-    ledger.go_on(*reversed(stopped))
+    go_on(*reversed(stopped))
     until(lambda: not psutil.pid_exists(stopped[1]), 60, "what stood still has not ended")
     assert not site.controls(since) and shown(site) == before
 
@@ -208,7 +210,7 @@ def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Led
         run_id = run_id or site.trigger()
         stopped = stands_still(site, ledger, run_id)
         until(lambda: site.states(run_id)[task] == "success", 120, site.shown(run_id))  # noqa: B023
-        comes_too_late(site, ledger, stopped, line)
+        comes_too_late(site, stopped, line)
     assert site.wait(run_id) == "success", site.states(run_id)
     assert {task: site.tries(run_id)[task] for task in places} == dict.fromkeys(places, 2)
     assert in_order(site, since) == EACH_ONCE
@@ -248,10 +250,8 @@ def test_a_host_carries_out_late_what_an_earlier_try_sent(
         assert site.states(run_id)[task] != "success"
         site.lab.advance(HOUR)
     assert site.wait(run_id) == "success", site.states(run_id)
-    assert in_order(site, since) == EACH_ONCE and set(site.lab.host(HOST).mounts()) == {
-        "/pp/data",
-        "/pp/arch",
-    }
+    assert in_order(site, since) == EACH_ONCE
+    assert set(site.lab.host(HOST).mounts()) == {"/pp/data", "/pp/arch"}
     assert (NOT_NEWEST in [entry["status"] for entry in site.lab.commands(since)]) == bool(begins)
 
 
@@ -300,13 +300,10 @@ def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_
         until(lambda: rest.dag_run(TRIED_AGAIN, run_id)["state"] == "failed", 120, second.shown(run_id))
         for last in (task, "start.on_old_copies"):
             said = second.log(run_id, last, second.tries(run_id)[last])
-            assert (
-                f"its lock is held by run {run_id} of {TRIED_AGAIN} of the Airflow {site.installation}"
-                in said
-            )
+            assert f"held by run {run_id} of {TRIED_AGAIN} of the Airflow {site.installation}" in said
             assert "which is not a run of this Airflow" in said and "of a copy of this one" in said
         assert not in_order(site, since) and not site.lab.host(HOST).mounts(), "neither has done anything"
-        ledger.go_on(*stopped)
+        go_on(*stopped)
         assert site.wait(run_id) == "success", site.states(run_id)
     assert in_order(site, since) == EACH_ONCE and site.tries(run_id)[task] == 1
     assert site.lab.host(HOST).mounts() and site.lab.host(HOST).addresses()
