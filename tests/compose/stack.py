@@ -87,7 +87,7 @@ def answer(rest: AirflowRest, dag: str, run_id: str) -> None:
 
 def restores(project: Project) -> list[dict[str, Any]]:
     """The commands so far that overwrite production."""
-    return [one for one in project.journal() if "restore" in str(one.get("command"))]
+    return [one for one in project.journal() if "-noprompt restore " in str(one.get("command"))]
 
 
 def refused(rest: AirflowRest, method: str, path: str, **options: Any) -> bool:
