@@ -28,6 +28,8 @@ TRIP = 0.4
 """Lab seconds that a command takes there and back."""
 SHORT = 5.0
 """Seconds that a worker stands still at least while another try goes on: none takes less."""
+COMMANDS = 20_000
+"""A case that sends more has no end."""
 TRIES = 6
 """How often it may be run again until it must be done."""
 DONE = ("done", "superseded", "completed before")
@@ -70,6 +72,7 @@ class Play:
         """The tries that looked, and did not know what he did since."""
         self.given_up_by_airflow: list[Try] = []
         """Tries whose time is over once another one looks: until then what they send is looked at by it."""
+        self.sent = 0
         self.stood_still = 0
         """How many workers have."""
         self.interleaved: Interleaved | None = None
@@ -106,6 +109,9 @@ class Play:
             self.interleaved.sends()
         if one.dead:
             raise Killed
+        self.sent += 1
+        if self.sent > COMMANDS:
+            raise RuntimeError(f"no end after {COMMANDS} commands, at {one.task.task_id}: {command.shown()}")
         if not command.secret:  # the lock and the tokens are no look
             for late in [late for late in self.given_up_by_airflow if late is not one]:
                 self.note("try over", service=late.run.service, connection=late.connection)

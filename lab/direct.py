@@ -20,6 +20,9 @@ from lab.refused import Refused
 from lab.running import Running
 from lab.world import World
 
+PATIENCE = 30.0
+"""Seconds within which a command ends or is lost: nothing that it waits for takes real time."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -55,6 +58,7 @@ class DirectLab(Operations):
 
         :param host: its name or connection id.
         :param connection: the number that the journal shows.
+        :raises LabError: it neither ends nor is lost, which is a fault of the lab.
         """
         world = self.running.world
         return self._loop.run_until_complete(_reply(world, world.host(host), line, connection))
@@ -88,7 +92,10 @@ async def _reply(world: World, host: Host, line: str, connection: int) -> Reply:
     login: Any = session
     task = asyncio.ensure_future(Execution(server, login, login, line).run())
     task.add_done_callback(lambda _: session.ended.set())
-    await session.ended.wait()
+    try:
+        await asyncio.wait_for(session.ended.wait(), PATIENCE)
+    except TimeoutError:
+        raise LabError(f"after {PATIENCE:.0f} s there is no end on {host.name} of {line}") from None
     if task.done():
         task.result()
     return Reply(session.status, "".join(session.stdout.parts), "".join(session.stderr.parts))

@@ -23,7 +23,8 @@
 | skew         | `host`: its clock is `skew` seconds ahead (negative: behind), and in zone `timezone`       |
 | admin        | right after the command a second administrator's `run` is executed, on host `on` (the same)|
 
-A stall is searched for in the words of each program that a command starts, not in the command.
+A stall is searched for in the words of each program that a command starts, not in the command; what
+came over no connection, as a second administrator's, does not stall.
 
 The command is searched for the regular expression `match` (or `command`, the same). `count` (or `attempts`)
 is how many commands (for a lock: attempts; for a full disk: writes) it meets before it is used up, none for

@@ -70,8 +70,8 @@ class Record:
         self.found: dict[str, str] = {}
         """The host's state before it, and in words what it made of that."""
         self.changed: list[str] = []
-        self.lose: Callable[[], None] = lambda: None
-        """Ends the connection that it came over, while it goes on."""
+        self.lose: Callable[[], None] | None = None
+        """Ends the connection that it came over, while it goes on; None: it came over none."""
 
     @property
     def command(self) -> str:

@@ -1,13 +1,14 @@
 """Airflow's place for a site's policies (`airflow_local_settings`), used to let tasks stand still.
 
 It is copied into an Airflow's `config` folder, and no test imports it. A task's process stops itself by
-SIGSTOP, as a machine that swaps or is suspended does, at the place that the ledger's `place` names, once:
+SIGSTOP, as a machine that swaps or is suspended does, at the places that the ledger's `places` names, once
+at each:
 
 * ``command``: right before a command that changes something goes out, after all that is asked before it;
 * ``answer``: a command was sent, and its answer comes in while the process stands still.
 
 Unless the task stands still `alone`, its supervisor is stopped before it, so that Airflow hears nothing of
-either. Which processes these are is in the ledger's `still`.
+either. Which processes these are is in the ledger's `still.TASK`.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ _line = ""
 
 def come_by(at: str) -> None:
     """Stand still here, if this is the place and nobody has stood there before."""
-    place = json.loads((LEDGER / "place").read_text())
     task = os.environ["AIRFLOW_CTX_TASK_ID"]
-    if (place["at"], place["task"]) != (at, task) or not re.search(place["line"], _line):
+    place = json.loads((LEDGER / "places").read_text()).get(task)
+    if not place or place["at"] != at or not re.search(place["line"], _line):
         return
     stopped = [os.getpid()] if place["alone"] else [os.getppid(), os.getpid()]
     mine = LEDGER / str(os.getpid())
     mine.write_text(json.dumps(stopped))
     with suppress(FileExistsError):
-        os.link(mine, LEDGER / "still")  # of two processes only one can
+        os.link(mine, LEDGER / f"still.{task}")  # of two processes only one can
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
 

@@ -46,27 +46,39 @@ EACH_ONCE = ["recreate", "recreate", "activate", "activate"]
 
 
 class Ledger:
-    """Where a task is to stand still, and which processes do (tests/still_policy.py)."""
+    """Where tasks are to stand still, and which processes do (tests/still_policy.py)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        self.stand_still("none", "")
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing is to stand still."""
+        self._places: dict[str, dict[str, Any]] = {}
+        self._write()
+        for path in self.folder.glob("still.*"):
+            path.unlink()
 
     def stand_still(self, task: str, line: str, *, at: str = "command", alone: bool = False) -> None:
-        """:param line: a regular expression for the command line; the rest as the policy has it."""
-        (self.folder / "still").unlink(missing_ok=True)
+        """One place more.
+
+        :param line: a regular expression for the command line; the rest as the policy has it.
+        """
+        self._places[task] = {"line": line, "at": at, "alone": alone}
+        self._write()
+
+    def _write(self) -> None:
         part = self.folder / "part"
-        part.write_text(json.dumps({"task": task, "line": line, "at": at, "alone": alone}))
-        part.replace(self.folder / "place")
+        part.write_text(json.dumps(self._places))
+        part.replace(self.folder / "places")
 
-    def still(self) -> list[int]:
+    def still(self, task: str = "*") -> list[int]:
         """The processes that were stopped: the supervisor, unless the task is alone, and the task."""
-        path = self.folder / "still"
-        return [int(pid) for pid in json.loads(path.read_text())] if path.exists() else []
+        return [pid for path in self.folder.glob(f"still.{task}") for pid in json.loads(path.read_text())]
 
-    def all_stand(self) -> bool:
-        pids = self.still()
+    def stands(self, task: str) -> bool:
+        pids = self.still(task)
         with suppress(psutil.NoSuchProcess):
             return bool(pids) and all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids)
         return False
@@ -101,7 +113,7 @@ def ledger(running: tuple[Site, Ledger]) -> Iterator[Ledger]:
     """Whatever a test does: at its end nothing stands still."""
     yield running[1]
     go_on(*running[1].still())
-    running[1].stand_still("none", "")
+    running[1].clear()
 
 
 @pytest.fixture
@@ -117,9 +129,9 @@ def site(running: tuple[Site, Ledger], ledger: Ledger) -> Iterator[Site]:
     assert findings(site.lab.journal, SERVICES) == []
 
 
-def stands_still(site: Site, ledger: Ledger, run_id: str) -> list[int]:
-    until(ledger.all_stand, 90, site.shown(run_id))
-    return ledger.still()
+def stands_still(site: Site, ledger: Ledger, run_id: str, task: str) -> list[int]:
+    until(lambda: ledger.stands(task), 90, site.shown(run_id))
+    return ledger.still(task)
 
 
 def shown(site: Site) -> Any:
@@ -167,7 +179,7 @@ def test_a_recreate_that_comes_when_the_run_is_over(site: Site, ledger: Ledger, 
     task, since = "resync.data.recreate", site.seq()
     ledger.stand_still(task, RECREATE)
     run_id = site.trigger()
-    stopped = stands_still(site, ledger, run_id)
+    stopped = stands_still(site, ledger, run_id, task)
     if given_up == "marked as failed":
         marked = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/{task}"
         site.rest.request("PATCH", marked, json={"new_state": "failed"})
@@ -186,7 +198,7 @@ def test_an_answer_that_comes_when_the_run_is_over(site: Site, ledger: Ledger) -
     task, since = "resync.data.recreate", site.seq()
     ledger.stand_still(task, "/usr/sbin/ping", at="answer")
     run_id = site.trigger()
-    stopped = stands_still(site, ledger, run_id)
+    stopped = stands_still(site, ledger, run_id, task)
     assert site.wait(run_id) == "failed"
     before = shown(site)
     assert before[1] and before[2], "the service is up"
@@ -204,11 +216,12 @@ def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Led
         "break.data.activate": ACTIVATE,
         "start.service": "/usr/bin/mount .* /pp/data",
     }
-    since, run_id = site.seq(), ""
+    since = site.seq()
     for task, line in places.items():
         ledger.stand_still(task, line)
-        run_id = run_id or site.trigger()
-        stopped = stands_still(site, ledger, run_id)
+    run_id = site.trigger()
+    for task, line in places.items():
+        stopped = stands_still(site, ledger, run_id, task)
         until(lambda: site.states(run_id)[task] == "success", 120, site.shown(run_id))  # noqa: B023
         comes_too_late(site, stopped, line)
     assert site.wait(run_id) == "success", site.states(run_id)
@@ -293,7 +306,7 @@ def test_two_airflows_with_one_database_content(site: Site, ledger: Ledger, tmp_
     task, since = "resync.data.recreate", site.seq()
     ledger.stand_still(task, RECREATE, alone=True)
     run_id = site.trigger()
-    stopped = stands_still(site, ledger, run_id)
+    stopped = stands_still(site, ledger, run_id, task)
     with copy_of(site, tmp_path) as copy, copy.client() as rest:
         second = replace(site, airflow=copy, rest=rest)
         assert second.installation != site.installation

@@ -13,6 +13,7 @@ import pytest
 from lab import Lab
 from lab.config import load
 from lab.direct import DirectLab
+from lab.operations import LabError
 from tests.lab.conftest import START
 from tests.lab.test_faults import connect
 
@@ -89,6 +90,20 @@ def test_what_stalls_is_listed_until_it_goes_on(lab: DirectLab) -> None:
     assert "recreate" not in lab.execute("symcli_demo", "/usr/bin/ps -ef", 2).stdout
     (entry,) = (e for e in lab.commands() if "recreate" in e["command"])
     assert (entry["exit"], entry["status"]) == (None, 0)
+
+
+def test_only_what_came_over_a_connection_stalls(lab: DirectLab) -> None:
+    lab.fault("admin", run=f"{SYMCLONE} recreate {PAIR}", on="symcli_demo", count=1)
+    lab.fault("stall", match="recreate", seconds=100, count=1)
+    assert lab.execute("aastmphpux", VGDISPLAY, 1).exit == 0
+    assert state(lab) in ("PreCopy", "Recreated")
+
+
+def test_a_command_without_an_end_is_told(lab: DirectLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.direct.PATIENCE", 0.01)
+    lab.fault("hang", count=1)
+    with pytest.raises(LabError, match="no end on aastmphpux of /usr/sbin/vgdisplay vgCVI"):
+        lab.execute("aastmphpux", VGDISPLAY, 1)
 
 
 def test_what_others_change_while_it_stalls_is_not_its_own(lab: DirectLab) -> None:
