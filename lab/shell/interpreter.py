@@ -194,11 +194,10 @@ class Shell:
         call.pid = becomes or self.host.next_pid()
         self.host.running[call.pid] = (self.login, " ".join(argv))
         try:
-            stalled = (
-                self.host.world.faults.stall(self.host.names, " ".join(argv)) if self.record.lose else 0.0
-            )
-            if self.record.lose and stalled:
-                self.record.lose()
+            lose = self.record.lose
+            stalled = self.host.world.faults.stall(self.host.names, " ".join(argv)) if lose else 0.0
+            if lose and stalled:
+                lose()
                 await self.host.clock.sleep(stalled, alone=True)
                 self.record.found = self.host.state()
             status = await _settle(found, call)
