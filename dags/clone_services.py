@@ -88,14 +88,16 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                         )
                     )
         with TaskGroup(BREAK, tooltip="Split the copies, in order"):
-            before: list[BaseOperator] = []
+            before: BaseOperator | None = None
             for sync in service.syncs:
                 with TaskGroup(sync.name):
-                    around, last = _activation(sync, array_pool(limits, service, sync), step)
+                    around = _activation(sync, array_pool(limits, service, sync), step)
                     breaks += around
-                    before >> around[0]
-                    hooked = around[-1:] if sync.after_activate else []
-                    before = [last, *hooked]
+                    if before is not None:
+                        before >> around[0]
+                    # Nothing follows an activation before its `after_activate` have ended what was begun:
+                    # when it fails, they fail once they have run.
+                    before = last = around[-1]
                     one_by_one = not service.overlap and sync is not service.syncs[-1]
                     if sync.wait_for == "copied" or one_by_one:
                         copied = SymcloneStateSensor(
@@ -111,8 +113,8 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                         last >> copied
                         breaks.append(copied)
                         last = copied
-                        before = before if service.overlap else [copied, *hooked]
-                    ends += [last, *hooked]
+                        before = before if service.overlap else copied
+                    ends.append(last)
         if service.resources:
             with TaskGroup(START, tooltip="Start the service on the fresh copies"):
                 starts.append(ServiceStartOperator(task_id="service", **on_host))
@@ -173,10 +175,8 @@ def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]
     ]
 
 
-def _activation(
-    sync: Sync, pool: str | None, step: dict[str, Any]
-) -> tuple[list[BaseOperator], BaseOperator]:
-    """The chain of a sync's activation with the hooks around it, and the activation itself.
+def _activation(sync: Sync, pool: str | None, step: dict[str, Any]) -> list[BaseOperator]:
+    """The chain of a sync's activation with the hooks around it.
 
     Setups and teardowns, so that what was begun is also ended when the activation fails or somebody ends the
     run. A setup without a teardown would rule over all tasks that follow: one side alone is plain tasks.
@@ -213,7 +213,7 @@ def _activation(
     if paired:
         for end in ends:
             end.as_teardown(setups=setups)
-    return tasks, activate
+    return tasks
 
 
 def _params(service: Service) -> dict[str, Param]:

@@ -70,8 +70,11 @@ class Play:
         self.disturbances = Disturbances(self, (), 0, mark=False)
         self._met_administrator: dict[int, str] = {}
         """The tries that looked, and did not know what he did since."""
+        self._lost: set[Any] = set()
+        """Devices that were in use when they were recreated all the same, for that reason."""
         self.given_up_by_airflow: list[Try] = []
-        """Tries whose time is over once another one looks: until then what they send is looked at by it."""
+        """Tries whose time is over once another one looks that the control host counts as newer: until then
+        it sees what they have sent."""
         self.sent = 0
         self.stood_still = 0
         """How many workers have."""
@@ -112,7 +115,7 @@ class Play:
         self.sent += 1
         if self.sent > COMMANDS:
             raise RuntimeError(f"no end after {COMMANDS} commands, at {one.task.task_id}: {command.shown()}")
-        if not command.secret:  # the lock and the tokens are no look
+        if one.newest and not command.secret:  # the lock and the tokens are no look
             for late in [late for late in self.given_up_by_airflow if late is not one]:
                 self.note("try over", service=late.run.service, connection=late.connection)
                 self.given_up_by_airflow.remove(late)
@@ -123,6 +126,8 @@ class Play:
             self.outcome.story.append(f"{fault} at {one.task.task_id}: {command.host}$ {command.shown()}")
             self.disturbances.before(fault, index, one, command, turns)
         reply = self.lab.execute(command.host, command.line(), one.connection)
+        if command.secret and command.changes and command.host == CONTROL and reply.exit == 0:
+            one.newest = True
         self.advance(TRIP)
         if due:
             self.lab.clear_faults()
@@ -231,9 +236,9 @@ class Play:
         if not self._done(run):
             run = self._again(run, by_clear=case.way != "trigger")
         for number in range(TRIES):
+            self.advance(SETTLED)  # what was left alone comes to its end before it is judged
             if self._done(run):
                 break
-            self.advance(SETTLED)
             if self._interfered():
                 self._repair()
             run = self._again(run, by_clear=number % 2 == 1)
@@ -306,11 +311,14 @@ class Play:
 
     def _came_between(self, finding: Finding) -> bool:
         """Whether a second administrator changed a copy between a look and what rests on it: the array cannot
-        be told to refuse that. It is no excuse for the wrong pairs (2, 10)."""
+        be told to refuse that, nor to undo it. It is no excuse for the wrong pairs (2, 10)."""
         if finding.invariant == 7:
             return "finish" in self._met_administrator.values()
-        by = self.lab.running.journal.entries[finding.seq - 1].get("connection")
-        return finding.invariant in (1, 4, 5, 6) and by in self._met_administrator
+        entry = self.lab.running.journal.entries[finding.seq - 1]
+        if finding.invariant in (1, 4, 5, 6) and entry.get("connection") in self._met_administrator:
+            self._lost.add(entry.get("device"))
+            return True
+        return finding.invariant == 1 and entry.get("device") in self._lost
 
     def _judge(self, run: Run) -> None:
         journal = self.lab.running.journal

@@ -137,6 +137,8 @@ class Try:
     taken_on: bool = False
     """While it stood still, others have taken the run on."""
     in_triggerer: bool = False
+    newest: bool = False
+    """The control host has counted it: what earlier ones send there is refused."""
 
     @property
     def mute(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import fence, lock, planning, provision
+from clones import planning, provision
 from clones.abreast import attempts
 from clones.actions import BREAK, PHASES, phases_run
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain, Unknown
@@ -26,9 +26,10 @@ from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
 from operators import completed
 from operators.alerts import run_failed
-from operators.base import CloneOperator, former_name, owner, recorded, service_hosts
+from operators.base import CloneOperator, recorded
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
+from operators.shut_out import changed_hosts, keep_lock, shut_out_of
 
 
 class RunPlanOperator(CloneOperator):
@@ -197,7 +198,7 @@ class RunEndOperator(CloneOperator):
         phases = (plan or {}).get("phases", [])
         found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
         if held and not {*found.values()} <= {"success", "skipped"}:
-            self._shut_out_of_hosts(scope, hosts)
+            shut_out_of(scope, hosts, changed_hosts(scope))
         result = judge(found, _wanted(found, plan))
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
@@ -237,29 +238,17 @@ class RunEndOperator(CloneOperator):
         """
         ti = context["ti"]
         try:
-            self.this_try = owner(context)
-            hosts.fence = hosts.run(lock.keep(scope, self.this_try, former=former_name))
+            return keep_lock(self, context, scope, hosts)
         except CloneError as error:
             # Tried again once: people are told only when this task has failed for good.
             if isinstance(error, TryAgain) and ti.try_number == 1 and getattr(ti, "max_tries", 0):
                 raise
-            self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
-        return hosts.fence is not None
-
-    def _shut_out_of_hosts(self, scope: Scope, hosts: SymcliHook) -> None:
-        """A task that failed may only have stood still. Once the lock is given back, people act on the hosts,
-        and what it sends then must not come through. Where that cannot be done, the run still ends."""
-        assert hosts.fence is not None
-        for host in service_hosts(scope):
-            try:
-                hosts.run(fence.put_on(scope, hosts.fence, [host]))
-            except CloneError as error:
-                self.log.warning(
-                    "%s\nWhat to do before you act on %s by hand: see that no task of this run works any "
-                    "more. A task that only stood still can still send its command there.",
-                    error,
-                    host,
-                )
+            self.log.warning(
+                "%s\nThe next run takes the lock over, because this one has ended. What to do before you act "
+                "by hand: see that no task of this run works any more.",
+                error,
+            )
+        return False
 
     @staticmethod
     def _look(scope: Scope) -> Steps[list[SyncSeen | CloneError]]:

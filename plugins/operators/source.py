@@ -17,11 +17,13 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from clones import copies
+from clones.errors import CloneError
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator
 from operators.service import hook_named
+from operators.shut_out import begins_on, keep_lock, shut_out_of
 
 BEGUN, ENDED = "begun", "ended"
 """XComs: a mark that a task makes when it has run its `before_activate`, and the marks that were ended."""
@@ -101,8 +103,9 @@ class SourceAfterActivateOperator(CloneOperator):
     newer try has begun there: its own activation begins that again, unless it has just been sent
     (docs/decisions/0022-a-try-is-fenced-where-it-acts.md).
 
-    It runs its command whatever became of the tasks before it. When one of these failed it fails, too, once
-    the command is done: *Clear, Only failed tasks* then runs both again.
+    It runs its command whatever became of the tasks before it. When one of these failed, it first shuts their
+    tries out, where it can. Once the command is done it fails, too: *Clear, Only failed tasks* then runs both
+    again.
 
     :param sync: name of the sync.
     :param hook: name of the hook there.
@@ -121,6 +124,9 @@ class SourceAfterActivateOperator(CloneOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         ti = context["ti"]
         sync = scope.service.sync(self.sync)
+        failed = self._failed(ti)
+        if failed:
+            self._shut_out(context, scope, hosts)
         ti.xcom_push(key=ENDED, value=self.window.marks(ti, [*self.window.before, self.window.activate]))
         hosts.run(
             run_hook(
@@ -130,15 +136,31 @@ class SourceAfterActivateOperator(CloneOperator):
                 fenced=False,
             )
         )
-        earlier = self.window.earlier(self.task_id)
-        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=earlier, run_ids=[ti.run_id])
-        failed = [
-            task
-            for task in earlier
-            if str(states.get(ti.run_id, {}).get(task)) in ("failed", "upstream_failed")
-        ]
         if failed:
             raise AirflowFailException(
                 f"This hook was run. It fails because {failed[0]} did, so that both are cleared together.\n"
                 f"What to do: mend what the log of {failed[0]} names, then Clear, Only failed tasks."
+            )
+
+    def _failed(self, ti: Any) -> list[str]:
+        """The tasks of the window before this one that have failed, or were not run after such a one."""
+        earlier = self.window.earlier(self.task_id)
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=earlier, run_ids=[ti.run_id])
+        return [
+            task
+            for task in earlier
+            if str(states.get(ti.run_id, {}).get(task)) in ("failed", "upstream_failed")
+        ]
+
+    def _shut_out(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        """What failed may only have stood still. Its `before_activate` must not begin again what this ends,
+        and its activation must not split the copy once that has ended."""
+        try:
+            if keep_lock(self, context, scope, hosts):
+                shut_out_of(scope, hosts, begins_on(scope, self.sync))
+        except CloneError as error:
+            self.log.warning(
+                "%s\nThis hook runs all the same. See that no task before it works any more: one that only "
+                "stood still can still split the copy, or begin again what this ends.",
+                error,
             )

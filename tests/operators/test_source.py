@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from clones.errors import ConfigError, Locked, NotDone, Refused
+from clones.errors import ConfigError, Fenced, Locked, NotDone, Refused
+from clones.fence import NOT_NEWEST
 from operators.run import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceRestartUnchangedOperator
 from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import SYMID, TaskInstance, perform, take_down
+from tests.conftest import SYMID, Log, TaskInstance, perform, take_down
 from tests.hooked import ORACLE, hooked_services, sent_in_order, with_programs
+from tests.operators.test_late_tries import Stopped
 
 WINDOW = Window(("begin_backup", "freeze"), "activate", ("end_backup", "switch_log"))
 AROUND_DATA = """\
@@ -53,16 +55,17 @@ class Run:
         self.go_on(task)
 
     def go_on(self, task: str) -> None:
+        perform(self.lab, self.operator(task), self.context(task))
+        self.states[task] = "success"
+
+    def operator(self, task: str) -> Any:
+        if task == "activate":
+            return SymcloneActivateOperator(task_id=task, window=WINDOW, **self.data)
         kinds: dict[str, Any] = {
             **dict.fromkeys(WINDOW.before, SourceBeforeActivateOperator),
             **dict.fromkeys(WINDOW.after, SourceAfterActivateOperator),
         }
-        if task == "activate":
-            operator = SymcloneActivateOperator(task_id=task, window=WINDOW, **self.data)
-        else:
-            operator = kinds[task](task_id=task, hook=task, window=WINDOW, **self.data)
-        perform(self.lab, operator, self.context(task))
-        self.states[task] = "success"
+        return kinds[task](task_id=task, hook=task, window=WINDOW, **self.data)
 
     def context(self, task: str) -> Any:
         ti = TaskInstance()
@@ -177,6 +180,33 @@ def test_the_end_needs_no_control_host(run: Run) -> None:
     run.lab.host("symcli_demo").refuse_connections()
     run.perform("end_backup")
     assert run.hooks() == ["backup stop"]
+
+
+def test_the_end_of_what_failed_needs_none_either(run: Run, log: Log) -> None:
+    run.lab.host("symcli_demo").refuse_connections()
+    run.states["begin_backup"] = "failed"
+    with pytest.raises(AirflowFailException, match="because begin_backup did"):
+        run.perform("end_backup")
+    assert run.hooks() == ["backup stop"]
+    assert "This hook runs all the same. See that no task before it works any more" in log.text
+
+
+@pytest.mark.parametrize(("late", "word"), [("begin_backup", "start"), ("activate", "activate")])
+def test_what_only_stood_still_comes_too_late(
+    run: Run, monkeypatch: pytest.MonkeyPatch, late: str, word: str
+) -> None:
+    """What was begun was ended: it must not be begun again, nor the copy be split outside of it."""
+    for task in WINDOW.before if late == "activate" else ():
+        run.perform(task)
+    stopped = Stopped(monkeypatch, lambda: run.operator(late).execute(run.context(late)), word)
+    run.states[late] = "failed"
+    with pytest.raises(AirflowFailException, match=f"because {late} did"):
+        run.perform("end_backup")
+    assert run.hooks()[-1] == "backup stop"
+    before = run.lab.sessions()
+    stopped.comes_through()
+    assert isinstance(stopped.error, Fenced) and len(stopped.late) == 1
+    assert run.lab.commands()[-1]["exit"] == NOT_NEWEST and run.lab.sessions() == before
 
 
 def test_a_hook_that_is_no_longer_configured(run: Run) -> None:

@@ -1,0 +1,60 @@
+"""Tries that may only have stood still are shut out before others act, by tasks that do their work anyway.
+
+A task that failed may still be there: Airflow has taken it for dead, or a person has marked it as failed.
+What it sends then must not come through once an `after_activate` has ended what it rests on, or people act on
+the hosts. Where that cannot be done, the task that asks for it goes on, and says so in its log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from airflow.sdk import Context
+
+from clones import fence, lock
+from clones.errors import CloneError
+from clones.scope import Scope
+from hooks.symcli import SymcliHook
+from operators.base import CloneOperator, former_name, owner, service_hosts
+
+log = logging.getLogger(__name__)
+
+
+def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+    """Shut earlier tries of the run out of the control host, if the run holds the lock. Whether it does.
+
+    :raises CloneError: as :func:`clones.lock.keep`.
+    """
+    task.this_try = owner(context)
+    hosts.fence = hosts.run(lock.keep(scope, task.this_try, former=former_name))
+    return hosts.fence is not None
+
+
+def shut_out_of(scope: Scope, hosts: SymcliHook, names: Sequence[str]) -> None:
+    """Shut earlier tries out of these hosts, by connection, as far as they can be reached; needs the lock."""
+    assert hosts.fence is not None
+    for host in names:
+        try:
+            hosts.run(fence.put_on(scope, hosts.fence, [host]))
+        except CloneError as error:
+            log.warning(
+                "%s\nWhat to do before you act on %s by hand: see that no task of this run works any more. A "
+                "task that only stood still can still send its command there.",
+                error,
+                host,
+            )
+
+
+def begins_on(scope: Scope, *syncs: str) -> list[str]:
+    """The hosts on which the `before_activate` of these syncs run, by connection; without a sync, of all."""
+    service = scope.service
+    hooks = [
+        hook for sync in service.syncs if not syncs or sync.name in syncs for hook in sync.before_activate
+    ]
+    return list(dict.fromkeys(map(service.host_of, hooks)))
+
+
+def changed_hosts(scope: Scope) -> list[str]:
+    """Every host on which a task of the service's runs changes something, by connection."""
+    return list(dict.fromkeys([*service_hosts(scope), *begins_on(scope)]))
