@@ -198,7 +198,7 @@ class RunEndOperator(CloneOperator):
         phases = (plan or {}).get("phases", [])
         found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
         if held and not {*found.values()} <= {"success", "skipped"}:
-            shut_out_of(scope, hosts, changed_hosts(scope))
+            shut_out_of(self, scope, hosts, changed_hosts(scope))
         result = judge(found, _wanted(found, plan))
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]

@@ -7,7 +7,6 @@ the hosts. Where that cannot be done, the task that asks for it goes on, and say
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from airflow.sdk import Context
@@ -17,8 +16,6 @@ from clones.errors import CloneError
 from clones.scope import Scope
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, former_name, owner, service_hosts
-
-log = logging.getLogger(__name__)
 
 
 def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
@@ -31,14 +28,14 @@ def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: Symcli
     return hosts.fence is not None
 
 
-def shut_out_of(scope: Scope, hosts: SymcliHook, names: Sequence[str]) -> None:
+def shut_out_of(task: CloneOperator, scope: Scope, hosts: SymcliHook, names: Sequence[str]) -> None:
     """Shut earlier tries out of these hosts, by connection, as far as they can be reached; needs the lock."""
     assert hosts.fence is not None
     for host in names:
         try:
             hosts.run(fence.put_on(scope, hosts.fence, [host]))
         except CloneError as error:
-            log.warning(
+            task.log.warning(
                 "%s\nWhat to do before you act on %s by hand: see that no task of this run works any more. A "
                 "task that only stood still can still send its command there.",
                 error,

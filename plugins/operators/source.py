@@ -157,7 +157,7 @@ class SourceAfterActivateOperator(CloneOperator):
         and its activation must not split the copy once that has ended."""
         try:
             if keep_lock(self, context, scope, hosts):
-                shut_out_of(scope, hosts, begins_on(scope, self.sync))
+                shut_out_of(self, scope, hosts, begins_on(scope, self.sync))
         except CloneError as error:
             self.log.warning(
                 "%s\nThis hook runs all the same. See that no task before it works any more: one that only "

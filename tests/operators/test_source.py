@@ -191,7 +191,7 @@ def test_the_end_of_what_failed_needs_none_either(run: Run, log: Log) -> None:
     assert "This hook runs all the same. See that no task before it works any more" in log.text
 
 
-@pytest.mark.parametrize(("late", "word"), [("begin_backup", "start"), ("activate", "activate")])
+@pytest.mark.parametrize(("late", "word"), [("begin_backup", "start"), ("activate", "-noprompt")])
 def test_what_only_stood_still_comes_too_late(
     run: Run, monkeypatch: pytest.MonkeyPatch, late: str, word: str
 ) -> None:
