@@ -298,16 +298,19 @@ class Play:
             self.begin(self.airflows[0].trigger(self.case.service, "stop"))
             self.settle()
         fresh = DirectLab(lab_config(), start=START)
+        first = fresh.running.world
         for sync in self.about["syncs"]:
             if sync.get("symdg") in self.world.array(sync["symid"]).groups:
-                array, whole = self.world.array(sync["symid"]), fresh.running.world.array(sync["symid"])
-                array.groups[sync["symdg"]] = whole.groups[sync["symdg"]]
+                whole = first.array(sync["symid"])
+                self.world.array(sync["symid"]).groups[sync["symdg"]] = whole.groups[sync["symdg"]]
+        if self.case.action != "provision":  # what is missing is made by the run itself
+            for symid, source, target in sorted(self.service.pairs):
+                array, before = self.world.array(symid), first.array(symid).session((source, target))
+                self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
+                session = array.session((source, target))
+                assert before is not None and session is not None
+                session.last_action, session.point_in_time = before.last_action, before.point_in_time
         fresh.close()
-        if self.case.action == "provision":
-            return  # what is missing is made by the run itself
-        for symid, source, target in sorted(self.service.pairs):
-            array = self.world.array(symid)
-            self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
 
     def _came_between(self, finding: Finding) -> bool:
         """Whether a second administrator changed a copy between a look and what rests on it: the array cannot

@@ -149,6 +149,18 @@ def stamps(seen: SyncSeen) -> dict[str, str | None]:
     }
 
 
+def sent_at(seen: Sequence[SyncSeen], known: Mapping[str, Activation]) -> dict[str, datetime]:
+    """By sync, when the activation was sent that made its copy, of those that are that very copy still.
+
+    :param known: by sync, the newest activation that was kept.
+    """
+    return {
+        shown.name: known[shown.name].at
+        for shown in seen
+        if shown.name in known and known[shown.name].made(shown)
+    }
+
+
 def planned_stamps(plan: Mapping[str, Any] | None, sync: Sync) -> dict[str, str | None] | None:
     """The same, of a sync as a run's plan saw it; None when there is no plan that saw it.
 

@@ -12,7 +12,7 @@ from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases
 from clones.config import Sync
 from clones.errors import MustWait, Refused, Unknown
 from clones.freshness import freshness
-from clones.identity import AT_STAKE, require_stamps
+from clones.identity import AT_STAKE, Activation, require_stamps, sent_at
 from clones.observing import is_same, observe, to_plain
 from clones.proof import GuardRow, look_around, look_at_all, require_known, unexplained
 from clones.resources.base import Use
@@ -24,11 +24,15 @@ from clones.steps import Steps, note
 
 
 def plan(
-    scope: Scope, action: str, paces: Mapping[str, estimates.Pace | None] = MappingProxyType({})
+    scope: Scope,
+    action: str,
+    paces: Mapping[str, estimates.Pace | None] = MappingProxyType({}),
+    known: Mapping[str, Activation] = MappingProxyType({}),
 ) -> Steps[dict[str, Any]]:
     """Look at everything and judge it for an action.
 
     :param paces: by sync, what the last completed run showed, for the estimate.
+    :param known: by sync, the newest activation that was kept.
     :returns: ``action``, ``phases`` that run, ``syncs`` as observed, ``estimates`` by sync that would be
         recreated, and ``up``: whether any part of the service is up. Plain JSON.
     :raises Refused: all that the action must not do, at once, before it did anything.
@@ -77,7 +81,7 @@ def plan(
             refuse_shared_devices(scope, seen)
         if BREAK in phases and RESYNC not in phases and not refused:
             if START in phases:
-                _refuse_start(scope, action, seen)
+                _refuse_start(scope, action, seen, known)
             _refuse_order(scope, action, seen)
     except Refused as error:
         refused.append(error)
@@ -157,7 +161,7 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
     now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     if len(now) != len(plan["syncs"]):
         return False
-    decision = decide_start(now)
+    decision = decide_start(now, None)  # the service has run on them in this order
     if decision.unknown:
         raise Unknown(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
     return decision.verdict is Verdict.ACT and all(
@@ -190,9 +194,10 @@ def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
                 )
 
 
-def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
+def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen], known: Mapping[str, Activation]) -> None:
     """:raises Refused: what is split already may not be started on."""
-    decision = decide_start([shown for shown in seen if shown.all_in(ACTIVE)])
+    split = [shown for shown in seen if shown.all_in(ACTIVE)]
+    decision = decide_start(split, sent_at(split, known))
     if decision.verdict is Verdict.REFUSE and not decision.unknown:  # that is said of all pairs at once
         raise _refusal(f"Service {scope.name}", action, decision)
 

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from clones.actions import BREAK, RESYNC
 from clones.errors import CloneError, Refused
+from clones.identity import Activation, sent_at
 from clones.merge_back import AFTERWARDS
 from clones.right_pairs import refuse_wrong_pairs
 from clones.rules import Verdict, decide_start
@@ -50,12 +52,16 @@ class Shortfall:
 
 
 def falls_short(
-    scope: Scope, plan: Mapping[str, Any], looks: Sequence[SyncSeen | CloneError]
+    scope: Scope,
+    plan: Mapping[str, Any],
+    looks: Sequence[SyncSeen | CloneError],
+    known: Mapping[str, Activation] = MappingProxyType({}),
 ) -> Shortfall | None:
     """Hold what is seen at the end against what the run was to bring about.
 
     :param plan: the XCom `plan` of its first task.
     :param looks: each sync as it is seen now, or why it could not be.
+    :param known: by sync, the newest activation that was kept.
     :returns: None when it is all there.
     """
     phases, action = plan.get("phases", ()), plan.get("action", "")
@@ -83,7 +89,7 @@ def falls_short(
         except CloneError as error:
             unseen.append(f"what became of sync {sync.name} could not be seen: {error.what}")
     if BREAK in phases and not wrong:
-        decision = decide_start(seen)
+        decision = decide_start(seen, sent_at(seen, known))
         if decision.verdict is Verdict.REFUSE:
             wrong.append(decision.why)
         elif RESYNC in phases:

@@ -14,13 +14,14 @@ from clones.config import Ip, Vg
 from clones.errors import CloneError, Fenced, NotDone, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
+from clones.identity import Activation, sent_at
 from clones.leftovers import list_running, refuse_leftovers, refuse_second_start
 from clones.observing import is_same, observe, to_plain
 from clones.proof import GuardRow, Row, look, look_at
 from clones.resources import drivers
 from clones.resources.base import Driver, Use
 from clones.right_pairs import refuse_wrong_pairs
-from clones.rules import Verdict, decide_start
+from clones.rules import Decision, Verdict, decide_start
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Result, Steps, note, run
@@ -45,7 +46,11 @@ def stop(scope: Scope) -> Steps[None]:
             _, before = yield from _bring(scope, before, Use.DOWN, *following)
 
 
-def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> Steps[None]:
+def start(
+    scope: Scope,
+    listed: Mapping[str, Result] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
+) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
     A rescan and an import of a disk group can take long: before the first resource that uses what is on the
@@ -53,6 +58,8 @@ def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> 
 
     :param listed: by host, what runs there: an application that is down, and whose start still runs, is
         waited for.
+    :param known: by sync, the newest activation that was kept; None when the service has run on these very
+        copies: whether they are in order is not asked then.
     :raises Locked: that is so.
     :raises Refused: a sync is not wholly active, torn or out of order, or changed since this start began;
         another host runs the service, or somebody else has its address.
@@ -66,7 +73,7 @@ def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> 
     seen = [outcome.value() for outcome in outcomes]
     for sync, shown in zip(syncs, seen, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
-    decision = decide_start(seen)
+    decision = _decide(seen, known)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
@@ -96,7 +103,8 @@ def start(scope: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> 
                     yield from make_visible(scope.name, scope.service, first)
                 touched += [driver] if driver not in touched else []
                 if driver in uses:
-                    _refuse_changed(scope, seen, before.copies or (yield from _look_again(scope, seen)))
+                    copies = before.copies or (yield from _look_again(scope, seen))
+                    _refuse_changed(scope, seen, copies, known)
             following = [
                 _before(
                     later,
@@ -167,7 +175,13 @@ def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen,
     return tuple((yield from abreast(observe(scope, sync, before) for sync, before in syncs)))
 
 
-def _refuse_changed(scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen]) -> None:
+def _decide(seen: Sequence[SyncSeen], known: Mapping[str, Activation] | None) -> Decision:
+    return decide_start(seen, None if known is None else sent_at(seen, known))
+
+
+def _refuse_changed(
+    scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen], known: Mapping[str, Activation] | None
+) -> None:
     """:raises Refused: the copies are not what this start has begun on."""
     for sync, before, shown in zip(scope.service.syncs, seen, now, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
@@ -178,7 +192,7 @@ def _refuse_changed(scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSe
                 + "\nNothing on it is mounted.",
                 "find out who changed it (`symaudit` on the control host), then run the action `refresh`",
             )
-    decision = decide_start(now)
+    decision = _decide(now, known)
     if decision.verdict is Verdict.REFUSE:
         raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
 

@@ -83,16 +83,33 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
     return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept)
 
 
-def known_copies(
-    context: Context, scope: Scope, after: Sequence[SyncSeen]
-) -> list[tuple[SyncSeen, Activation]]:
-    """Of these syncs, those that still are what the newest activation that was kept made of them, with that.
+def activations(context: Context, scope: Scope) -> dict[str, Activation]:
+    """By sync, the newest activation that was kept.
 
     :raises Unknown: the store did not answer.
     """
+    found = {sync.name: ledger(context, scope, sync).last for sync in scope.service.syncs}
+    return {name: last for name, last in found.items() if last is not None}
+
+
+def in_order(context: Context, scope: Scope) -> dict[str, Activation]:
+    """The same where it is needed to tell whether the syncs are in order: a single one is.
+
+    :raises Unknown: the store did not answer.
+    """
+    return activations(context, scope) if len(scope.service.syncs) > 1 else {}
+
+
+def known_copies(
+    known: Mapping[str, Activation], after: Sequence[SyncSeen]
+) -> list[tuple[SyncSeen, Activation]]:
+    """Of these syncs, those that still are what the newest activation that was kept made of them, with that.
+
+    :param known: of :func:`activations`.
+    """
     found = []
     for seen in after:
-        last = ledger(context, scope, scope.service.sync(seen.name)).last
+        last = known.get(seen.name)
         if last is not None and last.made(seen):
             found.append((seen, last))
         else:

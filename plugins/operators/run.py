@@ -112,7 +112,8 @@ class RunPlanOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self._end_if_not_needed(context, scope, hosts)
-        plan = hosts.run(planning.plan(scope, self.action, completed.paces(context, scope)))
+        known = completed.in_order(context, scope)
+        plan = hosts.run(planning.plan(scope, self.action, completed.paces(context, scope), known))
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
         skipped = [task for phase in planning.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
@@ -203,7 +204,8 @@ class RunEndOperator(CloneOperator):
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         if result.ok and plan:
-            short = falls_short(scope, plan, looks)
+            known = completed.activations(context, scope) if BREAK in phases else {}
+            short = falls_short(scope, plan, looks, known)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "it is looked at again")
             result = not_done(short.why, short.remedy) if short else result
@@ -211,7 +213,7 @@ class RunEndOperator(CloneOperator):
             result = not_done(
                 "its plan has left nothing: somebody has marked it from outside.", f"{OUTSIDE}."
             )
-        split = completed.known_copies(context, scope, after) if result.ok and BREAK in phases else []
+        split = completed.known_copies(known, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             completed.write(context, scope, phases, split)

@@ -14,6 +14,7 @@ from clones.errors import ConfigError
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
+from operators import completed
 from operators.base import CloneOperator, service_hosts
 
 
@@ -40,7 +41,7 @@ class ServiceStartOperator(CloneOperator):
         return service_hosts(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(service.start(scope, self.listed))
+        hosts.run(service.start(scope, self.listed, completed.in_order(context, scope)))
 
 
 class ServiceCommandOperator(CloneOperator):
@@ -106,5 +107,5 @@ class ServiceRestartUnchangedOperator(CloneOperator):
                 "What to do: mend what failed, clear that task, and the run goes on from there."
             )
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
-        hosts.run(service.start(scope, self.listed))
+        hosts.run(service.start(scope, self.listed, None))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))

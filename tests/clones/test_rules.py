@@ -82,11 +82,14 @@ def test_in_time(case: dict[str, Any]) -> None:
         replace(
             seen(*states, times=times(at.get(name)), name=name),
             precopied=case.get("precopied"),
+            **({"symid": case["arrays"][name]} if "arrays" in case else {}),
         )
         for name, states in syncs.items()
     ]
     if action == "start":
-        decision = rules.decide_start(shown)
+        kept = case.get("sent", {})
+        sent = {name: datetime.fromisoformat(f"{text}:00+00:00") for name, text in (kept or {}).items()}
+        decision = rules.decide_start(shown, None if kept is None else sent)
     elif action == "wait":
         decision = rules.decide_wait(shown[0], case["wanted"])
     else:

@@ -17,6 +17,7 @@ from clones.states import SyncSeen
 from operators.completed import (
     ACTIVATION,
     LAST,
+    activations,
     announce,
     copy_asset,
     fresh_copies,
@@ -77,7 +78,7 @@ def activated(context: dict[str, Any], shown: SyncSeen, run_id: str = "manual__1
 def announced(context: dict[str, Any], *after: SyncSeen) -> list[tuple[str, str]]:
     """The copies that one try of the last task makes events of, with their time on the array."""
     context = {**context, "outlet_events": OutletEventAccessors()}
-    announce(context, scope_of(), known_copies(context, scope_of(), after))  # type: ignore[arg-type]
+    announce(context, scope_of(), known_copies(activations(context, scope_of()), after))  # type: ignore[arg-type]
     events = context["outlet_events"][fresh_copies("aastmphpux")].asset_alias_events
     for event in events:
         made = datetime.fromisoformat(event.extra["point_in_time"])
@@ -133,7 +134,7 @@ def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str
     archivelogs = activated(context, copy("archivelogs", 5), "manual__0")
     stores = context["asset_state_store"]
     for after in ([data, copy("archivelogs", 4)], [data, archivelogs]):
-        write(context, scope_of(), ["break"], known_copies(context, scope_of(), after))  # type: ignore[arg-type]
+        write(context, scope_of(), ["break"], known_copies(activations(context, scope_of()), after))  # type: ignore[arg-type]
         for seen in (data, archivelogs):
             store = stores[copy_asset("aastmphpux", seen.name)]
             left = store.get(LAST)
