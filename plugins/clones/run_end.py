@@ -5,8 +5,8 @@ the run                           every sync, with the configured pairs, is seen
 ================================  ==========================================================================
 resync                            prepared
 break, start                      wholly active, at one point in time, in order (:func:`decide_start`)
-resync and break (refresh,        the same, and each pair has another last action than the plan saw
-update)
+resync and break (refresh,        the same, and each pair has another last action than the plan saw: that of
+update)                           the newest activation that was kept, where one was
 provision                         with a session for each pair
 merge-back                        Copied or Split: no restore flag, none under way
 stop, retire                      (nothing: retiring takes away what a look at a sync needs)
@@ -93,7 +93,7 @@ def falls_short(
         if decision.verdict is Verdict.REFUSE:
             wrong.append(decision.why)
         elif RESYNC in phases:
-            wrong += [text for one in seen for text in _not_made(plan, one)]
+            wrong += [text for one in seen for text in _not_made(plan, one, known.get(one.name))]
     if wrong:
         again = "trigger the action again" if phases else "trigger it again"
         return Shortfall(_said([*wrong, *unseen]), f"{_CHANGED}; then {again}.")
@@ -126,8 +126,11 @@ def _not_in(seen: SyncSeen, states: frozenset[State], wanted: str) -> list[str]:
     return [f"{pair.label} is {pair.state}, not {wanted}" for pair in seen.pairs if pair.state not in states]
 
 
-def _not_made(plan: Mapping[str, Any], seen: SyncSeen) -> list[str]:
+def _not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None) -> list[str]:
     """The pairs of which the array does not show that this run has split them."""
+    if known is not None and not known.made(seen):
+        dag_id, run_id = known.run
+        return [f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"]
     before = {
         (pair["source"], pair["target"]): pair["last_action"]
         for sync in plan.get("syncs", ())

@@ -249,13 +249,12 @@ class CloneOperator(BaseOperator):
             self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))
         refuse_on_hosts(scope, self.listed.values(), self.task_id, starts=self.starts_count)
 
-    def give_back(self, scope: Scope, hosts: SymcliHook) -> None:
-        """Give the lock back, if this try holds it.
+    def give_back(self, scope: Scope, hosts: SymcliHook) -> bool:
+        """Give the lock back, if this try holds it. Whether it did.
 
         :raises Unknown: it could not be told.
         """
-        if self.this_try is not None:
-            hosts.run(lock.give_back(scope, self.this_try))
+        return self.this_try is not None and hosts.run(lock.give_back(scope, self.this_try))
 
     def on_kill(self) -> None:
         """The task is ended from outside: say what that leaves. What was sent is never cut off half-way."""

@@ -219,8 +219,12 @@ class RunEndOperator(CloneOperator):
             completed.write(context, scope, phases, split)
             completed.keep_paces(context, scope, plan["estimates"])
         try:
-            if held:
-                self.give_back(scope, hosts)
+            if held and not self.give_back(scope, hosts) and result.ok:
+                result = not_done(
+                    "another run has taken the lock over while this one looked for the last time: what it "
+                    "has done to the copies and the service since is not known here.",
+                    "look at the run that holds the lock, or at the board; trigger this one anew if need be.",
+                )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)

@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from clones.errors import CloneError, Locked, Missing
+from clones.identity import Activation, stamps
 from clones.run_end import falls_short
 from clones.run_result import WITHOUT_FINISH, judge, not_done, of_ended
 from clones.states import SyncSeen
 from tests.clones.cases_in_tables import CASES
-from tests.clones.seeing import seen, sync
+from tests.clones.seeing import NOON, seen, sync
 
 UNSEEN = {
     "locked": Locked("the array is locked", "it is tried again"),
@@ -41,6 +42,12 @@ def planned(name: str, times: list[str]) -> dict[str, Any]:
     return {"sync": name, "pairs": pairs}
 
 
+def kept(name: str, times: list[str]) -> Activation:
+    """What this run kept of its activation: what each pair showed right after it."""
+    after = stamps(seen(*["Copied"] * len(times), times=[*map(at, times)], name=name))
+    return Activation(("s", "this run"), NOON, {key: stamp for key, stamp in after.items() if stamp})
+
+
 @pytest.mark.parametrize(
     "case",
     [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "run_end.yaml").read_text())],
@@ -57,7 +64,10 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
         "action": case.get("action", "refresh"),
         "syncs": [planned(name, times) for name, times in before.items()],
     }
-    found = falls_short(scope, plan, [look(name, said) for name, said in case["seen"].items()])
+    looks = [look(name, said) for name, said in case["seen"].items()]
+    found = falls_short(
+        scope, plan, looks, {name: kept(name, times) for name, times in case.get("kept", {}).items()}
+    )
     if case["short"] == "none":
         assert found is None
         return

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from clones.errors import CloneError, Fenced, Stale
 from clones.fence import NOT_NEWEST
+from clones.lock import GIVE_BACK
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from operators import base
@@ -49,6 +50,7 @@ class Stopped:
     def __init__(self, patch: pytest.MonkeyPatch, work: Callable[[], Any], word: str) -> None:
         self.at_it, self.go_on = threading.Event(), threading.Event()
         self.error: CloneError | None = None
+        self.ended: AirflowFailException | None = None
         self.late: list[list[str]] = []
         self.word, self.thread = word, threading.Thread(target=self._work, args=(work,))
         execute = SymcliHook._execute
@@ -72,6 +74,8 @@ class Stopped:
         except CloneError as error:
             self.error = error
             self.at_it.set()
+        except AirflowFailException as error:
+            self.ended = error
 
     def comes_through(self) -> None:
         self.go_on.set()
@@ -159,10 +163,22 @@ def test_a_run_ends_also_when_the_control_host_lets_nobody_in(
     assert "The next run takes the lock over" in log.text
 
 
+@ONE_ARRAY
+def test_a_run_whose_lock_was_taken_over_at_its_end_is_not_done(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still at its very end, and by hand the lock is given to another."""
+    perform(lab, task("stop"), of_run("run_1"))
+    late = Stopped(monkeypatch, lambda: finish("", of_run("run_1")), GIVE_BACK)
+    perform(lab, task("recreate"), of_run("run_2", run_1="failed"))
+    late.comes_through()
+    assert "another run has taken the lock over" in str(late.ended)
+
+
 def finish(failed: str, context: Any = None) -> None:
-    """The last task of `run_1`, of which that task has failed."""
+    """The last task of `run_1`, of which that task has failed; it has no other tasks when it is none."""
     context = context or of_run("run_1")
-    states = {"plan": "success", f"{failed}.service": "failed"}
+    states = {"plan": "success", f"{failed}.service": "failed"} if failed else {}
     context["ti"].task_id = "finish"
     context["ti"].get_task_states = lambda **_: {"run_1": {**states, "finish": "running"}}
     with DAG(SERVICE):
