@@ -2,7 +2,8 @@
 
 All ask the lab's SSH server, in a process of its own, for the same command. The ways take turns within one
 run, so that the ratios hold while the machine's speed drifts. Ours counts the one connection of a round;
-*together* asks for five in one round trip.
+*together* asks for five in one round trip. *Fenced* sends it as what changes something is sent; *fence* is the
+trip before, once a task and host, that shuts earlier tries out and lists what runs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from demo.airflow_environment import connection_variables
 from demo.local_lab import LocalLab
 
 RESULTS = Path(__file__).parent / "results" / "ssh.json"
+SERVICES = Path(__file__).parent.parent / "config" / "services.yaml"
 ROUNDS, COMMANDS = 5, 20
 WORDS = ("/bin/echo", "hello")
 HOST = "symcli_demo"
@@ -45,6 +48,9 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
     """Each way to run so many commands."""
     from airflow.providers.ssh.hooks.ssh import SSHHook
 
+    from clones.config_file import load
+    from clones.fence import Fence, Token, put
+    from clones.scope import Scope
     from clones.steps import Command
 
     command = Command(HOST, WORDS)
@@ -59,6 +65,22 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
         with hook() as hosts:
             for _ in range(COMMANDS // 5):
                 assert [one.stdout for one in hosts.execute_together((command,) * 5)] == ["hello\n"] * 5
+
+    config = load(SERVICES)
+    service = next(iter(config.services))
+    scope = Scope(service, config.services[service], config.symcli)
+
+    def fenced() -> None:
+        with hook() as hosts:
+            hosts.fence = Fence(service, Token(1, "0" * 16))
+            hosts.run(put(scope, hosts.fence, HOST))
+            for _ in range(COMMANDS):
+                assert hosts.execute(replace(command, changes=True)).stdout == "hello\n"
+
+    def the_fence() -> None:
+        with hook() as hosts:
+            for _ in range(COMMANDS):
+                hosts.run(put(scope, Fence(service, Token(1, "0" * 16)), HOST))
 
     def connection_each() -> None:
         for _ in range(COMMANDS):
@@ -79,6 +101,8 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
     return {
         "ours, kept": kept,
         "ours, together": five_together,
+        "ours, fenced": fenced,
+        "ours, fence": the_fence,
         "provider, each": connection_each,
         "ssh, each": system_ssh,
     }
