@@ -2,8 +2,8 @@
 
 All ask the lab's SSH server, in a process of its own, for the same command. The ways take turns within one
 run, so that the ratios hold while the machine's speed drifts. Ours counts the one connection of a round;
-*together* asks for five in one round trip. *Fenced* sends it as what changes something is sent; *fence* is the
-trip before, once a task and host, that shuts earlier tries out and lists what runs.
+*together* asks for five in one round trip. *Fenced* sends it as what changes something is sent; *fence* is
+the trip before, once a task and host, that shuts earlier tries out and lists what runs.
 """
 
 from __future__ import annotations
