@@ -46,7 +46,8 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     site = _Site(services, symcli)
     for host in dict.fromkeys(service.control_host for service in services.values()):
         yield from site.control_host(host)
-    for host in dict.fromkeys(host.connection for service in services.values() for host in service.hosts):
+    scopes = [Scope(name, service, symcli) for name, service in services.items()]
+    for host in dict.fromkeys(host for scope in scopes for host in scope.fenced_hosts()):
         yield from site.service_host(host)
     for name in services:
         try:
@@ -133,9 +134,9 @@ class _Site:
                     programs.setdefault(program, []).append("making disks usable")
         absolute = [program for program in programs if program.startswith("/")]
         places = [
-            _with_parents(Scope(name, service, self.symcli).work_dir_on(host))
-            for name, service in self.services.items()
-            if any(on.connection == host for on in service.hosts)
+            _with_parents(scope.work_dir_on(host))
+            for scope in (Scope(name, service, self.symcli) for name, service in self.services.items())
+            if host in scope.fenced_hosts()
         ]
         folders = [folder for place in places for folder in place]
         files = yield from self._told(where, look_at_files(host, (*absolute, *folders)))

@@ -27,6 +27,27 @@ class Scope:
         own = [one.work_dir for one in self.service.hosts if one.connection == host and one.work_dir]
         return own[0] if own else self.symcli.work_dir
 
+    def service_hosts(self) -> list[str]:
+        """Every host on which tasks stop or start a part of the service, by connection."""
+        service = self.service
+        hooks = (*service.before_stop, *service.after_start, *service.probes)
+        return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
+
+    def begins_on(self, *syncs: str) -> list[str]:
+        """The hosts on which the `before_activate` of these syncs run, by connection; without one, of all."""
+        service = self.service
+        hooks = [
+            hook for sync in service.syncs if not syncs or sync.name in syncs for hook in sync.before_activate
+        ]
+        return list(dict.fromkeys(map(service.host_of, hooks)))
+
+    def fenced_hosts(self) -> list[str]:
+        """Every host beside the control host on which an earlier try may still act, by connection.
+
+        An `after_activate` needs no fence (:mod:`clones.fence`).
+        """
+        return list(dict.fromkeys([*self.service_hosts(), *self.begins_on()]))
+
     def subject(self, sync: Sync) -> str:
         """How every error names it."""
         return f"Service {self.name}, sync {sync.name}"

@@ -408,13 +408,6 @@ def former_name() -> str | None:
     return variable(lock.INSTANCE)
 
 
-def service_hosts(scope: Scope) -> list[str]:
-    """Every host on which tasks stop or start a part of the service, by connection."""
-    service = scope.service
-    hooks = (*service.before_stop, *service.after_start, *service.probes)
-    return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
-
-
 def look_limit() -> float:
     """Seconds after which a look is too old to act on."""
     timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout", fallback=300.0)

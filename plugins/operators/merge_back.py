@@ -18,7 +18,7 @@ from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator, service_hosts
+from operators.base import CloneOperator
 
 SENT = "restore_sent_under"
 """Key in the restore task's state store: the approval that its command was sent under. Airflow keeps it for
@@ -76,7 +76,7 @@ class MergeBackRestoreOperator(_MergeBackOperator):
     starts_count = True
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, store = context["ti"], context["task_state_store"]

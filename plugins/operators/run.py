@@ -29,7 +29,7 @@ from operators.alerts import run_failed
 from operators.base import CloneOperator, recorded
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
-from operators.shut_out import changed_hosts, keep_lock, shut_out_of
+from operators.shut_out import keep_lock, shut_out_of
 
 
 class RunPlanOperator(CloneOperator):
@@ -199,7 +199,7 @@ class RunEndOperator(CloneOperator):
         phases = (plan or {}).get("phases", [])
         found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
         if held and not {*found.values()} <= {"success", "skipped"}:
-            shut_out_of(self, scope, hosts, changed_hosts(scope))
+            shut_out_of(self, scope, hosts, scope.fenced_hosts())
         result = judge(found, _wanted(found, plan))
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]

@@ -15,7 +15,7 @@ from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
 from operators import completed
-from operators.base import CloneOperator, service_hosts
+from operators.base import CloneOperator
 
 
 class ServiceStopOperator(CloneOperator):
@@ -25,7 +25,7 @@ class ServiceStopOperator(CloneOperator):
     """
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hosts.run(service.stop(scope))
@@ -38,7 +38,7 @@ class ServiceStartOperator(CloneOperator):
     """
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hosts.run(service.start(scope, self.listed, completed.in_order(context, scope)))
@@ -91,7 +91,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         self.plan_task_id = plan_task_id
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")

@@ -15,7 +15,7 @@ from clones import fence, lock
 from clones.errors import CloneError
 from clones.scope import Scope
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator, former_name, owner, service_hosts
+from operators.base import CloneOperator, former_name, owner
 
 
 def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
@@ -41,17 +41,3 @@ def shut_out_of(task: CloneOperator, scope: Scope, hosts: SymcliHook, names: Seq
                 error,
                 host,
             )
-
-
-def begins_on(scope: Scope, *syncs: str) -> list[str]:
-    """The hosts on which the `before_activate` of these syncs run, by connection; without a sync, of all."""
-    service = scope.service
-    hooks = [
-        hook for sync in service.syncs if not syncs or sync.name in syncs for hook in sync.before_activate
-    ]
-    return list(dict.fromkeys(map(service.host_of, hooks)))
-
-
-def changed_hosts(scope: Scope) -> list[str]:
-    """Every host on which a task of the service's runs changes something, by connection."""
-    return list(dict.fromkeys([*service_hosts(scope), *begins_on(scope)]))

@@ -23,7 +23,7 @@ from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator
 from operators.service import hook_named
-from operators.shut_out import begins_on, keep_lock, shut_out_of
+from operators.shut_out import keep_lock, shut_out_of
 
 BEGUN, ENDED = "begun", "ended"
 """XComs: a mark that a task makes when it has run its `before_activate`, and the marks that were ended."""
@@ -157,7 +157,7 @@ class SourceAfterActivateOperator(CloneOperator):
         and its activation must not split the copy once that has ended."""
         try:
             if keep_lock(self, context, scope, hosts):
-                shut_out_of(self, scope, hosts, begins_on(scope, self.sync))
+                shut_out_of(self, scope, hosts, scope.begins_on(self.sync))
         except CloneError as error:
             self.log.warning(
                 "%s\nThis hook runs all the same. See that no task before it works any more: one that only "

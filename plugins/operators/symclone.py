@@ -18,7 +18,7 @@ from clones.states import SyncSeen
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator, service_hosts
+from operators.base import CloneOperator
 from operators.completed import copy_asset, ledger
 from operators.source import Window, mark_begun
 
@@ -54,7 +54,7 @@ class SymcloneCreateOperator(_SyncOperator):
     starts_count = True
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
         return copies.create(scope, scope.service.sync(self.sync))
@@ -104,7 +104,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     starts_count = True
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -202,7 +202,7 @@ class SymcloneTerminateOperator(_ApprovedOperator):
     starts_count = True
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
-        return service_hosts(scope)
+        return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))

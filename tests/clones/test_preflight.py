@@ -209,6 +209,20 @@ def test_a_relative_program_is_not_looked_for() -> None:
     assert any("the account is not root" in line for line in found)
 
 
+def test_a_host_that_only_a_hook_names_has_a_folder_for_tokens() -> None:
+    """What begins there is fenced; what ends there is not."""
+    site = SITE.replace(
+        '["1000:2000"]}',
+        '["1000:2000"], before_activate: [{name: begin, connection: prod, command: [/b]}],'
+        " after_activate: [{name: end, connection: other, command: [/e]}]}",
+    )
+    loaded = Config.model_validate(yaml.safe_load(site.replace("24}", '"24"}'))).services
+    _, sent = drive(check(loaded, Symcli()), lambda command: Result(command, 1))
+    looked = [command for command in sent if command.host in ("prod", "other")]
+    assert [command.host for command in looked] == ["prod"]
+    assert "/var/tmp/symclone-airflow" in looked[0].words
+
+
 @pytest.mark.parametrize(
     ("exit_code", "stdout"),
     [
