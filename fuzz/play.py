@@ -69,7 +69,9 @@ class Play:
         self.airflows = [Airflow("first", "instance-first", dags, self)]
         self.disturbances = Disturbances(self, (), 0, mark=False)
         self._met_administrator: dict[int, str] = {}
-        """The tries that looked, and did not know what he did since."""
+        """The tries that did not know what he did, with the task at which he did it: the one that had looked,
+        and those whose commands were under way on their own."""
+        self._left_alone: list[int] = []
         self._lost: set[Any] = set()
         """Devices that were in use when they were recreated all the same, for that reason."""
         self.given_up_by_airflow: list[Try] = []
@@ -122,7 +124,11 @@ class Play:
         due = self.disturbances.due(one, turns)
         for fault, index in due:
             if fault.kind.startswith("admin"):
-                self._met_administrator[one.connection] = one.task.task_id
+                self._met_administrator |= dict.fromkeys(
+                    (one.connection, *self._left_alone), one.task.task_id
+                )
+            elif fault.kind.endswith(("-running", "-unbegun")):
+                self._left_alone.append(one.connection)
             self.outcome.story.append(f"{fault} at {one.task.task_id}: {command.host}$ {command.shown()}")
             self.disturbances.before(fault, index, one, command, turns)
         reply = self.lab.execute(command.host, command.line(), one.connection)

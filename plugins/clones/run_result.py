@@ -19,7 +19,9 @@ OUTSIDE = (
 """What to press for such a run. Ending it, Airflow marks every later task as skipped, and Clear, Only failed
 tasks, leaves these so (tried, Airflow 3.3.2)."""
 RESTART = "start.on_old_copies"
-"""The task that starts the service again on its old copies after a failure."""
+"""The task that starts the service again on its old copies after a failure. It fails also when it has."""
+RESTARTED = "restarted"
+"""Its XCom: the service was started by this try of it."""
 BEFORE_STOP = "stop.before_stop."
 AFTER_START = ("start.after_start.", "start.probes.")
 """What the ids of the service's hooks begin with."""
@@ -106,18 +108,20 @@ class RunResult:
         return {"result": self.result, "at": self.at}
 
 
-def judge(states: Mapping[str, str], wanted: Collection[str] = ()) -> RunResult:
+def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted: bool = False) -> RunResult:
     """Judge a run by its tasks' states, without its last task.
 
     :param states: task id to state; within each phase in the order of the chain.
+    :param restarted: whether the task :data:`RESTART` has left :data:`RESTARTED`; of a try before a clear
+        that counts for nothing, for the task is skipped then.
     :param wanted: the tasks that must have succeeded for the run to be done; when none failed and one of them
         has not, somebody has skipped it from outside.
     """
     asks = APPROVE in states
     failed = [task for task, state in states.items() if state == "failed"]
+    restarted = restarted and RESTART in failed
     if failed:
-        at = min(failed, key=_phase)
-        restarted = states.get(RESTART) == "success"
+        at = min(failed, key=lambda task: (task == RESTART, _phase(task)))
         if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
             return RunResult("unchanged", at, restarted, asks=asks)
         return RunResult("stopped", at, asks=asks)

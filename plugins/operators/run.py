@@ -18,7 +18,7 @@ from clones.freshness import freshness
 from clones.observing import observe
 from clones.run_end import falls_short
 from clones.run_record import TaskRecord
-from clones.run_result import OUTSIDE, PLAN, RunResult, judge, not_done
+from clones.run_result import OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Command, Steps, note
@@ -200,7 +200,8 @@ class RunEndOperator(CloneOperator):
         found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
         if held and not {*found.values()} <= {"success", "skipped"}:
             shut_out_of(self, scope, hosts, scope.fenced_hosts())
-        result = judge(found, _wanted(found, plan))
+        restarted = bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED)) if RESTART in found else False
+        result = judge(found, _wanted(found, plan), restarted=restarted)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         if result.ok and plan:

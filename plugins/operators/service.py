@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from clones import planning, service
 from clones.config import Hook
 from clones.errors import ConfigError
+from clones.run_result import RESTARTED
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
@@ -78,7 +79,9 @@ def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
 class ServiceRestartUnchangedOperator(CloneOperator):
     """After a failure: start the service again on its old copies, if nothing was done to them.
 
-    The service's `after_start` hooks follow within this task.
+    The service's `after_start` hooks follow within this task. Once that is done it fails, as the run does:
+    else *Clear, Only failed tasks* would leave it as it is, and what fails then would find nobody to start
+    the service. Its XCom `restarted` says that it has done its work.
 
     It is skipped, saying why, when the service was not up before, when `restart_if_unchanged` is false, or
     when any copy is not what the run's plan saw.
@@ -109,3 +112,8 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
         hosts.run(service.start(scope, self.listed, None))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))
+        context["ti"].xcom_push(key=RESTARTED, value=True)
+        raise AirflowFailException(
+            "The service runs on its old copies again. This task fails as the run does, so that both are "
+            "cleared together.\nWhat to do: see the log of `finish`."
+        )

@@ -46,9 +46,9 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
         ),
         ({"plan": "success", "stop.service": "skipped"}, "done", ""),
         ({"plan": "failed", "stop.service": "upstream_failed"}, "unchanged", "plan"),
-        ({"stop.service": "failed", "start.on_old_copies": "success"}, "unchanged", "stop.service"),
+        ({"stop.service": "failed", "start.on_old_copies": "restarted"}, "unchanged", "stop.service"),
         (
-            {"resync.data.recreate": "failed", "start.on_old_copies": "success"},
+            {"resync.data.recreate": "failed", "start.on_old_copies": "restarted"},
             "unchanged",
             "resync.data.recreate",
         ),
@@ -63,6 +63,7 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
             "resync.data.recreate",
         ),
         ({"start.service": "failed"}, "stopped", "start.service"),
+        ({"start.on_old_copies": "failed", "start.service": "failed"}, "stopped", "start.service"),
         # A hook that ends what was begun fails along with what failed before it.
         (
             {"break.data.activate": "failed", "break.data.after_activate.a": "failed"},
@@ -71,7 +72,7 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
         ),
         ({"stop.before_stop.drain": "failed"}, "unchanged", "stop.before_stop.drain"),
         (
-            {"stop.before_stop.drain": "failed", "start.on_old_copies": "success"},
+            {"stop.before_stop.drain": "failed", "start.on_old_copies": "restarted"},
             "unchanged",
             "stop.before_stop.drain",
         ),
@@ -79,14 +80,15 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
     ],
 )
 def test_judgement(states: dict[str, str], result: str, at: str) -> None:
-    judged = judge(states)
+    restarted = states.get("start.on_old_copies") == "restarted"
+    judged = judge({t: "failed" if s == "restarted" else s for t, s in states.items()}, restarted=restarted)
     assert (judged.result, judged.at) == (result, at)
     assert judged.ok == (result == "done")
     if at:
         assert at in judged.text() and "What to do:" in judged.text()
         again = (
             "trigger the action again"
-            if states.get("start.on_old_copies") == "success"
+            if states.get("start.on_old_copies") == "restarted"
             else "Only failed tasks"
         )
         assert again in judged.text()

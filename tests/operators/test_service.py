@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from clones import service
 from clones.errors import Locked, NotDone, Refused, Unknown
@@ -346,8 +346,9 @@ class TestRestartOnOldCopies:
         self.plan(context)
         take_down(lab)
         lab.advance(5)
-        self.restart(context)
-        assert lab.host("aastmphpux").mounts()
+        with pytest.raises(AirflowFailException, match="runs on its old copies again"):
+            self.restart(context)
+        assert lab.host("aastmphpux").mounts() and context["ti"].xcom["restarted"] is True
 
     def test_not_after_a_recreate(self, lab: Any, context: dict[str, Any]) -> None:
         self.plan(context)

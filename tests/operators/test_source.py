@@ -221,6 +221,7 @@ def test_a_restart_on_old_copies_is_a_start(lab: Any, context: dict[str, Any], t
     plan = RunPlanOperator(task_id="plan", action="refresh", reason="test", phases={}, **service)
     plan.execute(context)  # type: ignore[arg-type]
     take_down(lab)
-    ServiceRestartUnchangedOperator(task_id="x", **service).execute(context)  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match="runs on its old copies again"):
+        ServiceRestartUnchangedOperator(task_id="x", **service).execute(context)  # type: ignore[arg-type]
     assert sent_in_order(lab) == ["umount", "mount", "drain stop"]
     assert lab.host(ORACLE).apps()["backup"] is False
