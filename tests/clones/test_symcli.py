@@ -213,7 +213,7 @@ def test_exit_codes(code: int | None, outcome: Outcome) -> None:
 
 @pytest.mark.parametrize(
     ("code", "answer"),
-    [(0, True), *[(code, None) for code in (None, 1, 2, 3, 19, 49, 127, 255)]]
+    [(0, True), *[(code, None) for code in (None, 1, 2, 3, 19, 49, 120, 127, 255)]]
     + [(code, False) for code in (10, 11, 25, 27, 60, 61, 67)],
 )
 def test_verify_codes(code: int | None, answer: bool | None) -> None:

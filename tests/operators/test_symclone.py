@@ -464,3 +464,17 @@ def test_activation_waits_until_the_precopy_has_gone_round(lab: Any, context: di
     lab.advance(600)
     activate(lab, context, **arguments)
     assert len(sent(lab, "activate")) == 1
+
+
+def test_a_pair_file_that_cannot_be_written_does_not_say_that_the_precopy_goes_on(
+    lab: Any, context: dict[str, Any]
+) -> None:
+    sync = {"name": "w", "symdg": "DGREP", "pairs": ["DEV001:CLONE001"], "precopy_timeout": 60}
+    service = {"name": "inline", "control_host": "symcli_demo", "sync_max_delay": 60, "resources": []}
+    arguments = {"service": {**service, "unattended": True, "syncs": [sync]}, "sync": "w"}
+    recreate(lab, context, **arguments)
+    lab.set_state(SYMID, "1236", "4323", "PreCopy", protected=1000)
+    lab.fault("disk_full", host="symcli01", path="[.]pairs$")
+    with pytest.raises(Refused, match=r"(?s)whether it is precopied.*120.*make room"):
+        activate(lab, context, **arguments)
+    assert not sent(lab, "activate")

@@ -199,6 +199,15 @@ def test_whether_it_is_precopied_is_asked_for_each(site: Site) -> None:
     assert len(site.listed()) == 3 and len(site.commands) == 3 + 6 and len(site.opened) == 1
 
 
+def test_a_pair_file_that_could_not_be_written_is_named_when_time_is_up(site: Site) -> None:
+    """120 is no answer of the array's: whether it is precopied is not known."""
+    site.pair(1, "PreCopy")
+    site.others = exits({"-cycled": 120})
+    (late,) = site.all(site.trigger(1, wanted="precopied", seconds=60, options={"precopy_timeout": 60}))
+    assert late.payload["status"] == "late"
+    assert "120" in late.payload["message"] and "make room" in late.payload["message"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
