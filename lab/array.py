@@ -57,7 +57,7 @@ class Array(Inventory):
 
     def create(
         self, pairs: Sequence[Pair], *, precopy: bool, copy: bool, differential: bool,
-        concurrent: bool = False,
+        concurrent: bool = False, vse: bool = False,
     ) -> None:  # fmt: skip
         self.settle()
         now = self.clock.now()
@@ -81,7 +81,7 @@ class Array(Inventory):
         for pair in pairs:
             source, target = self._endpoints(pair)
             session = Session(source, target, states.CREATED, now, protected=float(source.tracks))
-            session.background_copy, session.differential = copy, differential
+            session.background_copy, session.differential, session.vse = copy and not vse, differential, vse
             self.sessions[pair] = session
             self._prepare(session, states.PRECOPY if precopy else states.CREATED, now)
 
@@ -98,10 +98,16 @@ class Array(Inventory):
             state = states.CREATE_IN_PROG
         session.enter(state, now)
 
-    def recreate(self, pairs: Sequence[Pair], *, precopy: bool, force: bool = False) -> None:
+    def recreate(
+        self, pairs: Sequence[Pair], *, precopy: bool, force: bool = False, copy: bool = False
+    ) -> None:
+        """`copy` switches the background copy on, but not of a virtual copy (assumed)."""
         sessions = self._known(pairs)
         fit = self._check("recreate", sessions, force, self.switches.already_recreated_exit)
-        self._recreate(fit, self._precopy(precopy))
+        precopy = self._precopy(precopy)
+        for session in fit:
+            session.background_copy = session.background_copy or (copy and not session.vse)
+        self._recreate(fit, precopy)
 
     def _recreate(self, fit: list[Session], precopy: bool) -> None:
         now = self.clock.now()
@@ -123,7 +129,7 @@ class Array(Inventory):
         for session in fit[:first]:
             session.last_action = session.point_in_time = now
             session.changed = session.changed_target = 0.0
-            session.enter(states.COPY_IN_PROG if session.background_copy else states.COPY_ON_ACCESS, now)
+            session.enter(session.activated, now)
             session.target.ready = not not_ready
         if first is not None and first < len(fit):
             raise Refused(
@@ -212,6 +218,8 @@ class Array(Inventory):
             session = self.sessions[pair] = Session(source, target, state, now)
         session.pending = None
         session.protected = self._protected_for(session, state, protected)
+        if state in states.ACTIVE:
+            session.vse = state == states.COPY_ON_WRITE
         if state in states.ACTIVE and session.point_in_time is None:
             session.point_in_time = now
         session.enter(state, now)

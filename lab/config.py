@@ -57,6 +57,7 @@ class Switches(Strict):
     verb_not_seen: Literal["initiated", "executed"] = "initiated"
     not_confirmed_exit: Literal[1, 0] = 1
     no_session_exit: Literal[1, 0] = 1
+    no_groups_exit: Literal[1, 0] = 1
     verify_without_flag: Literal["copied", "refused"] = "copied"
     verify_waits_for_locks: bool = False
     default_interval: float = Field(default=10, gt=0)
@@ -75,6 +76,7 @@ class DeviceConfig(Strict):
     device: DeviceName
     megabytes: int = Field(gt=0)
     configuration: str = "TDEV"
+    identifier: Name | None = None
 
 
 class MemberConfig(Strict):
@@ -87,6 +89,11 @@ class DeviceGroupConfig(Strict):
     name: Name
     type: Literal["REGULAR", "ANY", "RDF1", "RDF2"] = "REGULAR"
     devices: list[MemberConfig] = Field(default_factory=list)
+
+
+class StorageGroupConfig(Strict):
+    name: Name
+    devices: list[DeviceName] = Field(default_factory=list)
 
 
 class SessionConfig(Strict):
@@ -121,6 +128,7 @@ class ArrayConfig(Strict):
     real: bool = Field(default=False, description="its devices are loop devices of this machine; needs root")
     devices: list[DeviceConfig]
     device_groups: list[DeviceGroupConfig] = Field(default_factory=list)
+    storage_groups: list[StorageGroupConfig] = Field(default_factory=list)
     sessions: list[SessionConfig] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -133,6 +141,12 @@ class ArrayConfig(Strict):
                 if int(member.device, 16) not in known:
                     raise ValueError(
                         f"device group {group.name}: no device {member.device} in array {self.symid}"
+                    )
+        for storage in self.storage_groups:
+            for device in storage.devices:
+                if int(device, 16) not in known:
+                    raise ValueError(
+                        f"storage group {storage.name}: no device {device} in array {self.symid}"
                     )
         targets: set[int] = set()
         for session in self.sessions:

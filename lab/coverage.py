@@ -129,6 +129,7 @@ def answers() -> dict[str, set[str]]:
             *(f"by itself: {state}" for state in BY_ITSELF),
             "create: none",
             "create -precopy: none",
+            "create -vse: none",
             "establish -full: none",
         },
         "again": {f"{action}: {state}" for action, found in states.LEADS_TO.items() for state in found},

@@ -191,6 +191,17 @@ class Faults:
                 return fault
         return None
 
+    def locks(self, names: tuple[str, str]) -> set[int]:
+        """Exit codes of the locks that a host's control commands would run into now, without using them."""
+        return {
+            f.exit
+            for f in self._faults
+            if f.config.kind == "lock"
+            and f.left != 0
+            and (f.config.host is None or f.config.host in names)
+            and (f.config.seconds is None or self.clock.now() < (f.held_until() or 0.0))
+        }
+
     def control(self, kind: str, names: tuple[str, str], command: str) -> Fault | None:
         """The first `partial` or `fail_pair` that meets this control command."""
         for fault in self._faults:

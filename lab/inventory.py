@@ -50,7 +50,9 @@ class Inventory:
         for entry in config.devices:
             number = int(entry.device, 16)
             tracks = entry.megabytes * 1024 // self.track_kb
-            self.devices[number] = Device(number, entry.megabytes, tracks, entry.configuration)
+            self.devices[number] = Device(
+                number, entry.megabytes, tracks, entry.configuration, identifier=entry.identifier
+            )
         self.groups: dict[str, dict[str, GroupMember]] = {}
         self.group_configs: dict[str, DeviceGroupConfig] = {}
         for group in config.device_groups:
@@ -58,6 +60,9 @@ class Inventory:
             self.groups[group.name] = {
                 m.name: GroupMember(m.name, self.devices[int(m.device, 16)], m.kind) for m in group.devices
             }
+        self.storage_groups: dict[str, list[Device]] = {
+            group.name: [self.devices[int(d, 16)] for d in group.devices] for group in config.storage_groups
+        }
         self.sessions = Sessions()
         self._numbers: list[int] = []
         self._named: dict[int, list[tuple[str, str]]] = {}
@@ -77,7 +82,9 @@ class Inventory:
         session.working_set = start.working_set
         session.target_write_rate = start.target_write_rate
         session.target_working_set = start.target_working_set
-        session.background_copy, session.differential = start.background_copy, start.differential
+        session.vse = start.state == states.COPY_ON_WRITE
+        session.background_copy = start.background_copy and not session.vse
+        session.differential = start.differential
         session.protected = self._protected_for(session, start.state, start.protected_tracks)
         session.point_in_time = session.last_action if start.state in states.ACTIVE else None
         session.enter(start.state, now)
@@ -98,6 +105,14 @@ class Inventory:
     def name(self, device: Device | int, width: int | None = None) -> str:
         number = device if isinstance(device, int) else device.number
         return f"{number:0{width or self.width}X}"
+
+    def wwn(self, device: Device | int) -> str:
+        """`60000970`, the Symmetrix ID, `S` and five digits of the device in hexadecimal ASCII (captured)."""
+        return f"60000970{self.symid}{('S' + self.name(device, 5)).encode().hex().upper()}"
+
+    def serial(self, device: Device | int) -> str:
+        """The end of the Symmetrix ID, five digits of the device, `000` (captured)."""
+        return f"{self.symid[-2:]}{self.name(device, 5)}000"
 
     def key(self, pair: Pair) -> str:
         return f"{self.symid}:{self.name(pair[0])}>{self.name(pair[1])}"

@@ -18,6 +18,7 @@ class Device:
     tracks: int
     configuration: str = "TDEV"
     ready: bool = True
+    identifier: str | None = None
 
 
 @dataclass(eq=False)
@@ -27,7 +28,7 @@ class Session:
     `protected` are the tracks that the target still has to get. `changed` are those written on the source
     since the last activation, `changed_target` those on the target; a recreate copies these and no others.
     The source writes `write_rate` tracks a second, but never dirties more than `working_set` of them; the
-    target likewise, while it is ready. That the two sets do not overlap is assumed.
+    target likewise, while it is ready. That the two sets do not overlap is assumed. `vse` is a virtual copy.
     """
 
     source: Device
@@ -43,11 +44,19 @@ class Session:
     target_working_set: float | None = None
     background_copy: bool = True
     differential: bool = True
+    vse: bool = False
     cycled: bool = False
     point_in_time: float | None = None
     mark: float = 0.0
     pending: tuple[float, str] | None = field(default=None)
     busy: dict[Session, None] | None = field(default=None, repr=False)
+
+    @property
+    def activated(self) -> str:
+        """The state that an activation leads to."""
+        if self.vse:
+            return states.COPY_ON_WRITE
+        return states.COPY_IN_PROG if self.background_copy else states.COPY_ON_ACCESS
 
     @property
     def total(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lab.shell.call import Program
-from lab.symcli import banner, symaudit, symcfg, symdev, symdg, syminq, symld
+from lab.symcli import banner, symaudit, symcfg, symdev, symdg, syminq, symld, symsg
 from lab.symcli.action import Action, program
 from lab.symcli.symclone import ACTIONS as SYMCLONE
 
@@ -18,6 +18,7 @@ ACTIONS: dict[str, Mapping[str, Action]] = {
     "symdg": symdg.ACTIONS,
     "syminq": syminq.ACTIONS,
     "symld": symld.ACTIONS,
+    "symsg": symsg.ACTIONS,
 }
 """Every command with its actions; an action named "" is the command without a word."""
 

@@ -51,7 +51,7 @@ def program(actions: Mapping[str, Action]) -> Program:
 
 
 def _find(call: Call, actions: Mapping[str, Action], opts: Options) -> Action:
-    if "" in actions:
+    if "" in actions and (not opts.words or len(actions) == 1):
         opts.words.insert(0, "")
     if not opts.words:
         raise Refused("action_needed", command=call.name)

@@ -13,6 +13,7 @@ ENVIRONMENT = ("SYMCLI_SID", "SYMCLI_DG", "SYMCLI_NOPROMPT", "SYMCLI_OUTPUT_MODE
 # Other spellings of an option.
 SAME = {
     "-file": "-f", "-nop": "-noprompt", "-nopr": "-noprompt", "-differential": "-diff", "-dev": "-devs",
+    "-out": "-output",
 }  # fmt: skip
 
 

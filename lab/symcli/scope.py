@@ -76,8 +76,8 @@ def _read_file(call: Call, array: Array, file: str) -> list[Pair]:
         raise Refused("no_file", file=file) from None
     pairs: list[Pair] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        content = line.partition("#")[0].split()
-        if not content:
+        content = line.split()
+        if not content or content[0].startswith("#"):
             continue
         if len(content) != 2 or not all(re.fullmatch(r"[0-9A-Fa-f]{1,5}", c) for c in content):
             raise Refused("bad_file_line", file=file, line=number, content=line.strip())

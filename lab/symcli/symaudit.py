@@ -1,4 +1,7 @@
-"""`symaudit -sid SID list`: the control actions that were done. Recalled; its layout is assumed."""
+"""`symaudit -sid SID list`: the control actions that were done. Recalled; its layout is assumed.
+
+`symaudit show`: how many records there are. That it exists is relied on; what it prints is assumed.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,25 @@ async def _list(call: Call, options: Options) -> int:
     return 0
 
 
+async def _show(call: Call, options: Options) -> int:
+    arrays = call.host.arrays
+    if "-sid" in options.values:
+        arrays = [scope.array_of(call.host, options.values["-sid"])]
+    await lock.acquire(call, control=False)
+    for array in arrays:
+        _summary(call, array)
+    return 0
+
+
+@layout("symaudit show: text")
+def _summary(call: Call, array: Array) -> None:
+    call.out(
+        "\n                  A U D I T   L O G   D A T A\n\n"
+        f"Symmetrix ID            : {array.symid}\n"
+        f"Number of Records       : {len(array.audit)}\n\n"
+    )
+
+
 @layout("symaudit list: text")
 def _table(call: Call, array: Array) -> None:
     call.out(
@@ -42,4 +64,7 @@ def _table(call: Call, array: Array) -> None:
     call.line()
 
 
-ACTIONS = {"list": Action(frozenset(), frozenset({"-sid"}), _list)}
+ACTIONS = {
+    "list": Action(frozenset(), frozenset({"-sid"}), _list),
+    "show": Action(frozenset(), frozenset({"-sid"}), _show),
+}

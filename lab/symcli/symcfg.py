@@ -1,11 +1,17 @@
-"""`symcfg list`: text captured with SE 7.x, XML with SE 10.1. `symcfg discover`: its output is assumed."""
+"""`symcfg [-v] list`, `list -lock`, `list -lockn all`, `verify`, `discover`, `-db`, `-version`.
+
+Text of the list captured with SE 7.x, XML with SE 10.1; the sentence of `verify` and the path of the database
+are relied on. That the other forms exist is relied on too; what they print is assumed.
+"""
 
 from __future__ import annotations
 
 from lab.array import Array
+from lab.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action
+from lab.symcli.banner import BANNER
 from lab.symcli.layout import layout
 from lab.symcli.options import Options
 
@@ -16,6 +22,14 @@ HEAD = """
     SymmID       Attachment  Model     Version  Size (MB)  Devices   Devices
 
 """
+LOCKS_HEAD = """
+                          S Y M M E T R I X   L O C K S
+
+    SymmID       Lock Number  Lock Type            Status
+
+"""
+# Exit code that a lock of the lab has -> how it is listed, which is assumed.
+LOCKS = {3: ("0", "Array"), 49: ("15", "Device")}
 
 
 def _arrays(call: Call, options: Options) -> list[Array]:
@@ -29,11 +43,37 @@ async def _list(call: Call, options: Options) -> int:
     as_xml = options.xml
     await lock.acquire(call, control=False)
     arrays = _arrays(call, options)
-    if as_xml:
+    if "-lock" in options.flags or "-lockn" in options.values:
+        _locks(call, arrays, _chosen_locks(call, options))
+    elif as_xml:
         _xml(call, arrays)
+    elif "-v" in options.flags:
+        _pages(call, arrays)
     else:
         _table(call, arrays)
     return 0
+
+
+def _chosen_locks(call: Call, options: Options) -> list[int]:
+    """-lock is the lock of the array, -lockn one by its number, or all of them."""
+    if {"-output", "-v"} & {*options.values, *options.flags}:
+        raise Refused("options_exclusive", one="-lock", other="-output, -v")
+    number = options.values.get("-lockn", "0").lower()
+    chosen = [code for code, (lockn, _) in LOCKS.items() if number in (lockn, "all")]
+    if not chosen:
+        raise Refused("bad_value", command=call.name, option="-lockn", value=number)
+    return chosen
+
+
+@layout("symcfg list -lock: text")
+def _locks(call: Call, arrays: list[Array], chosen: list[int]) -> None:
+    held = call.host.world.faults.locks((call.host.name, call.host.connection_id))
+    call.out(LOCKS_HEAD)
+    for a in arrays:
+        for code in chosen:
+            number, what = LOCKS[code]
+            call.line(f"    {a.symid} {number:>11}  {what:<20} {'In Use' if code in held else 'Free'}")
+    call.line()
 
 
 @layout("symcfg list: XML")
@@ -47,6 +87,22 @@ def _xml(call: Call, arrays: list[Array]) -> None:
         for a in arrays
     ]  # fmt: skip
     call.out(xml.render(("SymCLI_ML", found)))
+
+
+@layout("symcfg list -v: text")
+def _pages(call: Call, arrays: list[Array]) -> None:
+    for a in arrays:
+        page = {
+            "Attachment": "Local",
+            "Product Model": a.config.model,
+            "Microcode Version (Number)": a.config.microcode,
+            "Cache Size (Mirrored)": f"{a.config.cache_megabytes} (MB)",
+            "Number of Symmetrix Devices": len(a.devices),
+        }
+        call.out(f"\nSymmetrix ID: {a.symid} (Local)\n\n")
+        for label, value in page.items():
+            call.line(f"    {label:<34}: {value}")
+        call.line()
 
 
 @layout("symcfg list: text")
@@ -68,7 +124,29 @@ async def _discover(call: Call, options: Options) -> int:
     return 0
 
 
+async def _verify(call: Call, options: Options) -> int:
+    """The lab's database is never behind its arrays."""
+    arrays = _arrays(call, options)
+    await lock.acquire(call, control=False)
+    for _ in arrays:
+        call.out(messages.text("in_sync"))
+    return 0
+
+
+async def _about(call: Call, options: Options) -> int:
+    if options.flags == {"-version"}:
+        call.out(BANNER)
+    elif options.flags == {"-db"}:
+        await lock.acquire(call, control=False)
+        call.out(messages.text("database"))
+    else:
+        raise Refused("action_needed", command=call.name)
+    return 0
+
+
 ACTIONS = {
-    "list": Action(frozenset(), frozenset({"-sid", "-output"}), _list),
+    "": Action(frozenset({"-db", "-version"}), frozenset(), _about),
+    "list": Action(frozenset({"-v", "-lock"}), frozenset({"-sid", "-output", "-lockn"}), _list),
     "discover": Action(frozenset(), frozenset({"-sid"}), _discover),
+    "verify": Action(frozenset(), frozenset({"-sid"}), _verify),
 }

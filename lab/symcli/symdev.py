@@ -1,7 +1,7 @@
-"""`symdev list [-v] [-devs A,B]`, `show DEV`, `ready DEV`, `not_ready DEV`.
+"""`symdev list [-v] [-devs A,B] [-sg S] [-wwn] [-identifier device_name]`, `show`, `ready`, `not_ready`.
 
-Text of the list captured with SE 7.x, XML with SE 10.1. The form of `ready` was captured, its messages are
-assumed; that a target can not be made ready before its activation is assumed too.
+Text of the list captured with SE 7.x, XML with SE 10.1, also of -wwn and -identifier. The form of `ready` was
+captured, its messages are assumed; that a target can not be made ready before its activation is assumed too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from lab.array import Array
 from lab.refused import Refused
 from lab.session import Device
 from lab.shell.call import Call
-from lab.symcli import lock, messages, scope, xml
+from lab.symcli import identifiers, lock, messages, scope, xml
 from lab.symcli.action import Action
 from lab.symcli.layout import layout
 from lab.symcli.options import Options
-from lab.symcli.pages import device_element, device_page, status
+from lab.symcli.pages import cylinders, device_element, device_page, status
 
 # A target in any other state is not ready for the session's sake.
 SETTLED = states.ACTIVE | {states.SPLIT, states.RESTORED, states.REST_IN_PROG}
@@ -31,10 +31,25 @@ async def _list(call: Call, options: Options) -> int:
         arrays = [scope.array_of(call.host, options.values["-sid"])]
     elif "-devs" in options.values or "-range" in options.values:
         raise Refused("symid_needed", command=call.name)
-    chosen = [(a, _chosen(a, options)) for a in arrays]
+    named = identifiers.asked(options)
+    chosen = [(a, _wanted(a, options)) for a in arrays]
     if not any(devices for _, devices in chosen):
         raise Refused("no_devices")
-    return _print(call, chosen, "-v" in options.flags, as_xml)
+    if named is not None:
+        identifiers.show(call, chosen, named, as_xml)
+        return 0
+    return _print(call, chosen, "-v" in options.flags, as_xml, "-cyl" in options.flags)
+
+
+def _wanted(array: Array, options: Options) -> list[Device]:
+    """No device of the lab is reserved or a member of a meta device (assumed of its arrays)."""
+    found = _chosen(array, options)
+    if "-sg" in options.values:
+        inside = array.storage_groups.get(options.values["-sg"], [])
+        found = [d for d in found if d in inside]
+    if "-tdev" in options.flags:
+        found = [d for d in found if "TDEV" in d.configuration]
+    return [] if "-resv" in options.flags else found
 
 
 async def _show(call: Call, options: Options) -> int:
@@ -99,7 +114,9 @@ def _chosen(array: Array, opts: Options) -> list[Device]:
     return list(found.values())
 
 
-def _print(call: Call, chosen: list[tuple[Array, list[Device]]], verbose: bool, as_xml: bool) -> int:
+def _print(
+    call: Call, chosen: list[tuple[Array, list[Device]]], verbose: bool, as_xml: bool, cyl: bool = False
+) -> int:
     if as_xml:
         found: list[xml.Element] = []
         for array, devices in chosen:
@@ -114,7 +131,7 @@ def _print(call: Call, chosen: list[tuple[Array, list[Device]]], verbose: bool, 
                 ld, group = _names(array, device)
                 device_page(call, array, device, ld, group)
         else:
-            _table(call, array, devices)
+            _table(call, array, devices, cyl)
     return 0
 
 
@@ -142,15 +159,16 @@ def _short_element(call: Call, array: Array, device: Device) -> xml.Element:
 
 
 @layout("symdev list: text")
-def _table(call: Call, array: Array, devices: list[Device]) -> None:
+def _table(call: Call, array: Array, devices: list[Device], cyl: bool) -> None:
     wide = "-" * (array.width - 4)
     blank = " " * (array.width - 4)
+    unit = "(CYL)" if cyl else " (MB)"
     call.out(
         f"\nSymmetrix ID: {array.symid}\n\n"
         f"{blank}        Device Name           Directors                  Device\n"
         f"{wide}--------------------------- ------------- -------------------------------------\n"
         f"{blank}                                                                           Cap\n"
-        f"Sym{blank}  Physical               SA :P DA :IT  Config        Attribute    Sts   (MB)\n"
+        f"Sym{blank}  Physical               SA :P DA :IT  Config        Attribute    Sts   {unit}\n"
         f"{wide}--------------------------- ------------- -------------------------------------\n\n"
     )
     for device in devices:
@@ -158,14 +176,15 @@ def _table(call: Call, array: Array, devices: list[Device]) -> None:
         ready = "RW" if device.ready else "NR"
         call.line(
             f"{array.name(device)} {'Not Visible':<22} 07H:0 {'NA :NA':<7} {device.configuration:<13}"
-            f" {grouped:<12} {ready} {device.megabytes:>7}"
+            f" {grouped:<12} {ready} {cylinders(device) if cyl else device.megabytes:>7}"
         )
     call.line()
 
 
-LIST = frozenset({"-sid", "-devs", "-range", "-output"})
+LIST = frozenset({"-sid", "-devs", "-range", "-output", "-sg", "-identifier"})
+LIST_FLAGS = frozenset({"-v", "-cyl", "-wwn", "-tdev", "-nomember", "-resv"})
 ACTIONS = {
-    "list": Action(frozenset({"-v"}), LIST, _list),
+    "list": Action(LIST_FLAGS, LIST, _list),
     "show": Action(frozenset({"-v"}), frozenset({"-sid", "-output"}), _show, words=1),
     "ready": _readiness(True),
     "not_ready": _readiness(False),

@@ -1,8 +1,9 @@
-"""`symdg list`, `symdg show`, `symdg -g DG list ld`; `create`, `delete`, `add dev`, `addall -devs`.
+"""`symdg [-v] list`, `show`, `-g DG list ld`, `-g DG show ld NAME`; `create`, `delete`, `add dev`, `addall`.
 
 Text of list and show captured with SE 7.x (TGT devices recalled); the XML of `list ld` captured. That
-`list ld` also lists targets is assumed. The forms of create, delete and addall were captured, without output;
-`add dev` is relied on by field code.
+`list ld` also lists targets is assumed. Relied on: a page a group with `-v`, the command `show ld`, and
+`No Symmetrix` on stdout where there is no group. The forms of create, delete and addall were captured,
+without output; `add dev` is relied on by field code.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from lab.config import DeviceGroupConfig
 from lab.inventory import GroupMember
 from lab.refused import Refused
 from lab.shell.call import Call
-from lab.symcli import lock, scope, xml
+from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action
 from lab.symcli.layout import layout
 from lab.symcli.options import Options
+from lab.symcli.pages import device_element, device_page
 
 LIST_HEAD = """
                        D E V I C E      G R O U P S
@@ -51,7 +53,7 @@ async def _list(call: Call, options: Options) -> int:
         raise Refused("extra_word", command=call.name, word=options.words[-1])
     await lock.acquire(call, control=False)
     if not rest:
-        return _list_groups(call, as_xml)
+        return _list_groups(call, as_xml, "-v" in options.flags)
     if "-g" not in options.values:
         raise Refused("scope_needed", command=call.name)
     array, members = scope.group_of(call.host, options.values["-g"])
@@ -60,8 +62,16 @@ async def _list(call: Call, options: Options) -> int:
 
 async def _show(call: Call, options: Options) -> int:
     as_xml = options.xml
+    rest = options.words[1:]
+    one = len(rest) == 2 and rest[0].lower() == "ld"
+    if not rest:
+        raise Refused("word_needed", command=call.name, action="show")
+    if len(rest) > 1 and not one:
+        raise Refused("extra_word", command=call.name, word=rest[1])
     await lock.acquire(call, control=False)
-    name = options.words[1]
+    if one:
+        return _show_ld(call, options, rest[1], as_xml)
+    name = rest[0]
     array, members = scope.group_of(call.host, name)
     return _show_group(call, name, array, members, as_xml)
 
@@ -176,15 +186,39 @@ def _symid(name: str, array: Array) -> str:
     return array.symid if array.groups[name] else "N/A"
 
 
+@layout("symdg show ld: text", "symdg show ld: XML")
+def _show_ld(call: Call, options: Options, ld: str, as_xml: bool) -> int:
+    if "-g" not in options.values:
+        raise Refused("scope_needed", command=call.name)
+    name = options.values["-g"]
+    array, members = scope.group_of(call.host, name)
+    if ld not in members:
+        raise Refused("no_such_ld", name=ld, group=name)
+    device = members[ld].device
+    if as_xml:
+        call.out(
+            xml.render(("SymCLI_ML", [("DG", [_info(name, array), device_element(call, array, device)])]))
+        )
+    else:
+        device_page(call, array, device, ld, name)
+    return 0
+
+
 @layout("symdg list: text", "symdg list: XML")
-def _list_groups(call: Call, as_xml: bool) -> int:
-    groups = sorted((g, a) for a in call.host.arrays for g in a.groups)
+def _list_groups(call: Call, as_xml: bool, verbose: bool) -> int:
+    groups = sorted(((g, a) for a in call.host.arrays for g in a.groups), key=lambda found: found[0])
+    if not groups:
+        call.out(messages.text("no_groups"))
+        arrays: list[Array] = call.host.arrays
+        return max((a.switches.no_groups_exit for a in arrays), default=1)
     if as_xml:
         found: list[xml.Element] = [("DG", [_info(g, a)]) for g, a in groups]
         call.out(xml.render(("SymCLI_ML", found)))
         return 0
-    if not groups:
-        raise Refused("no_groups")
+    if verbose:
+        for name, array in groups:
+            _show_group(call, name, array, array.groups[name], False)
+        return 0
     call.out(LIST_HEAD)
     for name, array in groups:
         kinds = [m.kind for m in array.groups[name].values()]
@@ -276,7 +310,7 @@ RETRY = frozenset({"-i", "-c"})
 ADD = Action(frozenset({"-tgt", "-bcv"}), RETRY | {"-g", "-sid"}, _add, words=None)
 ACTIONS = {
     "list": Action(frozenset({"-v"}), frozenset({"-g", "-sid", "-output"}), _list, words=None),
-    "show": Action(frozenset({"-v"}), frozenset({"-output"}), _show, words=1),
+    "show": Action(frozenset({"-v"}), frozenset({"-g", "-sid", "-output"}), _show, words=None),
     "create": Action(frozenset(), RETRY | {"-type"}, _create, words=1),
     "delete": Action(frozenset({"-force"}), RETRY, _delete, words=1),
     "add": ADD,

@@ -207,7 +207,7 @@ async def test_a_default_of_the_environment_is_only_for_who_knows_it(bench: Any)
         "symdg show DGCVI -force",
         "symdg list -tgt",
         "symcfg discover -output xml",
-        "syminq -pdevfile",
+        "syminq -v",
         "symaudit -sid 234 list -i 5",
         "symdev list -noprompt",
         "symld -g DGCVI list -output xml",

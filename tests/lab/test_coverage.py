@@ -45,7 +45,13 @@ def test_every_setting_of_a_switch_is_there(name: str) -> None:
 @pytest.mark.parametrize("form", TABLE.forms, ids=lambda f: f.line)
 @pytest.mark.may_break(1, 6)
 async def test_forms_end_as_the_table_says(bench: Any, form: coverage.Form) -> None:
-    bench.world.host("symcli01").files.put("/tmp/pairs", "01A10 01AB4\n01A11 01AB5\n", "symcli")
+    array = bench.world.array("001")
+    if "/tmp/new" in form.line:
+        array.remove((0x1A12, 0x1AB6))
+    files = bench.world.host("symcli01").files
+    files.put("/tmp/pairs", "01A10 01AB4\n01A11 01AB5\n", "symcli")
+    files.put("/tmp/commented", "## made for lnxpp\n01A10 01AB4\n\n## the end\n", "symcli")
+    files.put("/tmp/new", "01A12 01AB6\n", "symcli")
     status, out, err = await bench.run("symcli01", "/usr/symcli/bin/" + form.line, form.stdin)
     assert status == form.exit, out + err
 

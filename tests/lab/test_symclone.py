@@ -252,7 +252,7 @@ REFUSED = [
     ("symdev list -v -devs 4321", "Symmetrix ID is required"),
     ("symdg show NONE", "does not exist"),
     ("symdg -g DGCVI list ld -x", "invalid option"),
-    ("symcfg list -v", "invalid option"),
+    ("symcfg list -tgt", "invalid option"),
     ("symcfg scan", "unknown action"),
 ]
 

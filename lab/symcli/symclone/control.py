@@ -138,9 +138,9 @@ def _action(name: str, part: Part, *flags: str) -> Action:
 
 ACTIONS = {
     "create": _action(
-        "create", create.part, "-precopy", "-diff", "-nodiff", "-copy", "-nocopy", "-concurrent"
+        "create", create.part, "-precopy", "-diff", "-nodiff", "-copy", "-nocopy", "-concurrent", "-vse"
     ),
-    "recreate": _action("recreate", recreate.part, "-precopy", "-concurrent"),
+    "recreate": _action("recreate", recreate.part, "-precopy", "-copy", "-concurrent"),
     "activate": _action(
         "activate", activate.part, "-consistent", "-not_ready", "-concurrent", "-both_sides"
     ),

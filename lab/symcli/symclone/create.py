@@ -10,12 +10,16 @@ from lab.symcli.scope import Scope
 
 def part(call: Call, options: Options, scope: Scope) -> None:
     copy, differential = kind(options, scope)
+    for other in ("-copy", "-precopy"):
+        if {"-vse", other} <= options.flags:
+            raise Refused("options_exclusive", one="-vse", other=other)
     scope.array.create(
         scope.pairs,
         precopy="-precopy" in options.flags,
         copy=copy,
         differential=differential,
         concurrent="-concurrent" in options.flags,
+        vse="-vse" in options.flags,
     )
     call.host.world.spoil(scope.array, [t for _, t in scope.pairs], "create")
 
@@ -25,6 +29,10 @@ def kind(options: Options, scope: Scope) -> tuple[bool, bool]:
     for one, other in (("-copy", "-nocopy"), ("-diff", "-nodiff")):
         if {one, other} <= options.flags:
             raise Refused("options_exclusive", one=one, other=other)
+    refuse_copy(options, scope)
+    return "-nocopy" not in options.flags, "-nodiff" not in options.flags
+
+
+def refuse_copy(options: Options, scope: Scope) -> None:
     if "-copy" in options.flags and scope.array.switches.copy_option == "refused":
         raise Refused("copy_refused")
-    return "-nocopy" not in options.flags, "-nodiff" not in options.flags
