@@ -30,8 +30,8 @@ class Array(Inventory):
             taken.add(states.COPY_IN_PROG)
         if switches.recreate_from_copyonaccess == "refused" and action in ("recreate", "establish"):
             taken.discard(states.COPY_ON_ACCESS)
-        if action == "restore" and switches.restore_from_copyinprog == "accepted":
-            taken.add(states.COPY_IN_PROG)
+        if action == "restore" and switches.restore_from_copyinprog == "refused":
+            taken.discard(states.COPY_IN_PROG)
         if action == "terminate" and not switches.restinprog_needs_symforce:
             taken.add(states.REST_IN_PROG)
         if action == "terminate" and not switches.copyinprog_needs_symforce:

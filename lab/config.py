@@ -47,7 +47,7 @@ class Switches(Strict):
     query_legend: bool = True
     modified_tracks_counted: bool = False
     recreate_from_copyonaccess: Literal["accepted", "refused"] = "accepted"
-    restore_from_copyinprog: Literal["refused", "accepted"] = "refused"
+    restore_from_copyinprog: Literal["accepted", "refused"] = "accepted"
     copyinprog_needs_symforce: bool = True
     restinprog_needs_symforce: bool = True
     concurrent_needed: bool = False

@@ -41,7 +41,7 @@ TAKEN_FROM: dict[str, frozenset[str]] = {
     "activate": PREPARED,
     "recreate": frozenset({COPIED, SPLIT, COPY_ON_WRITE, COPY_ON_ACCESS}),
     "establish": frozenset({COPIED, SPLIT, COPY_ON_WRITE, COPY_ON_ACCESS}),
-    "restore": frozenset({COPIED, SPLIT}),
+    "restore": frozenset({COPIED, SPLIT, COPY_IN_PROG}),
     "split": frozenset({RESTORED}),
     "terminate -restored": frozenset({RESTORED}),
     "terminate": frozenset(ALL) - {COPY_IN_PROG, REST_IN_PROG, TERMINATE_IN_PROG},

@@ -210,7 +210,7 @@ def _list_groups(call: Call, as_xml: bool, verbose: bool) -> int:
     if not groups:
         call.out(messages.text("no_groups"))
         arrays: list[Array] = call.host.arrays
-        return max((a.switches.no_groups_exit for a in arrays), default=1)
+        return arrays[0].switches.no_groups_exit if arrays else 1
     if as_xml:
         found: list[xml.Element] = [("DG", [_info(g, a)]) for g, a in groups]
         call.out(xml.render(("SymCLI_ML", found)))

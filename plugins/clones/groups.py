@@ -159,7 +159,8 @@ def find(scope: Scope, sync: Sync) -> Steps[Group | None]:
         raise failure(listed, subject, consequence=NOTHING_CHANGED)
     groups = yield from run(commands.list_groups(scope.symcli, scope.control_host))
     outcome = classify(groups.exit_code)
-    if outcome is Outcome.REFUSED:
+    none = outcome in (Outcome.DONE, Outcome.REFUSED) and output.says_no_groups(groups.stdout)
+    if outcome is Outcome.REFUSED and not none:
         raise Refused(
             f"{subject}: whether it exists could not be told: `{listed.command.title}` ended with "
             f"{listed.ending()}: {listed.said()}; `{groups.command.title}` with {groups.ending()}: "
@@ -167,9 +168,9 @@ def find(scope: Scope, sync: Sync) -> Steps[Group | None]:
             f"see with `symdg list` on {scope.control_host}; if it is not there, make it by hand (`symdg "
             f"create {sync.symdg} -type regular`)",
         )
-    if outcome is not Outcome.DONE:
+    if outcome is not Outcome.DONE and not none:
         raise failure(groups, subject, consequence=NOTHING_CHANGED)
-    if output.names_group(groups.stdout, sync.symdg):
+    if not none and output.names_group(groups.stdout, sync.symdg):
         raise failure(listed, f"{subject}, which `symdg list` names", consequence=NOTHING_CHANGED)
     yield from note(f"There is no device group {sync.symdg} on {scope.control_host}")
     return None

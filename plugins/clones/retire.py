@@ -199,7 +199,7 @@ def _left(
         raise Refused(
             f"{scope.subject(sync)}: device group {sync.symdg} also holds {', '.join(foreign)}, which this "
             "service does not name. It is left as it is.",
-            "take these out of the group, or remove this service's names from it by hand (`symld remove`)",
+            "take these out of the group, or remove this service's names from it by hand",
         )
     target = (scope.symcli, scope.control_host, sync.symdg)
     own = [name for name in _names(sync) if name in held]

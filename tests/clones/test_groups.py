@@ -83,6 +83,12 @@ def test_a_group_that_cannot_be_listed_is_missing_when_no_list_names_it() -> Non
     assert play(groups.find(SCOPE, SYNC), (1, ""), (0, "<SymCLI_ML/>"))[0] is None
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_on_a_host_without_any_group_it_is_missing(code: int) -> None:
+    text = "\nNo Symmetrix device groups are defined.\n"
+    assert play(groups.find(SCOPE, SYNC), (1, ""), (code, text))[0] is None
+
+
 def test_a_group_without_devices_is_of_no_array() -> None:
     assert play(groups.find(SCOPE, SYNC), (0, EMPTY))[0] == Group(None, {})
 
@@ -100,6 +106,10 @@ def test_a_group_without_devices_is_of_no_array() -> None:
         ([(1, ""), (0, "No groups")], Unknown),
         ([(1, ""), (0, LISTED.format("DGCVI"))], Refused),
         ([(1, ""), (1, "")], Refused),
+        ([(1, ""), (2, "No Symmetrix device groups")], Locked),
+        ([(1, ""), (None, "No Symmetrix device groups")], Unknown),
+        ([(1, ""), (0, LISTED.format("No Symmetrix") + LISTED)], Unknown),
+        ([(1, "No Symmetrix device groups"), (1, "")], Refused),
     ],
 )
 def test_not_knowing_is_never_missing(results: list[tuple[int | None, str]], kind: type[CloneError]) -> None:

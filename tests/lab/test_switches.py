@@ -41,7 +41,7 @@ CASES: dict[str, Case] = {
     ),
     "restore_from_copyinprog": Case(
         [GROUP + "restore " + ON],
-        [("refused", 1, "'CopyInProg' state"), ("accepted", 0, "initiated")], "CopyInProg",
+        [("accepted", 0, "initiated"), ("refused", 1, "'CopyInProg' state")], "CopyInProg",
     ),
     "copyinprog_needs_symforce": Case(
         [GROUP + "terminate " + ON],
@@ -64,6 +64,10 @@ CASES: dict[str, Case] = {
     ),
     "no_session_exit": Case(
         [GROUP + "query"], [(1, 1, "do not form"), (0, 0, "do not form")], "none",
+    ),
+    "no_groups_exit": Case(
+        [*(f"symdg delete {group} -force" for group in ("DGCVI", "DGCVIARCH", "DGREP")), "symdg list"],
+        [(1, 1, "No Symmetrix"), (0, 0, "No Symmetrix")],
     ),
     "precopy": Case(
         [GROUP + "recreate -precopy " + ON, GROUP + "query"],

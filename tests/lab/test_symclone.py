@@ -38,7 +38,7 @@ TABLE = [
     ("recreate", "Invalid", 1, "Invalid"),
     ("recreate", "none", 1, "none"),
     ("restore", "Copied", 0, "RestInProg"),
-    ("restore", "CopyInProg", 1, "CopyInProg"),
+    ("restore", "CopyInProg", 0, "RestInProg"),
     ("restore", "Created", 1, "Created"),
     ("split", "Restored", 0, "Split"),
     ("split", "Copied", 1, "Copied"),

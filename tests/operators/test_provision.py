@@ -97,6 +97,16 @@ def test_from_nothing_to_prepared_and_a_second_time_nothing(lab: Any, context: d
     assert changes(lab, since) == [*FILLED, CREATED]
 
 
+def test_on_a_control_host_without_any_group(lab: Any, context: dict[str, Any]) -> None:
+    """`symdg list` prints text then, also where XML was asked for."""
+    since = nothing_there(lab)
+    for other in ("DGCVI", "DGCVIARCH"):
+        by_hand(f"symdg delete {other} -force")
+    plan(context)
+    group(context)
+    assert changes(lab, since)[2:] == FILLED
+
+
 @ONE_ARRAY
 @pytest.mark.parametrize("there", range(1, 5))
 def test_only_what_is_missing_is_added(lab: Any, context: dict[str, Any], there: int) -> None:

@@ -95,6 +95,15 @@ def read_group(text: str) -> Group:
     return Group(symid, devices)
 
 
+def says_no_groups(text: str) -> bool:
+    """Whether ``symdg list`` says that there is no device group at all.
+
+    A collector in the field looks for these words on stdout. Assumed: they are text also where XML is asked,
+    and come with any exit code that is no lock.
+    """
+    return "No Symmetrix" in text and "<" not in text
+
+
 def names_group(text: str, name: str) -> bool:
     """Whether ``symdg list -output xml_e`` names a group, wherever in it that stands.
 
