@@ -94,8 +94,8 @@ def test_an_airflow_connection(lab: Lab, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(lab.connections["symcli_demo"]))
     assert main(["record", "--host", "symcli_demo", "--out", str(tmp_path / "cases")]) == 0
     assert set(cases(tmp_path / "cases")) == {
-        "banner", "definitions", "arrays", "arrays-xml", "groups", "groups-xml", "no-such-group",
-        "no-such-group-ld-xml",
+        "banner", "definitions", "arrays", "arrays-xml", "locks", "locks-all", "groups", "groups-xml",
+        "no-such-group", "no-such-group-ld-xml",
     }  # fmt: skip
 
 
