@@ -13,7 +13,7 @@ from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action
 from lab.symcli.banner import BANNER
 from lab.symcli.layout import layout
-from lab.symcli.options import Options
+from lab.symcli.options import Options, given
 
 HEAD = """
                                 S Y M M E T R I X
@@ -56,7 +56,7 @@ async def _list(call: Call, options: Options) -> int:
 
 def _chosen_locks(call: Call, options: Options) -> list[int]:
     """-lock is the lock of the array, -lockn one by its number, or all of them."""
-    if {"-output", "-v"} & {*options.values, *options.flags}:
+    if {"-output", "-v"} & given(call):
         raise Refused("options_exclusive", one="-lock", other="-output, -v")
     number = options.values.get("-lockn", "0").lower()
     chosen = [code for code, (lockn, _) in LOCKS.items() if number in (lockn, "all")]

@@ -188,7 +188,8 @@ async def test_settings_in_force(bench: Any) -> None:
 async def test_a_default_of_the_environment_is_only_for_who_knows_it(bench: Any) -> None:
     env = "SYMCLI_SID=234 SYMCLI_DG=DGCVI SYMCLI_NOPROMPT=1 SYMCLI_OUTPUT_MODE=XML_ELEMENT "
     for command in ("symclone verify -copied", "symclone list", "symdg list", "symcli", "symcfg discover",
-                    "symld list", "symdev show 1234", "symclone recreate"):  # fmt: skip
+                    "symld list", "symdev show 1234", "symcfg list -lock", "symaudit show",
+                    "symclone recreate"):  # fmt: skip
         status, out, err = await bench.run("symcli01", env + SE + command)
         assert status == 0, command + out + err
     await bench.run("symcli01", "printf '1235 4322' > /tmp/p")
