@@ -179,10 +179,10 @@ class NamespacesGuard(_ByNumber):
                     return up(USED, f"{name} is a disk of the mounted btrfs {member['uuid']}")
                 continue
             mount, parted, source = line.partition(" - ")
-            words = mount.split()
-            if not parted or len(words) < 6 or not _NUMBER.fullmatch(words[2]) or len(source.split()) < 3:
+            words, behind = mount.split(), source.split(" ")  # the source can be empty
+            if not parted or len(words) < 6 or not _NUMBER.fullmatch(words[2]) or len(behind) < 3:
                 raise Unreadable(f"not a row of mountinfo: {line}")
-            by_name = words[2].startswith("0:") and source.split()[1] in self.disks
+            by_name = words[2].startswith("0:") and behind[1] in self.disks
             if words[2] in numbers or by_name:
                 return up(USED, f"mounted in some namespace: {line}")
             roots += words[3:5] == ["/", "/"]

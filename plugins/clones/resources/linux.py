@@ -30,6 +30,8 @@ row ``vgdata-lvdata,1``                                up, at `active`        do
 Output                                                 Reading                            How sure
 =====================================================  =================================  ===========
 row ``DEV DIR TYPE OPTIONS 0 0``, blanks as ``\\040``  up, at `mounted` or `elsewhere`    tried
+no DEV, raw blanks in OPTIONS                          the same: only the first three     tried
+                                                       words are escaped
 such a row with the option ``ro``                      up, at `read-only`                 tried
 /dev/VG/LV and /dev/mapper/VG-LV                       the same device                    documented
 /dev/dm-N (no name) anywhere but on /                  a missing row proves nothing       by decision
@@ -60,13 +62,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
 from clones.config import Fs, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_LINUX, FsOnHost
-from clones.resources.mounts import UNMOUNTED, Mount, judge, says_read_only
+from clones.resources.mounts import UNMOUNTED, Mount, fstab_row, read_mounts, says_read_only
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
@@ -122,6 +125,15 @@ def _device(path: str) -> str:
     """One spelling for the two names of a logical volume."""
     found = _VG_LV.fullmatch(path)
     return f"/dev/mapper/{_dm(found[1])}-{_dm(found[2])}" if found else path
+
+
+def _mount(line: str) -> Mount | None:
+    """The kernel escapes blanks within device, directory and type, but no other white space of Unicode."""
+    row = fstab_row(line)
+    if row is None:
+        return None
+    device, directory = _device(_unescape(row.device)), _unescape(row.directory)
+    return replace(row, device=device, directory=directory, told_apart=True)
 
 
 class IpDriver(OnHost):
@@ -219,7 +231,7 @@ class VgDriver(OnHost):
                 return up(ACTIVE, line)
         if text == ["No devices found"]:
             return down(INACTIVE, text[0])
-        foreign = [line for line in text if not re.fullmatch(r"[^\s,]+\s*,\s*\d+", line)]
+        foreign = [line for line in text if not re.fullmatch(r"\S.*,\s*\d+", line)]
         if foreign or not text:
             return unknown(f"not a row of dmsetup info: {foreign[0] if foreign else result.said()}")
         return down(INACTIVE, f"no device of {self.name} among {len(text)} rows of dmsetup info")
@@ -264,21 +276,12 @@ class FsDriver(FsOnHost):
         return self.look("/usr/bin/cat", "/proc/self/mounts")
 
     def read_whole(self, result: Result) -> Probe:
-        mounts, foreign = list[Mount](), list[str]()
-        for line in lines(result.stdout):
-            # The kernel escapes blanks within a word, but no other white space of Unicode.
-            words = [_unescape(word) for word in re.split("[ \t]+", line.strip())]
-            if len(words) == 6 and words[1].startswith("/"):
-                mounts.append(Mount(_device(words[0]), words[1], words[3], line))
-            else:
-                foreign.append(line)
-        found = judge(mounts, self.fs, self.device)
+        found = read_mounts(lines(result.stdout), _mount, "/proc/self/mounts", self.fs, self.device)
         if found.at == UNMOUNTED:
-            # A line that cannot be read, or a device without its name, may be the one that shows it in use.
-            if foreign:
-                return unknown(f"not a row of /proc/self/mounts: {foreign[0]}")
-            for mount in mounts:
-                if _UNNAMED.fullmatch(mount.device) and mount.directory != "/":
+            # A device without its name may be the one that shows it in use.
+            for line in lines(result.stdout):
+                mount = _mount(line)
+                if mount and _UNNAMED.fullmatch(mount.device) and mount.directory != "/":
                     return unknown(f"this may be {self.fs.dev}: {mount.line}")
         return found
 
