@@ -68,16 +68,22 @@ def fstab_row(line: str) -> Mount | None:
 
 
 def read_mounts(
-    rows: Sequence[str], row: Callable[[str], Mount | None], name: str, fs: Fs, device: str | None = None
+    rows: Sequence[str],
+    row: Callable[[str], Mount | None],
+    name: str,
+    fs: Fs,
+    device: str | None = None,
+    beside: Sequence[str] = (),
 ) -> Probe:
     """What a whole table says, a line a mount.
 
     :param row: reads one line; None when that does not show what it is about.
     :param name: of the table, for the evidence.
-    :param device: as the table writes it, when that is another name than the configured one.
+    :param device: as of :func:`judge`.
+    :param beside: as of :func:`judge`.
     """
     read = [(line, row(line)) for line in rows]
-    found = judge([mount for _, mount in read if mount and mount.told_apart], fs, device)
+    found = judge([mount for _, mount in read if mount and mount.told_apart], fs, device, beside)
     if found.at != UNMOUNTED:
         return found
     for line, mount in read:
@@ -93,12 +99,14 @@ def _names(line: str, *ours: str) -> bool:
     return any(re.search(rf"(?<![^\s=,:;]){re.escape(one)}(?![^\s,:;])", line) for one in ours)
 
 
-def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None) -> Probe:
+def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None, beside: Sequence[str] = ()) -> Probe:
     """Whether the device or the directory of a file system is in use.
 
     Mounts can be stacked: the last row of a directory is the one that is seen there.
 
     :param device: as the table writes it, when that is another name than the configured one.
+    :param beside: the mount points of other file systems of the service on the same device, which say
+        themselves whether they are mounted.
     """
     device, directory = device or fs.dev, fs.mnt
     on_directory = [mount for mount in mounts if mount.directory == directory]
@@ -107,7 +115,8 @@ def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None) -> Probe:
         if last.read_only and not says_read_only(fs.mnt_opt):
             return up(READ_ONLY, f"it cannot be written, and `mnt_opt` does not say `ro`: {last.line}")
         return up(MOUNTED, last.line)
-    other = next((m for m in mounts if m.device == device and m.directory != directory), None)
+    known = (directory, *beside)
+    other = next((m for m in mounts if m.device == device and m.directory not in known), None)
     if other:
         return up(ELSEWHERE, f"{device} is not on {directory}: {other.line}")
     if on_directory:
