@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import yaml
 
 from clones.config import Config
 from clones.config.schedule import PRESETS
-from clones.config_file import load
+from clones.config_file import load, read
 from clones.errors import ConfigError
 from clones.schema import KEPT, schema_text
+from tests.clones.hostile import put
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "config" / "errors.yaml").read_text())
@@ -27,7 +30,7 @@ def test_error(case: dict[str, str], tmp_path: Path) -> None:
     assert case["replace"] in text, "the case no longer fits the example"
     mended = text.replace(case["replace"], case["by"], 1)
     path = tmp_path / "services.yaml"
-    path.write_text(mended)
+    path.write_bytes(mended.encode(case.get("encoding", "utf-8")))
     with pytest.raises(ConfigError) as raised:
         load(path)
     message = str(raised.value)
@@ -36,6 +39,30 @@ def test_error(case: dict[str, str], tmp_path: Path) -> None:
     for fragment in case["says"]:
         assert fragment in message, message
     assert "What to do:" in message
+
+
+def everywhere(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a document below its top."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield (*at, key)
+        yield from everywhere(one, (*at, key))
+
+
+def test_a_value_of_another_kind_is_told_in_the_words_of_the_file() -> None:
+    """Each value of the example in turn becomes a list, a mapping, a word and nothing."""
+    example = yaml.safe_load(EXAMPLE.read_text())
+    told = set()
+    for place in everywhere(example):
+        for other in ([["x"]], {"x": {}}, "x", None):
+            document = deepcopy(example)
+            put(document, place, other)
+            try:
+                read(yaml.safe_dump(document), "services.yaml")
+            except ConfigError as error:
+                told |= set(str(error).splitlines())
+    strange = [one for one in told if re.search(r"Input|valid (?!integer)|validation|instance|[Tt]uple", one)]
+    assert len(told) > 200 and not strange, strange[:5]
 
 
 def test_example_is_read_whole() -> None:
