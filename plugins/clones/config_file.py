@@ -27,6 +27,7 @@ from clones.config import (
     Service,
     StatusSweep,
     Symcli,
+    SymcliOfHosts,
     Sync,
     Vg,
 )
@@ -43,7 +44,8 @@ from clones.placeholders import still_to_fill_in
 from clones.scope import Scope
 
 _MODELS: dict[str, type[BaseModel]] = {
-    "symcli": Symcli,
+    "symcli": SymcliOfHosts,
+    "control_hosts": Symcli,
     "limits": Limits,
     "status": StatusSweep,
     "alerts": Alerts,
@@ -141,6 +143,7 @@ def read(text: str, path: str, *, only: str | None = None) -> Config:
     config = _validate(data, path, root, "mend these lines; nothing was run")
     if only is None:
         _check(config, path, root, "mend these lines; nothing was run")
+        _refuse_settings_of_nobody(config, path, root)
     return config
 
 
@@ -163,6 +166,18 @@ def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> No
     if problems:
         lines = (f"{_where(path, root, location)}: {message}" for location, message in problems)
         raise ConfigError("\n".join(lines), remedy)
+
+
+def _refuse_settings_of_nobody(config: Config, path: str, root: yaml.Node | None) -> None:
+    """Settings for a control host that no service names: most likely one that is spelt otherwise there."""
+    named = {service.control_host: None for service in config.services.values()}
+    for host in config.symcli.control_hosts:
+        if host not in named:
+            where = _where(path, root, ("symcli", "control_hosts", host))
+            raise ConfigError(
+                f"{where}: symcli.control_hosts.{host}: no service has `control_host: {host}`.",
+                _known(host, named),
+            )
 
 
 def _keep_only(path: str, root: yaml.Node, name: str) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,22 @@ def test_scope_survives_the_trip_to_a_trigger() -> None:
             )
             assert narrow.service.syncs == (sync,) and narrow.subject(sync) == scope.subject(sync)
             assert not narrow.service.resources and not narrow.service.hosts
+
+
+def test_each_control_host_has_its_own_settings_of_symcli_over_those_of_all(tmp_path: Path) -> None:
+    from clones.scope import Scope
+
+    path = tmp_path / "services.yaml"
+    own = "symcli: {retry_count: 7, control_hosts: {ctl2: {bin: /opt/emc/SYMCLI/bin, retry_count: 9}}}\n"
+    two = EXAMPLE.read_text().replace("control_host: symcli_demo", "control_host: ctl2", 1)
+    path.write_text(own + two)
+    config = load(path)
+    settings = {name: Scope(name, service, config.symcli).symcli for name, service in config.services.items()}
+    assert [(one.bin, one.retry_count, one.work_dir) for one in settings.values()] == [
+        ("/opt/emc/SYMCLI/bin", 9, "/var/tmp/symclone-airflow"),
+        ("/usr/symcli/bin", 7, "/var/tmp/symclone-airflow"),
+        ("/usr/symcli/bin", 7, "/var/tmp/symclone-airflow"),
+    ]
+    scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
+    assert Scope.from_plain(scope.to_plain()) == scope == replace(scope)
+    assert load(path, only="lnxpp").symcli.on("ctl2").bin == "/opt/emc/SYMCLI/bin"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.config import Config, Ip, Pair, Service, Symcli
+from clones.config import Config, Ip, Pair, Service, Symcli, SymcliOfHosts
 from clones.errors import Refused, Unknown
 from clones.findings import Finding, Level, from_error, summary, table
 from clones.host_files import look_at_files
@@ -144,6 +144,16 @@ def test_no_host_is_there() -> None:
         f"UNKNOWN  service one, resource ip 192.168.40.17, app job: {LEFT_OUT}",
     ]
     assert [command.host for command in sent] == ["ctl", "lnx"]
+
+
+def test_a_control_host_is_asked_by_its_own_settings() -> None:
+    site = SymcliOfHosts.model_validate(
+        {"control_hosts": {"ctl": {"bin": "/opt/emc/SYMCLI/bin", "work_dir": "/srv/locks"}}}
+    )
+    _, sent = drive(check(services(), site), lambda command: Result(command, 7, stderr="no"))
+    asked = " ".join(command.line() for command in sent if command.host == "ctl")
+    assert "/opt/emc/SYMCLI/bin/symclone" in asked and "/srv/locks" in asked
+    assert "/usr/symcli/bin" not in asked and "/var/tmp/symclone-airflow" not in asked
 
 
 def test_a_host_that_goes_away_meanwhile() -> None:

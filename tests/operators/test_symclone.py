@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from clones.errors import MustWait, Refused, Torn, TornForNow, Unknown
 from hooks.symcli import SymcliHook
 from lab import Lab
-from operators.base import RETRY_POLICY
+from operators.base import RETRY_POLICY, CloneOperator
 from operators.completed import ACTIVATION, copy_asset
 from operators.run import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
@@ -464,3 +464,16 @@ def test_activation_waits_until_the_precopy_has_gone_round(lab: Any, context: di
     lab.advance(600)
     activate(lab, context, **arguments)
     assert len(sent(lab, "activate")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (SymcloneRecreateOperator, {"sync": "data"}),
+        (SymcloneActivateOperator, {"sync": "data"}),
+        (ServiceStopOperator, {}),
+        (ServiceStartOperator, {}),
+    ],
+)
+def test_in_anybodys_dag_the_lock_is_taken(kind: type[CloneOperator], more: dict[str, str]) -> None:
+    assert kind(task_id="step", service="aastmphpux", **more).hold_lock is True
