@@ -20,7 +20,13 @@ from clones.guards import guards
 from clones.host_files import HostFiles, look_at_files
 from clones.leftovers import processes, still_running
 from clones.observing import NOTHING_CHANGED, observe
-from clones.preflight_rules import judge_devices, judge_guard, judge_pair, judge_resource
+from clones.preflight_rules import (
+    judge_devices,
+    judge_guard,
+    judge_pair,
+    judge_pid_files,
+    judge_resource,
+)
 from clones.proof import Row, look, look_at
 from clones.resources import drivers
 from clones.resources.app import AppDriver
@@ -209,6 +215,7 @@ class _Site:
             seen = self._value(at, answer)
             if seen is not None:
                 self.findings.append(judge_guard(at, seen, rows))
+        self.findings += judge_pid_files(where, scope.service)
         if scope.service.unattended:
             self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
 

@@ -272,12 +272,11 @@ class FsDriver(FsOnHost):
 
     def __init__(self, host: str, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()) -> None:
         super().__init__(host, fs)
-        if not fs.dev.startswith("/dev/") or _LOOP & {one.partition("=")[0] for one in _options(fs)}:
+        if _LOOP & {one.partition("=")[0] for one in _options(fs)}:
             raise ConfigError(
                 f"{self.label} on {host}: {fs.dev} is mounted by way of another device, a loop device for a "
                 "file, and the table of mounts shows that one.",
-                "give `dev` as the block device below /dev on which the copy is, or list a `command` that "
-                "mounts it",
+                "give `dev` as the block device on which the copy is, or list a `command` that mounts it",
             )
         if _ALIAS.fullmatch(fs.dev):
             raise ConfigError(
