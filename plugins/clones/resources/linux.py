@@ -30,8 +30,9 @@ row ``vgdata-lvdata,1``                                up, at `active`        do
 Output                                                 Reading                            How sure
 =====================================================  =================================  ===========
 row ``DEV DIR TYPE OPTIONS 0 0``, blanks as ``\\040``  up, at `mounted` or `elsewhere`    tried
-no DEV, raw blanks in OPTIONS                          the same: only the first three     tried
-                                                       words are escaped
+no DEV                                                 the same                           tried
+raw blanks in OPTIONS (9p)                             the same: the first three words    reported
+                                                       are escaped
 such a row with the option ``ro``                      up, at `read-only`                 tried
 /dev/VG/LV and /dev/mapper/VG-LV                       the same device                    documented
 /dev/dm-N (no name) anywhere but on /                  a missing row proves nothing       by decision
