@@ -1,7 +1,7 @@
 """One DAG `<service>_merge_back` for each service whose configuration says how production is proven down.
 
 plan -> approve -> for each sync, in order: restore -> wait_restored -> terminate -> confirm -> finish. Each
-run is a person's, approved by another person; nothing is tried again by itself.
+run is a person's, approved by another person; nothing but the plan is tried again by itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
 from clones.pools import array_pool, pools_of
-from operators.approval import SecondPersonApprovalOperator
-from operators.base import CONFIG
+from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
+from operators.base import CONFIG, retries
 from operators.each_service import each_service
 from operators.merge_back import (
     MergeBackConfirmOperator,
@@ -54,7 +54,12 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         default_args={"retries": 0},
     ) as dag:
         tasks: list[BaseOperator] = [
-            MergeBackPlanOperator(task_id="plan", reason="{{ params.reason }}", needs_pools=needs, **step),
+            MergeBackPlanOperator(
+                task_id="plan",
+                reason="{{ params.reason }}",
+                needs_pools=needs,
+                **{**step, **retries(service), "retries": PLAN_RETRIES},
+            ),
             SecondPersonApprovalOperator(
                 task_id="approve",
                 subject=f"Overwrite PRODUCTION of {name} with its copies?",

@@ -13,8 +13,8 @@ from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
 from clones.pools import array_pool, pools_of
-from operators.approval import SecondPersonApprovalOperator
-from operators.base import CONFIG
+from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
+from operators.base import CONFIG, retries
 from operators.each_service import each_service
 from operators.run import RunEndOperator
 from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
@@ -51,7 +51,12 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         },
         default_args={"retries": 0},
     ) as dag:
-        plan = RetirePlanOperator(task_id="plan", reason="{{ params.reason }}", needs_pools=needs, **step)
+        plan = RetirePlanOperator(
+            task_id="plan",
+            reason="{{ params.reason }}",
+            needs_pools=needs,
+            **{**step, **retries(service), "retries": PLAN_RETRIES},
+        )
         approve = SecondPersonApprovalOperator(
             task_id="approve",
             subject=f"End the copies of {name} for good?",

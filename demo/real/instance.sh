@@ -16,6 +16,16 @@ fail() { echo "$*" >&2; exit 1; }
 # Of this host: it has a process table of its own.
 processes() { cat /proc/[0-9]*/comm 2>/dev/null | grep -qx postgres; }
 
+# A copy brings production's postmaster.pid along, by which pg_ctl takes any process of that number for its own.
+# Only the server that works in this very folder is: 0 it runs, 1 it does not.
+ours() {
+    [ -f $DATA/pg/postmaster.pid ] || return 1
+    pid=$(head -n 1 $DATA/pg/postmaster.pid)
+    [ -d "/proc/$pid" ] || return 1
+    at=$(stat -Lc %d:%i "/proc/$pid/cwd") || exit 2
+    [ "$at" = "$(stat -c %d:%i $DATA/pg)" ]
+}
+
 control() { as "$BIN/pg_ctl" -D $DATA/pg "$@" >/dev/null 2>&1; }
 refused() { fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"; }
 
@@ -24,7 +34,7 @@ run() {
     control -l $RUN/log -w -t 120 start -o "-c unix_socket_directories=$RUN -c archive_mode=off \
         -c hot_standby=off -c restore_command='cp $ARCHIVE/%f %p'" || refused
     until as "$BIN/psql" -Xq -h $RUN -U postgres -d postgres -c 'SELECT 1' >/dev/null 2>&1; do
-        control status || refused
+        ours || refused
         sleep 0.05
     done
 }
@@ -55,13 +65,17 @@ force)
     mountpoint -q $DATA || mount -t ext4 "$2" $DATA
     mountpoint -q $ARCHIVE || mount -t xfs -o nouuid "$3" $ARCHIVE
     rm -f $DATA/pg/recovery.signal $DATA/pg/backup_id
+    ours || rm -f $DATA/pg/postmaster.pid
     as "$BIN/pg_resetwal" -f -D $DATA/pg >/dev/null
     run
     ;;
-stop) control -m fast -w stop ;;
+stop)
+    ours || fail "the server of $DATA/pg does not run"
+    control -m fast -w stop
+    ;;
 check)
     if [ -f $DATA/pg/PG_VERSION ]; then
-        control status && exit 0
+        ours && exit 0
     fi
     processes && fail "processes of PostgreSQL, and not of $DATA/pg"
     exit 3

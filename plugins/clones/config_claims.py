@@ -25,6 +25,8 @@ class _Thing:
 
     :param alone: whether not even another resource of the same service may have it; a group may be that of
         each of its file systems.
+    :param whole: whether that holds too where the other one would share it: a device with one file system,
+        beside a subvolume of a btrfs there.
     :param source: it is only the name by which a copy is found on its disks: two services may import two
         copies of one group, each by its own disks and under its own name.
     """
@@ -33,6 +35,7 @@ class _Thing:
     name: str
     alone: bool = True
     source: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class _Claim:
     of_production: bool
     alone: bool
     source: bool
+    whole: bool
 
     @property
     def by(self) -> str:
@@ -68,19 +72,26 @@ def check_claims(config: Config) -> list[Problem]:
                 problems.setdefault(
                     claim.at,
                     f"{claim.by}: {thing.kind} {thing.name} on {host} is that of {first.by} too, and a stop "
-                    "of one would take it from the other: give each its own; what two services share must be "
-                    "one service",
+                    f"of one would take it from the other: give each its own; {_remedy(first, claim)}",
                 )
         others.append(claim)
     return list(problems.items())
 
 
+def _remedy(first: _Claim, second: _Claim) -> str:
+    if first.service != second.service:
+        return "what two services share must be one service"
+    if second.whole or first.whole:
+        return "of subvolumes of one btrfs, each `mnt_opt` names its own by `subvol=`"
+    return "list it once"
+
+
 def _at_odds(one: _Claim, other: _Claim) -> bool:
-    if one.of_production and other.of_production:
-        return False
     if one.service == other.service:
         within = one.of_production == other.of_production and one.at != other.at
-        return within and one.alone and other.alone
+        return within and (one.whole or other.whole or (one.alone and other.alone))
+    if one.of_production and other.of_production:
+        return False
     return not (one.source and other.source)
 
 
@@ -94,7 +105,8 @@ def _claims(config: Config) -> Iterator[tuple[str, _Thing, _Claim]]:
                 (kind,) = entry.model_fields_set
                 for thing in _things(entry.resource):
                     where: tuple[str | int, ...] = (*at, "resources", index, kind)
-                    claim = _Claim(where, name, isinstance(user, Production), thing.alone, thing.source)
+                    of_production = isinstance(user, Production)
+                    claim = _Claim(where, name, of_production, thing.alone, thing.source, thing.whole)
                     yield from ((host.connection, thing, claim) for host in user.hosts)
 
 
@@ -115,7 +127,10 @@ def _things(resource: Resource | None) -> Iterator[_Thing]:
                 yield from (_Thing("map file", f"{resource.map_file}{end}") for end in ("", ".new"))
         case Fs():
             yield _Thing("mount point", resource.mnt)
-            yield _Thing("device", _block(resource.dev))
+            part = _subvolume(resource)
+            yield _Thing("device", _block(resource.dev), alone=part is None, whole=part is None)
+            if part is not None:
+                yield _Thing("subvolume", f"{part} of {_block(resource.dev)}")
             yield from _group_of(resource)
         case App() | Command():
             look = resource.check if isinstance(resource, App) else resource.probe
@@ -150,6 +165,13 @@ def _block(device: str) -> str:
         group, volume = (found[part].replace("--", "-") for part in ("group", "volume"))
         return f"/dev/{group}/{volume}"
     return re.sub(r"^/dev/(vx/)?r(dsk|disk)/", r"/dev/\1\2/", device)
+
+
+def _subvolume(fs: Fs) -> str | None:
+    """What part of a btrfs is mounted; None for the whole of any file system."""
+    options = fs.mnt_opt.split(",") if fs.mnt_opt and fs.type == "btrfs" else []
+    named = [one for one in options if one.startswith(("subvol=", "subvolid="))]
+    return named[-1].replace("subvol=/", "subvol=") if named else None
 
 
 def _group_of(fs: Fs) -> Iterator[_Thing]:

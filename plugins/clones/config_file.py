@@ -27,6 +27,7 @@ from clones.config import (
     Service,
     StatusSweep,
     Symcli,
+    SymcliOfHosts,
     Sync,
     Vg,
 )
@@ -37,12 +38,14 @@ from clones.config_checks import (
     check_resources,
 )
 from clones.config_claims import check_claims
+from clones.config_words import not_yaml, said, worth_saying
 from clones.errors import ConfigError
 from clones.placeholders import still_to_fill_in
 from clones.scope import Scope
 
 _MODELS: dict[str, type[BaseModel]] = {
-    "symcli": Symcli,
+    "symcli": SymcliOfHosts,
+    "control_hosts": Symcli,
     "limits": Limits,
     "status": StatusSweep,
     "alerts": Alerts,
@@ -105,10 +108,15 @@ def _stat(path: Path) -> tuple[float, int]:
 
 @functools.lru_cache(maxsize=8)
 def _load(path: str, stat: tuple[float, int], only: str | None) -> Config:
+    raw = Path(path).read_bytes()
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not YAML: {error}", "mend the line that is named") from None
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{path}:{line}: is not text in UTF-8: it holds the byte {raw[error.start]:#04x}.",
+            "save the file as UTF-8; if it is in Latin-1, `iconv -f latin1 -t utf-8` converts it",
+        ) from None
     return read(text, path, only=only)
 
 
@@ -128,10 +136,14 @@ def read(text: str, path: str, *, only: str | None = None) -> Config:
             _refuse_placeholders(path, root)
         data = _Loader("").construct_document(root) if root is not None else {}
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not YAML: {error}", "mend the line that is named") from None
+        line, why = not_yaml(error, text)
+        raise ConfigError(
+            f"{path}:{line}: is not YAML: {why}.", "mend that line, or the one before"
+        ) from None
     config = _validate(data, path, root, "mend these lines; nothing was run")
     if only is None:
         _check(config, path, root, "mend these lines; nothing was run")
+        _refuse_settings_of_nobody(config, path, root)
     return config
 
 
@@ -154,6 +166,18 @@ def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> No
     if problems:
         lines = (f"{_where(path, root, location)}: {message}" for location, message in problems)
         raise ConfigError("\n".join(lines), remedy)
+
+
+def _refuse_settings_of_nobody(config: Config, path: str, root: yaml.Node | None) -> None:
+    """Settings for a control host that no service names: most likely one that is spelt otherwise there."""
+    named = {service.control_host: None for service in config.services.values()}
+    for host in config.symcli.control_hosts:
+        if host not in named:
+            where = _where(path, root, ("symcli", "control_hosts", host))
+            raise ConfigError(
+                f"{where}: symcli.control_hosts.{host}: no service has `control_host: {host}`.",
+                _known(host, named),
+            )
 
 
 def _keep_only(path: str, root: yaml.Node, name: str) -> None:
@@ -257,7 +281,7 @@ def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
 
 def _report(path: str, root: yaml.Node | None, error: ValidationError) -> str:
     lines = []
-    for problem in error.errors():
+    for problem in worth_saying(error.errors()):
         location = tuple(problem["loc"]) + tuple(problem.get("ctx", {}).get("at", ()))
         lines.append(f"{_where(path, root, location)}: {_spoken(location)}: {_message(problem, location)}")
     return "\n".join(lines)
@@ -282,9 +306,4 @@ def _message(problem: Any, location: tuple[Any, ...]) -> str:
         if len(location) == 1:
             model = Config
         return f"unknown key; {_known(str(location[-1]), model.model_fields)}"
-    if problem["type"] == "missing":
-        return "is missing; add it"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] in ("value_error", "pair") or not isinstance(problem["input"], str):
-        return message
-    return f"{message} (given: {problem['input']!r})"
+    return said(problem)

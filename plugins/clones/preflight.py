@@ -6,6 +6,7 @@ because of an earlier finding (a host that cannot be reached) is left out, and t
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -19,7 +20,13 @@ from clones.guards import guards
 from clones.host_files import HostFiles, look_at_files
 from clones.leftovers import processes, still_running
 from clones.observing import NOTHING_CHANGED, observe
-from clones.preflight_rules import judge_devices, judge_guard, judge_pair, judge_resource
+from clones.preflight_rules import (
+    judge_devices,
+    judge_guard,
+    judge_pair,
+    judge_pid_files,
+    judge_resource,
+)
 from clones.proof import Row, look, look_at
 from clones.resources import drivers
 from clones.resources.app import AppDriver
@@ -77,8 +84,9 @@ class _Site:
         named = [(name, sync) for name, service in using.items() for sync in service.syncs]
         syncs = [sync for _, sync in named]
         names = ["symclone", "symdev", *(["symdg"] if any(s.grouped for s in syncs) else []), "symcfg"]
-        programs = [f"{self.symcli.bin}/{name}" for name in (*names, "symcli")]
-        folders = _with_parents(self.symcli.work_dir)
+        symcli = self.symcli.on(host)
+        programs = [f"{symcli.bin}/{name}" for name in (*names, "symcli")]
+        folders = _with_parents(symcli.work_dir)
         files = yield from self._told(where, look_at_files(host, (*programs, *folders)))
         if host in self._eyes.lost:
             return
@@ -91,7 +99,8 @@ class _Site:
                     Level.ERROR,
                     where,
                     f"the account finds no program {', '.join(missing)}",
-                    f"set `symcli.bin` in services.yaml to the folder of the SYMCLI programs on {host}",
+                    f"set `symcli.bin` in services.yaml to the folder of the SYMCLI programs on {host}; if "
+                    f"it is another one on other control hosts, `symcli.control_hosts.{host}.bin`",
                 )
             self._work_dir(where, files, folders, "locks and pair files", "`symcli.work_dir`")
         if host not in self._no_symcli:
@@ -206,6 +215,7 @@ class _Site:
             seen = self._value(at, answer)
             if seen is not None:
                 self.findings.append(judge_guard(at, seen, rows))
+        self.findings += judge_pid_files(where, scope.service)
         if scope.service.unattended:
             self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
 
@@ -239,7 +249,10 @@ class _Site:
         """
         found: list[Driver] = []
         for on in (on for on in service.hosts if on.connection == host):
-            for number, entry in enumerate(service.resources):
+            with contextlib.suppress(CloneError):
+                found += drivers(service, on)
+                continue
+            for number, entry in enumerate(service.resources):  # the one that is wrong is named
                 try:
                     found += drivers(service.model_copy(update={"resources": (entry,)}), on)
                 except CloneError as error:
@@ -248,13 +261,13 @@ class _Site:
         return found
 
     def _version(self, host: str) -> Steps[str]:
-        result = yield from run(commands.version(self.symcli, host))
+        result = yield from run(commands.version(self.symcli.on(host), host))
         if classify(result.exit_code) is not Outcome.DONE:
             raise failure(result, "SYMCLI's version", consequence=NOTHING_CHANGED)
         return output.read_version(result.stdout)
 
     def _arrays(self, host: str) -> Steps[list[str]]:
-        result = yield from run(commands.list_arrays(self.symcli, host))
+        result = yield from run(commands.list_arrays(self.symcli.on(host), host))
         if classify(result.exit_code) is not Outcome.DONE:
             raise failure(result, "The list of arrays", consequence=NOTHING_CHANGED)
         return output.read_arrays(result.stdout)

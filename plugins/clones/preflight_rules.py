@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from clones.config import Sync
+from clones.config import App, Command, Service, Sync
 from clones.findings import Finding, Level
 from clones.proof import GuardRow, Row, unexplained
 from clones.resources.base import Use
@@ -99,3 +100,35 @@ def judge_guard(where: str, seen: GuardRow, rows: Sequence[Row]) -> Finding:
             "find out who has the address or uses the disks: every run would be refused",
         )
     return Finding(Level.OK, where, said)
+
+
+_PG_CTL = re.compile(r"\bpg_ctl(?:cluster)?\b")
+
+
+def judge_pid_files(where: str, service: Service) -> Iterator[Finding]:
+    """Applications that are told by a file which a copy brings along from the original: PostgreSQL's.
+
+    ``pg_ctl -D COPY status`` and ``stop`` take the process whose number is in ``postmaster.pid`` of that
+    folder (tried with PostgreSQL 15). Right after a split that is the original's number.
+    """
+    original = {host.connection for host in service.production.hosts} if service.production else set[str]()
+    both = sorted(original & {host.connection for host in service.hosts})
+    beside = any(entry.vg and entry.vg.same_host_as_source for entry in service.resources)
+    if service.production and not both and not beside:
+        return  # the original is elsewhere
+    for entry in service.resources:
+        one = entry.app or entry.command
+        if one is None:
+            continue
+        looks = one.check if isinstance(one, App) else one.probe
+        kind = "command" if isinstance(one, Command) else "app"
+        if any(_PG_CTL.search(word) for word in (*looks, *one.stop)):
+            seen = f"on {both[0]}, a host of `production`" if both else "where a host has the original too"
+            yield Finding(
+                Level.WARNING,
+                f"{where}, {kind} {one.name}",
+                f"pg_ctl goes by postmaster.pid, which the copy brings along: {seen}, its status answers for "
+                "the original and its stop shuts the original down",
+                "call it by a script that compares the process's folder with the copy's "
+                "(docs/how-to/your-site.md, a PostgreSQL beside its original)",
+            )

@@ -11,11 +11,17 @@ from clones.config import Service, Symcli, Sync
 
 @dataclass(frozen=True)
 class Scope:
-    """One service of the configuration, by its name."""
+    """One service of the configuration, by its name.
+
+    :param symcli: of its control host; what is given for all control hosts becomes that.
+    """
 
     name: str
     service: Service
     symcli: Symcli
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "symcli", self.symcli.on(self.service.control_host))
 
     @property
     def control_host(self) -> str:

@@ -11,11 +11,17 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from clones.approval import ASK_AGAIN, Approval
-from clones.errors import ConfigError, Refused
+from clones.errors import CloneError, ConfigError, Refused
 from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator
+
+PLAN_RETRIES = 2
+"""Further tries of a plan: it changes nothing, and Airflow can lose a task that waits in its queue."""
+
+TRY = "plan_try"
+"""Key in the plan's state store: the last try that began, and whether it came to its end by itself."""
 
 APPROVAL = "approval"
 """XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""
@@ -28,7 +34,9 @@ class PlanToApproveOperator(CloneOperator):
     happens to the copies in between makes the approval void, which the task that acts on it finds out.
 
     It is made for the one who triggered the run, soon after: in a run that was cleared, or that was triggered
-    longer ago than `approval_timeout`, it is refused. A retry of a plan that failed by itself is no clear.
+    longer ago than `approval_timeout`, it is refused. A retry of a plan that failed by itself, or that never
+    began because Airflow lost it in its queue, is no clear. One that was ended while it worked may have been
+    cleared then: where its tries are not counted nothing else shows that, so it is refused, too.
 
     :param reason: why somebody wants it; required.
 
@@ -41,6 +49,7 @@ class PlanToApproveOperator(CloneOperator):
     def __init__(self, *, reason: str, **kwargs: Any) -> None:
         super().__init__(hold_lock=True, **kwargs)
         self.reason = reason
+        self._killed = False
 
     does: ClassVar[str]
     """What it is the plan of, in a word."""
@@ -52,6 +61,31 @@ class PlanToApproveOperator(CloneOperator):
     def execute(self, context: Context) -> Any:
         asked = requester(context)
         refuse_cleared(context, self)
+        self._begin_try(context)
+        try:
+            return self._asked(context, asked)
+        except CloneError:
+            if not self._killed:
+                context["task_state_store"].set(TRY, {"try": context["ti"].try_number, "ended": True})
+            raise
+
+    def _begin_try(self, context: Context) -> None:
+        """:raises Refused: an earlier try was ended while it worked, and by whom is not known."""
+        number, store = context["ti"].try_number, context["task_state_store"]
+        before: Any = store.get(TRY)
+        if before and before["try"] < number and not before["ended"]:
+            raise Refused(
+                f"Try {before['try']} of this plan was ended while it worked: its worker died, or it was "
+                "cleared, and then who asks for it now is not known. Nothing was changed.",
+                ASK_AGAIN,
+            )
+        store.set(TRY, {"try": number, "ended": False})
+
+    def on_kill(self) -> None:
+        self._killed = True
+        super().on_kill()
+
+    def _asked(self, context: Context, asked: str) -> Any:
         if not self._resumed:
             limit = timedelta(seconds=self.scope().service.approval_timeout)
             _refuse_old("This run was triggered", context["dag_run"].run_after, limit)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ import yaml
 
 from clones.config import Config
 from clones.config.schedule import PRESETS
-from clones.config_file import load
+from clones.config_file import load, read
 from clones.errors import ConfigError
 from clones.schema import KEPT, schema_text
+from tests.clones.hostile import put
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "config" / "errors.yaml").read_text())
@@ -27,7 +31,7 @@ def test_error(case: dict[str, str], tmp_path: Path) -> None:
     assert case["replace"] in text, "the case no longer fits the example"
     mended = text.replace(case["replace"], case["by"], 1)
     path = tmp_path / "services.yaml"
-    path.write_text(mended)
+    path.write_bytes(mended.encode(case.get("encoding", "utf-8")))
     with pytest.raises(ConfigError) as raised:
         load(path)
     message = str(raised.value)
@@ -36,6 +40,30 @@ def test_error(case: dict[str, str], tmp_path: Path) -> None:
     for fragment in case["says"]:
         assert fragment in message, message
     assert "What to do:" in message
+
+
+def everywhere(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a document below its top."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield (*at, key)
+        yield from everywhere(one, (*at, key))
+
+
+def test_a_value_of_another_kind_is_told_in_the_words_of_the_file() -> None:
+    """Each value of the example in turn becomes a list, a mapping, a word and nothing."""
+    example = yaml.safe_load(EXAMPLE.read_text())
+    told = set()
+    for place in everywhere(example):
+        for other in ([["x"]], {"x": {}}, "x", None):
+            document = deepcopy(example)
+            put(document, place, other)
+            try:
+                read(yaml.safe_dump(document), "services.yaml")
+            except ConfigError as error:
+                told |= set(str(error).splitlines())
+    strange = [one for one in told if re.search(r"Input|valid (?!integer)|validation|instance|[Tt]uple", one)]
+    assert len(told) > 200 and not strange, strange[:5]
 
 
 def test_example_is_read_whole() -> None:
@@ -145,3 +173,22 @@ def test_scope_survives_the_trip_to_a_trigger() -> None:
             )
             assert narrow.service.syncs == (sync,) and narrow.subject(sync) == scope.subject(sync)
             assert not narrow.service.resources and not narrow.service.hosts
+
+
+def test_each_control_host_has_its_own_settings_of_symcli_over_those_of_all(tmp_path: Path) -> None:
+    from clones.scope import Scope
+
+    path = tmp_path / "services.yaml"
+    own = "symcli: {retry_count: 7, control_hosts: {ctl2: {bin: /opt/emc/SYMCLI/bin, retry_count: 9}}}\n"
+    two = EXAMPLE.read_text().replace("control_host: symcli_demo", "control_host: ctl2", 1)
+    path.write_text(own + two)
+    config = load(path)
+    settings = {name: Scope(name, service, config.symcli).symcli for name, service in config.services.items()}
+    assert [(one.bin, one.retry_count, one.work_dir) for one in settings.values()] == [
+        ("/opt/emc/SYMCLI/bin", 9, "/var/tmp/symclone-airflow"),
+        ("/usr/symcli/bin", 7, "/var/tmp/symclone-airflow"),
+        ("/usr/symcli/bin", 7, "/var/tmp/symclone-airflow"),
+    ]
+    scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
+    assert Scope.from_plain(scope.to_plain()) == scope == replace(scope)
+    assert load(path, only="lnxpp").symcli.on("ctl2").bin == "/opt/emc/SYMCLI/bin"

@@ -134,6 +134,12 @@ def filled_in(document: Any) -> Any:
         if key == "pairs":
             source, target = f"{next(numbers):05X}", f"{next(numbers):05X}"
             return f"DEV{source}:CLONE{target}" if "symdg" in around else f"{source}:{target}"
+        if key == "devices" and "manager" in around:
+            return f"c2t0d{next(numbers)}"
+        if key == "devices" and "map_file" in around:
+            return f"/dev/rdisk/disk{next(numbers)}"
+        if key == "devices":
+            return f"/dev/mapper/mpath{next(numbers)}"
         if key in ("start", "stop", "check"):
             return "/bin/true"
         if key == "dev":

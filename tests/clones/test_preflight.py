@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.config import Config, Ip, Pair, Service, Symcli
+from clones.config import Config, Ip, Pair, Service, Symcli, SymcliOfHosts
 from clones.errors import Refused, Unknown
 from clones.findings import Finding, Level, from_error, summary, table
 from clones.host_files import look_at_files
 from clones.preflight import check
-from clones.preflight_rules import judge_devices, judge_pair, judge_resource
+from clones.preflight_rules import judge_devices, judge_pair, judge_pid_files, judge_resource
 from clones.proof import Row
 from clones.resources.linux import IpDriver
 from clones.states import PairSeen
@@ -144,6 +144,51 @@ def test_no_host_is_there() -> None:
         f"UNKNOWN  service one, resource ip 192.168.40.17, app job: {LEFT_OUT}",
     ]
     assert [command.host for command in sent] == ["ctl", "lnx"]
+
+
+def test_a_control_host_is_asked_by_its_own_settings() -> None:
+    site = SymcliOfHosts.model_validate(
+        {"control_hosts": {"ctl": {"bin": "/opt/emc/SYMCLI/bin", "work_dir": "/srv/locks"}}}
+    )
+    _, sent = drive(check(services(), site), lambda command: Result(command, 7, stderr="no"))
+    asked = " ".join(command.line() for command in sent if command.host == "ctl")
+    assert "/opt/emc/SYMCLI/bin/symclone" in asked and "/srv/locks" in asked
+    assert "/usr/symcli/bin" not in asked and "/var/tmp/symclone-airflow" not in asked
+
+
+PG = {"name": "pg", "start": ["/db", "start"], "stop": ["/db", "stop"], "check": ["/db", "check"]}
+
+
+@pytest.mark.parametrize(
+    ("app", "production", "beside", "warned"),
+    [
+        ({"check": ["/usr/lib/postgresql/15/bin/pg_ctl", "-D", "/c", "status"]}, "lnx", False, True),
+        ({"stop": ["/bin/sh", "-c", "exec /usr/bin/pg_ctl -D /c stop"]}, "lnx", False, True),
+        ({"stop": ["/usr/bin/pg_ctlcluster", "15", "copy", "stop"]}, None, False, True),
+        ({"check": ["/usr/bin/pg_ctl", "-D", "/c", "status"]}, "prod", True, True),
+        ({"check": ["/usr/bin/pg_ctl", "-D", "/c", "status"]}, "prod", False, False),
+        ({"start": ["/usr/bin/pg_ctl", "-D", "/c", "start"]}, "lnx", False, False),
+        ({"check": ["/opt/my_pg_ctls", "status"]}, "lnx", False, False),
+    ],
+)
+def test_a_copied_pid_file_that_is_the_originals(
+    app: dict[str, Any], production: str | None, beside: bool, warned: bool
+) -> None:
+    group = {"name": "vgc", "devices": ["/dev/sdb"], "same_host_as_source": True}
+    service = {
+        "control_host": "ctl",
+        "sync_max_delay": 60,
+        "hosts": [{"connection": "lnx", "family": "linux"}],
+        "resources": [{"app": {**PG, **app}}, *([{"vg": group}] if beside else [])],
+        "syncs": [{"name": "data", "symid": "000190101234", "pairs": ["1234:4321"]}],
+    }
+    if production:
+        used = [{"vg": {"name": "vgp"}}]
+        hosts = [{"connection": production, "family": "linux"}]
+        service["production"] = {"hosts": hosts, "resources": used}
+    found = [*judge_pid_files("service one", Service.model_validate(service))]
+    assert [one.where for one in found] == (["service one, app pg"] if warned else [])
+    assert all(one.level is Level.WARNING and one.remedy.startswith("call it by a script") for one in found)
 
 
 def test_a_host_that_goes_away_meanwhile() -> None:

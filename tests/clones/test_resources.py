@@ -58,8 +58,10 @@ def service(*resources: dict[str, Any], family: str) -> Service:
 
 
 def driver(data: dict[str, Any], entry: dict[str, Any]) -> Driver:
-    made = service(entry.get("resource", data["resource"]), family=data["family"])
-    (only,) = drivers(made, made.hosts[0])
+    """The driver of the entry's resource; `beside` are more resources of its service."""
+    made = service(entry.get("resource", data["resource"]), *entry.get("beside", []), family=data["family"])
+    only, *others = drivers(made, made.hosts[0])
+    assert len(others) == len(entry.get("beside", []))
     return only
 
 
@@ -278,7 +280,19 @@ def test_every_case_file_is_used() -> None:
     assert set(FILES) == kinds == {path.stem for path in FOLDER.iterdir()}
     known = {"family", "resource", "label", "probe", "probe_timeout"}
     known |= {"cases", "commands", "accepts", "failures", "refused"}
-    case = {"name", "resource", "exit_code", "stdout", "stderr", "lost", "cut", "use", "at", "evidence"}
+    case = {
+        "name",
+        "resource",
+        "beside",
+        "exit_code",
+        "stdout",
+        "stderr",
+        "lost",
+        "cut",
+        "use",
+        "at",
+        "evidence",
+    }
     for stem, data in FILES.items():
         assert set(data) <= known, stem
         assert {entry["use"] for entry in data["cases"]} == {"up", "down", "unknown"}, stem

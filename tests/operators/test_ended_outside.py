@@ -211,6 +211,64 @@ def test_who_asks_is_not_known_once_it_was_cleared(
     assert not lab.commands()[since:], "not even the lock is touched"
 
 
+class Ends(RetirePlanOperator):
+    """A plan whose work ends as it is told: by an error, or by the end of its worker."""
+
+    how: BaseException | None = None
+
+    def work(self, context: Any, scope: Any, hosts: Any) -> None:
+        if self.how is not None:
+            raise self.how
+        super().work(context, scope, hosts)
+
+
+def plan_of_try(context: Any, number: int, how: BaseException | None = None, killed: bool = False) -> None:
+    plan = Ends(task_id="plan", reason="test", retries=2, **ABOUT)
+    context["ti"].try_number, context["ti"].max_tries = number, 2
+    plan.how = how
+    if killed:
+        plan.on_kill()
+    plan.execute(context)
+
+
+def test_a_plan_that_airflow_lost_in_its_queue_is_made_by_the_next_try(lab: Any, context: Any) -> None:
+    """No earlier try has begun: Airflow counts it all the same."""
+    take_down(lab)
+    plan_of_try(context, 2)
+    assert context["ti"].xcom["plan"]["reason"] == "test"
+
+
+def test_a_plan_that_failed_by_itself_is_made_by_the_next_try(lab: Any, context: Any) -> None:
+    take_down(lab)
+    with pytest.raises(Unknown):
+        plan_of_try(context, 1, Unknown("no answer", "wait"))
+    plan_of_try(context, 2)
+    assert context["ti"].xcom["plan"]["reason"] == "test"
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["its worker died", "it was told to end"])
+def test_a_plan_that_was_ended_while_it_worked_asks_nobody(lab: Any, context: Any, killed: bool) -> None:
+    """So does a clear of it then, which Airflow counts nowhere when it was asked not to touch the run."""
+    take_down(lab)
+    how = Unknown("the session is over", "wait") if killed else KeyboardInterrupt()
+    with pytest.raises(type(how)):
+        plan_of_try(context, 1, how, killed)
+    since = len(lab.commands())
+    for number in (2, 3):
+        with pytest.raises(Refused, match="Try 1 of this plan was ended while it worked") as refused:
+            plan_of_try(context, number)
+        assert "trigger the DAG anew" in str(refused.value)
+    assert not lab.commands()[since:] and "plan" not in context["ti"].xcom
+
+
+def test_a_plan_that_goes_on_after_its_turn_is_the_same_try(lab: Any, context: Any) -> None:
+    take_down(lab)
+    with pytest.raises(KeyboardInterrupt):
+        plan_of_try(context, 1, KeyboardInterrupt())
+    plan_of_try(context, 1)
+    assert context["ti"].xcom["plan"]["reason"] == "test"
+
+
 def test_what_was_triggered_long_ago_asks_nobody(lab: Any, context: dict[str, Any]) -> None:
     context["dag_run"].run_after = datetime.now(UTC) - timedelta(hours=25)
     with pytest.raises(Refused, match="longer ago than `approval_timeout`"):

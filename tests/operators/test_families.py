@@ -62,7 +62,8 @@ STARTS = {
     ],
     "lnxvx": [
         "/usr/sbin/vxdctl enable",
-        "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid import lxdg",
+        "/usr/sbin/vxdisk settag copy_of_lxdg emc0_0b06",
+        "/usr/sbin/vxdg -tC -o useclonedev=on -o updateid -o tag=copy_of_lxdg import lxdg",
         "/usr/sbin/vxvol -g lxdg -f startall",
         "/usr/sbin/fsck -t vxfs /dev/vx/dsk/lxdg/vol01",
         "/usr/bin/mount -t vxfs -w /dev/vx/dsk/lxdg/vol01 /lx",

@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from clones.errors import MustWait, Refused, Torn, TornForNow, Unknown
 from hooks.symcli import SymcliHook
 from lab import Lab
-from operators.base import RETRY_POLICY
+from operators.base import RETRY_POLICY, CloneOperator
 from operators.completed import ACTIVATION, copy_asset
 from operators.run import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
@@ -478,3 +478,16 @@ def test_a_pair_file_that_cannot_be_written_does_not_say_that_the_precopy_goes_o
     with pytest.raises(Refused, match=r"(?s)whether it is precopied.*120.*make room"):
         activate(lab, context, **arguments)
     assert not sent(lab, "activate")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (SymcloneRecreateOperator, {"sync": "data"}),
+        (SymcloneActivateOperator, {"sync": "data"}),
+        (ServiceStopOperator, {}),
+        (ServiceStartOperator, {}),
+    ],
+)
+def test_in_anybodys_dag_the_lock_is_taken(kind: type[CloneOperator], more: dict[str, str]) -> None:
+    assert kind(task_id="step", service="aastmphpux", **more).hold_lock is True

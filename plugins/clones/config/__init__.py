@@ -17,7 +17,16 @@ from clones.config.resources import (
     ResourceEntry,
     Vg,
 )
-from clones.config.services import NO_LIMITS, Alerts, Config, Limits, Service, StatusSweep, Symcli
+from clones.config.services import (
+    NO_LIMITS,
+    Alerts,
+    Config,
+    Limits,
+    Service,
+    StatusSweep,
+    Symcli,
+    SymcliOfHosts,
+)
 from clones.config.syncs import Pair, Sync
 
 __all__ = [
@@ -39,6 +48,7 @@ __all__ = [
     "Service",
     "StatusSweep",
     "Symcli",
+    "SymcliOfHosts",
     "Sync",
     "Vg",
 ]

@@ -195,7 +195,7 @@ class Host(Model):
     work_dir: AbsolutePath | None = Field(
         None,
         description="Folder on this host for the tokens that shut out earlier tries, writable by the SSH "
-        "account; by default `symcli.work_dir`.",
+        "account; by default the `work_dir` of its service's control host (`symcli.work_dir`).",
     )
 
 

@@ -16,7 +16,7 @@ from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName, Te
 
 
 class Symcli(Model):
-    """How SYMCLI is called on the control hosts."""
+    """How SYMCLI is called on a control host."""
 
     bin: AbsolutePath = Field("/usr/symcli/bin", description="Folder of the SYMCLI programs.")
     work_dir: AbsolutePath = Field(
@@ -33,6 +33,26 @@ class Symcli(Model):
         20, description="`-i` of control commands, in seconds."
     )
     retry_count: Annotated[int, Within(1, 1000, "times")] = Field(30, description="`-c` of control commands.")
+
+    def on(self, control_host: str) -> Symcli:
+        """The settings for a control host, by its connection."""
+        return self
+
+
+class SymcliOfHosts(Symcli):
+    """How SYMCLI is called on the control hosts."""
+
+    control_hosts: dict[ConnectionId, Symcli] = Field(
+        {},
+        description="Settings for one control host, by its connection, where they are others than those "
+        "above: `ctl2: {bin: /opt/emc/SYMCLI/bin}`. What is left out there is as above.",
+    )
+
+    def on(self, control_host: str) -> Symcli:
+        """The settings of all, with those of this control host over them."""
+        own = self.control_hosts.get(control_host, Symcli())
+        written = self.model_dump(exclude_unset=True, exclude={"control_hosts"})
+        return Symcli.model_validate({**written, **own.model_dump(exclude_unset=True)})
 
 
 _TASKS = Within(1, 1000, "tasks at the same time")
@@ -236,7 +256,7 @@ class Service(Model):
 class Config(Model):
     """The whole of ``services.yaml``."""
 
-    symcli: Symcli = Symcli()
+    symcli: SymcliOfHosts = SymcliOfHosts()
     limits: Limits = Limits()
     status: StatusSweep = StatusSweep()
     alerts: Alerts = Alerts()

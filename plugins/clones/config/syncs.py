@@ -87,11 +87,11 @@ class Sync(Model):
         in_group = bool(data.get("symdg"))
         pairs: list[Any] = []
         for index, text in enumerate(data["pairs"]):
-            if not isinstance(text, str):
+            if isinstance(text, Pair | dict):
                 pairs.append(text)
                 continue
             try:
-                found = match_pair(text, in_group=in_group)
+                found = match_pair(str(text), in_group=in_group)
             except ValueError as error:
                 raise PydanticCustomError(
                     "pair", "{message}", {"message": str(error), "at": ("pairs", index)}

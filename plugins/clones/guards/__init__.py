@@ -56,7 +56,7 @@ def guards(what: Service | Production) -> list[Guard]:
         if isinstance(one, Ip):
             found.append(AddressGuard(what.hosts[0], one))
     for host in what.hosts:
-        disks = [disk for group in groups for disk in group.devices]
+        disks = [disk for group in groups for disk in _nodes(group, host.family)]
         bare = [one.dev for one in resources if isinstance(one, Fs) and _bare(one, groups, host.family)]
         every = list(dict.fromkeys([*disks, *bare]))
         if host.family == "linux" and every:
@@ -69,6 +69,18 @@ def guards(what: Service | Production) -> list[Guard]:
     if isinstance(what, Service):
         found += [SiteCheckGuard(check) for check in what.down_checks]
     return found
+
+
+def _nodes(group: Vg, family: str) -> tuple[str, ...]:
+    """A group's disks by the names that its host's own programs take.
+
+    VxVM's names are none: on Linux its block device ``/dev/vx/dmp/NAME`` is (documented: VxVM
+    administrator's guide, disk devices). Elsewhere nothing but fuser is asked for disks, and of that device
+    nobody has shown that it takes it.
+    """
+    if group.manager == "vxvm" and family == "linux":
+        return tuple(f"/dev/vx/dmp/{disk}" for disk in group.devices)
+    return group.devices
 
 
 def _bare(fs: Fs, groups: list[Vg], family: str) -> bool:

@@ -28,7 +28,8 @@ Output                                                 Reading                  
 =====================================================  ==================================  ===========
 one with a number of the disks                         up                                  tried
 others, none                                           down                                tried
-a process that cannot be read                          unknown                             tried
+a process that cannot be read, a file on FUSE          unknown                             tried;
+                                                                                           reported
 a process or file that is gone meanwhile               passed over                         tried
 a path of a multipath map                              not in use: multipathd has it open  documented
 =====================================================  ==================================  ===========
@@ -67,6 +68,7 @@ from clones.guards.disks import (
     OnDisks,
     Unreadable,
     blocks,
+    not_looked_at,
 )
 from clones.resources.base import Probe
 from clones.resources.reading import broken, down, how_it_ended, lines, unknown, up
@@ -147,7 +149,7 @@ class _ByNumber(OnDisks):
         except Unreadable as error:
             return unknown(str(error))
         if told and probe.at != USED:
-            return unknown(f"something could not be looked at: {told[0]}")
+            return unknown(f"something could not be looked at: {not_looked_at(told[0])}")
         return probe
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -179,10 +181,10 @@ class NamespacesGuard(_ByNumber):
                     return up(USED, f"{name} is a disk of the mounted btrfs {member['uuid']}")
                 continue
             mount, parted, source = line.partition(" - ")
-            words = mount.split()
-            if not parted or len(words) < 6 or not _NUMBER.fullmatch(words[2]) or len(source.split()) < 3:
+            words, behind = mount.split(), source.split(" ")  # the source can be empty
+            if not parted or len(words) < 6 or not _NUMBER.fullmatch(words[2]) or len(behind) < 3:
                 raise Unreadable(f"not a row of mountinfo: {line}")
-            by_name = words[2].startswith("0:") and source.split()[1] in self.disks
+            by_name = words[2].startswith("0:") and behind[1] in self.disks
             if words[2] in numbers or by_name:
                 return up(USED, f"mounted in some namespace: {line}")
             roots += words[3:5] == ["/", "/"]

@@ -35,6 +35,8 @@ process ids on stdout                                  up                       
 nothing but names of disks, exit code 1, or 0 and its  down                                documented
 end
 ``... does not exist``, anything else                  unknown                             documented
+``Cannot stat file /proc/PID/fd/N: Permission          unknown, with what to do: a file    reported
+denied``                                               on FUSE is closed to root too
 on HP-UX, AIX and SunOS it takes a disk so             as above                            assumed
 =====================================================  ==================================  ===========
 
@@ -80,6 +82,9 @@ _ROW = re.compile(
 )
 _OPENED = re.compile(r"open (?P<kname>\S+) (?P<exit>\d+) ?(?P<text>.*)")
 _BUSY = "Device or resource busy"
+_DENIED = re.compile(r".*/proc/(?P<pid>\d+)/fd/\d+'?: Permission denied")
+_ENDED = re.compile(r"Cannot stat file /proc/\d+/\S+: No such (?:process|file or directory)")
+"""What psmisc says of a process that ended meanwhile: it holds nothing any more."""
 _PIDS = re.compile(r"\b\d+[a-zA-Z]*")
 
 
@@ -126,6 +131,21 @@ def blocks(rows: Iterable[str]) -> list[Block]:
     if not found:
         raise Unreadable("no row of lsblk")
     return found
+
+
+def not_looked_at(line: str) -> str:
+    """What a program may not look at, and what to do: it may be one of the disks, so nothing is known.
+
+    A file on FUSE shows itself to nobody but the user who has mounted it, root included, unless it is mounted
+    with ``allow_root`` or ``allow_other`` (documented: fuse(8); reported of fuser and find).
+    """
+    found = _DENIED.fullmatch(line)
+    if not found:
+        return line
+    return (
+        f"{line} (its file may be on FUSE, closed even to root: end process {found['pid']} or mount that "
+        "with allow_root; a login other than root may look at no process)"
+    )
 
 
 class OnDisks(OnHost):
@@ -202,13 +222,15 @@ class FuserGuard(OnDisks):
     def read(self, result: Result) -> Probe:
         if result.exit_code not in (0, 1):
             return unknown(how_it_ended(result))
-        named = [line.strip().rstrip(":") for line in lines(result.stderr)]
+        told = [line for line in lines(result.stderr) if not _ENDED.fullmatch(line)]
+        named = [line.strip().rstrip(":") for line in told]
         printed = result.stdout.removesuffix(f"{END}\n")  # it does not end its own line
         processes = _PIDS.findall(re.sub(r"\S*/\S*", " ", printed))
         if processes:
             return up(USED, f"held open by process {', '.join(processes)}")
         if result.exit_code == 0 and printed == result.stdout:
             return unknown(f"its answer is cut off: {how_it_ended(result)}")
-        if lines(printed) or any(name not in self.disks for name in named):
-            return unknown(how_it_ended(result))
+        strange = [name for name in named if name not in self.disks]
+        if lines(printed) or strange:
+            return unknown(not_looked_at(strange[0]) if strange else how_it_ended(result))
         return down(UNUSED, f"no process holds {', '.join(self.disks)} open")

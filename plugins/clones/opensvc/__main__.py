@@ -15,7 +15,8 @@ from clones.config_file import read
 from clones.errors import ConfigError
 from clones.names import ConnectionId
 from clones.opensvc.reading import decode
-from clones.opensvc.services import FAMILIES, Facts, Imported, convert
+from clones.opensvc.resources import FAMILIES
+from clones.opensvc.services import Facts, Imported, convert
 from clones.opensvc.values import fits
 from clones.opensvc.writing import to_yaml
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from clones.names import Word
-from clones.opensvc.evaluating import Given, View
+from clones.opensvc.evaluating import Given, View, group_and_index
 from clones.opensvc.fields import duration, entries
 from clones.opensvc.values import boolean, fits, shown
 from clones.opensvc.writing import Block
@@ -16,7 +16,7 @@ _MEND = "write the command as a list of words: [/opt/site/bin/app, start]"
 
 def app(view: View, section: str) -> Block:
     """One ``app`` of the service's ``resources``."""
-    index = section.partition("#")[2]
+    index = group_and_index(section)[1]
     name = "app" + "".join(char for char in index if char.isascii() and char.isalnum())[:29]
     script = view.take(section, "script")
     return Block(

@@ -34,6 +34,14 @@ class Given:
     trouble: str | None = None
 
 
+def group_and_index(section: str) -> tuple[str, str]:
+    """``fs#1``, and ``fs1`` of older configurations, as ``fs`` in small letters and ``1``."""
+    group, mark, index = section.partition("#")
+    if not mark and (found := re.fullmatch(r"([A-Za-z]+)(\d+)", section)):
+        group, index = found[1], found[2]
+    return group.lower(), index
+
+
 class View:
     """A configuration as one node sees it, and the remarks that are made about it.
 
@@ -45,7 +53,13 @@ class View:
         self.sections = sections
         self.name = name
         self.remarks: list[Remark] = []
+        default = sections.get("DEFAULT")
+        if default and default.written != "DEFAULT":
+            what = f"[{default.written}] is read as [DEFAULT], as not every version of the agent does"
+            remedy = "see with the agent what the service inherits, before you retire it"
+            self.remarks.append(Remark(default.line, "DEFAULT", "", what, remedy))
         self._used: set[tuple[str, str]] = set()
+        self._asked: set[tuple[str, str]] = set()
         self._whole: set[str] = set()
         self.node = node.lower() if node else None
         self.nodes: list[str] = []
@@ -72,11 +86,17 @@ class View:
         """
         for place in (section, "DEFAULT") if inherit else (section,):
             for keyword in keywords:
+                self._asked.add((place, keyword))
                 found = self._scoped(place, keyword)
                 if found is not None:
                     self._used.add((place, found))
                     return self._resolved(place, section, found)
         return None
+
+    def peek(self, section: str, keyword: str) -> Given | None:
+        """A keyword of a section that is reported as a whole, whoever reads it."""
+        found = self._scoped(section, keyword)
+        return None if found is None else self._resolved(section, section, found)
 
     def _scoped(self, section: str, keyword: str) -> Keyword | None:
         scopes = []
@@ -119,7 +139,7 @@ class View:
         if name == "rid":
             return section, set()
         if name == "rindex":
-            return section.partition("#")[2], set()
+            return group_and_index(section)[1], set()
         if name in ("nodename", "short_nodename") and self.node:
             return self.node if name == "nodename" else self.node.partition(".")[0], set()
         places = [(section, name), ("DEFAULT", name)]
@@ -136,10 +156,10 @@ class View:
         """The sections of these groups (``sync``, ``fs``), by the number after ``#``."""
 
         def by_number(name: str) -> tuple[int, str]:
-            index = name.partition("#")[2]
+            index = group_and_index(name)[1]
             return (int(index), "") if index.isdecimal() and len(index) < 10 else (10**9, index)
 
-        found = [name for name in self.sections if name.partition("#")[0].lower() in groups]
+        found = [name for name in self.sections if group_and_index(name)[0] in groups]
         return sorted(found, key=by_number)
 
     def remark(self, at: Given | str, what: str, remedy: str) -> None:
@@ -162,6 +182,10 @@ class View:
     def took(self, section: str, name: str) -> bool:
         """Whether a keyword was asked for there, and found, with whatever scope."""
         return any(place == section and found.partition("@")[0] == name for place, found in self._used)
+
+    def asked(self, section: str, name: str) -> bool:
+        """Whether a keyword was asked for there, found or not."""
+        return (section, name) in self._asked
 
     def unused(self) -> list[tuple[str, Keyword]]:
         """Sections and keywords that were neither asked for nor reported."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clones.opensvc.evaluating import View
+from clones.opensvc.evaluating import View, group_and_index
 
 _NOTHING = "nothing"
 _HOOKS = "if it is needed, write it as a hook (docs/how-to/your-site.md): it must bear being run twice"
@@ -32,10 +32,14 @@ _KEYWORDS: _Table = (
         "commands around the agent's actions are not carried over",
         _HOOKS,
     ),
-    ("sync_(min_delay|interval|period|days)", "the least time between syncs is not carried over", _NOTHING),
+    (
+        "(sync_)?min_delay|sync_(interval|period|days)",
+        "the least time between syncs is not carried over",
+        _NOTHING,
+    ),
     ("sync_schedule", "is for syncs of other types", "nothing, or give `schedule` by hand"),
     (".*schedule", "is not the schedule of the syncs", "nothing; DAG clone_status looks at the copies"),
-    ("sync_max_delay", "that of the clones themselves was taken", _NOTHING),
+    ("(sync_)?max_delay", "that of the clones themselves was taken", _NOTHING),
     ("orchestrate|placement|topology|cluster_type|flex.*", "failover stays with your cluster", _CLUSTER),
     ("autostart_node|stonith|constraints|parents|children|slaves", "stays with your cluster", _CLUSTER),
     ("(hard_|soft_)?(anti_)?affinity", "placement stays with your cluster", _NOTHING),
@@ -77,7 +81,7 @@ def report_the_rest(view: View) -> None:
     """Everything that was not asked for, with the reason."""
     known = {"default", "sync", "ip", "disk", "vg", "pool", "fs", "app", "env"}
     for name in view.sections:
-        group = name.partition("#")[0].lower()
+        group, _ = group_and_index(name)
         if group not in known:
             view.remark(name, *_found(_SECTIONS, group)[1:])
     for section, keyword in view.unused():
@@ -89,7 +93,10 @@ def _why(view: View, section: str, keyword: str) -> tuple[str, str]:
     known = _found(_KEYWORDS, name)
     if section.lower() == "env":
         return "nothing that was carried over refers to it", _NOTHING
-    if not view.took(section, name) and (known is not _KEYWORDS[-1] or not scope):
+    if scope and name == "disable" and section == "DEFAULT":
+        return "the service was disabled on that host only", "take that host out of `hosts` if it stays so"
+    others = view.took(section, name) or (scope and view.asked(section, name))
+    if not others and (known is not _KEYWORDS[-1] or not scope):
         return known[1:]
     if section.lower().startswith("sync"):
         return (
@@ -98,7 +105,9 @@ def _why(view: View, section: str, keyword: str) -> tuple[str, str]:
         )
     return (
         "services.yaml has one value for all hosts, and another was taken: where this is the host's, a proof "
-        "would look for the wrong thing",
+        "would look for the wrong thing"
+        if view.took(section, name)
+        else "is that of another host only, and services.yaml has one value for all hosts: none was taken",
         "leave that host out of `hosts`, and write a `down_checks` command for it",
     )
 

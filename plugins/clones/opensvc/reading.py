@@ -20,11 +20,15 @@ class Keyword(str):
 
 @dataclass(frozen=True)
 class Section:
-    """One ``[section]``, without what it inherits from ``[DEFAULT]``."""
+    """One ``[section]``, without what it inherits from ``[DEFAULT]``.
+
+    :param name: as written, but ``DEFAULT`` in whatever letters.
+    """
 
     name: str
     line: int
     values: dict[Keyword, str]
+    written: str = ""
 
 
 def decode(raw: bytes, path: str) -> str:
@@ -78,7 +82,8 @@ def read(text: str, path: str) -> dict[str, Section]:
         )
         raise ConfigError(wrong, _MEND) from None
     return {
-        name: Section(name, parser.sections_at[name], _values(parser, name)) for name in parser.sections()
+        name: Section(name, parser.sections_at[name], _values(parser, name), parser.written.get(name, name))
+        for name in parser.sections()
     }
 
 
@@ -89,13 +94,18 @@ class _Parser(configparser.RawConfigParser):
         super().__init__(default_section="\0", interpolation=None)
         self.line = 0
         self.sections_at: dict[str, int] = {}
+        self.written: dict[str, str] = {}
 
     def counted(self, text: str) -> Iterator[str]:
         for line in io.StringIO(text, newline=None):
             self.line += 1
             header = self.SECTCRE.match(line.strip())
+            if header and header["header"].lower() == "default":
+                self.written.setdefault("DEFAULT", header["header"])
+                line = "[DEFAULT]\n"
             if header:
-                self.sections_at.setdefault(header["header"], self.line)
+                name = "DEFAULT" if line == "[DEFAULT]\n" else header["header"]
+                self.sections_at.setdefault(name, self.line)
             yield line
 
     def optionxform(self, optionstr: str) -> Keyword:

@@ -20,6 +20,7 @@ from clones.opensvc.evaluating import Given, View
 from clones.opensvc.fields import entries, flag, in_use, not_optional, text_or_placeholder
 from clones.opensvc.values import fits, shown
 from clones.opensvc.writing import Block, Entry
+from clones.opensvc.zones import of_zone, on_the_host
 from clones.placeholders import fill_in
 
 _MANAGERS = {
@@ -27,6 +28,15 @@ _MANAGERS = {
     **dict.fromkeys(("vxdg", "vxvm", "veritas"), "vxvm"),
     "zpool": "zfs",
 }
+FAMILIES = ("hpux", "linux", "aix", "sunos")
+_LIKE = {
+    "linux": "/dev/mapper/mpathb",
+    "aix": "hdisk4",
+    "hpux": "/dev/rdisk/disk21",
+    "vxvm": "emc0_0b06, as `vxdisk list` shows them",
+    "zfs": "c2t0d3",
+}
+"""A disk's name, by what manages it or by the host's family."""
 _DISKLESS = frozenset(
     {"bind", "directory", "docker", "flag", "lofs", "none", "shm", "shmfs", "switch", "tmpfs"}
     | {"ceph", "cephfs", "cifs", "glusterfs", "nfs", "nfs3", "nfs4", "s3fs", "smbfs"}
@@ -90,11 +100,11 @@ def _on_a_disk(view: View, section: str) -> bool:
 
 
 def _ip(view: View, section: str) -> Block:
-    name, mask = view.take(section, "ipname"), view.take(section, "netmask")
+    name, mask = view.take(section, "ipname", "name"), view.take(section, "netmask")
     address = text_or_placeholder(view, name, IpAddress, "the address")
     device = text_or_placeholder(
         view,
-        view.take(section, "ipdev"),
+        view.take(section, "ipdev", "dev"),
         InterfaceName,
         "the interface, like eth0; on HP-UX and SunOS with the number of the alias, like lan900:1",
     )
@@ -125,6 +135,9 @@ def _vg(view: View, section: str, default: str, families: set[str]) -> Block:
             "give the disks as `devices`, as the host names them now",
         )
         comment = f"pvs of the agent: {disks.text[:300]}"
+    like = _LIKE.get(manager) or " or ".join(
+        _LIKE[one] for one in sorted(families or FAMILIES) if one in _LIKE
+    )
     map_file = None
     if manager == "lvm" and "hpux" in families:
         map_file = fill_in("the map file for vgimport; the agent keeps one below its var folder")
@@ -133,6 +146,12 @@ def _vg(view: View, section: str, default: str, families: set[str]) -> Block:
     first, *others = entries(
         name=text_or_placeholder(view, name, VolumeGroupName, "the group's name"),
         manager=manager if manager != "lvm" else None,
+        devices=[
+            fill_in(
+                f"the group's disks as the host names them, like {like}; without `devices` only its own "
+                "resources say whether a copy is in use"
+            )
+        ],
         map_file=map_file,
     )
     return Block((replace(first, comment=comment), *others))
@@ -147,6 +166,7 @@ def _fs(view: View, section: str) -> Block:
     given = view.take(section, "mnt")
     if given and len(given.text) > 1 and not given.trouble:
         given = type(given)(given.section, given.keyword, given.text.rstrip("/") or "/")
+    zone = of_zone(view, section)
     options = view.take(section, "mnt_opt")
     kind = text_or_placeholder(view, view.take(section, "type"), FsType, "the type, like vxfs, ext4 or xfs")
     device = text_or_placeholder(view, view.take(section, "dev"), FsDevice, "the block device")
@@ -158,7 +178,9 @@ def _fs(view: View, section: str) -> Block:
     return Block(
         entries(
             dev=device,
-            mnt=text_or_placeholder(view, given, AbsolutePath, "the mount point"),
+            mnt=on_the_host(view, section, zone, given)
+            if zone
+            else text_or_placeholder(view, given, AbsolutePath, "the mount point"),
             type=kind,
             mnt_opt=text_or_placeholder(view, options, MountOptions, "mount options")
             if options and options.text.strip()

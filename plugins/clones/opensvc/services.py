@@ -13,18 +13,17 @@ from clones.config_checks import RESERVED
 from clones.errors import ConfigError
 from clones.names import ServiceName, SyncName
 from clones.opensvc import schedules, syncs
-from clones.opensvc.evaluating import Given, View
+from clones.opensvc.evaluating import Given, View, group_and_index
 from clones.opensvc.fields import duration, entries, flag
 from clones.opensvc.left_out import report_the_rest
 from clones.opensvc.reading import read
 from clones.opensvc.report import Remark
-from clones.opensvc.resources import resources
+from clones.opensvc.resources import FAMILIES, resources
 from clones.opensvc.values import fits, shown
 from clones.opensvc.writing import Block, Entry
 from clones.placeholders import fill_in
 
 _MAX_DELAY = Annotated[int, Within(1, LONGEST_DELAY * 60, "seconds (366 days)")]
-FAMILIES = ("hpux", "linux", "aix", "sunos")
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def _service_name(name: str) -> str:
 
 def _sync_name(section: str, all_of_them: list[str]) -> str:
     """``sync#1`` as ``sync1``, ``sync#data`` as ``data``; where an index is no name, all are numbered."""
-    indexes = [one.partition("#")[2] for one in all_of_them]
+    indexes = [group_and_index(one)[1] for one in all_of_them]
     names = [f"sync{index}" if fits(SyncName, index) else index for index in indexes]
     if len(set(names)) < len(names) or any(fits(SyncName, name) for name in names):
         names = [f"sync{number}" for number, _ in enumerate(all_of_them, 1)]
@@ -170,7 +169,9 @@ def _placed(view: View, hosts: Mapping[str, str | None], made: list[Block]) -> t
 
 def _sync_max_delay(view: View, clones: list[str]) -> tuple[Entry, ...]:
     """Minutes: that of the syncs, the shortest of several."""
-    given = [one for section in clones if (one := view.take(section, "sync_max_delay", inherit=True))]
+    given = [
+        one for section in clones if (one := view.take(section, "sync_max_delay", "max_delay", inherit=True))
+    ]
     usable = [(one, value) for one in given if (value := duration(view, one, 60, _MAX_DELAY))]
     if usable:
         minutes = min(-(-value // 60) for _, value in usable)

@@ -50,12 +50,11 @@ def drivers(service: Service | Production, host: Host) -> list[Driver]:
     :raises ConfigError: when one of them cannot be handled on that host's family.
     """
     resources = [entry.resource for entry in service.resources if entry.resource]
-    copies = [one.name for one in resources if isinstance(one, Vg) and one.same_host_as_source]
-    return [_driver(resource, host, copies) for resource in resources]
+    return [_driver(resource, host, resources) for resource in resources]
 
 
-def _driver(resource: Resource, host: Host, copies: list[str]) -> Driver:
-    """:param copies: the groups whose source the host sees too."""
+def _driver(resource: Resource, host: Host, every: list[Resource]) -> Driver:
+    """:param every: all resources of the service, or of production."""
     match resource:
         case Ip():
             return _IP[host.family](host.connection, resource)
@@ -68,11 +67,22 @@ def _driver(resource: Resource, host: Host, copies: list[str]) -> Driver:
                     "mend `type`, or list a `command` that mounts it",
                 )
             if host.family == "linux":
-                beside = any(linux.on_group(resource.dev, name) for name in copies)
-                return linux.FsDriver(host.connection, resource, beside_source=beside)
+                return _linux_fs(resource, host, every)
             return _FS[host.family](host.connection, resource)
         case App() | Command():
             return AppDriver(host.connection, resource)
+
+
+def _linux_fs(fs: Fs, host: Host, every: list[Resource]) -> Driver:
+    copies = [one.name for one in every if isinstance(one, Vg) and one.same_host_as_source]
+    device = linux.device_name(fs.dev)
+    others = [one for one in every if isinstance(one, Fs) and one is not fs]
+    return linux.FsDriver(
+        host.connection,
+        fs,
+        beside_source=any(linux.on_group(fs.dev, name) for name in copies),
+        beside=[one.mnt for one in others if linux.device_name(one.dev) == device],
+    )
 
 
 def _vg(vg: Vg, host: Host) -> Driver:

@@ -7,7 +7,8 @@ Output                                                Reading                   
 ====================================================  ==================================  ==========
 ``en0: flags=1e084863,480<UP,BROADCAST,...>``         the interface is up                 documented
 ``<TAB>inet A netmask 0xffffff00 broadcast B``        up, at `configured` or `elsewhere`  documented
-``<TAB>inet6 A/P``, ``tcp_sendspace ...``             passed over                         documented
+``<TAB>inet6 A/P``, ``tcp_sendspace ...``, any other  passed over, unless it names our    documented;
+line of an interface                                  address                             by decision
 an address of an interface without ``UP``             not in use                          assumed
 no address 127.0.0.1 or ::1                           the table is not whole              by decision
 ====================================================  ==================================  ==========
@@ -23,6 +24,9 @@ Output                                                Reading                   
 no row of the group, and rootvg is ``active``         down, at `exported`                       documented
 the group has other disks than `devices`              up, at `elsewhere`; else unknown          by decision
 ``0516-...`` on stderr (a lock, an ODM that fails)    unknown                                   documented
+a state besides these (``locked``), of another group  passed over                               documented
+``LABEL locked``, or ``?``, in place of the group,    unknown; passed over where `devices` are  documented
+of a disk that may be the group's                     others
 ====================================================  ========================================  ==========
 
 It reads the device database and the kernel, not the disks (documented: PVID sources of LVM).
@@ -36,6 +40,7 @@ two lines of headings                                 passed over               
 row ``NODE DEV DIR VFS MON DD HH:MM OPTIONS``, the    up, at `mounted` or `elsewhere`     documented
 node only of what is mounted from another host
 such a row with the option ``ro``                     up, at `read-only`                  documented
+row with raw blanks that names neither of ours        passed over                         by decision
 the table is the kernel's (mntctl)                    a missing row means unmounted       documented
 ====================================================  ==================================  ==========
 
@@ -64,7 +69,7 @@ from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
-from clones.resources.mounts import UNMOUNTED, Mount, judge
+from clones.resources.mounts import Mount, read_mounts
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
@@ -80,12 +85,14 @@ RECREATE = (
 """VG DISK...: varied on as it is, or recreated when the disks hold a new copy."""
 
 _DISK = re.compile(
-    r"(?P<disk>[A-Za-z]\w*)\s+(?P<id>[0-9a-f]{16,32}|none)\s+(?P<vg>\S+)(?:\s+(?P<state>active|concurrent))?\s*"
+    r"(?P<disk>[A-Za-z][\w.-]*)\s+(?P<id>[0-9a-f]{16,32}|none|\?)\s+(?P<vg>\S+)(?P<state>(?:\s+\S+)*)\s*"
 )
+_VARIED_ON = frozenset({"active", "concurrent"})
 _MOUNT = re.compile(
-    r"(?:\S+)?\s+(?P<device>\S+)\s+(?P<directory>/\S*)\s+(?P<type>\w+)"
+    r"(?P<head>(?:\S+)?\s+\S.*?)\s+(?P<type>[\w.-]+)"
     r"\s+[A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?:\s+(?P<options>\S.*)?)?"
 )
+_HEAD = re.compile(r"(?:\S+)?\s+(?P<device>\S+)\s+(?P<directory>/\S*)")
 
 
 class IpDriver(IfconfigDriver):
@@ -141,23 +148,35 @@ class VgDriver(OnHost):
 
     def read_whole(self, result: Result) -> Probe:
         found = [(line, _DISK.fullmatch(line)) for line in lines(result.stdout)]
-        rows = [(line, row) for line, row in found if row]
-        mine = [(line, row) for line, row in rows if row["vg"] == self.name]
-        others = [row["disk"] for _, row in mine if self.disks and row["disk"] not in self.disks]
-        for line, row in mine:
-            if row["state"]:
+        rows = [(line, row, set(row["state"].split())) for line, row in found if row]
+        mine = [(line, row["disk"], state) for line, row, state in rows if row["vg"] == self.name]
+        others = [disk for _, disk, _ in mine if self.disks and disk not in self.disks]
+        for line, _, state in mine:
+            if state & _VARIED_ON:
                 return up(ELSEWHERE if others else ACTIVE, line)
         foreign = [line for line, row in found if not row]
         complaints = [line for line in lines(result.stderr) if "0516-" in line]
         if foreign or complaints:
             return unknown(f"not a row of lspv: {[*complaints, *foreign][0]}")
-        if not any(row["vg"] == "rootvg" and row["state"] for _, row in rows):
+        for line, row, state in rows:
+            if row["vg"] == self.name and state:
+                return unknown(f"a state of {self.name} that is not known: {line}")
+            if self._may_be_hidden(row, state):
+                return unknown(f"this may be a disk of {self.name}, whose name it does not show: {line}")
+        if not any(row["vg"] == "rootvg" and state & _VARIED_ON for _, row, state in rows):
             return unknown(f"no active rootvg among {len(rows)} disks: the table cannot be trusted")
         if others:
             return unknown(f"{self.name} is on {', '.join(others)}, which `devices` does not list")
         if mine:
             return down(VARIED_OFF, f"not varied on: {mine[0][0]}")
         return down(EXPORTED, f"no disk of {self.name} among {len(rows)} rows of lspv")
+
+    def _may_be_hidden(self, row: re.Match[str], state: set[str]) -> bool:
+        """Whether the group's name may be missing in a row: a label of ``lkdev`` takes its place."""
+        if self.disks and row["disk"] not in self.disks:
+            return False
+        labelled = "locked" in state and not state & _VARIED_ON and row["vg"] != "None"
+        return labelled or row["vg"] == "?"
 
     def start(self, at: str) -> list[Command]:
         activate = self.change("/usr/sbin/varyonvg", self.name)
@@ -178,6 +197,16 @@ class VgDriver(OnHost):
         return unload if at == VARIED_OFF else []
 
 
+def _mount(line: str) -> Mount | None:
+    """What is mounted from another host has the same form with that host's name in front."""
+    row = _MOUNT.fullmatch(line.rstrip())
+    if not row:
+        return None
+    head = _HEAD.fullmatch(row["head"])
+    place = (head["device"], head["directory"]) if head else ("", "")
+    return Mount(*place, row["options"] or "", line, head is not None)
+
+
 class FsDriver(FsOnHost):
     """One file system."""
 
@@ -191,14 +220,7 @@ class FsDriver(FsOnHost):
         headed = (
             len(text) > 1 and text[0].split()[:2] == ["node", "mounted"] and set(text[1].split()[0]) == {"-"}
         )
-        rows = [(line, _MOUNT.fullmatch(line.rstrip())) for line in (text[2:] if headed else text)]
-        # What is mounted from another host has the same form with that host's name in front.
-        mounts = [
-            Mount(row["device"], row["directory"], row["options"] or "", line) for line, row in rows if row
-        ]
-        found = judge(mounts, self.fs)
-        foreign = [line for line, row in rows if not row]
-        return unknown(f"not a row of mount: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+        return read_mounts(text[2:] if headed else text, _mount, "mount", self.fs)
 
     def check(self) -> list[Command]:
         if self.fs.type == "vxfs":

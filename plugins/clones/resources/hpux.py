@@ -25,6 +25,8 @@ row ``lan900:1 1500 192.168.32.0 192.168.32.41 ...``  up, at `configured` or `el
 row with ``lan900:1*``: that interface is down        not in use                          documented
 row of the configured alias with another address      down, at `occupied` (no start)      assumed
 header ``... Address/Prefix ...`` and rows of IPv6    passed over                         assumed
+line with another address, or ``none``, whose columns passed over                         by decision
+run into each other
 alias set to 0.0.0.0: no row, 0.0.0.0 or `none`       down, at `absent`                   assumed
 no address 127.0.0.1                                  the table is not whole              by decision
 ====================================================  ==================================  ==========
@@ -75,7 +77,7 @@ from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
-from clones.resources.mounts import Mount, read_mounts
+from clones.resources.mounts import fstab_row, read_mounts
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
@@ -128,7 +130,7 @@ class IpDriver(OnHost):
                 header = header or words[2:4] == ["Network", "Address"]
             elif len(words) >= 4 and words[1].isdigit():
                 rows.append((words, line))
-            else:
+            elif not self._is_of_another(words):
                 foreign.append(line)
         mine = [row for row in rows if self.address in map(printed, row[0][2:4])]
         live = [row for row in mine if not row[0][0].endswith("*")]
@@ -151,6 +153,16 @@ class IpDriver(OnHost):
         if mine:
             return down(ABSENT, f"the interface is down: {mine[0][1]}")
         return down(ABSENT, f"{self.address} in none of {len(rows)} rows of netstat -in")
+
+    def _is_of_another(self, words: list[str]) -> bool:
+        """Whether a line that is no row shows what it is about, and that is not ours.
+
+        Columns that run into each other leave an address, or ``none``; a heading of a part is one word.
+        """
+        if re.fullmatch(r"IPv[46]:", " ".join(words)):
+            return True
+        ours = self.address in map(printed, words) or any(word.startswith(self.device) for word in words)
+        return not ours and ("none" in words or any(map(printed, words)))
 
     def start(self, at: str) -> list[Command]:
         if at != ABSENT:
@@ -253,12 +265,6 @@ class VgDriver(OnHost):
         return {ACTIVE: [deactivate, *unload], IMPORTED: unload}.get(at, [])
 
 
-def _mount(line: str) -> Mount | None:
-    words = line.split()
-    fits = len(words) == 6 and words[1].startswith("/") and words[4].isdigit() and words[5].isdigit()
-    return Mount(words[0], words[1], words[3], line) if fits else None
-
-
 class FsDriver(FsOnHost):
     """One file system."""
 
@@ -266,7 +272,7 @@ class FsDriver(FsOnHost):
         return self.look("/usr/sbin/mount", "-p")
 
     def read_whole(self, result: Result) -> Probe:
-        return read_mounts(result, _mount, "mount -p", self.fs)
+        return read_mounts(lines(result.stdout), fstab_row, "mount -p", self.fs)
 
     def check(self) -> list[Command]:
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []

@@ -16,8 +16,6 @@ CONFIGURED, ABSENT = "configured", "absent"
 _INTERFACE = re.compile(
     r"(?P<name>[A-Za-z][\w./-]*(?::\d+)?): flags=[0-9a-f]+(?:,[0-9a-f]+)?<(?P<flags>[^>]*)>"
 )
-_PASSED_OVER = frozenset({"ether", "zone", "all-zones", "groupname", "tcp_sendspace", "ipib", "tunnel"})
-"""First words of an interface's further lines that hold no address of the host's own."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,12 @@ class Table:
     problem: str | None
 
 
-def read_table(text: str) -> Table:
-    """Every address, and whether anything could not be read."""
+def read_table(text: str, ours: Address) -> Table:
+    """Every address, and whether anything that could be ours could not be read.
+
+    Of an interface's further lines those of ``inet`` and ``inet6`` hold its addresses. ``inet tunnel src A
+    tunnel dst B``, ``usesrc vni0``, ``ether``, ... hold none: they are passed over, unless they name ours.
+    """
     rows, interfaces, problem = list[Row](), set[str](), None
     name, live = "", False
     for line in lines(text):
@@ -55,11 +57,12 @@ def read_table(text: str) -> Table:
             interfaces |= {name} if found else set()
             problem = problem if found else problem or f"not a line of ifconfig -a: {line}"
             continue
-        address = printed(words[1]) if words[0] in ("inet", "inet6") and len(words) > 1 else None
+        of_inet = words[0] in ("inet", "inet6")
+        address = printed(words[1]) if of_inet and len(words) > 1 else None
         if address is not None and name:
             shown = f"{name} {'up' if live else 'down'}: {one_line(line)}"
             rows.append(Row(name, live, address, shown))
-        elif words[0] not in _PASSED_OVER or not name:
+        elif not name or (of_inet and words[1:2] != ["tunnel"]) or ours in map(printed, words):
             problem = problem or f"not a line of ifconfig -a: {line}"
     # Every running system has its loopback; without it the table is not whole.
     if not any(row.address.is_loopback for row in rows):
@@ -85,7 +88,7 @@ class IfconfigDriver(OnHost):
         return self.look("/usr/sbin/ifconfig", "-a")
 
     def read_whole(self, result: Result) -> Probe:
-        table = read_table(result.stdout)
+        table = read_table(result.stdout, self.address)
         mine = [row for row in table.rows if row.address == self.address]
         live = [row for row in mine if row.live]
         for row in live:

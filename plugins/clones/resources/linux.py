@@ -30,6 +30,9 @@ row ``vgdata-lvdata,1``                                up, at `active`        do
 Output                                                 Reading                            How sure
 =====================================================  =================================  ===========
 row ``DEV DIR TYPE OPTIONS 0 0``, blanks as ``\\040``  up, at `mounted` or `elsewhere`    tried
+no DEV                                                 the same                           tried
+raw blanks in OPTIONS (9p)                             the same: the first three words    reported
+                                                       are escaped
 such a row with the option ``ro``                      up, at `read-only`                 tried
 /dev/VG/LV and /dev/mapper/VG-LV                       the same device                    documented
 /dev/dm-N (no name) anywhere but on /                  a missing row proves nothing       by decision
@@ -60,13 +63,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from clones.config import Fs, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_LINUX, FsOnHost
-from clones.resources.mounts import UNMOUNTED, Mount, judge, says_read_only
+from clones.resources.mounts import UNMOUNTED, Mount, fstab_row, read_mounts, says_read_only
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
 from clones.steps import Command, Result
 
@@ -99,6 +104,8 @@ _ADDRESS_ROW = re.compile(r"\s*\d+:\s+(?P<device>[^\s:@]+)(?:@\S+)?:?\s+(?P<fami
 _ALIAS = re.compile(r"/dev/(?:disk|block|md)/.*|/dev/dm-\d+")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _UNNAMED = re.compile(r"/dev/dm-\d+")
+_LOOP = frozenset({"loop", "bind", "rbind"})
+"""Options by which the table shows another device than the one that was given."""
 _VG_LV = re.compile(r"/dev/(?!mapper/)([^/]+)/([^/]+)")
 
 
@@ -115,13 +122,26 @@ def on_group(device: str, group: str) -> bool:
     """Whether a device is a volume of that group, of LVM by either of its names or of VxVM."""
     if device.startswith(f"/dev/vx/dsk/{group}/"):
         return True
-    return re.match(rf"/dev/mapper/{re.escape(_dm(group))}-(?!-).", _device(device)) is not None
+    return re.match(rf"/dev/mapper/{re.escape(_dm(group))}-(?!-).", device_name(device)) is not None
 
 
-def _device(path: str) -> str:
+def device_name(path: str) -> str:
     """One spelling for the two names of a logical volume."""
     found = _VG_LV.fullmatch(path)
     return f"/dev/mapper/{_dm(found[1])}-{_dm(found[2])}" if found else path
+
+
+def _options(fs: Fs) -> list[str]:
+    return fs.mnt_opt.split(",") if fs.mnt_opt else []
+
+
+def _mount(line: str) -> Mount | None:
+    """The kernel escapes blanks within device, directory and type, but no other white space of Unicode."""
+    row = fstab_row(line)
+    if row is None:
+        return None
+    device, directory = device_name(_unescape(row.device)), _unescape(row.directory)
+    return replace(row, device=device, directory=directory, told_apart=True)
 
 
 class IpDriver(OnHost):
@@ -219,7 +239,7 @@ class VgDriver(OnHost):
                 return up(ACTIVE, line)
         if text == ["No devices found"]:
             return down(INACTIVE, text[0])
-        foreign = [line for line in text if not re.fullmatch(r"[^\s,]+\s*,\s*\d+", line)]
+        foreign = [line for line in text if not re.fullmatch(r"\S.*,\s*\d+", line)]
         if foreign or not text:
             return unknown(f"not a row of dmsetup info: {foreign[0] if foreign else result.said()}")
         return down(INACTIVE, f"no device of {self.name} among {len(text)} rows of dmsetup info")
@@ -243,6 +263,7 @@ class FsDriver(FsOnHost):
     """One file system.
 
     :param beside_source: it is on a group whose source this host sees too.
+    :param beside: the mount points of the service's other subvolumes of the same btrfs.
     :raises ConfigError: for a device by a name that mount replaces with another one: such a mount could not
         be recognised, and would be taken for unmounted.
     """
@@ -250,35 +271,34 @@ class FsDriver(FsOnHost):
     umount = "/usr/bin/umount"
     kill = KILL_LINUX
 
-    def __init__(self, host: str, fs: Fs, *, beside_source: bool = False) -> None:
+    def __init__(self, host: str, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()) -> None:
         super().__init__(host, fs)
+        if _LOOP & {one.partition("=")[0] for one in _options(fs)}:
+            raise ConfigError(
+                f"{self.label} on {host}: {fs.dev} is mounted by way of another device, a loop device for a "
+                "file, and the table of mounts shows that one.",
+                "give `dev` as the block device on which the copy is, or list a `command` that mounts it",
+            )
         if _ALIAS.fullmatch(fs.dev):
             raise ConfigError(
                 f"{self.label} on {host}: {fs.dev} is an alias, not what the table of mounts shows.",
                 "give `dev` as /dev/VG/LV, /dev/mapper/NAME or what `findmnt` prints once it is mounted",
             )
-        self.device = _device(fs.dev)
+        self.device, self.beside = device_name(fs.dev), tuple(beside)
         self.nouuid = beside_source and fs.type == "xfs"
 
     def probe(self) -> Command:
         return self.look("/usr/bin/cat", "/proc/self/mounts")
 
     def read_whole(self, result: Result) -> Probe:
-        mounts, foreign = list[Mount](), list[str]()
-        for line in lines(result.stdout):
-            # The kernel escapes blanks within a word, but no other white space of Unicode.
-            words = [_unescape(word) for word in re.split("[ \t]+", line.strip())]
-            if len(words) == 6 and words[1].startswith("/"):
-                mounts.append(Mount(_device(words[0]), words[1], words[3], line))
-            else:
-                foreign.append(line)
-        found = judge(mounts, self.fs, self.device)
+        found = read_mounts(
+            lines(result.stdout), _mount, "/proc/self/mounts", self.fs, self.device, self.beside
+        )
         if found.at == UNMOUNTED:
-            # A line that cannot be read, or a device without its name, may be the one that shows it in use.
-            if foreign:
-                return unknown(f"not a row of /proc/self/mounts: {foreign[0]}")
-            for mount in mounts:
-                if _UNNAMED.fullmatch(mount.device) and mount.directory != "/":
+            # A device without its name may be the one that shows it in use.
+            for line in lines(result.stdout):
+                mount = _mount(line)
+                if mount and _UNNAMED.fullmatch(mount.device) and mount.directory != "/":
                     return unknown(f"this may be {self.fs.dev}: {mount.line}")
         return found
 
@@ -288,7 +308,7 @@ class FsDriver(FsOnHost):
         return [self.change(E2FSCK, "-p", self.fs.dev)] if self.fs.type in ("ext2", "ext3", "ext4") else []
 
     def mount(self) -> Command:
-        options = self.fs.mnt_opt.split(",") if self.fs.mnt_opt else []
+        options = _options(self.fs)
         if self.nouuid and "nouuid" not in options:
             options.append("nouuid")
         words = ("-o", ",".join(options)) if options else ()

@@ -1,14 +1,19 @@
-"""What a table of mounted file systems says of one device and one directory."""
+"""What a table of mounted file systems says of one device and one directory.
+
+A row about something else is passed over, however odd it is: raw blanks in options, no source. It must show
+what it is about all the same, and name neither our device nor our directory. A line that does not show that
+may be the one of ours that cannot be read: then nothing is known.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from clones.config import Fs
 from clones.resources.base import Probe
-from clones.resources.reading import ELSEWHERE, down, lines, unknown, up
-from clones.steps import Result
+from clones.resources.reading import ELSEWHERE, down, unknown, up
 
 MOUNTED = "mounted"
 READ_ONLY = "read-only"
@@ -24,12 +29,15 @@ class Mount:
     :param device: in the one spelling in which devices of that family are compared.
     :param options: as they were printed, with commas between.
     :param line: the row as it was printed.
+    :param told_apart: its words could be told apart for certain. Where they are not, by raw blanks or a
+        missing one, whatever in it names ours makes it one that could be ours.
     """
 
     device: str
     directory: str
     options: str
     line: str
+    told_apart: bool = True
 
     @property
     def read_only(self) -> bool:
@@ -43,25 +51,62 @@ def says_read_only(options: str | None) -> bool:
     return told[-1:] == ["ro"]
 
 
-def read_mounts(result: Result, row: Callable[[str], Mount | None], name: str, fs: Fs) -> Probe:
+ROW = re.compile(
+    r"(?P<device>[^ \t]*)[ \t]+(?P<directory>/[^ \t]*)[ \t]+(?P<type>[^ \t/][^ \t]*)"
+    r"[ \t]+(?P<options>.*[^ \t])[ \t]+\d+[ \t]+\d+[ \t\r]*"
+)
+"""``DEV DIR TYPE OPTIONS FREQ PASS``, as in fstab. DEV can be missing, and OPTIONS have raw blanks."""
+
+
+def fstab_row(line: str) -> Mount | None:
+    """One row of a table in the form of fstab; None when it does not show what it is about."""
+    row = ROW.fullmatch(line)
+    if not row:
+        return None
+    whole = bool(row["device"]) and not re.search("[ \t]", row["options"])
+    return Mount(row["device"], row["directory"], row["options"], line, whole)
+
+
+def read_mounts(
+    rows: Sequence[str],
+    row: Callable[[str], Mount | None],
+    name: str,
+    fs: Fs,
+    device: str | None = None,
+    beside: Sequence[str] = (),
+) -> Probe:
     """What a whole table says, a line a mount.
 
-    :param row: reads one line; None when it is no row of that table.
+    :param row: reads one line; None when that does not show what it is about.
     :param name: of the table, for the evidence.
+    :param device: as of :func:`judge`.
+    :param beside: as of :func:`judge`.
     """
-    read = [(line, row(line)) for line in lines(result.stdout)]
-    found = judge([mount for _, mount in read if mount], fs)
-    foreign = [line for line, mount in read if mount is None]
-    # A line that cannot be read may be the one that shows it in use.
-    return unknown(f"not a row of {name}: {foreign[0]}") if foreign and found.at == UNMOUNTED else found
+    read = [(line, row(line)) for line in rows]
+    found = judge([mount for _, mount in read if mount and mount.told_apart], fs, device, beside)
+    if found.at != UNMOUNTED:
+        return found
+    for line, mount in read:
+        if mount is None:
+            return unknown(f"not a row of {name}: {line}")
+        if not mount.told_apart and _names(line, fs.dev, device or fs.dev, fs.mnt):
+            return unknown(f"this may be {fs.mnt}: {line}")
+    return found
 
 
-def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None) -> Probe:
+def _names(line: str, *ours: str) -> bool:
+    """Whether one of them stands in the line as a whole word, or as a value of an option."""
+    return any(re.search(rf"(?<![^\s=,:;]){re.escape(one)}(?![^\s,:;])", line) for one in ours)
+
+
+def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None, beside: Sequence[str] = ()) -> Probe:
     """Whether the device or the directory of a file system is in use.
 
     Mounts can be stacked: the last row of a directory is the one that is seen there.
 
     :param device: as the table writes it, when that is another name than the configured one.
+    :param beside: the mount points of other file systems of the service on the same device, which say
+        themselves whether they are mounted.
     """
     device, directory = device or fs.dev, fs.mnt
     on_directory = [mount for mount in mounts if mount.directory == directory]
@@ -70,7 +115,8 @@ def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None) -> Probe:
         if last.read_only and not says_read_only(fs.mnt_opt):
             return up(READ_ONLY, f"it cannot be written, and `mnt_opt` does not say `ro`: {last.line}")
         return up(MOUNTED, last.line)
-    other = next((m for m in mounts if m.device == device and m.directory != directory), None)
+    known = (directory, *beside)
+    other = next((m for m in mounts if m.device == device and m.directory not in known), None)
     if other:
         return up(ELSEWHERE, f"{device} is not on {directory}: {other.line}")
     if on_directory:

@@ -9,7 +9,9 @@ Output                                                Reading                   
 ``<TAB>inet A netmask ffffff00 broadcast B``          up, at `configured` or `elsewhere`  documented
 the interface is plumbed, without ``UP``              down, at `plumbed`                  documented
 it carries another address                            down, at `occupied` (no start)      assumed
-``inet6 A/P``, ``ether``, ``zone``, ``groupname``     no address of ours                  documented
+``inet6 A/P``, ``ether``, ``zone``, ``groupname``,    no address of ours                  documented
+``usesrc vni0``, ``srcof net0``
+``inet tunnel src A tunnel dst B``                    the same, unless it names ours      documented
 no address 127.0.0.1 or ::1                           the table is not whole              by decision
 ====================================================  ==================================  ===========
 
@@ -20,6 +22,8 @@ Output                                                Reading                   
 ====================================================  ==================================  ===========
 row ``DEV DIR TYPE OPTIONS TIME`` with tabs between   up, at `mounted` or `elsewhere`     documented
 such a row with the option ``ro``                     up, at `read-only`                  documented
+row with an empty word, or with tabs in its options,  passed over                         by decision
+that names neither of ours
 of zfs, DEV is the file system's name                 the same                            documented
 it is no file but the kernel's own table (mntfs)      a missing row means unmounted       documented
                                                                                           of Solaris 8
@@ -43,7 +47,7 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import down
+from clones.resources.reading import down, lines
 from clones.steps import Command, Result
 
 PLUMBED, OCCUPIED = "plumbed", "occupied"
@@ -97,9 +101,11 @@ class IpDriver(IfconfigDriver):
 
 
 def _mount(line: str) -> Mount | None:
+    """Only tabs part the words; one that is empty is a word as well."""
     words = line.rstrip("\r\n").split("\t")
-    fits = len(words) == 5 and all(words) and words[1].startswith("/") and words[4].isdigit()
-    return Mount(words[0], words[1], words[3], line) if fits else None
+    if len(words) < 5 or not words[1].startswith("/") or not words[-1].isdigit():
+        return None
+    return Mount(words[0], words[1], "\t".join(words[3:-1]), line, len(words) == 5 and all(words))
 
 
 class FsDriver(FsOnHost):
@@ -114,7 +120,7 @@ class FsDriver(FsOnHost):
         return self.look("/usr/bin/cat", "/etc/mnttab")
 
     def read_whole(self, result: Result) -> Probe:
-        return read_mounts(result, _mount, "mnttab", self.fs)
+        return read_mounts(lines(result.stdout), _mount, "mnttab", self.fs)
 
     def check(self) -> list[Command]:
         if self.fs.type == "ufs":

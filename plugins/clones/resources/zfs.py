@@ -57,6 +57,10 @@ IMPORTED, EXPORTED = "imported", "exported"
 NONE = "no pools available"
 ZPOOL = "/usr/sbin/zpool"
 LIST = '"$0" list -o name,health && exec "$0" status'
+_POOL = re.compile(
+    r"[A-Za-z][\w.:-]* [A-Z]+|[A-Za-z][\w.: -]* (?:ONLINE|DEGRADED|FAULTED|OFFLINE|REMOVED|UNAVAIL|SUSPENDED)"
+)
+"""NAME HEALTH; a pool's name may have blanks (documented)."""
 _DISK = re.compile(r"(?P<disk>c\d+(?:t[0-9A-Fa-f]+)?d\d+)(?:s\d+|p\d+)?")
 
 
@@ -102,7 +106,7 @@ class PoolDriver(OnHost):
                 return up(IMPORTED, line)
         if text[:1] != ["NAME HEALTH"]:
             return unknown(f"no heading of zpool list: {result.said()}")
-        foreign = [line for line in text[1:] if not re.fullmatch(r"[A-Za-z][\w.:-]* [A-Z]+", line)]
+        foreign = [line for line in text[1:] if not _POOL.fullmatch(line)]
         if foreign:
             return unknown(f"not a row of zpool list: {foreign[0]}")
         return down(EXPORTED, f"no {self.name} among {len(text) - 1} pools")
