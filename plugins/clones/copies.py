@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from clones.abreast import abreast, attempts, both
+from clones.actions import STOP
 from clones.config import Sync
 from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, TornForNow, Unknown
 from clones.identity import Ledger, clocks_apart, decide_again, planned_stamps
@@ -19,7 +20,16 @@ from clones.leftovers import list_running, refuse_leftovers
 from clones.observing import observe
 from clones.proof import prove_down
 from clones.right_pairs import refuse_wrong_pairs
-from clones.rules import MEND_TORN, Decision, Verdict, decide_break, decide_create, is_torn, labels
+from clones.rules import (
+    MEND_TORN,
+    Decision,
+    Verdict,
+    decide_break,
+    decide_create,
+    decide_under_service,
+    is_torn,
+    labels,
+)
 from clones.scope import Scope
 from clones.states import ACTIVE, PREPARED, PairSeen, State, SyncSeen
 from clones.steps import Command, Result, Steps, note, run
@@ -71,13 +81,19 @@ def resync(
 
 
 def split(
-    scope: Scope, sync: Sync, *, mend_torn: bool = False, ledger: Ledger | None = None
+    scope: Scope,
+    sync: Sync,
+    *,
+    mend_torn: bool = False,
+    ledger: Ledger | None = None,
+    plan: Mapping[str, Any] | None = None,
 ) -> Steps[SyncSeen]:
     """Activate all pairs of a sync together (D5), after the syncs before it are seen active (D6).
 
     :param mend_torn: recreate the active pairs of a torn sync, once they are Copied, and activate all
         together.
     :param ledger: keeps that it is sent, before it is, and what it is seen to have done.
+    :param plan: the run's, if it has one; of a run that stops the service nothing is taken from it.
     :raises CloneError: see :mod:`clones.errors`.
     """
     before = scope.service.syncs[: [one.name for one in scope.service.syncs].index(sync.name)]
@@ -86,7 +102,7 @@ def split(
     seen = own.value()
     if ledger is not None:
         ledger.saw(seen)  # of an earlier try that did not come to look
-    decision = yield from _decide_split(scope, sync, seen, mend_torn)
+    decision = yield from _decide_split(scope, sync, seen, mend_torn, plan)
     if decision.verdict is Verdict.NOTHING:
         return seen
     _require_active(scope, sync, [outcome.value() for outcome in earlier])
@@ -140,16 +156,22 @@ def _look_for(ledger: Ledger) -> Callable[[Scope, Sync, SyncSeen], Steps[SyncSee
     return look_and_keep
 
 
-def ready_to_split(scope: Scope, sync: Sync, *, mend_torn: bool = False) -> Steps[None]:
+def ready_to_split(
+    scope: Scope, sync: Sync, *, mend_torn: bool = False, plan: Mapping[str, Any] | None = None
+) -> Steps[None]:
     """Go on only if the activation would not refuse or wait: its source is not held up for nothing.
 
     :raises CloneError: as :func:`split`, before its command.
     """
-    yield from _decide_split(scope, sync, (yield from look(scope, sync)), mend_torn)
+    yield from _decide_split(scope, sync, (yield from look(scope, sync)), mend_torn, plan)
 
 
-def _decide_split(scope: Scope, sync: Sync, seen: SyncSeen, mend_torn: bool) -> Steps[Decision]:
+def _decide_split(
+    scope: Scope, sync: Sync, seen: SyncSeen, mend_torn: bool, plan: Mapping[str, Any] | None
+) -> Steps[Decision]:
     decision = decide_break(seen, mend=mend_torn, while_copying=sync.recreate_while_copying)
+    if plan and plan["up"] and STOP not in plan["phases"]:
+        decision = decide_under_service(decision)
     seconds = sync.copy_timeout if decision.torn else sync.precopy_timeout or sync.recreate_timeout
     yield from decided(scope, sync, "break", decision, wait_seconds=seconds)
     return decision

@@ -17,7 +17,7 @@ from clones.observing import is_same, observe, to_plain
 from clones.proof import GuardRow, look_around, look_at_all, require_known, unexplained
 from clones.resources.base import Use
 from clones.right_pairs import refuse_wrong_pairs
-from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start
+from clones.rules import Decision, Verdict, decide_break, decide_resync, decide_start, decide_under_service
 from clones.scope import Scope
 from clones.states import ACTIVE, SyncSeen, device_text
 from clones.steps import Steps, note
@@ -99,6 +99,13 @@ def plan(
                 "run the action `refresh`, which stops it, or `stop` first",
             )
         )
+    if up and BREAK in phases and STOP not in phases and RESYNC not in phases:
+        under = [(sync, decide_under_service(decision)) for sync, _, decision in decisions]
+        refused += [
+            _refusal(scope.subject(sync), action, decision)
+            for sync, decision in under
+            if decision.verdict is Verdict.REFUSE
+        ]
     strange = unexplained(rows, around)
     if strange:
         refused.append(_in_use_by_others(scope, action, strange))

@@ -293,6 +293,24 @@ def is_torn(seen: SyncSeen) -> bool:
     return any(p.state in ACTIVE for p in seen.pairs) and any(p.state in PREPARED for p in seen.pairs)
 
 
+def decide_under_service(decision: Decision) -> Decision:
+    """What becomes of the decision of a break while the service is up: it changes nothing then.
+
+    What a service runs on is active. When it is prepared, somebody has recreated it under the service, and
+    the activation would overwrite it once more.
+    """
+    if decision.verdict not in (Verdict.ACT, Verdict.WAIT):
+        return decision
+    return Decision(
+        _REFUSE,
+        f"the service was up when this run began, and {labels(decision.pairs)} is not active: somebody has "
+        "recreated it under the service",
+        decision.pairs,
+        "find out who did (`symaudit` on the control host); the action `refresh` stops the service and makes "
+        "its copies anew",
+    )
+
+
 def decide_start(
     syncs: Sequence[SyncSeen], sent: Mapping[str, datetime] | None = MappingProxyType({})
 ) -> Decision:

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from clones import copies
 from clones.errors import CloneError
+from clones.run_result import PLAN
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
 from hooks.symcli import SymcliHook
@@ -88,7 +89,8 @@ class SourceBeforeActivateOperator(CloneOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         sync = scope.service.sync(self.sync)
         hook = hook_named(sync.before_activate, self.hook)
-        hosts.run(copies.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True"))
+        plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan")
+        hosts.run(copies.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True", plan=plan))
         hooks = [hook]
         if self.window.is_over(context["ti"], self.task_id):
             self.log.warning("The hooks before this one were ended since: they are run again first.")

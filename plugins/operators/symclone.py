@@ -126,14 +126,24 @@ class SymcloneActivateOperator(_OwnActivationOperator):
         A text (of a template) counts as true when it is ``True``.
     :param window: the tasks of the hooks around it. When only the failed tasks of a run were cleared, the
         `after_activate` have ended what the `before_activate` began: these are run again here first.
+    :param plan_task_id: the task whose XCom `plan` holds the run's plan: when that saw the service up, and
+        the run does not stop it, nothing is split.
     :raises clones.errors.CloneError: see :mod:`clones.errors`.
     """
 
     template_fields: Sequence[str] = (*_SyncOperator.template_fields, "mend_torn")
 
-    def __init__(self, *, mend_torn: bool | str = False, window: Window | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        mend_torn: bool | str = False,
+        window: Window | None = None,
+        plan_task_id: str = "plan",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.mend_torn = mend_torn
+        self.plan_task_id = plan_task_id
         self.window = window or Window()
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
@@ -141,13 +151,14 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
+        plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan")
         if self.window.before and self.window.is_over(ti, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
-            hosts.run(copies.ready_to_split(scope, sync, mend_torn=self._mend()))
+            hosts.run(copies.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
         kept = ledger(context, scope, sync)
-        return to_plain(hosts.run(copies.split(scope, sync, mend_torn=self._mend(), ledger=kept)))
+        return to_plain(hosts.run(copies.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan)))
 
     def _mend(self) -> bool:
         return str(self.mend_torn) == "True"

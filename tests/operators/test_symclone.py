@@ -466,6 +466,18 @@ def test_activation_waits_until_the_precopy_has_gone_round(lab: Any, context: di
     assert len(sent(lab, "activate")) == 1
 
 
+def test_nothing_is_split_under_a_service_that_the_plan_saw_up(lab: Any, context: dict[str, Any]) -> None:
+    """Somebody has recreated it since, under the service, which this run does not stop."""
+    context["ti"].xcom["plan"] = {"up": ["fs /aaststcvi"], "phases": ["break", "start"], "syncs": []}
+    lab.set_state(SYMID, "1234", "4321", "PreCopy")
+    with pytest.raises(Refused, match="somebody has recreated it under the service"):
+        activate(lab, context, service="aastmphpux", sync="data")
+    assert not sent(lab, "activate")
+    context["ti"].xcom["plan"]["phases"].insert(0, "stop")
+    activate(lab, context, service="aastmphpux", sync="data")
+    assert sent(lab, "activate")
+
+
 def test_a_pair_file_that_cannot_be_written_does_not_say_that_the_precopy_goes_on(
     lab: Any, context: dict[str, Any]
 ) -> None:
