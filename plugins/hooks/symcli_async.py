@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncssh
-from airflow.providers.common.compat.connection import get_async_connection
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
@@ -172,7 +171,7 @@ class SymcliHookAsync(BaseHook):
 
     async def _open(self, host: str) -> asyncssh.SSHClientConnection:
         try:
-            known = await get_async_connection(host)
+            known = await self.aget_connection(host)
         except (AirflowException, ValueError) as error:
             raise not_defined(host, error) from None
         except Exception as error:  # what Airflow's own lookup of the connection may raise
