@@ -26,7 +26,9 @@ class Login:
     :param password: of the account; also of an encrypted key without a passphrase of its own.
     :param key_text: the private key itself; None: see `key_file`.
     :param key_file: path; None with `key_text` None: the account's own keys in `~/.ssh` and its agent.
+    :param passphrase: of an encrypted key.
     :param host_key: the only key that the host may show, as `ssh-ed25519 AAAA...`; None: see `known_hosts`.
+    :param own_keys: whether the account's own keys may be taken where there is no other.
     :param known_hosts: path of a file in OpenSSH's format.
     :param seconds: for the whole login.
     :param ciphers: the only ones, best first; None: the default ones.
@@ -108,22 +110,22 @@ def read(name: str, connection: Any) -> Login:
             "give `key_file` or `private_key` in its extra",
         )
     return Login(
-        name,
-        host,
-        port,
-        user,
-        password,
-        key_text,
-        key_file,
-        extra.text("private_key_passphrase") or extra.text("passphrase"),
-        own_keys,
-        extra.text("host_key"),
-        known_hosts or KNOWN_HOSTS,
-        extra.seconds("conn_timeout"),
-        extra.words("ciphers") or None,
-        extra.words("old_algorithms"),
-        extra.disabled("disabled_algorithms"),
-        extra.flag("compress"),
+        name=name,
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        key_text=key_text,
+        key_file=key_file,
+        passphrase=extra.text("private_key_passphrase") or extra.text("passphrase"),
+        own_keys=own_keys,
+        host_key=extra.text("host_key"),
+        known_hosts=known_hosts or KNOWN_HOSTS,
+        seconds=extra.seconds("conn_timeout"),
+        ciphers=extra.words("ciphers") or None,
+        old_algorithms=extra.words("old_algorithms"),
+        disabled=extra.disabled("disabled_algorithms"),
+        compress=extra.flag("compress"),
     )
 
 

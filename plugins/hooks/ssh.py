@@ -36,7 +36,7 @@ KINDS = (
     ("cipher", "_enc_algs"),
     ("MAC", "_mac_algs"),
 )
-"""The lists with which a host begins, as far as needed, in their order (RFC 4253, 7.1), and where asyncssh has ours."""
+"""The first lists with which a host begins, in order (RFC 4253, 7.1), and where asyncssh has ours."""
 LINGER_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 

@@ -145,7 +145,10 @@ def _host_keys(login: Login) -> HostKeys:
         known = asyncssh.read_known_hosts(str(path))
     except (ValueError, OSError) as error:
         raise wrong(
-            login.name, "known_hosts", f"{path}: {_why(error)}", "correct or remove that line"
+            login.name,
+            "known_hosts",
+            _why(error) if isinstance(error, OSError) else f"{path}: {error}",
+            "correct or remove that line",
         ) from None
     return HostKeys(str(path), known.match)
 
@@ -187,7 +190,7 @@ def _client_keys(login: Login) -> tuple[dict[str, Any], str]:
     named = f"{path or 'private_key'} ({key.get_algorithm()} {key.get_fingerprint()})"
     return (
         # Keys of an agent would come first, and a host counts each of them as a try.
-        {"client_keys": [offered], "agent_path": None},
+        {"client_keys": [offered], "agent_path": None, "agent_identities": None, "pkcs11_provider": None},
         f"{named}, then the password" if login.password else named,
     )
 
@@ -266,5 +269,6 @@ def _names(algorithms: Iterable[bytes]) -> list[str]:
 
 
 def _why(error: BaseException) -> str:
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
