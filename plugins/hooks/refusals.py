@@ -20,15 +20,6 @@ def not_defined(host: str, error: Exception) -> Refused:
     )
 
 
-def unchecked(host: str) -> Refused:
-    """The connection does not check the host's key."""
-    return Refused(
-        f"Airflow connection {host} turns host key checking off. Nothing was sent.",
-        "remove `no_host_key_check` and `allow_host_key_change` from its extra, and put the host's key in "
-        "`host_key`",
-    )
-
-
 def other_key(host: str, error: str) -> Refused:
     """Another machine may answer in its place."""
     return Refused(
@@ -38,11 +29,40 @@ def other_key(host: str, error: str) -> Refused:
     )
 
 
-def not_let_in(host: str, error: str) -> Refused:
-    """Key or login are not accepted."""
+def unknown_key(host: str, where: str) -> Refused:
+    """Nothing says which host key to expect.
+
+    :param where: the file in which none was found.
+    """
     return Refused(
-        f"{host} does not accept the key or login of its Airflow connection: {error}. Nothing was sent.",
+        f"Which host key {host} may show is not known: its Airflow connection has no `host_key`, and {where} "
+        "has no line for it. Nothing was sent.",
+        "put the host's public key into `host_key` in the extra of the connection",
+    )
+
+
+def not_let_in(host: str, user: str, shown: str, error: str) -> Refused:
+    """Key or login are not accepted.
+
+    :param shown: what was offered, in words.
+    """
+    return Refused(
+        f"{host} does not accept the key or login of its Airflow connection: as {user}, with {shown}: "
+        f"{error}. Nothing was sent.",
         "check `login` and `key_file` of the connection, and the account's authorized keys on the host",
+    )
+
+
+def no_algorithm(host: str, kind: str, has: list[str]) -> Refused:
+    """The host has only algorithms that are not taken.
+
+    :param has: those that it has.
+    """
+    names = ", ".join(has) or "others"
+    return Refused(
+        f"{host} has no SSH {kind} that is taken here: it has only {names}. Nothing was sent.",
+        "update the host's SSH server; where that cannot be, name one of these in `old_algorithms` in the "
+        "extra of the connection",
     )
 
 

@@ -1,31 +1,29 @@
 """SYMCLI and host commands over SSH, blocking; :mod:`hooks.symcli_async` is the same for the triggerer.
 
-Built on the SSH provider's connections. Three things are different from the provider's own `run`:
+Three things are different from the `run` of Airflow's SSH provider:
 
 * a time limit is for the whole command, not for its silence;
 * no exit status is None, never 0 and never -1: the session was lost or the process was killed, and whether
   the command took effect is not known (:class:`clones.steps.Result`);
 * a connection that turns host key checking off is refused.
 
-And two more than a connection alone would give (D15): a changing command goes through the host's fence, and
+Connections are read and opened as the triggerer's are (:mod:`hooks.connection`, :mod:`hooks.ssh`).
+
+Two things more (D15): a changing command goes through the host's fence, and
 is not sent on a look that is too old.
 """
 
 from __future__ import annotations
 
 import logging
-import selectors
-import socket
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import paramiko
-from airflow.providers.ssh.hooks.ssh import SSHHook
+import asyncssh
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.execution_time.comms import GetConnection
@@ -35,16 +33,14 @@ from clones.fence import Fence
 from clones.one_trip import Turns, as_one, take_apart
 from clones.run_record import TaskRecord
 from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from hooks.connection import Login, read
 from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
-from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
+from hooks.refusals import not_defined
+from hooks.ssh import Background, Talk, ended, hang_up, log_in, lost
 
 T = TypeVar("T")
 
-logging.getLogger("paramiko.transport").setLevel(logging.WARNING)  # its handshake is no news to an operator
-
-CONNECT_SECONDS = 30
-LINGER_SECONDS = 2.0
 NONCE_BYTES = 8
 LOGGED_LINES = 200
 """Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
@@ -53,23 +49,6 @@ LOGGED_LINES = 200
 def awake() -> float:
     """Seconds on a clock that goes on while the machine is suspended, where the system has one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-class _Connection(SSHHook):
-    """The provider's hook, on a socket that sends every packet at once.
-
-    The handshake and each command are a few small packets each way. Held back for more to come, as TCP does
-    by default, a connection takes 40 to 70 ms more, and a command 40 ms.
-    """
-
-    @property
-    def host_proxy(self) -> Any:
-        """What the connection goes over, a new one each time: the configured proxy command, or the socket."""
-        if self.host_proxy_cmd:
-            return paramiko.ProxyCommand(self.host_proxy_cmd)
-        sock = socket.create_connection((self.remote_host, self.port), self.conn_timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
 
 
 class SymcliHook(BaseHook):
@@ -107,7 +86,9 @@ class SymcliHook(BaseHook):
         self.fence: Fence | None = None
         self._oldest_look: float | None = None
         self._acted = False
-        self._hooks: dict[str, _Connection] = {}
+        self._background: Background | None = None
+        self._logins: dict[str, Login] = {}
+        self._clients: dict[str, asyncssh.SSHClientConnection] = {}
         self.connections = 0
         self.commands = 0
         self.record = record
@@ -120,9 +101,12 @@ class SymcliHook(BaseHook):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for hook in self._hooks.values():
-            if hook.client is not None:
-                hook.client.close()
+        if self._background is not None:
+            for client in self._clients.values():
+                self._call(hang_up(client))
+            self._clients.clear()
+            self._background.close()
+            self._background = None
         self.log.info(
             "SSH: %d connections, %d commands in %d round trips", self.connections, self.commands, self.trips
         )
@@ -233,63 +217,35 @@ class SymcliHook(BaseHook):
                 "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it counts",
             )
 
-    def _execute(self, client: paramiko.SSHClient, command: Command, turns: Turns) -> Result:
-        started = time.monotonic()
-        exit_code, lost = None, ""
-        stdout, stderr = bytearray(), bytearray()
-        try:
-            transport = client.get_transport()
-            assert transport is not None
-            channel = transport.open_session(timeout=CONNECT_SECONDS)
-            with channel:
-                channel.exec_command(command.line())
-                channel.shutdown_write()
-                if _drain(channel, stdout, stderr, turns):
-                    exit_code = channel.recv_exit_status()
-                    if exit_code < 0:
-                        exit_code, lost = None, "the SSH session was lost or the process was killed"
-                else:
-                    lost = f"it took longer than {turns.limit:g} s and may still be running there"
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            lost = f"the SSH session was lost: {error or type(error).__name__}"
-        return Result(command, exit_code, text(stdout), text(stderr), time.monotonic() - started, lost)
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        self._background = self._background or Background()
+        return self._background.call(work)
 
-    def _client(self, host: str) -> paramiko.SSHClient:
-        if host not in self._hooks:
+    def _execute(self, client: asyncssh.SSHClientConnection, command: Command, turns: Turns) -> Result:
+        began = time.monotonic()
+        try:
+            talk = self._call(Talk.begin(client, command.line()))
+        except (asyncssh.Error, OSError) as error:
+            return lost(command, error, began)
+        return ended(talk, command, turns, _drain(self._call, talk, turns))
+
+    def _client(self, host: str) -> asyncssh.SSHClientConnection:
+        before = self._clients.get(host)
+        if before is not None and not before.is_closed():
+            return before
+        if host not in self._logins:
             try:
-                hook = _Connection(
-                    ssh_conn_id=host, cmd_timeout=None, conn_retry_attempts=1, auth_timeout=CONNECT_SECONDS
-                )
+                known = self.get_connection(host)
             except (AirflowException, ValueError) as error:
                 if isinstance(error, AirflowNotFoundException):
                     refuse_to_guess(GetConnection(conn_id=host), f"Airflow's connection {host}")
                 raise not_defined(host, error) from None
-            if hook.no_host_key_check or hook.allow_host_key_change:
-                raise unchecked(host)
-            hook.conn_timeout = hook.conn_timeout or CONNECT_SECONDS
-            self._hooks[host] = hook
-        hook = self._hooks[host]
-        before = hook.client
-        transport = before.get_transport() if before is not None else None
-        alive = transport is not None and transport.is_active()
-        try:
-            with nullcontext() if alive else logging_in(host):
-                client = hook.get_conn()
-        except paramiko.BadHostKeyException as error:
-            raise other_key(host, str(error)) from None
-        except paramiko.AuthenticationException as error:
-            raise not_let_in(host, str(error)) from None
-        except paramiko.SSHException as error:
-            if "known_hosts" in str(error):
-                raise other_key(host, str(error)) from None
-            raise unreachable(host, str(error)) from None
-        except FileNotFoundError as error:  # the key file
-            raise not_defined(host, error) from None
-        except (OSError, EOFError) as error:
-            raise unreachable(host, str(error) or type(error).__name__) from None
-        if client is not before:
-            self.connections += 1
-            self.log.info("Connected to %s (%s)", host, hook.remote_host)
+            self._logins[host] = read(host, known)
+        login = self._logins[host]
+        with logging_in(host):
+            client = self._clients[host] = self._call(log_in(login))
+        self.connections += 1
+        self.log.info("Connected to %s (%s)", host, login.host)
         return client
 
 
@@ -325,32 +281,6 @@ def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
     log.log(level, "::endgroup::")
 
 
-def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray, turns: Turns) -> bool:
-    """Read both streams until the program has ended. False when the time limit of one turn came first.
-
-    A program may leave a daemon behind that keeps its output open: the channel then never ends, so after the
-    exit status the end of the output is waited for only a little.
-    """
-    deadline = time.monotonic() + turns.limit
-    with selectors.DefaultSelector() as selector:
-        selector.register(channel, selectors.EVENT_READ)
-        lingering = False
-        while True:
-            while channel.recv_ready():
-                stdout += channel.recv(65536)
-            while channel.recv_stderr_ready():
-                stderr += channel.recv_stderr(65536)
-            if turns.go_on(stdout) and not lingering:
-                deadline = time.monotonic() + turns.limit
-            ended = channel.exit_status_ready()
-            if channel.closed or (ended and channel.eof_received):
-                if not (channel.recv_ready() or channel.recv_stderr_ready()):
-                    return True
-                continue
-            if ended and not lingering:
-                deadline, lingering = min(deadline, time.monotonic() + LINGER_SECONDS), True
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return ended
-            # The pipe behind the channel wakes for data and end, not for every close: look again each second.
-            selector.select(min(left, 1.0))
+def _drain(call: Callable[[Coroutine[Any, Any, bool]], bool], talk: Talk, turns: Turns) -> bool:
+    """Wait for what was sent, as :meth:`hooks.ssh.Talk.heard`."""
+    return call(talk.heard(turns))

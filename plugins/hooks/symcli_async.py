@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -19,20 +18,19 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncssh
-from airflow.providers.ssh.hooks.ssh import SSHHookAsync
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
 from clones.errors import CloneError
-from clones.one_trip import as_one, take_apart
+from clones.one_trip import Turns, as_one, take_apart
 from clones.pacing import Bounds, backoff
 from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
-from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
-from hooks.symcli import CONNECT_SECONDS, NONCE_BYTES, log_note, log_result
+from hooks.connection import read
+from hooks.refusals import not_defined, unreachable
+from hooks.ssh import carry_out, log_in
+from hooks.symcli import NONCE_BYTES, log_note, log_result
 
 T = TypeVar("T")
-
-asyncssh.set_log_level(logging.WARNING)  # at its own it writes each command, with its hundreds of devices
 
 SESSIONS = 8
 """Commands at once on one connection; a stock sshd refuses the eleventh (MaxSessions 10, documented)."""
@@ -124,11 +122,14 @@ class SymcliHookAsync(BaseHook):
     async def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
         """As :meth:`hooks.symcli.SymcliHook.execute_together`."""
         nonce = token_hex(NONCE_BYTES)
-        return take_apart(commands, nonce, await self.execute(as_one(commands, nonce)))
+        return take_apart(
+            commands, nonce, await self.execute(as_one(commands, nonce), Turns(commands, nonce))
+        )
 
-    async def execute(self, command: Command) -> Result:
+    async def execute(self, command: Command, turns: Turns | None = None) -> Result:
         """Run one command; errors as :meth:`hooks.symcli.SymcliHook.execute`.
 
+        :param turns: the commands that it is made of, each with its own time limit.
         :raises ValueError: it changes something; no fence stands before it here.
         """
         if command.changes:
@@ -136,27 +137,11 @@ class SymcliHookAsync(BaseHook):
         line = self._line(command.host)
         async with line.sessions:
             connection = await self.connect(command.host)
-            started = time.monotonic()
-            exit_code, lost, done = None, "", None
-            try:
-                done = await asyncio.wait_for(
-                    connection.run(command.line(), check=False, encoding=None, stdin=asyncssh.DEVNULL),
-                    command.timeout,
-                )
-            except TimeoutError:
-                lost = f"it took longer than {command.timeout:g} s and may still be running there"
-            except (asyncssh.Error, OSError) as error:
-                lost = f"the SSH session was lost: {error}"
-            else:
-                status = done.exit_status
-                exit_code = status if status is not None and status >= 0 else None
-                if exit_code is None:
-                    lost = "the SSH session was lost or the process was killed"
-            if exit_code is None and line.connection is connection:
+            result = await carry_out(connection, command, turns or Turns((command,)))
+            if result.exit_code is None and line.connection is connection:
                 # What still runs there would go on to count as one of the connection's sessions.
                 line.drop()
-        out, err = (text(done.stdout), text(done.stderr)) if done is not None else ("", "")
-        return Result(command, exit_code, out, err, time.monotonic() - started, lost)
+        return result
 
     async def connect(self, host: str) -> asyncssh.SSHClientConnection:
         """The host's connection, opened if need be.
@@ -186,21 +171,12 @@ class SymcliHookAsync(BaseHook):
 
     async def _open(self, host: str) -> asyncssh.SSHClientConnection:
         try:
-            hook = SSHHookAsync(ssh_conn_id=host)
-            # The provider's own connect ignores `conn_timeout` and would hang for two minutes.
-            connection = await asyncio.wait_for(hook.get_conn(), CONNECT_SECONDS)
+            known = await self.aget_connection(host)
         except (AirflowException, ValueError) as error:
             raise not_defined(host, error) from None
-        except asyncssh.HostKeyNotVerifiable as error:
-            raise other_key(host, str(error)) from None
-        except asyncssh.PermissionDenied as error:
-            raise not_let_in(host, str(error)) from None
-        except Exception as error:  # also what Airflow's own lookup of the connection may raise
+        except Exception as error:  # what Airflow's own lookup of the connection may raise
             raise unreachable(host, str(error) or type(error).__name__) from None
-        if str(hook.known_hosts) == "none":
-            connection.abort()
-            raise unchecked(host)
-        return connection
+        return await log_in(read(host, known))
 
     def _line(self, host: str) -> _Line:
         return self._lines.setdefault(host, _Line())

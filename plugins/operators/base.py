@@ -283,7 +283,7 @@ class CloneOperator(BaseOperator):
 
         :param seen: what was seen in the worker, so that the triggerer need not look up the devices again.
         """
-        # It loads asyncssh, which a task that does not wait has no use for.
+        # A task that does not wait has no use for it.
         from triggers.symclone import SymcloneStateTrigger
 
         place = seen_place(seen) if seen else None

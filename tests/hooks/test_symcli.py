@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from clones.errors import Refused, Unknown
 from clones.one_trip import Turns
 from clones.run_record import TaskRecord
 from clones.steps import Command, Result, Steps, run, run_together
-from hooks import symcli
+from hooks import ssh, symcli
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from lab import Lab
@@ -95,17 +94,6 @@ async def test_a_procedure_learns_that_a_host_cannot_be_reached(lab: Any) -> Non
     assert "connection nowhere cannot be used" in await waiting.run(steps())
 
 
-async def test_async_host_key_and_login_are_refused(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = json.loads(json.dumps(lab.connections[HOST]))
-    connection["extra"]["host_key"] = lab.connections["aastmphpux"]["extra"]["host_key"]
-    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(connection))
-    with pytest.raises(Refused, match="does not show the host key"):
-        await SymcliHookAsync().execute(command("uname"))
-    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps({**lab.connections[HOST], "port": 1}))
-    with pytest.raises(Unknown, match="cannot be reached"):
-        await SymcliHookAsync().execute(command("uname"))
-
-
 async def test_the_log_shows_command_exit_code_and_streams(lab: Any, log: Log) -> None:
     def steps() -> Steps[None]:
         yield from run(command("/bin/sh", "-c", "echo out; echo err >&2; exit 7"))
@@ -116,39 +104,15 @@ async def test_the_log_shows_command_exit_code_and_streams(lab: Any, log: Log) -
         assert text in log.text
 
 
-class ChannelOfADaemon:
-    """A channel whose program has ended, while something that it left behind holds the output open."""
-
-    closed, eof_received = False, False
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-
-    def fileno(self) -> int:
-        return self._read
-
-    def recv_ready(self) -> bool:
-        return False
-
-    def recv_stderr_ready(self) -> bool:
-        return False
-
-    def exit_status_ready(self) -> bool:
-        return True
-
-
-def test_a_daemon_that_holds_the_output_does_not_hold_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(symcli, "LINGER_SECONDS", 0.05)
-    turns = Turns((command("leaves-a-daemon", timeout=60),))
-    assert symcli._drain(ChannelOfADaemon(), bytearray(), bytearray(), turns)  # type: ignore[arg-type]
-
-
-async def test_a_key_file_that_is_not_there(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = json.loads(json.dumps(lab.connections[HOST]))
-    connection["extra"]["key_file"] = "/nowhere/key"
-    monkeypatch.setenv("AIRFLOW_CONN_SYMCLI_DEMO", json.dumps(connection))
-    with SymcliHook() as hosts, pytest.raises(Refused, match=r"cannot be used.*/nowhere/key"):
-        hosts.execute(command("uname"))
+async def test_a_daemon_that_holds_the_output_does_not_hold_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program has ended, and something that it left behind holds the output open."""
+    monkeypatch.setattr(ssh, "LINGER_SECONDS", 0.05)
+    asked = command("leaves-a-daemon", timeout=60)
+    talk = ssh.Talk()
+    talk.data_received(b"started\n", None)
+    talk.exit_status_received(0)
+    assert await talk.heard(Turns((asked,)))
+    assert (talk.result(asked).exit_code, talk.result(asked).stdout) == (0, "started\n")
 
 
 @pytest.fixture

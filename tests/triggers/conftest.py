@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import asyncssh
 import pytest
 from airflow.triggers.base import TriggerEvent
 from airflow.triggers.shared_stream import SharedStreamManager
@@ -40,7 +41,7 @@ class Connection:
     def abort(self) -> None:
         self.closed = True
 
-    async def run(self, line: str, **options: Any) -> Any:
+    async def create_session(self, factory: Callable[[], Any], line: str, **options: Any) -> Any:
         command = Command(HOST, tuple(shlex.split(line)))
         self.site.commands.append(command)
         await asyncio.sleep(0.1)
@@ -49,9 +50,13 @@ class Connection:
         self.site.array.clock = self.site.now().replace(tzinfo=None)
         self.site.move()
         result = self.site.others(command) or self.site.array.result(command)
-        return SimpleNamespace(
-            exit_status=result.exit_code, stdout=result.stdout.encode(), stderr=result.stderr.encode()
-        )
+        talk = factory()
+        talk.data_received(result.stdout.encode(), None)
+        talk.data_received(result.stderr.encode(), asyncssh.EXTENDED_DATA_STDERR)
+        if result.exit_code is not None:
+            talk.exit_status_received(result.exit_code)
+        talk.connection_lost(None)
+        return SimpleNamespace(write_eof=lambda: None, abort=lambda: None), talk
 
 
 class Hosts(SymcliHookAsync):
