@@ -474,6 +474,7 @@ def test_nothing_is_split_under_a_service_that_the_plan_saw_up(lab: Any, context
         activate(lab, context, service="aastmphpux", sync="data")
     assert not sent(lab, "activate")
     context["ti"].xcom["plan"]["phases"].insert(0, "stop")
+    take_down(lab)
     activate(lab, context, service="aastmphpux", sync="data")
     assert sent(lab, "activate")
 
