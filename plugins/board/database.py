@@ -23,6 +23,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, lazyload
 
+from clones import own_state
 from clones.pair_rows import prefix
 from clones.run_result import FINISH, PLAN
 from clones.status_changes import SWEEP
@@ -109,14 +110,14 @@ def dags(session: Session, dag_ids: Collection[str]) -> dict[str, Dag]:
 def swept(session: Session, *, of: str | None = None, pairs_of: str | None = None) -> dict[str, Stored]:
     """What the sweep has left, by key.
 
-    :param of: the record of this service and the time of the last sweep; by default the records of all.
+    :param of: what is kept of this service, and the time of the last sweep; by default that of all.
     :param pairs_of: the pairs of this service, and no records.
     """
     keys = AssetStateStoreModel.key
     if pairs_of is not None:
         which = keys.startswith(prefix(pairs_of), autoescape=True)
     else:
-        which = keys.in_((SWEEP, of)) if of is not None else ~keys.startswith(prefix())
+        which = keys.in_((SWEEP, of, own_state.key(of))) if of is not None else ~keys.startswith(prefix())
     rows = session.execute(
         select(keys, AssetStateStoreModel.value, AssetStateStoreModel.updated_at)
         .join(AssetModel, AssetModel.id == AssetStateStoreModel.asset_id)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import fence, lock, planning, provision
+from clones import fence, lock, own_state, planning, provision
 from clones.abreast import attempts
 from clones.actions import BREAK, PHASES, phases_run
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain, Unknown
@@ -24,7 +24,7 @@ from clones.states import SyncSeen
 from clones.steps import Command, Steps, note
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
-from operators import completed
+from operators import completed, seen
 from operators.alerts import run_failed
 from operators.base import CloneOperator, former_name, owner, recorded, service_hosts
 from operators.metrics import measure
@@ -171,7 +171,8 @@ class RunEndOperator(CloneOperator):
     are seen as the run was to leave them (:mod:`clones.run_end`). What could not be seen is looked at again,
     as often as `retries` allows.
 
-    Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`).
+    Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`). What
+    it saw of copies and service stands in the store of asset `clone_status` (:func:`operators.seen.leave`).
 
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
     this one too. By default people are then told (:func:`operators.alerts.run_failed`).
@@ -185,6 +186,8 @@ class RunEndOperator(CloneOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
+        kwargs["inlets"] = [*kwargs.get("inlets", ()), seen.FLEET]
+        kwargs["outlets"] = [*kwargs.get("outlets", ()), seen.CHANGES]
         # It must also come to its end when the run never got the lock, or another run holds it.
         super().__init__(hold_lock=False, **kwargs)
 
@@ -220,8 +223,11 @@ class RunEndOperator(CloneOperator):
                 self.give_back(scope, hosts)
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
+        own = hosts.run(own_state.look(scope)) if plan else None
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         completed.announce(context, scope, split)
+        if plan and isinstance(self.service, str):
+            seen.leave(self.log, context, scope, looks, own, tells=result.ok)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())

@@ -38,6 +38,14 @@ export function ago(ticks, iso) {
   return ticking(ticks, time(iso), (now) => distance(iso, now));
 }
 
+/** Whether the service itself ran when a run saw it last: another matter than the status of its copies. */
+export function ownState(ticks, own, brief = false) {
+  const state = el(`span${own.state === "up" ? "" : ".paused"}`, {}, `service ${own.state}`);
+  if (brief) return el("div.own.quiet", { title: [own.why, own.run_id].filter(Boolean).join(", ") }, state, el("div", {}, ago(ticks, own.at)));
+  const run = own.run_id && [" by ", airflowLink(own.url, own.run_id)];
+  return el("div.own", {}, state, own.why && ` ${own.why}`, el("span.quiet", {}, ", seen ", ago(ticks, own.at), run));
+}
+
 /**
  * One sync: its name, its copy's age against the limit, and how far it is copied while tracks move.
  * @param {string} told what is said beside it already, and not again here
