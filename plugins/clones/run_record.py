@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from clones.clean import in_markdown
 from clones.fence import without_nonces
 from clones.freshness import Freshness, freshness
 from clones.observing import to_plain
@@ -154,8 +155,8 @@ def markdown(record: Mapping[str, Any]) -> str:
     lines = [
         f"# {record['action'] or 'Run'} of {record['service']}: {record['result']['result']}",
         "",
-        f"**{said}**",
-        *press,
+        f"**{in_markdown(said)}**",
+        *map(in_markdown, press),
         "",
         *_table(("", ""), [row for row in head if row[1]]),
     ]
@@ -167,7 +168,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     if states:
         lines += ["", "## States", "", *_table(("Sync", "Pair", "Before", "After"), states)]
     for proof in record["proof"]:
-        lines += ["", f"## {proof['note']}", "", f"{proof['at']}, task `{proof['task']}`"]
+        lines += ["", f"## {in_markdown(proof['note'])}", "", f"{proof['at']}, task `{proof['task']}`"]
         lines += ["", *(f"    {line}" for line in proof["lines"])]
     sent = [
         (event["at"], task, event["host"], _code(event["line"]), event["ended"], _seconds(event["seconds"]))
@@ -187,7 +188,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     if failed:
         lines += ["", "## Tries that did not come to their end", ""]
         for task, number, error in failed:
-            said, *more = (error or "It was killed, or lost its worker.").splitlines()
+            said, *more = in_markdown(error or "It was killed, or lost its worker.").splitlines()
             lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]
     return "\n".join(lines) + "\n"
 
@@ -226,11 +227,16 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    shown = " ".join(text.split()).replace("|", "\\|")
+    return shown if isinstance(text, _Code) else in_markdown(shown)
 
 
-def _code(text: str) -> str:
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
+class _Code(str):
+    """What Markdown shows as it is."""
+
+
+def _code(text: str) -> _Code:
+    return _Code(f"`` {text} ``" if "`" in text else f"`{text}`")
 
 
 def _seconds(seconds: float | None) -> str:

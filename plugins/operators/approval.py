@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from clones.approval import ASK_AGAIN, Approval
+from clones.clean import in_markdown, one_line
 from clones.errors import ConfigError, Refused
 from clones.scope import Scope
 from clones.steps import Steps
@@ -55,7 +56,7 @@ class PlanToApproveOperator(CloneOperator):
         if not self._resumed:
             limit = timedelta(seconds=self.scope().service.approval_timeout)
             _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
-        self.reason = " ".join(self.reason.split()) if self.reason != "None" else ""
+        self.reason = one_line(self.reason) if self.reason != "None" else ""
         if not self.reason:
             raise ConfigError(
                 "This run was triggered without a reason. Nothing was done.",
@@ -113,7 +114,7 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         # Indented lines are shown as they are, whatever a host printed into them.
         shown = "\n".join(f"    {line}" for line in plan["text"])
         self.body = (
-            f"Asked by **{requester(context)}**; somebody else must answer.\n\n"
+            f"Asked by **{in_markdown(requester(context))}**; somebody else must answer.\n\n"
             f"Reason:\n\n    {plan['reason']}\n\n{shown}\n"
         )
         try:
@@ -174,7 +175,7 @@ def requester(context: Context) -> str:
     :raises Refused: it was not triggered by hand, or by whom is not known.
     """
     run = context["dag_run"]
-    name = (getattr(run, "triggering_user_name", None) or "").strip()
+    name = one_line(getattr(run, "triggering_user_name", None) or "")
     if not name or str(getattr(run.run_type, "value", run.run_type)) != "manual":
         raise Refused(
             "Who triggered this run is not known, so nobody else can approve it. Nothing was changed.",
@@ -226,4 +227,4 @@ def _names(user: object) -> list[str]:
     """All that an answer's user is called by: id, then name."""
     if not isinstance(user, Mapping):
         return []
-    return [str(user[key]).strip() for key in ("id", "name") if str(user.get(key) or "").strip()]
+    return [one_line(str(user[key])) for key in ("id", "name") if str(user.get(key) or "").strip()]

@@ -14,6 +14,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
 from clones import run_record
+from clones.clean import one_line
 from clones.run_record import JSON, MARKDOWN, TaskRecord
 from clones.run_result import RunResult
 from clones.scope import Scope
@@ -47,8 +48,8 @@ def leave_record(
             "dag": run.dag_id,
             "id": run.run_id,
             "type": str(getattr(run.run_type, "value", run.run_type)),
-            "asked_by": getattr(run, "triggering_user_name", None) or "",
-            "reason": (plan or {}).get("reason", "").strip() or (run.conf or {}).get("reason", ""),
+            "asked_by": one_line(getattr(run, "triggering_user_name", None) or ""),
+            "reason": one_line((plan or {}).get("reason", "") or str((run.conf or {}).get("reason") or "")),
             "began": min(filter(None, (one["began"] for each in tasks.values() for one in each)), default=""),
             "ended": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
         },

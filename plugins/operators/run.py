@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from clones import fence, lock, own_state, planning, provision
 from clones.abreast import attempts
 from clones.actions import BREAK, PHASES, phases_run
+from clones.clean import one_line
 from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain, Unknown
 from clones.estimates import Pace
 from clones.foresight import foresee, plain
@@ -69,7 +70,7 @@ class RunPlanOperator(CloneOperator):
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
-        reason = self.reason.strip() if self.reason not in ("", "None") else ""
+        self.reason = reason = one_line(self.reason) if self.reason != "None" else ""
         if run.run_type == "manual" and not reason:
             raise ConfigError(
                 "This run was triggered by hand without a reason. Nothing was done.",
