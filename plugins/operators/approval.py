@@ -12,11 +12,11 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from clones.approval import ASK_AGAIN, Approval
 from clones.clean import in_markdown, one_line
-from clones.errors import ConfigError, Refused
+from clones.errors import CloneError, Mistyped, Refused
 from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator
+from operators.base import CloneOperator, leave_word
 
 APPROVAL = "approval"
 """XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""
@@ -51,17 +51,23 @@ class PlanToApproveOperator(CloneOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
-        asked = requester(context)
-        refuse_cleared(context, self)
-        if not self._resumed:
-            limit = timedelta(seconds=self.scope().service.approval_timeout)
-            _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
+        try:
+            asked = requester(context)
+            refuse_cleared(context, self)
+            if not self._resumed:
+                limit = timedelta(seconds=self.scope().service.approval_timeout)
+                _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         self.reason = one_line(self.reason) if self.reason != "None" else ""
         if not self.reason:
-            raise ConfigError(
+            mistyped = Mistyped(
                 "This run was triggered without a reason. Nothing was done.",
                 "trigger it again and write into `reason` why; the approver reads it",
             )
+            leave_word(context, mistyped)
+            raise mistyped
         self.log.info("Asked for by %s. Reason: %s", asked, self.reason)
         return super().execute(context)
 
@@ -96,6 +102,13 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         self.plan_task_id = plan_task_id
 
     def execute(self, context: Context) -> Any:
+        try:
+            return self._ask(context)
+        except (CloneError, AirflowFailException) as error:
+            leave_word(context, error)
+            raise
+
+    def _ask(self, context: Context) -> Any:
         refuse_cleared(context, self)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if not plan:
@@ -129,10 +142,17 @@ class SecondPersonApprovalOperator(ApprovalOperator):
 
         :param digest: of the plan that was shown.
         """
+        try:
+            return self._judge(context, event, digest)
+        except (CloneError, AirflowFailException) as error:
+            leave_word(context, error)
+            raise
+
+    def _judge(self, context: Context, event: dict[str, Any], digest: str) -> dict[str, str]:
         refuse_cleared(context, self)
         if "error" in event:
             raise AirflowFailException(
-                f"Nobody approved in time: {event['error']} Nothing was changed. What to do: trigger again."
+                f"Nobody approved in time: {event['error']} Nothing was changed.\nWhat to do: {ASK_AGAIN}."
             )
         self.options = _options(digest)
         self.validate_chosen_options(event["chosen_options"])

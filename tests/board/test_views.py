@@ -58,6 +58,7 @@ def test_who_holds_it_up(case: dict[str, Any]) -> None:
     else:
         assert found is not None and found["text"] == case["held"]
         assert "url" not in case or found["url"] == case["url"]
+        assert "press" not in case or found["press"] == case["press"]
 
 
 @pytest.mark.parametrize("case", cases("phases"))

@@ -10,8 +10,10 @@ from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
+from clones.errors import CloneError
 from clones.status_changes import looked_at
-from operators.run import RunEndOperator
+from operators.alerts import MistypedRun
+from operators.run import RunEndOperator, RunPlanOperator
 from operators.seen import CHANGES, FLEET
 from operators.status import CloneStatusOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, Log, Store, new_context, take_down
@@ -22,13 +24,39 @@ PAIRS = (("1234", "4321"), ("1235", "4322"))
 
 def finish(context: dict[str, Any], **states: str) -> None:
     """The last task of a run with a plan, whose other tasks ended so."""
-    context["ti"].xcom |= {"plan": PLAN}
+    if states.get("plan") != "failed":
+        context["ti"].xcom |= {"plan": PLAN}
     context["ti"].task_id, context["ti"].task_states = "finish", {"plan": "success", **states}
     with DAG("aastmphpux"):
         end = RunEndOperator(task_id="finish", service="aastmphpux")
         for name in context["ti"].task_states:
             BaseOperator(task_id=name) >> end
     end.execute(context)  # type: ignore[arg-type]
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize(
+    ("reason", "action", "says", "raised"),
+    [
+        ("", "refresh", "without a reason", MistypedRun),
+        ("wanted", "update", "update is refused: it is not down", AirflowFailException),
+    ],
+)
+def test_why_a_run_was_refused(
+    lab: Any, context: dict[str, Any], reason: str, action: str, says: str, raised: type[Exception]
+) -> None:
+    words: dict[str, Any] = {"action": action, "reason": reason, "phases": {}}
+    context["params"] = {"action": action, "reason": reason}
+    with pytest.raises(CloneError):
+        RunPlanOperator(task_id="plan", service="aastmphpux", **words).execute(context)  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match=says) as ended:
+        finish(context, plan="failed")
+    assert type(ended.value) is raised
+    result = context["ti"].xcom["result"]
+    assert (result["result"], result["at"]) == ("refused", "plan") and says in result["why"]
+    record = context["ti"].xcom["run_record"]
+    assert record["action"] == action and record["result"]["text"] == str(ended.value)
+    assert f"| Why | {reason or 'none given'} |" in context["ti"].xcom["run_record_md"]
 
 
 def sweep(context: dict[str, Any]) -> list[dict[str, Any]]:

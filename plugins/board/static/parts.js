@@ -112,7 +112,10 @@ export function nowCell(ticks, row) {
       el("div.quiet", {}, run.state === "queued" ? "queued " : "", run.began && ticking(ticks, time(run.began), (now) => `for ${spoken(age(run.began, now))}`)),
     );
   }
-  if (row.held_by) said.push(el("div.held", {}, airflowLink(row.held_by.url, row.held_by.text)));
+  if (row.held_by) {
+    said.push(el("div.held", {}, airflowLink(row.held_by.url, row.held_by.text)));
+    if (row.held_by.press) said.push(el("div.press", {}, prose(row.held_by.press)));
+  }
   return said.length ? said : [el("span.quiet", {}, "nothing runs")];
 }
 

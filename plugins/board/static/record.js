@@ -11,7 +11,7 @@ export function recordView({ run_id: id, url, record }) {
   const facts = [
     ["Run", airflowLink(url, `${id} of ${run.dag ?? record.service}`)],
     ["Asked for by", `${run.asked_by || "the scheduler"}${run.type ? ` (${run.type})` : ""}`],
-    ["Why", run.reason || "on schedule"],
+    ["Why", run.reason || (run.type === "scheduled" ? "on schedule" : "none given")],
     ["Phases", (record.phases ?? []).join(" → ")],
     ["Time", run.began && [moment(run.began), " to ", moment(run.ended)]],
   ];
