@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from airflow.jobs.job import Job
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dag import DagModel
@@ -105,6 +106,16 @@ def dags(session: Session, dag_ids: Collection[str]) -> dict[str, Dag]:
         )
     )
     return {dag_id: Dag(bool(paused), after) for dag_id, paused, after in rows}
+
+
+def beats(session: Session, jobs: Collection[str]) -> dict[str, datetime]:
+    """By the name of Airflow's job, its newest heartbeat."""
+    rows = session.execute(
+        select(Job.job_type, func.max(Job.latest_heartbeat))
+        .where(Job.job_type.in_(jobs), Job.latest_heartbeat.is_not(None))
+        .group_by(Job.job_type)
+    )
+    return {str(job): at for job, at in rows if job and at}
 
 
 def swept(session: Session, *, of: str | None = None, pairs_of: str | None = None) -> dict[str, Stored]:

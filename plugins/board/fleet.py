@@ -36,6 +36,7 @@ class Facts:
     :param turns: the run that each trigger waits for.
     :param triggers: the DAGs that the reader may start runs of.
     :param told: the DAGs whose results the reader may see.
+    :param silent: the parts of Airflow that give no sign of life.
     """
 
     now: datetime
@@ -51,6 +52,7 @@ class Facts:
     triggers: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
     links: Links = NO_LINKS
+    silent: Sequence[Mapping[str, Any]] = ()
 
     @property
     def looks(self) -> Looks:
@@ -144,6 +146,7 @@ def looked(facts: Facts, error: str) -> dict[str, Any]:
         "looked": runs.written(looks.last),
         "every_minutes": looks.every_minutes,
         "error": error or None,
+        "silent": [*facts.silent],
     }
 
 

@@ -164,8 +164,8 @@ def test_no_secret_is_shown(site: Site, run_id: str, admin: Asker) -> None:
 
 def test_the_fleet(admin: Asker, run_id: str) -> None:
     whole = admin.json("/clones/api/fleet")
-    assert list(whole) == ["now", "looked", "every_minutes", "error", "services"]
-    assert whole["every_minutes"] == 5 and whole["error"] is None
+    assert list(whole) == ["now", "looked", "every_minutes", "error", "silent", "services"]
+    assert whole["every_minutes"] == 5 and whole["error"] is None and whole["silent"] == []
     assert datetime.fromisoformat(whole["looked"]) <= datetime.fromisoformat(whole["now"])
     row = admin.fleet()[SERVICE]
     assert (row["status"], row["running"], row["held_by"], row["paused"]) == ("up", None, None, False)

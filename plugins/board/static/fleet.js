@@ -134,7 +134,7 @@ export class Fleet {
       else head.removeAttribute("aria-sort");
     }
     const all = this.#rows.length;
-    setText(this.#count, number === all ? `${all} services` : `${number} of ${all} services`);
+    setText(this.#count, (number === all ? "" : `${number} of `) + (all === 1 ? "1 service" : `${all} services`));
   }
 
   /** The elements in this order, touching only what is not in its place: scroll and focus stay. */

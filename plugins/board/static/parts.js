@@ -4,7 +4,7 @@ import { el, setText } from "./dom.js";
 import { clock } from "./feed.js";
 import { airflowLink } from "./shell.js";
 import { SYMBOLS, share } from "./statuses.js";
-import { age, distance, exact, spoken, stamp, viewersZone } from "./time.js";
+import { age, distance, exact, spoken, stamp, stampToSecond, viewersZone } from "./time.js";
 
 const ROOM = 1.25; // a bar ends at this many times the limit
 
@@ -24,6 +24,11 @@ export function prose(text) {
 /** A time in the viewer's zone; to the second when one points at it. */
 export function time(iso, text = stamp(iso, clock.now(), zone())) {
   return el("time", { datetime: iso, title: exact(iso, zone()) }, text);
+}
+
+/** The same, which shows its seconds. */
+export function timeToSecond(iso) {
+  return time(iso, stampToSecond(iso, clock.now(), zone()));
 }
 
 /** Something whose text depends on the time: `ticks` gets a function that brings it up to date. */

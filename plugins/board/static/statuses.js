@@ -27,6 +27,18 @@ export function staleness(fleet, now) {
   return `The last look at the copies was ${spoken(seconds)} ago, though one is due every ${every} min: see DAG clone_status.`;
 }
 
+const SILENT = {
+  scheduler: "no run begins or goes on",
+  triggerer: "what waits for a copy does not go on",
+  dag_processor: "changes of services.yaml are not read",
+};
+
+/** What a part of Airflow that gives no sign of life keeps from happening. */
+export function silence(part, since, now) {
+  const when = since ? `was last heard of ${spoken(age(since, now))} ago` : "was never heard of";
+  return `Airflow's ${part.replace("_", " ")} ${when}: ${SILENT[part] ?? "see that it runs"}. See that it runs.`;
+}
+
 /** Whether a run has looked at a row's copies lately, also when nobody looks at all of them any more. */
 export function isFresh(row, { every_minutes }, now) {
   return Boolean(row.seen) && !staleness({ looked: row.seen, every_minutes }, now);
