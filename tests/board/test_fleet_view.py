@@ -50,7 +50,7 @@ def test_whether_the_service_itself_runs(browser: Browser, served: Served) -> No
     served.service("billing_test")
     with page_at(browser, f"{served.url}#/service/billing_test") as page:
         own = page.get_by_role("region", name="Status").locator(".own")
-        expect(own).to_contain_text("service partly up fs /billing on bill02 is down: not mounted, seen 2")
+        expect(own).to_contain_text("service partly up: fs /billing on bill02 is down: not mounted, seen 2")
         expect(own.get_by_role("link", name="manual__7")).to_be_visible()
 
 
@@ -61,9 +61,12 @@ def test_ages_are_seen_on_a_telephone(browser: Browser, served: Served) -> None:
                 box = said.bounding_box()
                 assert box and box["x"] >= 0 and box["x"] + box["width"] <= 420
         assert page.evaluate("document.documentElement.scrollWidth") <= 420
-        page.goto(f"{served.url}#/service/aastmphpux")
-        expect(page.get_by_role("region", name="Run records")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        for name in ("aastmphpux", "billing_test"):
+            served.service(name)
+            page.goto(f"{served.url}#/service/{name}")
+            expect(page.get_by_role("heading", name=f"Clones / {name}")).to_be_visible()
+            expect(page.get_by_role("region", name="Run records")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 420
 
 
 def test_how_far_it_is_copied_and_when_that_ends(browser: Browser, served: Served) -> None:

@@ -45,10 +45,10 @@ export function ago(ticks, iso) {
 
 /** Whether the service itself ran when a run saw it last: another matter than the status of its copies. */
 export function ownState(ticks, own, brief = false) {
-  const state = el(`span${own.state === "up" ? "" : ".paused"}`, {}, `service ${own.state}`);
+  const state = el(`span${own.state === "up" ? "" : ".amiss"}`, {}, `service ${own.state}`);
   if (brief) return el("div.own.quiet", { title: [own.why, own.run_id].filter(Boolean).join(", ") }, state, el("div", {}, ago(ticks, own.at)));
   const run = own.run_id && [" by ", airflowLink(own.url, own.run_id)];
-  return el("div.own", {}, state, own.why && ` ${own.why}`, el("span.quiet", {}, ", seen ", ago(ticks, own.at), run));
+  return el("div.own", {}, state, own.why && (own.state === "up" ? ` ${own.why}` : `: ${own.why}`), el("span.quiet", {}, ", seen ", ago(ticks, own.at), run));
 }
 
 /**
