@@ -130,6 +130,7 @@ def test_runs_of_one_minute_can_be_told_apart(browser: Browser, served: Served) 
     found = served.service()
     first, second = found["runs"][:2]
     second |= {"began": first["began"].replace(":00+", ":41+"), "run_id": "manual__2", "action": "resync"}
+    second |= {"ended": second["began"], "phases": []}
     record = found["records"][0]["record"]
     record |= {"action": "resync", "result": {"result": "refused", "at": "plan", "text": "Refused at plan."}}
     with page_at(browser, served.url + SERVICE) as page:
