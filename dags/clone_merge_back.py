@@ -9,14 +9,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
+from airflow.sdk import DAG, BaseOperator, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
 from clones.pools import array_pool, pools_of
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
 from operators.base import CONFIG, retries
-from operators.each_service import each_service
+from operators.each_service import each_service, reason_param
 from operators.merge_back import (
     MergeBackConfirmOperator,
     MergeBackEndOperator,
@@ -42,15 +42,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         max_active_runs=1,
         auto_register=False,
         tags=["symclone", "merge-back"],
-        params={
-            "reason": Param(
-                type="string",
-                minLength=1,
-                maxLength=500,
-                title="Reason",
-                description_md="Why production is to be overwritten. The approver reads it.",
-            )
-        },
+        params={"reason": reason_param("Why production is to be overwritten. The approver reads it.")},
         default_args={"retries": 0},
     ) as dag:
         tasks: list[BaseOperator] = [

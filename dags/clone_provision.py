@@ -14,7 +14,7 @@ from airflow.sdk.bases.operator import chain
 from clones.config import NO_LIMITS, Limits, Service
 from clones.pools import array_pool, pools_of
 from operators.base import CONFIG, retries
-from operators.each_service import each_service
+from operators.each_service import each_service, reason_param
 from operators.run import ProvisionPlanOperator, RunEndOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
 from sensors.symclone import SymcloneStateSensor
@@ -36,13 +36,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         auto_register=False,
         tags=["symclone", "provision"],
         params={
-            "reason": Param(
-                "",
-                type=["string", "null"],
-                maxLength=500,
-                title="Reason",
-                description_md="Why you run it. Required; it stands in the run's log.",
-            ),
+            "reason": reason_param("Why you run it. It stands in the run's record."),
             "plan_only": Param(
                 False,
                 type="boolean",

@@ -20,7 +20,7 @@ from clones.run_result import RESTART
 from operators.alerts import deadline
 from operators.base import CONFIG, retries
 from operators.completed import copy_assets, fresh_copies
-from operators.each_service import each_service
+from operators.each_service import each_service, reason_param
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
@@ -227,12 +227,8 @@ def _params(service: Service) -> dict[str, Param]:
             title="Action",
             description_md="\n".join(f"* **{action}**: {HELP[action]}" for action in actions),
         ),
-        "reason": Param(
-            "",
-            type=["string", "null"],
-            maxLength=500,
-            title="Reason",
-            description_md="Why you run it. Required for a run by hand; it stands in the run's log.",
+        "reason": reason_param(
+            "Why you run it. It stands in the run's record.", scheduled=bool(service.schedule)
         ),
         "plan_only": Param(
             False,

@@ -182,7 +182,7 @@ class Play:
         result = run.result
         failed = {t: run.errors.get(t, "") for t, s in run.states.items() if s == FAILED and t != "finish"}
         self.outcome.story.append(f"{run.name} ended: {result or 'without a result'} {failed or ''}")
-        if result in ("done", "unchanged", "stopped"):
+        if result in ("done", "refused", "unchanged", "stopped"):
             self.note("run ends", service=run.service, run=run.name, result=result, step=run.step)
         else:
             self.note("run is over", service=run.service, run=run.name, result=result)

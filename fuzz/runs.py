@@ -189,6 +189,10 @@ class TaskInstance:
             raise AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR, detail=detail))
         return run.state
 
+    def get_dr_count(self, dag_id: str, states: list[str]) -> int:
+        """Of this run's DAG its own is the one that is asked for."""
+        return int(dag_id == self.dag_id and "running" in states)
+
     def get_task_states(
         self, dag_id: str, run_ids: Iterable[str], task_ids: Iterable[str] | None = None
     ) -> dict[str, dict[str, str]]:

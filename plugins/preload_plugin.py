@@ -16,6 +16,7 @@ import operators.each_service
 import operators.merge_back
 import operators.preflight
 import operators.run
+import operators.seen
 import operators.service
 import operators.source
 import operators.status

@@ -8,7 +8,7 @@
 | 4 | syncs are activated in order, and not resynced after an earlier one failed | services                 |
 | 5 | a service is never started on a sync that is torn or not wholly active     | `use`, `torn`; services  |
 | 6 | no second recreate or activate for what the first already did              | states before; run notes |
-| 7 | a run ends done, unchanged, or stopped at a named step; again reaches done | run notes                |
+| 7 | a run ends done, refused, unchanged, or stopped at a step; again it is done | run notes                |
 | 8 | what a user types reaches a shell as one quoted word                       | `note` typed; services   |
 | 9 | a command of a try that is over changes nothing                            | try notes                |
 | 10| a run touches its own service's pairs only                                 | try notes or the fence   |

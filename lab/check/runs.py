@@ -1,4 +1,4 @@
-"""7. Every run ends as done, unchanged, or stopped at a named step; running it again reaches done."""
+"""7. Every run ends done, refused, unchanged, or stopped at a named step; running it again reaches done."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def _ended(
 ) -> Iterator[Finding]:
     seq, result = last["seq"], last.get("result")
     run = f"run {last['run']} of {last.get('service', first.get('service'))}"
-    if result not in ("done", "unchanged", "stopped"):
-        yield Finding(7, seq, f"{run} ended as {result}, not as done, unchanged or stopped")
+    if result not in ("done", "refused", "unchanged", "stopped"):
+        yield Finding(7, seq, f"{run} ended as {result}, not as done, refused, unchanged or stopped")
     if result == "stopped" and not last.get("step"):
         yield Finding(7, seq, f"{run} stopped, at no named step")
-    if result == "unchanged" and moved:
+    if result in ("refused", "unchanged") and moved:
         entry, key = moved[0]
-        text = f"{run} ended as unchanged, but line {entry['seq']} changed {key}"
+        text = f"{run} ended as {result}, but line {entry['seq']} changed {key}"
         yield Finding(7, seq, text, host=entry["host"], pair=key)
     if first.get("again") and result != "done":
         yield Finding(7, seq, f"{run}, which tries run {first['again']} again, ended as {result}")

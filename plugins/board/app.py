@@ -20,6 +20,7 @@ from board import database, fleet, metrics, service
 from board.access import Access
 from board.configuration import Configuration
 from board.gather import Reader, facts
+from board.health import LIMITS
 from clones.actions import dags_of
 from clones.run_record import JSON, MARKDOWN
 from clones.run_result import PLAN
@@ -54,7 +55,8 @@ async def _headers(request: Request, follow: Callable[[Request], Awaitable[Respo
 
 def _reader(user: GetUserDep, session: SessionDep) -> Reader:
     base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return Reader(session, Access(user, session), configuration, Links(base), datetime.now(UTC))
+    limits = {job: conf.getfloat(*where) for job, where in LIMITS.items()}
+    return Reader(session, Access(user, session), configuration, Links(base), datetime.now(UTC), limits)
 
 
 ReaderDep = Annotated[Reader, Depends(_reader, scope="function")]

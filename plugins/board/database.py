@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from airflow.jobs.job import Job
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dag import DagModel
@@ -23,6 +24,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, lazyload
 
+from clones import own_state
 from clones.pair_rows import prefix
 from clones.run_result import FINISH, PLAN
 from clones.status_changes import SWEEP
@@ -106,17 +108,27 @@ def dags(session: Session, dag_ids: Collection[str]) -> dict[str, Dag]:
     return {dag_id: Dag(bool(paused), after) for dag_id, paused, after in rows}
 
 
+def beats(session: Session, jobs: Collection[str]) -> dict[str, datetime]:
+    """By the name of Airflow's job, its newest heartbeat."""
+    rows = session.execute(
+        select(Job.job_type, func.max(Job.latest_heartbeat))
+        .where(Job.job_type.in_(jobs), Job.latest_heartbeat.is_not(None))
+        .group_by(Job.job_type)
+    )
+    return {str(job): at for job, at in rows if job and at}
+
+
 def swept(session: Session, *, of: str | None = None, pairs_of: str | None = None) -> dict[str, Stored]:
     """What the sweep has left, by key.
 
-    :param of: the record of this service and the time of the last sweep; by default the records of all.
+    :param of: what is kept of this service, and the time of the last sweep; by default that of all.
     :param pairs_of: the pairs of this service, and no records.
     """
     keys = AssetStateStoreModel.key
     if pairs_of is not None:
         which = keys.startswith(prefix(pairs_of), autoescape=True)
     else:
-        which = keys.in_((SWEEP, of)) if of is not None else ~keys.startswith(prefix())
+        which = keys.in_((SWEEP, of, own_state.key(of))) if of is not None else ~keys.startswith(prefix())
     rows = session.execute(
         select(keys, AssetStateStoreModel.value, AssetStateStoreModel.updated_at)
         .join(AssetModel, AssetModel.id == AssetStateStoreModel.asset_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 from board import held, runs
 from board.database import ENDED, Dag, Run, Stored, Task
+from clones import own_state
 from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
 from clones.freshness import Status
@@ -35,6 +36,7 @@ class Facts:
     :param turns: the run that each trigger waits for.
     :param triggers: the DAGs that the reader may start runs of.
     :param told: the DAGs whose results the reader may see.
+    :param silent: the parts of Airflow that give no sign of life.
     """
 
     now: datetime
@@ -50,6 +52,7 @@ class Facts:
     triggers: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
     links: Links = NO_LINKS
+    silent: Sequence[Mapping[str, Any]] = ()
 
     @property
     def looks(self) -> Looks:
@@ -65,6 +68,21 @@ class Facts:
         syncs = [sync.name for sync in service.syncs] if service else list((record or {}).get("syncs", {}))
         limit = timedelta(minutes=service.sync_max_delay) if service else None
         return show(record, syncs, limit, self.looks, self.now)
+
+    def own(self, name: str) -> dict[str, Any] | None:
+        """Whether the service itself ran when a run saw it last; which, for who may see that run."""
+        stored = self.swept.get(own_state.key(name))
+        if stored is None:
+            return None
+        seen = stored.value
+        may = seen["dag_id"] in self.told
+        return {
+            "state": seen["state"],
+            "why": seen["why"],
+            "at": seen["at"],
+            "run_id": seen["run_id"] if may else "",
+            "url": self.links.run(seen["dag_id"], seen["run_id"]) if may else None,
+        }
 
     def result(self, run: Run) -> Mapping[str, Any]:
         """How a run said that it ended; empty while it goes on, or when the reader may not see it."""
@@ -109,6 +127,8 @@ def _row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[st
             "why": f"it cannot be shown: {type(error).__name__}: {error}",
             "press": "report this error; run `scripts/status` to see its copies",
             "since": None,
+            "seen": None,
+            "own": None,
             "syncs": [],
             "running": None,
             "last_run": None,
@@ -126,11 +146,12 @@ def looked(facts: Facts, error: str) -> dict[str, Any]:
         "looked": runs.written(looks.last),
         "every_minutes": looks.every_minutes,
         "error": error or None,
+        "silent": [*facts.silent],
     }
 
 
 def row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
-    """One service.
+    """One service; `seen` is when a run looked at its copies, if that is newer than the last look at all.
 
     :param going: the runs that go on or wait to, by DAG.
     """
@@ -157,6 +178,8 @@ def row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str
         "why": shown.why,
         "press": shown.press,
         "since": runs.written(shown.since),
+        "seen": runs.written(shown.looked) if shown.looked != facts.looks.last else None,
+        "own": facts.own(name),
         "syncs": [sync_row(sync, *_progress(facts, sync.name, working)) for sync in shown.syncs],
         "running": runs.running(name, *now, facts.links) if now else None,
         "last_run": last,

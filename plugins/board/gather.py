@@ -3,6 +3,7 @@ reader may see them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from board import database
 from board.access import Access
 from board.configuration import Configuration
 from board.fleet import Facts
+from board.health import PARTS, silent
 from clones.actions import dags_of
 from clones.config import Service
 from clones.status_changes import SWEEP
@@ -29,6 +31,8 @@ class Reader:
     configuration: Configuration
     links: Links
     now: datetime
+    limits: Mapping[str, float]
+    """As :func:`board.health.silent` wants them."""
 
 
 def facts(reader: Reader, only: str | None = None) -> tuple[Facts, str]:
@@ -79,6 +83,7 @@ def facts(reader: Reader, only: str | None = None) -> tuple[Facts, str]:
             triggers=frozenset(dag_id for dag_id in dags if access.triggers(dag_id)),
             told=frozenset(sees_records),
             links=reader.links,
+            silent=silent(database.beats(session, PARTS), reader.limits, reader.now),
         ),
         error,
     )

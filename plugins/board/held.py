@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from board.database import Dag, Run, Task
-from clones.run_result import OUTSIDE, WITHOUT_FINISH
+from clones.run_result import OUTSIDE, REFUSED, WITHOUT_FINISH
 from hooks.links import Links
 
 Held = dict[str, Any]
@@ -62,7 +62,9 @@ def by_whom(
         return _said(f"Its last run {WITHOUT_FINISH}: see how the service stands; {OUTSIDE}.", last["url"])
     if last is not None and last["state"] == "failed":
         where = f" at {last['at']}" if last["at"] else ""
-        return _said(f"Its last run failed{where}: its log says what to press.", last["url"])
+        how = "was refused" if last.get("result") == REFUSED else "failed"
+        said = _first(last.get("why", "")) or "its log says what to press."
+        return _said(f"Its last run {how}{where}: {said}", last["url"], last.get("press", ""))
     if dag.paused and scheduled:
         return _said("The DAG is paused: nothing runs on schedule.", None)
     return None
@@ -98,5 +100,11 @@ def _task(
     return None
 
 
-def _said(text: str, url: str | None) -> Held:
-    return {"text": text, "url": url}
+def _first(text: str) -> str:
+    """The first line, with the next one where it only leads to that."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]) if lines else ""
+
+
+def _said(text: str, url: str | None, press: str = "") -> Held:
+    return {"text": text, "url": url, "press": press}

@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from board.fleet import Facts
 from clones.freshness import Status
+from clones.own_state import State
 
 log = logging.getLogger(__name__)
 PER_SYNC = ("service", "sync")
@@ -25,6 +26,7 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
     limit = gauge("copy_limit_seconds", "Age from which on the copy is too old.", PER_SYNC)
     percent = gauge("copy_percent", "Copied so far, while tracks are moving.", PER_SYNC)
     service = gauge("service_status", "0 up, 1 warn, 2 down, 3 unknown: as its worst copy.", ("service",))
+    own = gauge("service_up", "1: the service ran when a run of it ended last; else 0.", ("service",))
     running = gauge("service_running", "Whether a run of the service goes on.", ("service",))
     seconds = gauge("last_run_seconds", "How long the last run took.", ("service",))
     ended = gauge("last_run_timestamp_seconds", "When the last run ended.", ("service",))
@@ -40,6 +42,9 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
         shown = facts.shown(name)
         service.labels(name).set(shown.status.exit_code)
         running.labels(name).set(int(name in busy))
+        seen = facts.own(name)
+        if seen is not None and seen["state"] != State.UNKNOWN:
+            own.labels(name).set(int(seen["state"] == State.UP))
         for sync in shown.syncs:
             status.labels(name, sync.name).set(sync.status.exit_code)
             if sync.limit is not None:

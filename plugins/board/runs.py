@@ -58,6 +58,8 @@ def ended(service: str, run: Run, result: Mapping[str, Any], links: Links) -> di
         "action": action_of(service, run),
         "result": result.get("result", ""),
         "at": result.get("at", ""),
+        "why": result.get("why", ""),
+        "press": result.get("press", ""),
         "state": state_of(run, result),
         "ended": written(run.ended),
         "seconds": (run.ended - run.began).total_seconds() if run.ended and run.began else None,

@@ -26,7 +26,7 @@ COPIES = 60
 def pairs(
     facts: Facts, name: str, stored: Mapping[str, Stored], planned: tuple[datetime | None, Any] = (None, None)
 ) -> dict[str, Any]:
-    """The pairs as the sweep saw them last, and when that was.
+    """The pairs as they were seen last, and when that was.
 
     :param planned: the newest plan of a run, and when it was made: only a run asks how many tracks differ.
     """
@@ -35,13 +35,14 @@ def pairs(
     tracks = {sync: guess.get("pairs", {}) for sync, guess in guesses.items()}
     known = facts.swept[name].value["syncs"] if name in facts.swept else {}
     rows, times = [], []
-    for sync in facts.shown(name).syncs:
+    shown = facts.shown(name)
+    for sync in shown.syncs:
         record = known.get(sync.name, {})
         for key in keys(name, sync.name, (record.get("pairs") or {"count": 0})["count"]):
             if key in stored:
                 # Of a sync that was seen again what did not change was not written again.
                 unseen = Status[record["status"].upper()] is Status.UNKNOWN
-                times.append(stored[key].at if unseen else facts.looks.last or stored[key].at)
+                times.append(stored[key].at if unseen else shown.looked or stored[key].at)
                 rows += [
                     {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True))} for row in stored[key].value
                 ]

@@ -2,6 +2,7 @@
 
 CloneError
 ├── ConfigError      services.yaml or a form says something that cannot be meant
+│   └── Mistyped     the form of a run does: whoever triggered it is looking at it
 ├── Refused          it must not be done; trying again cannot help
 │   ├── Torn         only some pairs of a sync were activated
 │   │   └── TornForNow  and the next try mends it, or sees that all are
@@ -33,8 +34,19 @@ class CloneError(Exception):
         super().__init__(f"{what}\nWhat to do: {remedy}" if remedy else what)
 
 
+def kind_of(error: BaseException) -> str:
+    """How a run ends that this keeps from beginning: ``mistyped``, ``refused``, or empty for a failure."""
+    if isinstance(error, Mistyped):
+        return "mistyped"
+    return "refused" if isinstance(error, Refused | ConfigError) else ""
+
+
 class ConfigError(CloneError):
     """The configuration cannot be used. Nothing was run."""
+
+
+class Mistyped(ConfigError):
+    """The form of a run says what cannot be meant. Nothing was done, and nobody else need be told."""
 
 
 class Refused(CloneError):

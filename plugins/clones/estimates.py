@@ -95,9 +95,9 @@ def estimate(tracks: int | None, last: Pace | None) -> Estimate:
 def pair_key(source: str, target: str) -> str:
     """How a pair is named among the tracks of an estimate.
 
-    :param source: device number in hexadecimal.
+    :param source: device number in hexadecimal, with or without zeros before it.
     """
-    return f"{source}:{target}"
+    return ":".join(number.lstrip("0").zfill(4) for number in (source, target))
 
 
 def pace(

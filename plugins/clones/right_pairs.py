@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -31,21 +32,24 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
                 f"configured {device_text(pinned)}",
             )  # fmt: skip
         if number not in devices:
-            return PairSeen(pair, source, target, None, f"the array shows no device {device_text(number)}")
+            written = name if _is_number(name, number) else device_text(number)
+            return PairSeen(pair, source, target, None, f"the array shows no device {written}")
     assert source is not None and target is not None
+    source, target = devices[source].number, devices[target].number  # as the array prints them
     onto_target = [session for session in devices[target].sessions if session.target == target]
     for session in onto_target:
         if session.source != source:
             return PairSeen(
                 pair, source, target, None,
-                f"{device_text(target)} is the target of source {device_text(session.source)}, not of "
+                f"{device_text(target)} is the target of source {_printed(session.source, devices)}, not of "
                 f"{device_text(source)}",
             )  # fmt: skip
     for session in devices[target].sessions:
         if session.source == target:
             return PairSeen(
                 pair, source, target, None,
-                f"{device_text(target)} is itself the source of a copy on to {device_text(session.target)}"
+                f"{device_text(target)} is itself the source of a copy on to "
+                + _printed(session.target, devices)
                 + ("; the pair is the wrong way round" if session.target == source else ""),
             )  # fmt: skip
     have, need = devices[target].size, devices[source].size
@@ -58,6 +62,18 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
     found = onto_target[0] if onto_target else None
     others = tuple(session for session in devices[source].sessions if session.target != target)
     return PairSeen(pair, source, target, found, source_size=need, target_size=have, others=others)
+
+
+def _is_number(name: str, number: int) -> bool:
+    """Whether a pair is configured by number, and not by a name in a device group."""
+    return re.fullmatch("[0-9A-Fa-f]+", name) is not None and int(name, 16) == number
+
+
+def _printed(number: int, devices: Mapping[int, Device]) -> str:
+    """As the array prints it, or would: of one array all numbers are as long."""
+    if number in devices:
+        return device_text(devices[number].number)
+    return device_text(number).zfill(max(len(device_text(device.number)) for device in devices.values()))
 
 
 def wrong_pairs(seen: SyncSeen) -> list[str]:

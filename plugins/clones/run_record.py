@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from clones.clean import in_markdown
 from clones.fence import without_nonces
 from clones.freshness import Freshness, freshness
 from clones.observing import to_plain
@@ -84,9 +85,13 @@ class TaskRecord:
         title = without_nonces(note.title)
         self._events.append({"at": self._time(), "note": title, "lines": lines, "kind": note.kind})
 
-    def ended(self, error: str) -> None:
-        """:param error: why the try failed, or what it waits for; empty when it did neither."""
+    def ended(self, error: str, kind: str = "") -> None:
+        """:param error: why the try failed, or what it waits for; empty when it did neither.
+        :param kind: as :func:`clones.errors.kind_of` says.
+        """
         self._this |= {"ended": self._time(), "error": without_nonces(error)}
+        if kind:
+            self._this["kind"] = kind
         self._keep(self.tries)
 
     def so_far(self) -> list[dict[str, Any]]:
@@ -112,6 +117,7 @@ def assemble(
     after: Sequence[SyncSeen],
     sync_max_delay: int,
     result: RunResult,
+    asked: str = "",
 ) -> dict[str, Any]:
     """Everything about one run, as plain JSON.
 
@@ -120,12 +126,13 @@ def assemble(
     :param tasks: task id to its tries, in the order of the DAG.
     :param after: each sync at the end; those that could not be seen are left out.
     :param sync_max_delay: minutes after which a copy is too old.
+    :param asked: the action that was asked for, where there is no plan.
     """
     plan = plan or {}
     return {
         "run": dict(run),
         "service": service,
-        "action": plan.get("action", ""),
+        "action": plan.get("action", "") or asked,
         "phases": list(plan.get("phases", [])),
         "result": {**result.to_plain(), "text": result.text()},
         "before": list(plan.get("syncs", [])),
@@ -146,7 +153,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     head = [
         ("Run", f"`{run['id']}` of `{run['dag']}`"),
         ("Asked for by", f"{run['asked_by'] or 'the scheduler'} ({run['type']})"),
-        ("Why", run["reason"] or "on schedule"),
+        ("Why", run["reason"] or without_reason(run["type"])),
         ("Phases", " → ".join(record["phases"])),
         ("Time", f"{run['began']} to {run['ended']}"),
     ]
@@ -154,8 +161,8 @@ def markdown(record: Mapping[str, Any]) -> str:
     lines = [
         f"# {record['action'] or 'Run'} of {record['service']}: {record['result']['result']}",
         "",
-        f"**{said}**",
-        *press,
+        f"**{in_markdown(said)}**",
+        *map(in_markdown, press),
         "",
         *_table(("", ""), [row for row in head if row[1]]),
     ]
@@ -167,7 +174,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     if states:
         lines += ["", "## States", "", *_table(("Sync", "Pair", "Before", "After"), states)]
     for proof in record["proof"]:
-        lines += ["", f"## {proof['note']}", "", f"{proof['at']}, task `{proof['task']}`"]
+        lines += ["", f"## {in_markdown(proof['note'])}", "", f"{proof['at']}, task `{proof['task']}`"]
         lines += ["", *(f"    {line}" for line in proof["lines"])]
     sent = [
         (event["at"], task, event["host"], _code(event["line"]), event["ended"], _seconds(event["seconds"]))
@@ -187,9 +194,14 @@ def markdown(record: Mapping[str, Any]) -> str:
     if failed:
         lines += ["", "## Tries that did not come to their end", ""]
         for task, number, error in failed:
-            said, *more = (error or "It was killed, or lost its worker.").splitlines()
+            said, *more = in_markdown(error or "It was killed, or lost its worker.").splitlines()
             lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]
     return "\n".join(lines) + "\n"
+
+
+def without_reason(run_type: str) -> str:
+    """What stands in place of a reason that nobody gave."""
+    return "on schedule" if run_type == "scheduled" else "none given"
 
 
 def _copy(seen: SyncSeen, fresh: Freshness) -> dict[str, str]:
@@ -226,11 +238,16 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    shown = " ".join(text.split()).replace("|", "\\|")
+    return shown if isinstance(text, _Code) else in_markdown(shown)
 
 
-def _code(text: str) -> str:
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
+class _Code(str):
+    """What Markdown shows as it is."""
+
+
+def _code(text: str) -> _Code:
+    return _Code(f"`` {text} ``" if "`" in text else f"`{text}`")
 
 
 def _seconds(seconds: float | None) -> str:

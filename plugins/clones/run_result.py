@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clones.actions import BREAK, RESYNC, START, STOP
+from clones.advice import once_failed, taken_apart
 from clones.approval import ASK_AGAIN
 
 PLAN, APPROVE, FINISH = "plan", "approve", "finish"
+REFUSED = "refused"
+"""The result of a run whose plan says no."""
 WITHOUT_FINISH = "ended without finish"
 """The result of a run that has ended and whose last task has not run: somebody ended it from outside."""
 OUTSIDE = (
@@ -46,6 +50,12 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 _BEFORE = (PLAN, APPROVE)
 """Nothing is sent to the array before these have succeeded."""
 
+_ENOUGH = re.compile(r"\btrigger|\brun the action|\bask again")
+"""In advice that leads to a new run: this one is not gone on with."""
+FIRST_LINES, LONGEST_LINE = 6, 400
+"""Of what failed, as the end of a run quotes it."""
+NO_WORD = "It left no word of why: its log may; it may have been killed, or have lost its worker."
+
 _NOTHING_DONE = {
     "planned": "Planned only: nothing was changed.",
     "superseded": "Not needed: another run has made copies that are new enough. Nothing was changed.",
@@ -57,14 +67,16 @@ _NOTHING_DONE = {
 class RunResult:
     """How one run ended.
 
-    :param result: ``done``; ``unchanged``: it failed, and the service and its copies are as before;
-        ``stopped``: it failed, and the service or its copies are not as before; ``planned``, ``superseded``
-        or ``completed before``: it ended with its plan.
+    :param result: ``done``; ``refused``: its plan says no; ``unchanged``: it failed, and the service and its
+        copies are as before; ``stopped``: it failed, and the service or its copies are not as before;
+        ``planned``, ``superseded`` or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
     :param restarted: the service was started again on its old copies.
     :param why: what the last task saw that keeps the run from being done, in sentences.
     :param remedy: what to do about that.
     :param asks: a second person approves this kind of run.
+    :param said: what the task that failed said of it, the first lines, and :attr:`advised` what to do.
+    :param mistyped: its form said what cannot be meant: whoever triggered it sees that.
     """
 
     result: str
@@ -73,6 +85,9 @@ class RunResult:
     why: str = ""
     remedy: str = ""
     asks: bool = False
+    said: str = ""
+    advised: str = ""
+    mistyped: bool = False
 
     @property
     def ok(self) -> bool:
@@ -86,26 +101,72 @@ class RunResult:
             return "Done."
         if self.why:
             return f"Stopped at {self.at}: {self.why}\nWhat to do: {self.remedy}"
-        mend = f"What to do: open the log of {self.at} and mend what it names. Then "
+        head, press = self._meaning()
+        said = f"\n{self.said}" if self.said else ""
+        if self.advised and (self.mistyped or _ENOUGH.search(self.advised)):
+            return f"{head}{said}\nWhat to do: {_sentence(self.advised)}"
+        mend = self.advised or f"open the log of {self.at} and mend what it names"
+        return f"{head}{said}\nWhat to do: {_sentence(mend)} Then {press}"
+
+    def _meaning(self) -> tuple[str, str]:
+        """What its failure means, and what to press once that is mended."""
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
-            return f"Stopped at {self.at}: the service was not stopped, no copy was changed.\n{mend}{_GO_ON}"
+            return f"Stopped at {self.at}: the service was not stopped, no copy was changed.", _GO_ON
         if self.at.startswith(AFTER_START):
-            return f"Stopped at {self.at}: the service was started on these copies before.\n{mend}{_GO_ON}"
+            return f"Stopped at {self.at}: the service was started on these copies before.", _GO_ON
         if self.result == "unchanged" and self.at not in _BEFORE:
             return (
-                f"Stopped at {self.at}; no copy was changed, the service runs on its old copies.\n"
-                f"{mend}trigger the action again: the service runs, so a new run must stop it first."
+                f"Stopped at {self.at}; no copy was changed, the service runs on its old copies.",
+                "trigger the action again: the service runs, so a new run must stop it first.",
             )
         meaning, press = _TEXTS.get(self.at.split(".")[0], (".", _GO_ON))
         if self.asks and self.at == PLAN:
             press = f"{ASK_AGAIN}."
-        return f"Stopped at {self.at}{meaning}\n{mend}{press}"
+        verb = "Refused" if self.result == REFUSED else "Stopped"
+        return f"{verb} at {self.at}{meaning}", press
 
     def lines(self) -> list[str]:
         return self.text().splitlines()
 
     def to_plain(self) -> dict[str, str]:
-        return {"result": self.result, "at": self.at}
+        """As JSON: ``result``, ``at``, and of one that failed ``why`` and ``press``, where they are known."""
+        _, press = taken_apart(self.text())
+        more = {"why": first_lines(self.why) or self.said, "press": press}
+        return {"result": self.result, "at": self.at, **{key: text for key, text in more.items() if text}}
+
+    def because(self, tries: Sequence[Mapping[str, Any]] | None) -> RunResult:
+        """The same, with what the task that failed said of its last try.
+
+        :param tries: its XCom `record`, None when it left none.
+        """
+        if self.ok or self.why or not self.at:
+            return self
+        last = tries[-1] if tries else {}
+        error = last.get("error", "")
+        if not error:
+            return replace(self, said=NO_WORD)
+        what, remedy = taken_apart(error)
+        kind = last.get("kind", "") if self.at == PLAN else ""
+        return replace(
+            self,
+            result=REFUSED if kind else self.result,
+            said=first_lines(what),
+            advised=once_failed(remedy),
+            mistyped=kind == "mistyped",
+        )
+
+
+def first_lines(text: str) -> str:
+    """As much of an error as a message has room for."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    shown = [
+        line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..." for line in lines[:FIRST_LINES]
+    ]
+    return "\n".join([*shown, *(["..."] if len(lines) > FIRST_LINES else [])])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted: bool = False) -> RunResult:

@@ -6,7 +6,7 @@ A copy grows old while nobody looks, and what nobody has looked at for long is n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,13 @@ class Looks:
 
     last: datetime | None
     every_minutes: int | None
+
+    def of(self, record: Mapping[str, Any] | None) -> Looks:
+        """The looks at one service: the last task of a run may have looked since the last look at all."""
+        looked = _time((record or {}).get("looked"))
+        if looked is None or (self.last is not None and self.last >= looked):
+            return self
+        return replace(self, last=looked)
 
     def missing(self, now: datetime) -> str:
         """Why what is kept is not known any more, empty while it is."""
@@ -66,6 +73,7 @@ class ServiceShown:
     """One service as it is shown.
 
     :param since: since when its status is so, with zone; None when that is not known.
+    :param looked: when its copies were looked at last, with zone; None when they never were.
     """
 
     status: Status
@@ -73,6 +81,7 @@ class ServiceShown:
     press: str
     since: datetime | None
     syncs: tuple[SyncShown, ...]
+    looked: datetime | None = None
 
 
 def show(
@@ -89,7 +98,9 @@ def show(
     :param limit: age from which on its copies are too old.
     """
     known: Mapping[str, Any] = (record or {}).get("syncs", {})
+    looks = looks.of(record)
     missing = looks.missing(now) if record else NEVER
+    looked = looks.last if record else None
     shown = tuple(_sync(name, known.get(name), limit, missing, now) for name in syncs)
     gravest = worst([sync.status for sync in shown]) if shown else Status.UNKNOWN
     sync = next((sync for sync in shown if sync.status is gravest), None)
@@ -97,8 +108,8 @@ def show(
     if record and str(gravest) == record["status"] and not missing:
         since = datetime.fromisoformat(record["since"])
     if missing or sync is None:
-        return ServiceShown(gravest, missing or NEVER, LOOK, since, shown)
-    return ServiceShown(gravest, f"sync {sync.name}: {sync.why}", sync.press, since, shown)
+        return ServiceShown(gravest, missing or NEVER, LOOK, since, shown, looked)
+    return ServiceShown(gravest, f"sync {sync.name}: {sync.why}", sync.press, since, shown, looked)
 
 
 def _sync(

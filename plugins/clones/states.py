@@ -79,9 +79,28 @@ def wanted_states(wanted: str) -> frozenset[State]:
     return frozenset({state})
 
 
+class DeviceNumber(int):
+    """A device number that knows how its array has printed it: ``01A10`` keeps its zero.
+
+    :param text: hexadecimal digits.
+    """
+
+    text: str
+
+    def __new__(cls, text: str) -> DeviceNumber:
+        number = super().__new__(cls, text, 16)
+        number.text = text.upper()
+        return number
+
+    def __reduce__(self) -> tuple[type[DeviceNumber], tuple[str]]:
+        return DeviceNumber, (self.text,)
+
+
 def device_text(number: int | None) -> str:
-    """A device number in hexadecimal, 4 digits or as many as it needs; ``?`` for none."""
-    return "?" if number is None else f"{number:04X}"
+    """In hexadecimal, as the array prints it, else with 4 digits or as many as it needs; ``?`` for none."""
+    if number is None:
+        return "?"
+    return number.text if isinstance(number, DeviceNumber) else f"{number:04X}"
 
 
 @dataclass(frozen=True)

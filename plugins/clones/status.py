@@ -154,7 +154,10 @@ def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness) -> str:
     if State.NONE in states:
         return f"trigger {name}_provision with `plan_only`, and read what it would do"
     if not states <= ACTIVE | PREPARING | {State.SPLIT}:
-        return "ask the storage team what the array says (`symclone query`); once it is mended, refresh"
+        return (
+            "ask the storage team what the array says (`symclone query`); once they have ended the session, "
+            f"trigger {name}_provision, which makes it anew, then {name} with action refresh"
+        )
     if not seen.all_in(ACTIVE) and not seen.all_in(PREPARING):
         return f"trigger {name} with action refresh: it makes all pairs anew at one point in time"
     if fresh.point_in_time is not None:

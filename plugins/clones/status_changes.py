@@ -6,6 +6,8 @@ A record, one a service, is plain JSON::
      "syncs": {"data": {"status", "since", "why", "press", "last_action", "point_in_time",
                         "percent", "percent_at", "ends", "pairs"}}}
 
+``looked`` is when the last task of a run wrote it, if one did since: a sweep that looked before leaves it.
+``untold`` is what was told last, where a task that could tell nothing has changed it since.
 ``since`` is when a look first showed it, in UTC; ``last_action`` is the copy's point in time as the array
 shows it, local time of the control host; ``point_in_time`` the same in UTC, within seconds. A sync that is
 unknown keeps what was last known of both. ``percent`` is what was copied at ``percent_at``, ``ends`` when
@@ -78,11 +80,14 @@ def needs_patience(before: Record | None, now: ServiceStatus) -> bool:
     return now.status is Status.DOWN and (before or {}).get("status") != str(Status.DOWN)
 
 
-def follow(before: Record | None, now: ServiceStatus, at: datetime) -> tuple[dict[str, Any], Change | None]:
+def follow(
+    before: Record | None, now: ServiceStatus, at: datetime, *, tells: bool = True
+) -> tuple[dict[str, Any], Change | None]:
     """The service's record after a look, and what there is to tell.
 
     :param before: its record so far, None when nothing is known.
     :param at: time of the look, with zone.
+    :param tells: whoever looks can tell; if not, the next one who can tells of it.
     :returns: the record, equal to ``before`` when nothing changed but ages; and the change of its status. A
         service that is up when it is first seen is no news.
     """
@@ -94,13 +99,28 @@ def follow(before: Record | None, now: ServiceStatus, at: datetime) -> tuple[dic
         "press": now.press,
         "syncs": {sync.name: _sync(known.get(sync.name), sync, at) for sync in now.syncs},
     }
-    if _essence(record) == _essence(before):
+    untold = before.get("untold")
+    if _essence(record) == _essence(before) and not (untold and tells):
         return dict(before), None
-    was = before.get("status", "")
+    last: Mapping[str, Any] = untold or before
+    was = last.get("status", "")
     if was == str(now.status) or (not was and now.status is Status.UP):
         return record, None
-    began = datetime.fromisoformat(before["since"]) if was else None
+    if not tells:
+        return {**record, "untold": {"status": was, "since": last.get("since")}}, None
+    began = datetime.fromisoformat(last["since"]) if was else None
     return record, Change(now.name, now.status, was, began, at, now.why, now.press)
+
+
+def looked_at(record: Record, at: datetime) -> dict[str, Any]:
+    """The record, as one that a run's last task has written."""
+    return {**record, "looked": at.isoformat(timespec="milliseconds")}
+
+
+def is_newer(record: Record | None, began: datetime) -> bool:
+    """Whether a run's last task has written it since a look began: that look is the older one then."""
+    looked = (record or {}).get("looked")
+    return looked is not None and datetime.fromisoformat(looked) > began
 
 
 def with_pairs(before: Record, now: ServiceStatus) -> dict[str, Any]:

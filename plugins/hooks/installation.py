@@ -46,7 +46,7 @@ def this_airflow() -> str:
             raise ConfigError(
                 f"This Airflow has no id for the locks on control hosts: {where}: {_why(error)}, and "
                 f"{VARIABLE} is not set. Nothing was changed.",
-                f"run `scripts/pools` where this task runs, or set {VARIABLE} to the same value for all "
+                f"run `scripts/pools` where the tasks run, or set {VARIABLE} to the same value for all "
                 "workers and triggerers of this Airflow; then clear this task",
             ) from None
     if not _ID.fullmatch(given):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from clones.clean import cleaned, one_line
 from clones.errors import Refused, Unknown
 
 
 def text(data: Any) -> str:
-    """Bytes as text; what is no UTF-8 shows as a mark."""
-    return bytes(data or b"").decode("utf-8", "replace")
+    """Bytes as text: what is no UTF-8 shows as a mark, what acts on a terminal is written out.
+
+    Nothing of what a host prints goes round this, to a log, a record, a terminal or an XCom.
+    """
+    return cleaned(bytes(data or b"").decode("utf-8", "replace"))
 
 
 def not_defined(host: str, error: Exception) -> Refused:
     """The connection is missing, or does not say how to connect."""
     return Refused(
-        f"Airflow connection {host} cannot be used: {error}. Nothing was sent.",
+        f"Airflow connection {host} cannot be used: {one_line(str(error))}. Nothing was sent.",
         f"define the SSH connection {host}",
     )
 
@@ -23,7 +27,8 @@ def not_defined(host: str, error: Exception) -> Refused:
 def other_key(host: str, error: str) -> Refused:
     """Another machine may answer in its place."""
     return Refused(
-        f"{host} does not show the host key that its Airflow connection expects: {error}. Nothing was sent.",
+        f"{host} does not show the host key that its Airflow connection expects: {one_line(error)}. "
+        "Nothing was sent.",
         "find out why: another machine may answer in its place. Only then put the new key into `host_key` "
         "of the connection",
     )
@@ -48,7 +53,7 @@ def not_let_in(host: str, user: str, shown: str, error: str) -> Refused:
     """
     return Refused(
         f"{host} does not accept the key or login of its Airflow connection: as {user}, with {shown}: "
-        f"{error}. Nothing was sent.",
+        f"{one_line(error)}. Nothing was sent.",
         "check `login` and `key_file` of the connection, and the account's authorized keys on the host",
     )
 
@@ -69,6 +74,6 @@ def no_algorithm(host: str, kind: str, has: list[str]) -> Refused:
 def unreachable(host: str, error: str) -> Unknown:
     """Nobody answers, or not in time."""
     return Unknown(
-        f"{host} cannot be reached over SSH: {error}. Nothing was sent.",
+        f"{host} cannot be reached over SSH: {one_line(error)}. Nothing was sent.",
         "it is tried again; see that the host and its SSH server run",
     )

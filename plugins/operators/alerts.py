@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.sdk import Context, DeadlineAlert, DeadlineReference, SyncCallback
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException
 
 from clones import alerts
 from clones.alerts import Alert
@@ -22,11 +23,19 @@ from hooks.links import Links
 log = logging.getLogger(__name__)
 
 
+class MistypedRun(AirflowFailException):
+    """A run did nothing, because its form said what cannot be meant. Whoever triggered it sees that."""
+
+
 def run_failed(context: Context) -> None:
     """`on_failure_callback` of a run's last task, which fails when the run did not do what was asked.
 
-    It is called after the task's work is over: the lock was given back.
+    It is called after the task's work is over: the lock was given back. Of a run that its author mistyped
+    nobody else is told.
     """
+    if isinstance(context.get("exception"), MistypedRun):
+        log.info("Nobody is told: whoever triggered this run sees what it lacks")
+        return
     task: Any = context["task"]
     run = context["dag_run"]
     service = task.service if isinstance(task.service, str) else task.service.get("name", run.dag_id)

@@ -11,11 +11,12 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from clones.approval import ASK_AGAIN, Approval
-from clones.errors import CloneError, ConfigError, Refused
+from clones.clean import in_markdown, one_line
+from clones.errors import CloneError, Mistyped, Refused
 from clones.scope import Scope
 from clones.steps import Steps
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator
+from operators.base import CloneOperator, leave_word
 
 PLAN_RETRIES = 2
 """Further tries of a plan: it changes nothing, and Airflow can lose a task that waits in its queue."""
@@ -59,9 +60,13 @@ class PlanToApproveOperator(CloneOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
-        asked = requester(context)
-        refuse_cleared(context, self)
-        self._begin_try(context)
+        try:
+            asked = requester(context)
+            refuse_cleared(context, self)
+            self._begin_try(context)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         try:
             return self._asked(context, asked)
         except CloneError:
@@ -87,14 +92,20 @@ class PlanToApproveOperator(CloneOperator):
 
     def _asked(self, context: Context, asked: str) -> Any:
         if not self._resumed:
-            limit = timedelta(seconds=self.scope().service.approval_timeout)
-            _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
-        self.reason = " ".join(self.reason.split()) if self.reason != "None" else ""
+            try:
+                limit = timedelta(seconds=self.scope().service.approval_timeout)
+                _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
+            except CloneError as error:
+                leave_word(context, error)
+                raise
+        self.reason = one_line(self.reason) if self.reason != "None" else ""
         if not self.reason:
-            raise ConfigError(
+            mistyped = Mistyped(
                 "This run was triggered without a reason. Nothing was done.",
                 "trigger it again and write into `reason` why; the approver reads it",
             )
+            leave_word(context, mistyped)
+            raise mistyped
         self.log.info("Asked for by %s. Reason: %s", asked, self.reason)
         return super().execute(context)
 
@@ -129,6 +140,13 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         self.plan_task_id = plan_task_id
 
     def execute(self, context: Context) -> Any:
+        try:
+            return self._ask(context)
+        except (CloneError, AirflowFailException) as error:
+            leave_word(context, error)
+            raise
+
+    def _ask(self, context: Context) -> Any:
         refuse_cleared(context, self)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if not plan:
@@ -147,7 +165,7 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         # Indented lines are shown as they are, whatever a host printed into them.
         shown = "\n".join(f"    {line}" for line in plan["text"])
         self.body = (
-            f"Asked by **{requester(context)}**; somebody else must answer.\n\n"
+            f"Asked by **{in_markdown(requester(context))}**; somebody else must answer.\n\n"
             f"Reason:\n\n    {plan['reason']}\n\n{shown}\n"
         )
         try:
@@ -162,10 +180,17 @@ class SecondPersonApprovalOperator(ApprovalOperator):
 
         :param digest: of the plan that was shown.
         """
+        try:
+            return self._judge(context, event, digest)
+        except (CloneError, AirflowFailException) as error:
+            leave_word(context, error)
+            raise
+
+    def _judge(self, context: Context, event: dict[str, Any], digest: str) -> dict[str, str]:
         refuse_cleared(context, self)
         if "error" in event:
             raise AirflowFailException(
-                f"Nobody approved in time: {event['error']} Nothing was changed. What to do: trigger again."
+                f"Nobody approved in time: {event['error']} Nothing was changed.\nWhat to do: {ASK_AGAIN}."
             )
         self.options = _options(digest)
         self.validate_chosen_options(event["chosen_options"])
@@ -208,7 +233,7 @@ def requester(context: Context) -> str:
     :raises Refused: it was not triggered by hand, or by whom is not known.
     """
     run = context["dag_run"]
-    name = (getattr(run, "triggering_user_name", None) or "").strip()
+    name = one_line(getattr(run, "triggering_user_name", None) or "")
     if not name or str(getattr(run.run_type, "value", run.run_type)) != "manual":
         raise Refused(
             "Who triggered this run is not known, so nobody else can approve it. Nothing was changed.",
@@ -260,4 +285,4 @@ def _names(user: object) -> list[str]:
     """All that an answer's user is called by: id, then name."""
     if not isinstance(user, Mapping):
         return []
-    return [str(user[key]).strip() for key in ("id", "name") if str(user.get(key) or "").strip()]
+    return [one_line(str(user[key])) for key in ("id", "name") if str(user.get(key) or "").strip()]

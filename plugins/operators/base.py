@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from airflow.sdk.exceptions import (
 from clones import fence, lock, pools
 from clones.config import Service
 from clones.config_file import load, scope_from
-from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale, TryAgain
+from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale, TryAgain, kind_of
 from clones.leftovers import refuse_on_hosts
 from clones.observing import seen_place
 from clones.run_record import TaskRecord
@@ -64,6 +65,8 @@ than any other try takes to begin."""
 
 LOOK_LIMIT = 120.0
 """Seconds after which a look is too old to act on; half of the heartbeat time-out where that is less."""
+
+log = logging.getLogger(__name__)
 
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
@@ -135,9 +138,13 @@ class CloneOperator(BaseOperator):
         asked = symcli.awake()
         if not self.runs_anyway:
             refuse_ended(context, self)
-        scope = self.scope()
-        if self.needs_pools:
-            pools.require(self.needs_pools, known_pools() or ())
+        try:
+            scope = self.scope()
+            if self.needs_pools:
+                pools.require(self.needs_pools, known_pools() or ())
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         try:
             with (
                 recorded(context, resumed=self._resumed) as record,
@@ -157,11 +164,13 @@ class CloneOperator(BaseOperator):
                 raise
             left = self._turn_deadline(context, scope) - datetime.now(UTC)
             if left <= timedelta(0):
-                raise Refused(
+                late = Refused(
                     f"{wait.what}\nIt has not come to its turn within `turn_timeout`.",
                     f"see in the UI what run {wait.run_id} of {wait.dag_id} waits for; clear this task to "
                     "wait for its turn again",
-                ) from None
+                )
+                leave_word(context, late)
+                raise late from None
             self.log.warning("%s Waiting for its end in the triggerer.", wait.what)
             # Loading it loads Airflow's tables: as much as all else that a task loads, and few tasks need it.
             from airflow.providers.standard.triggers.external_task import DagStateTrigger
@@ -304,7 +313,11 @@ class CloneOperator(BaseOperator):
 
     def resume(self, context: Context, event: dict[str, str]) -> Any:
         """Go on after a wait: from a new look, as after any other pause."""
-        raise_unless_reached(event)
+        try:
+            raise_unless_reached(event)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         self._resumed = True
         return self.execute(context)
 
@@ -365,17 +378,29 @@ def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
         lambda: datetime.now(UTC),
         lambda tries: store.set("record", tries) if store is not None else None,  # type: ignore[arg-type]
     )
-    error = ""
+    error = kind = ""
     try:
         yield record
     except (AirflowSkipException, DownstreamTasksSkipped, MustWait, NotMyTurn):
         raise
-    except (CloneError, AirflowException) as raised:
-        error = str(raised)
+    except Exception as raised:
+        known = isinstance(raised, CloneError | AirflowException)
+        error = str(raised) if known else f"{type(raised).__name__}: {raised}"
+        kind = kind_of(raised)
         raise
     finally:
-        record.ended(error)
+        record.ended(error, kind)
         ti.xcom_push(key="record", value=record.tries)
+
+
+def leave_word(context: Context, error: Exception) -> None:
+    """Keep why a try ends that has nothing else to record: the run's last task and the board say it."""
+    try:
+        with recorded(context, resumed=True):
+            raise error
+    except Exception as raised:
+        if raised is not error:  # Airflow did not take it; the error itself is what counts
+            log.warning("Why this try ends could not be kept: %s", raised)
 
 
 def raise_unless_reached(event: Mapping[str, str]) -> None:

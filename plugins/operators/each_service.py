@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from airflow.sdk import DAG, BaseOperator, Context, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, Context, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from clones.config import Limits, Service
@@ -53,6 +53,19 @@ def each_service(
         if dag is not None:
             found[f"<{dag.dag_id}>"] = dag
     return found
+
+
+def reason_param(says: str, *, scheduled: bool = False) -> Param:
+    """The field in which a run's reason is asked for; Airflow takes no form without one.
+
+    :param scheduled: the DAG has a schedule: Airflow then wants a value that its own runs can have, so that
+        the form cannot refuse an empty one, and the plan does.
+    """
+    words: dict[str, Any] = {"maxLength": 500, "title": "Reason"}
+    if scheduled:
+        says = f"{says} Required for a run by hand."
+        return Param("", type=["string", "null"], description_md=says, **words)
+    return Param(type="string", minLength=1, pattern=r"\S", description_md=says, **words)
 
 
 def _not_built(name: str, suffix: str, config: str, why: str) -> DAG:

@@ -14,6 +14,8 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
 from clones import run_record
+from clones.actions import dags_of
+from clones.clean import one_line
 from clones.run_record import JSON, MARKDOWN, TaskRecord
 from clones.run_result import RunResult
 from clones.scope import Scope
@@ -36,6 +38,9 @@ def leave_record(
 ) -> None:
     """Put the run's record into this task's XComs and its log, from the XCom `record` of every other task."""
     ti, run = context["ti"], context["dag_run"]
+    # A run that failed in its plan has left none: its form says what was asked for.
+    form = {**(context.get("params") or {}), **(run.conf or {})}
+    asked = str(form.get("action") or dags_of(scope.name).get(run.dag_id, ""))
     tasks = {}
     for other in task.dag.topological_sort():
         mine = other.task_id == task.task_id
@@ -47,12 +52,13 @@ def leave_record(
             "dag": run.dag_id,
             "id": run.run_id,
             "type": str(getattr(run.run_type, "value", run.run_type)),
-            "asked_by": getattr(run, "triggering_user_name", None) or "",
-            "reason": (plan or {}).get("reason", "").strip() or (run.conf or {}).get("reason", ""),
+            "asked_by": one_line(getattr(run, "triggering_user_name", None) or ""),
+            "reason": one_line((plan or {}).get("reason", "") or str(form.get("reason") or "")),
             "began": min(filter(None, (one["began"] for each in tasks.values() for one in each)), default=""),
             "ended": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
         },
         service=scope.name,
+        asked=one_line(asked),
         plan=plan,
         tasks=tasks,
         after=after,

@@ -8,25 +8,26 @@ from typing import Any, NoReturn
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import planning, provision
+from clones import own_state, planning, provision
 from clones.abreast import attempts
 from clones.actions import BREAK, PHASES, phases_run
-from clones.errors import CloneError, ConfigError, MustWait, Refused, TryAgain, Unknown
+from clones.clean import one_line
+from clones.errors import CloneError, Mistyped, MustWait, Refused, TryAgain, Unknown
 from clones.estimates import Pace
 from clones.foresight import foresee, plain
 from clones.freshness import freshness
 from clones.observing import observe
 from clones.run_end import falls_short
-from clones.run_record import TaskRecord
+from clones.run_record import TaskRecord, without_reason
 from clones.run_result import OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Command, Steps, note
 from clones.superseded import Asked, asked_since, still_needed
 from hooks.symcli import SymcliHook
-from operators import completed
-from operators.alerts import run_failed
-from operators.base import CloneOperator, recorded
+from operators import completed, seen
+from operators.alerts import MistypedRun, run_failed
+from operators.base import CloneOperator, leave_word, recorded
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 from operators.shut_out import keep_lock, shut_out_of
@@ -70,18 +71,20 @@ class RunPlanOperator(CloneOperator):
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
-        reason = self.reason.strip() if self.reason not in ("", "None") else ""
+        self.reason = reason = one_line(self.reason) if self.reason != "None" else ""
         if run.run_type == "manual" and not reason:
-            raise ConfigError(
+            mistyped = Mistyped(
                 "This run was triggered by hand without a reason. Nothing was done.",
                 "trigger it again and write into `reason` why; it stands in the run's log",
             )
+            leave_word(context, mistyped)
+            raise mistyped
         self.log.info(
             "%s run %s: action %s. Reason: %s",
             run.run_type,
             run.run_id,
             self.action,
-            reason or "(on schedule)",
+            reason or without_reason(run.run_type),
         )
         if str(self.plan_only) == "True":
             self._foresee(context)
@@ -173,13 +176,16 @@ class RunEndOperator(CloneOperator):
     are seen as the run was to leave them (:mod:`clones.run_end`). What could not be seen is looked at again,
     as often as `retries` allows.
 
-    Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`).
+    Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`). What
+    it saw of copies and service stands in the store of asset `clone_status` (:func:`operators.seen.leave`).
 
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
-    this one too. By default people are then told (:func:`operators.alerts.run_failed`).
+    this one too. By default people are then told (:func:`operators.alerts.run_failed`), with what the task
+    that failed said of it; not of a run that its author mistyped.
 
-    Its XCom is ``{"result": "done" | "unchanged" | "stopped", "at": task id or ""}``; the XComs `run_record`
-    and `run_record_md` are the run's record, see :mod:`clones.run_record`.
+    Its XCom is ``{"result": "done" | "refused" | "unchanged" | "stopped", "at": task id or ""}`` with ``why``
+    and ``press`` of one that failed; the XComs `run_record` and `run_record_md` are the run's record, see
+    :mod:`clones.run_record`.
     """
 
     operator_extra_links = (RunRecordLink(),)
@@ -187,6 +193,8 @@ class RunEndOperator(CloneOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
+        kwargs["inlets"] = [*kwargs.get("inlets", ()), seen.FLEET]
+        kwargs["outlets"] = [*kwargs.get("outlets", ()), seen.CHANGES]
         # It must also come to its end when the run never got the lock, or another run holds it.
         super().__init__(hold_lock=False, **kwargs)
 
@@ -214,6 +222,8 @@ class RunEndOperator(CloneOperator):
             result = not_done(
                 "its plan has left nothing: somebody has marked it from outside.", f"{OUTSIDE}."
             )
+        if result.at and result.at != ti.task_id:
+            result = result.because(ti.xcom_pull(task_ids=result.at, key="record"))
         split = completed.known_copies(known, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
@@ -228,14 +238,17 @@ class RunEndOperator(CloneOperator):
                 )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
+        own = hosts.run(own_state.look(scope)) if plan else None
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         completed.announce(context, scope, split)
+        if plan and isinstance(self.service, str):
+            seen.leave(self.log, context, scope, looks, own, tells=result.ok)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
         measure(context, scope.name, result, plan)
         if not result.ok:
-            raise AirflowFailException(result.text())
+            raise (MistypedRun if result.mistyped else AirflowFailException)(result.text())
         return result.to_plain()
 
     def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:

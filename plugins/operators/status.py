@@ -6,20 +6,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.observability import stats
 
-from clones import status
-from clones.actions import dags_of
+from clones import own_state, status
 from clones.config_file import load
 from clones.pool_waits import Place, is_due, places
 from clones.pool_waits import follow as follow_pools
 from clones.status import ServiceStatus
 from clones.status_changes import (
     SWEEP,
-    Change,
     follow,
     forgotten,
+    is_newer,
     needs_patience,
     pairs_changed,
     with_pairs,
@@ -31,11 +30,7 @@ from hooks.symcli import log_note
 from operators import ended
 from operators.alerts import pool_gives_no_place
 from operators.base import CONFIG
-
-FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
-"""Its state store has a key a service; each change of a service's status is an event of it."""
-CHANGES = AssetAlias("clone_status changes")
-"""Of an alias Airflow makes an event only when the task asks for one."""
+from operators.seen import CHANGES, FLEET, keep, runs_going, tell
 
 
 class CloneStatusOperator(BaseOperator):
@@ -63,6 +58,7 @@ class CloneStatusOperator(BaseOperator):
         self.config = config
 
     def execute(self, context: Context) -> None:
+        began = datetime.now(UTC)
         services = look(self.config)
         at = datetime.now(UTC)
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
@@ -70,7 +66,11 @@ class CloneStatusOperator(BaseOperator):
         kept: dict[str, Any] = {}
         for service in services:
             try:
-                kept |= self._follow(context, store.get(service.name), service, at)
+                before = store.get(service.name)
+                if is_newer(before, began):
+                    self.log.info("%s: a run that has ended meanwhile looked later", service.name)
+                else:
+                    kept |= self._follow(context, before, service, at)
             except Exception as error:
                 self.log.exception("Service %s is unknown: the sweep could not go on with it", service.name)
                 kept |= self._follow(context, None, status.in_trouble(service, error), at)
@@ -78,11 +78,7 @@ class CloneStatusOperator(BaseOperator):
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
         kept |= self._gone(store, {service.name for service in services})
-        for key, value in kept.items():
-            if value is None:
-                store.delete(key)
-            else:
-                store.set(key, value)
+        keep(store, kept)
         swept = {"at": written(at), "services": sorted(service.name for service in services)}
         store.set(SWEEP, swept | self._watch_pools(context, (store.get(SWEEP) or {}).get("pools"), at))
 
@@ -128,7 +124,7 @@ class CloneStatusOperator(BaseOperator):
 
     def _follow(self, context: Context, before: Any, service: ServiceStatus, at: datetime) -> dict[str, Any]:
         """Tell what changed of a service; what to write of it, by key."""
-        if needs_patience(before, service) and self._is_worked_on(context, service.name):
+        if needs_patience(before, service) and runs_going(context, service.name):
             self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
             record, change = with_pairs(before, service) if before else None, None
         else:
@@ -137,7 +133,7 @@ class CloneStatusOperator(BaseOperator):
         if record != before:
             kept[service.name] = record
         if change is not None:
-            self._tell(context, change)
+            tell(self.log, context, change)
         return kept
 
     def _ended(self, context: Context, store: Any, name: str) -> dict[str, Any]:
@@ -150,21 +146,12 @@ class CloneStatusOperator(BaseOperator):
             return {}
         return {} if runs == before else {_runs_of(name): runs}
 
-    def _tell(self, context: Context, change: Change) -> None:
-        self.log.warning("%s", change.text())
-        context["outlet_events"][CHANGES].add(FLEET, extra=change.to_plain())
-
-    @staticmethod
-    def _is_worked_on(context: Context, name: str) -> bool:
-        counts = (context["ti"].get_dr_count(dag_id=dag_id, states=["running"]) for dag_id in dags_of(name))
-        return any(count > 0 for count in counts)
-
     @staticmethod
     def _gone(store: Any, names: set[str]) -> dict[str, None]:
         """The keys of services that were there at the last sweep, and are in the configuration no more."""
         gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
         pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
-        return dict.fromkeys([*pairs, *map(_runs_of, gone), *gone])
+        return dict.fromkeys([*pairs, *map(_runs_of, gone), *map(own_state.key, gone), *gone])
 
 
 def _runs_of(service: str) -> str:

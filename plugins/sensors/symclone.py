@@ -13,7 +13,7 @@ from clones.observing import observe, to_plain
 from clones.rules import Verdict, decide_wait
 from clones.states import SyncSeen, wanted_states
 from hooks.symcli import SymcliHook
-from operators.base import CloneOperator, raise_unless_reached
+from operators.base import CloneOperator, leave_word, raise_unless_reached
 from operators.outside import refuse_ended
 
 
@@ -43,7 +43,11 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         refuse_ended(context, self)
         if not self.deferrable:
             return BaseSensorOperator.execute(self, context)
-        there, seen = self._look(context)
+        try:
+            there, seen = self._look(context)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         if not there:
             self.wait(
                 self.scope(),
@@ -90,8 +94,9 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             return None
         try:
             raise_unless_reached(event)
-        except Refused:
-            raise
         except CloneError as error:
+            leave_word(context, error)
+            if isinstance(error, Refused):
+                raise
             raise AirflowSensorTimeout(str(error)) from None
         return None

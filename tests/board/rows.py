@@ -210,4 +210,5 @@ def reader(rows: Rows, config: Any, error: str = "") -> Any:
 
     configuration = SimpleNamespace(read=lambda: Read(config, error))
     access = Access(SimpleNamespace(name="somebody"), rows.session)
-    return Reader(rows.session, access, configuration, Links(), NOW)  # type: ignore[arg-type]
+    limits = {"SchedulerJob": 30.0, "TriggererJob": 30.0, "DagProcessorJob": 30.0}
+    return Reader(rows.session, access, configuration, Links(), NOW, limits)  # type: ignore[arg-type]

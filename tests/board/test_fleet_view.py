@@ -23,7 +23,7 @@ def test_the_fleet_worst_first_each_with_symbol_word_and_reason(browser: Browser
         marks = page.locator("td:first-child .status").all_inner_texts()
         assert marks == ["✕ down", "? unknown", "! warn", "✓ up", "✓ up"]
         down = rows(page).first
-        expect(down).to_contain_text("DEV002 -> CLONE002 (1A11 -> 1AB5): Failed")
+        expect(down).to_contain_text("DEV002 -> CLONE002 (01A11 -> 01AB5): Failed")
         expect(down).to_contain_text("ask the storage team")
         expect(down).to_contain_text("for 2 h 48 min")
         expect(down).to_contain_text("update stopped at resync.data.recreate")
@@ -36,6 +36,37 @@ def test_the_fleet_worst_first_each_with_symbol_word_and_reason(browser: Browser
         unknown = rows(page).nth(1)
         expect(unknown).to_contain_text("paused")
         expect(unknown).to_contain_text("no run yet")
+
+
+def test_whether_the_service_itself_runs(browser: Browser, served: Served) -> None:
+    """Its copies may be up and the service down, and the other way round."""
+    with page_at(browser, served.url) as page:
+        own = rows(page).filter(has_text="billing_test").locator(".own")
+        expect(own).to_contain_text("service partly up")
+        expect(own).to_have_attribute("title", "fs /billing on bill02 is down: not mounted, manual__7")
+        expect(rows(page).filter(has_text="crm_pprod").locator(".own")).to_contain_text(
+            re.compile("service up.*7.h")
+        )
+    served.service("billing_test")
+    with page_at(browser, f"{served.url}#/service/billing_test") as page:
+        own = page.get_by_role("region", name="Status").locator(".own")
+        expect(own).to_contain_text("service partly up: fs /billing on bill02 is down: not mounted, seen 2")
+        expect(own.get_by_role("link", name="manual__7")).to_be_visible()
+
+
+def test_ages_are_seen_on_a_telephone(browser: Browser, served: Served) -> None:
+    with page_at(browser, served.url, viewport={"width": 420, "height": 900}) as page:
+        for at in range(3):
+            for said in rows(page).nth(at).locator(".copy .said").all():
+                box = said.bounding_box()
+                assert box and box["x"] >= 0 and box["x"] + box["width"] <= 420
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        for name in ("aastmphpux", "billing_test"):
+            served.service(name)
+            page.goto(f"{served.url}#/service/{name}")
+            expect(page.get_by_role("heading", name=f"Clones / {name}")).to_be_visible()
+            expect(page.get_by_role("region", name="Run records")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 420
 
 
 def test_how_far_it_is_copied_and_when_that_ends(browser: Browser, served: Served) -> None:

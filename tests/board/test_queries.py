@@ -13,8 +13,8 @@ import pytest
 from clones.config import Config
 from tests.board.rows import NOW, Everybody, Rows, counted, reader
 
-FLEET_QUERIES = 6
-SERVICE_QUERIES = 12
+FLEET_QUERIES = 7
+SERVICE_QUERIES = 13
 
 
 @pytest.fixture
@@ -151,3 +151,27 @@ def test_a_run_without_its_last_task_is_never_done(
     one, _ = facts(ask, only="svc0000")
     (shown,) = [run for run in detail(ask, one, "svc0000")["runs"] if run["run_id"] == "outside"]
     assert (shown["state"], shown["result"]) == ("failed", "ended without finish")
+
+
+@pytest.mark.parametrize("part", ["SchedulerJob", "TriggererJob", "DagProcessorJob"])
+@pytest.mark.parametrize(("ago", "silent"), [(5, False), (29, False), (31, True), (None, None)])
+def test_a_part_of_airflow_that_is_dead_is_said(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch, part: str, ago: int | None, silent: bool | None
+) -> None:
+    """Of several schedulers the one that was heard of last counts; one that never ran is dead, too."""
+    from board.fleet import fleet
+    from board.gather import facts
+
+    configured = rows.fill(1, runs=1)
+    may(monkeypatch, all_dags(configured))
+    for job in ("SchedulerJob", "TriggererJob", "DagProcessorJob"):
+        beat = NOW - timedelta(seconds=ago or 0)
+        for seconds in [900, 0] if job == part and ago is not None else [0] if job != part else []:
+            at = (beat if job == part else NOW) - timedelta(seconds=seconds)
+            rows.add_id("job", job_type=job, state="running", latest_heartbeat=at)
+    found, error = facts(reader(rows, Config(services=configured)))
+    names = [one["part"] for one in fleet(found, error)["silent"]]
+    name = {"SchedulerJob": "scheduler", "TriggererJob": "triggerer", "DagProcessorJob": "dag_processor"}[
+        part
+    ]
+    assert names == ([name] if (silent if silent is not None else part == "SchedulerJob") else [])

@@ -114,3 +114,30 @@ def test_who_may_not_trigger_has_no_button(browser: Browser, served: Served) -> 
         page.goto(served.url + SERVICE)
         expect(page.get_by_text("You may look at this service, not trigger it.")).to_be_visible()
         expect(page.get_by_role("button")).to_have_count(0)
+
+
+def test_one_is_no_plural(browser: Browser, served: Served) -> None:
+    copies = [{"at": "2026-11-26T09:00:00+00:00", "point_in_time": "2026-11-26T08:58:00+00:00"}]
+    served.service(ages={"data": {"sync_max_delay": 97200, "copies": copies}})
+    served.fleet(services=case("fleet")["services"][:1])
+    with page_at(browser, served.url + SERVICE) as page:
+        expect(page.get_by_text("1 copy", exact=True)).to_be_visible()
+        page.goto(served.url)
+        expect(page.get_by_text("1 service", exact=True)).to_be_visible()
+
+
+def test_runs_of_one_minute_can_be_told_apart(browser: Browser, served: Served) -> None:
+    found = served.service()
+    first, second = found["runs"][:2]
+    second |= {"began": first["began"].replace(":00+", ":41+"), "run_id": "manual__2", "action": "resync"}
+    second |= {"ended": second["began"], "phases": []}
+    record = found["records"][0]["record"]
+    record |= {"action": "resync", "result": {"result": "refused", "at": "plan", "text": "Refused at plan."}}
+    with page_at(browser, served.url + SERVICE) as page:
+        shown = page.get_by_role("region", name="Last runs").get_by_role("row")
+        expect(shown.nth(1)).to_contain_text("10:30:00")
+        expect(shown.nth(2)).to_contain_text("10:30:41")
+        expect(shown.nth(2)).to_contain_text("resync")
+        expect(shown.nth(2).get_by_role("link")).to_have_attribute("title", "manual__2")
+        records = page.get_by_role("region", name="Run records")
+        expect(records.locator("summary")).to_contain_text("resync: refused, Tue 12:00:00 manual__stopped")

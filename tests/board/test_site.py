@@ -164,8 +164,8 @@ def test_no_secret_is_shown(site: Site, run_id: str, admin: Asker) -> None:
 
 def test_the_fleet(admin: Asker, run_id: str) -> None:
     whole = admin.json("/clones/api/fleet")
-    assert list(whole) == ["now", "looked", "every_minutes", "error", "services"]
-    assert whole["every_minutes"] == 5 and whole["error"] is None
+    assert list(whole) == ["now", "looked", "every_minutes", "error", "silent", "services"]
+    assert whole["every_minutes"] == 5 and whole["error"] is None and whole["silent"] == []
     assert datetime.fromisoformat(whole["looked"]) <= datetime.fromisoformat(whole["now"])
     row = admin.fleet()[SERVICE]
     assert (row["status"], row["running"], row["held_by"], row["paused"]) == ("up", None, None, False)
@@ -293,13 +293,14 @@ def test_who_is_told_of_a_run_that_fails_or_is_late(site: Site) -> None:
 
     for dag in ("lnxpp", "late"):
         site.rest.unpause(dag)
-    failed = site.rest.trigger("lnxpp", {"action": "refresh"})  # nobody says why: its plan refuses
+    site.rest.trigger("lnxpp", {"action": "refresh"})  # nobody says why: only its author sees that
+    failed = site.rest.trigger("lnxpp", {"action": "resync", "reason": "refused, for the service is up"})
     late = site.rest.trigger("late")
     until(lambda: len(lines()) >= 2, 300, lambda: f"told: {lines()}")
     site.rest.request("PATCH", f"/dags/late/dagRuns/{late}", json={"state": "failed"})
     url = site.airflow.url
     assert sorted(lines()) == [
-        "failed: lnxpp failed. Stopped at plan: nothing was changed. "
+        "failed: lnxpp failed. Refused at plan: nothing was changed. "
         f"{url}/dags/lnxpp/runs/{quote(failed, safe='')}",
         f"late: A run of late has not ended after 1 min. {url}/dags/late/runs/{quote(late, safe='')}",
     ]

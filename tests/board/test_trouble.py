@@ -44,6 +44,27 @@ def test_nothing_stays_green_when_the_looks_or_the_server_end(browser: Browser, 
         expect(page.get_by_role("status")).to_be_empty()
 
 
+def test_a_scheduler_that_is_dead_is_said(browser: Browser, served: Served) -> None:
+    served.fleet(silent=[{"part": "scheduler", "since": "2026-11-26T09:56:00+00:00"}])
+    with page_at(browser, served.url) as page:
+        expect(page.get_by_role("status")).to_contain_text("Airflow's scheduler was last heard of 4")
+        expect(page.get_by_role("status")).to_contain_text("no run begins or goes on. See that it runs.")
+        served.fleet()
+        page.reload()
+        expect(page.get_by_role("status")).to_be_empty()
+
+
+def test_what_a_run_has_just_seen_stays_green(browser: Browser, served: Served) -> None:
+    """The demo, and a site that has not unpaused the sweep yet."""
+    services = case("fleet")["services"]
+    services[0]["seen"] = "2026-11-26T09:59:00+00:00"
+    served.fleet(looked=None, services=services)
+    with page_at(browser, served.url) as page:
+        expect(page.locator("td .status.up")).to_have_count(1)
+        expect(rows(page).filter(has_text="crm_pprod")).to_contain_text("✓ up")
+        expect(page.get_by_role("status")).to_contain_text("No look at the copies yet")
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [

@@ -58,6 +58,7 @@ def test_who_holds_it_up(case: dict[str, Any]) -> None:
     else:
         assert found is not None and found["text"] == case["held"]
         assert "url" not in case or found["url"] == case["url"]
+        assert "press" not in case or found["press"] == case["press"]
 
 
 @pytest.mark.parametrize("case", cases("phases"))
@@ -156,3 +157,58 @@ def test_tracks_are_of_the_newest_plan_and_say_so(
     assert [row["tracks"] for row in seen["pairs"]] == shown
     assert seen["tracks_seen"] == (began.isoformat(timespec="milliseconds") if planned else None)
     assert seen["pairs_seen"] == NOW.isoformat(timespec="milliseconds")
+
+
+@pytest.mark.parametrize(
+    ("swept", "looked", "status", "seen"),
+    [
+        (600, 1, "up", True),
+        (None, 1, "up", True),
+        (600, 600, "unknown", False),
+        (1, 600, "up", False),
+        (None, None, "unknown", False),
+    ],
+)
+def test_what_a_run_has_just_seen_is_current_without_a_sweep(
+    swept: int | None, looked: int | None, status: str, seen: bool
+) -> None:
+    """Minutes ago that the sweep looked, and that the last task of a run did."""
+    from board.database import Stored
+    from board.fleet import Facts, row
+    from board.metrics import exposition
+
+    def minutes(ago: int) -> str:
+        return (NOW - timedelta(minutes=ago)).isoformat(timespec="milliseconds")
+
+    sync = {"status": "up", "since": minutes(9), "why": "x", "press": "", "point_in_time": minutes(9)}
+    record: dict[str, Any] = {"status": "up", "since": minutes(9), "syncs": {"data": sync}}
+    store = {"clone_status": Stored({"at": minutes(swept), "services": ["s"]}, NOW)} if swept else {}
+    if looked is not None:
+        store["s"] = Stored({**record, "looked": minutes(looked)}, NOW)
+    facts = Facts(NOW, {"s": None}, 5, store, {})
+    found = row(facts, "s", {})
+    assert found["status"] == status and (found["seen"] is not None) is seen
+    assert (b'copy_age_seconds{service="s",sync="data"} 540.0' in exposition(facts, "")[0]) is bool(looked)
+
+
+@pytest.mark.parametrize("state", ["up", "down", "partly up", "unknown", "none"])
+@pytest.mark.parametrize("may", [True, False])
+def test_whether_the_service_itself_runs(state: str, may: bool) -> None:
+    """Which run saw it, only who may see that run is told."""
+    from board.database import Stored
+    from board.fleet import Facts, row
+    from board.metrics import exposition
+
+    kept = {"state": state, "why": "on h", "at": NOW.isoformat(), "dag_id": "s", "run_id": "r 1"}
+    store = {} if state == "none" else {"state/s": Stored(kept, NOW)}
+    facts = Facts(NOW, {"s": None}, 5, store, {}, told=frozenset({"s"} if may else ()))
+    own = row(facts, "s", {})["own"]
+    if state == "none":
+        assert own is None
+    else:
+        assert (own["state"], own["why"], own["at"]) == (state, "on h", NOW.isoformat())
+        assert own["run_id"] == ("r 1" if may else "") and bool(own["url"]) is may
+    measured = {"up": b"1.0", "down": b"0.0", "partly up": b"0.0"}.get(state)
+    text = exposition(facts, "")[0]
+    assert (b'symclone_service_up{service="s"} ' in text) is (measured is not None)
+    assert measured is None or b'symclone_service_up{service="s"} ' + measured in text

@@ -188,7 +188,7 @@ def test_a_name_that_left_its_group_and_a_device_that_is_gone() -> None:
 
     found, _ = sweep({"a": service("ctl", NAMED, NUMBERED)}, gone)
     wrong = [one.seen.pairs[0].wrong for one in found.values() if one.seen]
-    assert wrong == ["CLONE001 is not in the device group", "the array shows no device 1002"]
+    assert wrong == ["CLONE001 is not in the device group", "the array shows no device 01002"]
 
 
 def test_many_devices_are_asked_for_in_several_commands() -> None:

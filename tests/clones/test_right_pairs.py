@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import json
+
 import pytest
 
 from clones.config import Pair
 from clones.errors import Refused
+from clones.estimates import pair_key
 from clones.right_pairs import refuse_wrong_pairs, see_pair
-from clones.states import Device, PairSeen, Session, State, SyncSeen
+from clones.states import Device, DeviceNumber, PairSeen, Session, State, SyncSeen, device_text
 from tests.clones.seeing import NOON, seen, sync
 
 SOURCE, TARGET, OTHER = 0x1234, 0x4321, 0x1111
@@ -90,3 +94,13 @@ def test_a_target_that_is_the_source_of_another_pair_is_refused() -> None:
     both = tuple(PairSeen(pair, pair.source_device, pair.target_device, None) for pair in configured.pairs)
     with pytest.raises(Refused, match="1000 -> 2000: its target is also a source"):
         refuse_wrong_pairs("billing", configured, SyncSeen("data", "000190101234", NOON, both))
+
+
+@pytest.mark.parametrize("printed", ["1a10", "01A10", "001A10"])
+def test_a_number_keeps_the_zeros_that_its_array_prints(printed: str) -> None:
+    """A device is compared by its number, and shown as whoever looks for it finds it."""
+    number = DeviceNumber(printed)
+    assert number == 0x1A10 and {0x1A10: "x"}[number] == "x" and json.dumps(number) == "6672"
+    assert device_text(number) == device_text(copy.deepcopy(number)) == printed.upper()
+    assert device_text(0x1A10) == "1A10" and device_text(None) == "?"
+    assert pair_key(printed.upper(), "01AB4") == pair_key("1A10", "1AB4")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from clones.actions import actions_of, phases_run
 from clones.config_file import load
 from clones.errors import ConfigError
-from clones.run_result import judge
+from clones.run_result import RESTART, first_lines, judge
+from tests.clones.cases_in_tables import CASES
 
 SERVICES = load(Path(__file__).parents[2] / "config" / "services.yaml").services
 
@@ -92,3 +95,40 @@ def test_judgement(states: dict[str, str], result: str, at: str) -> None:
             else "Only failed tasks"
         )
         assert again in judged.text()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "why.yaml").read_text())],
+)
+def test_the_end_of_a_run_says_why(case: dict[str, Any]) -> None:
+    at = case.get("at", "plan")
+    states = {"plan": "success", at: "failed", **dict.fromkeys(case.get("well", ()), "success")}
+    tries = None
+    if "error" in case:
+        tries = [
+            {"try": 1, "error": "an older one"},
+            {"try": 2, "error": case["error"], "kind": case.get("kind", "")},
+        ]
+    restarted = case.get("restarted", False)
+    result = judge(states | ({RESTART: "failed"} if restarted else {}), restarted=restarted).because(tries)
+    assert result.text().splitlines() == case["text"].splitlines()
+    plain = result.to_plain()
+    assert plain["result"] == case["result"] and plain["at"] == at
+    assert result.text() == "\n".join(
+        (result.text().splitlines()[0], plain["why"], f"What to do: {plain['press']}")
+    )
+    assert result.mistyped is (case.get("kind") == "mistyped")
+
+
+def test_of_a_long_error_the_first_lines_are_said() -> None:
+    said = first_lines("\n".join(f"{number} " + "x" * 1000 for number in range(50)))
+    assert len(said) < 3000 and said.endswith("\n...") and said.startswith("0 xxx")
+
+
+def test_a_run_that_is_done_has_nothing_to_say() -> None:
+    done = judge({"plan": "success"})
+    assert done.because([{"error": "an older try"}]) == done and done.to_plain() == {
+        "result": "done",
+        "at": "",
+    }

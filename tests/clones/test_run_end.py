@@ -74,7 +74,9 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
     assert found is not None and case["short"] in found.why, found
     assert found.unknown is case.get("unknown", False)
     stopped = not_done(found.why, found.remedy)
-    assert not stopped.ok and stopped.to_plain() == {"result": "stopped", "at": "finish"}
+    plain = stopped.to_plain()
+    assert not stopped.ok and (plain["result"], plain["at"]) == ("stopped", "finish")
+    assert case["short"] in plain["why"] and plain["press"] == found.remedy
     assert stopped.text().startswith("Stopped at finish: every task succeeded, and yet:")
     assert "What to do: " in stopped.text()
 

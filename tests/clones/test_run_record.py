@@ -90,3 +90,20 @@ def test_a_run_that_ended_with_its_plan() -> None:
     )
     text = markdown(record)
     assert "superseded" in text and "Nothing was changed" in text and "Nothing that changes anything" in text
+
+
+def test_nothing_that_is_quoted_becomes_markup() -> None:
+    """What a user, a host and an array say is quoted all over a record."""
+    link = "[press](https://example.com) <b>here</b>"
+    keys = ("dag", "id", "type", "asked_by", "reason", "began", "ended")
+    record = assemble(
+        run=dict.fromkeys(keys, "x") | {"asked_by": link, "reason": link},
+        service="s",
+        plan={"action": "refresh", "phases": [], "syncs": []},
+        tasks={"plan": [{"try": 1, "began": "", "ended": "", "error": f"{link}\n{link}", "events": []}]},
+        after=[],
+        sync_max_delay=1,
+        result=RunResult("stopped", "finish", why=link, remedy=link),
+    )
+    text = markdown(record)
+    assert "](" not in text and " <b>" not in text and text.count("example.com") == 6

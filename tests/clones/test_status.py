@@ -17,7 +17,7 @@ from clones.freshness import Status
 from clones.pair_rows import PIECE, keys, prefix
 from clones.shown import Looks, show
 from clones.status import ServiceStatus, SyncStatus, judge, judge_sync, summary, table, to_plain
-from clones.status_changes import follow, forgotten, needs_patience, pairs_changed
+from clones.status_changes import follow, forgotten, looked_at, needs_patience, pairs_changed
 from tests.clones.seeing import NOON, seen, sync
 
 HERE = Path(__file__).parent / "cases" / "status"
@@ -135,7 +135,7 @@ def test_changes(case: dict[str, Any]) -> None:
         data = SyncStatus("data", status, why, "press it" if status else "", last, age)
         now = ServiceStatus("s", (data,))
         before = record
-        record, change = follow(before, now, at)
+        record, change = follow(before, now, at, tells=not look.get("mute"))
         json.dumps(record)
         since = times[look["since"]].isoformat(timespec="seconds")
         assert record["since"] == record["syncs"]["data"]["since"] == since
@@ -198,6 +198,8 @@ def test_shown_between_two_looks(case: dict[str, Any]) -> None:
             seen_before = SyncStatus("data", Status.UP, "x", "", last, age)
             record, _ = follow(None, ServiceStatus("s", (seen_before,)), looked)
         record, _ = follow(record, ServiceStatus("s", (data,)), looked)
+    if "run" in case:
+        record = looked_at(record or {}, now - timedelta(minutes=case["run"]))
     every = case.get("every", 5)
     looks = Looks(looked, None if every == "none" else every)
     found = show(record, ["data"], timedelta(minutes=60), looks, now)

@@ -139,7 +139,10 @@ class TestRuns:
         """The service was not stopped; what the hook may have done is taken back."""
         lab.fault("exit", match="/opt/site/bin/drain start", exit=1, stderr="no drain")
         state, states, ended = self.run(tmp_path)
-        assert (state, ended) == ("failed", {"result": "unchanged", "at": "stop.before_stop.drain"}), states
+        assert (state, ended["result"], ended["at"]) == ("failed", "unchanged", "stop.before_stop.drain"), (
+            states
+        )
+        assert "no drain" in ended["why"]
         assert sent_in_order(lab) == ["drain start", "drain stop"]
         assert states["start.on_old_copies"] == "failed", "so that it is cleared with the run"
 
@@ -147,7 +150,7 @@ class TestRuns:
         """The run is red, and the service stays up. A probe that does not block only warns."""
         lab.fault("exit", match="/opt/site/bin/(answers|quick) status", exit=1, stderr="no answer")
         state, states, ended = self.run(tmp_path)
-        assert (state, ended) == ("failed", {"result": "stopped", "at": "start.probes.answers"}), states
+        assert (state, ended["result"], ended["at"]) == ("failed", "stopped", "start.probes.answers"), states
         assert states["start.on_old_copies"] == "skipped" and lab.host("aastmphpux").mounts()
 
     def test_one_that_does_not_block_only_warns(self, database: None, lab: Any, tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ async def test_words_arrive_as_they_were(lab: Any) -> None:
         assert result.stdout.split("|")[:-1] == words
 
 
+async def test_what_acts_on_a_terminal_is_written_out(lab: Any, log: Log) -> None:
+    """In one place, before it is a log, a record or a message."""
+    printed = "a\\033[31mb\\rc\\n"
+    words = ("/bin/sh", "-c", f"printf '{printed}'; printf '{printed}' >&2; exit 3")
+    for result in await both(command(*words)):
+        for stream in (result.stdout, result.stderr):
+            assert stream == "a\\x1b[31mb\\x0dc\n"
+    with SymcliHook() as hosts:
+        hosts.run(run(command(*words)))
+    assert "stderr | a\\x1b[31mb" in log.text
+    assert "\x1b[31mb" not in log.text
+
+
 async def test_a_cut_session_is_not_success(lab: Any) -> None:
     lab.fault(host=HOST, match="uname", kind="cut_after", count=2)
     for result in await both(command("uname")):

@@ -67,6 +67,12 @@ def test_a_failure_says_where_and_what_to_press(config: Path) -> None:
     assert "Clear, Only failed tasks" in lines[2] and sent["body"].endswith("[failed]")
 
 
+def test_of_a_run_that_its_author_mistyped_nobody_else_is_told(config: Path) -> None:
+    mistyped = alerts.MistypedRun("Refused at plan: nothing was changed.")
+    alerts.run_failed(failed_context(config, "") | {"exception": mistyped})
+    assert SENT == []
+
+
 def test_a_failure_without_words(config: Path) -> None:
     alerts.run_failed(failed_context(config, "") | {"exception": None})
     assert "said nothing: see its log" in SENT[0]["subject"]

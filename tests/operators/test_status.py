@@ -199,6 +199,7 @@ def test_pairs_are_written_when_they_changed(
         "",
     )
     assert shown["pair"] == "DEV001 -> CLONE001" and shown["last_action"]
+    assert sweep.pairs["pairs/lnxpp/data/0"][0][:3] == ["01A10 -> 01AB4", "01A10", "01AB4"]
     written: list[str] = []
     store = type(sweep.stores[FLEET])
     keep = store.set

@@ -7,7 +7,7 @@ import { Fleet } from "./fleet.js";
 import { zone } from "./parts.js";
 import { RecordView, ServiceView } from "./service.js";
 import { mirror, reload } from "./shell.js";
-import { staleness } from "./statuses.js";
+import { silence, staleness } from "./statuses.js";
 import { distance, stamp } from "./time.js";
 import { askAndTrigger } from "./trigger.js";
 
@@ -114,6 +114,7 @@ function notice() {
     said.push([what, answered ? ` This is what was known at ${stamp(new Date(answered).toISOString(), now, zone())}.` : ""]);
   }
   if (facts?.error) said.push([facts.error]);
+  for (const { part, since } of facts?.silent ?? []) said.push([silence(part, since, now)]);
   const stale = facts ? staleness(facts, now) : "";
   if (stale) said.push([stale]);
   const text = said.map((parts) => parts[0]).join("\n");

@@ -4,8 +4,8 @@ import { el, refill, setText } from "./dom.js";
 import { write } from "./address.js";
 import { clock } from "./feed.js";
 import { chosen, counted, sorted } from "./order.js";
-import { copyLine, lastRun, nextRun, nowCell, prose, statusMark, ticking } from "./parts.js";
-import { STATUSES, shownStatus, staleness } from "./statuses.js";
+import { copyLine, lastRun, nextRun, nowCell, ownState, prose, statusMark, ticking } from "./parts.js";
+import { STATUSES, isFresh, shownStatus, staleness } from "./statuses.js";
 import { age, spoken } from "./time.js";
 
 const COLUMNS = [
@@ -80,7 +80,7 @@ export class Fleet {
 
   /** Time has passed. */
   tick() {
-    if (this.#stale !== Boolean(staleness(this.#fleet, clock.now()))) this.#draw();
+    if (this.#stale || this.#stale !== Boolean(staleness(this.#fleet, clock.now()))) this.#draw();
     for (const { ticks } of this.#built.values()) for (const tick of ticks) tick();
   }
 
@@ -112,6 +112,7 @@ export class Fleet {
     const now = clock.now();
     const stale = Boolean(staleness(this.#fleet, now));
     this.#stale = stale;
+    for (const row of this.#rows) row.fresh = isFresh(row, this.#fleet, now);
     const rows = sorted(chosen(this.#rows, this.#shown, stale), this.#shown, stale, now);
     this.#drawTools(rows.length, stale);
     this.#arrange(rows.map((row, at) => this.#row(row, at < FIRST).element));
@@ -133,7 +134,7 @@ export class Fleet {
       else head.removeAttribute("aria-sort");
     }
     const all = this.#rows.length;
-    setText(this.#count, number === all ? `${all} services` : `${number} of ${all} services`);
+    setText(this.#count, (number === all ? "" : `${number} of `) + (all === 1 ? "1 service" : `${all} services`));
   }
 
   /** The elements in this order, touching only what is not in its place: scroll and focus stay. */
@@ -187,6 +188,7 @@ export class Fleet {
 
   #filled(row, wrong, mark, name, ticks) {
     if (row.since) mark.append(ticking(ticks, el("div.quiet"), (now) => `for ${spoken(age(row.since, now))}`));
+    if (row.own) mark.append(ownState(ticks, row.own, true));
     if (wrong && row.why) name.append(el("div.why", {}, prose(row.why)));
     else name.append(el("div.quiet", {}, row.description));
     if (wrong && row.press) name.append(el("div.press", {}, prose(row.press)));

@@ -4,7 +4,7 @@ import { el, setText } from "./dom.js";
 import { clock } from "./feed.js";
 import { airflowLink } from "./shell.js";
 import { SYMBOLS, share } from "./statuses.js";
-import { age, distance, exact, spoken, stamp, viewersZone } from "./time.js";
+import { age, distance, exact, spoken, stamp, stampToSecond, viewersZone } from "./time.js";
 
 const ROOM = 1.25; // a bar ends at this many times the limit
 
@@ -26,6 +26,11 @@ export function time(iso, text = stamp(iso, clock.now(), zone())) {
   return el("time", { datetime: iso, title: exact(iso, zone()) }, text);
 }
 
+/** The same, which shows its seconds. */
+export function timeToSecond(iso) {
+  return time(iso, stampToSecond(iso, clock.now(), zone()));
+}
+
 /** Something whose text depends on the time: `ticks` gets a function that brings it up to date. */
 export function ticking(ticks, element, text) {
   const tick = () => setText(element, text(clock.now()));
@@ -36,6 +41,14 @@ export function ticking(ticks, element, text) {
 
 export function ago(ticks, iso) {
   return ticking(ticks, time(iso), (now) => distance(iso, now));
+}
+
+/** Whether the service itself ran when a run saw it last: another matter than the status of its copies. */
+export function ownState(ticks, own, brief = false) {
+  const state = el(`span${own.state === "up" ? "" : ".amiss"}`, {}, `service ${own.state}`);
+  if (brief) return el("div.own.quiet", { title: [own.why, own.run_id].filter(Boolean).join(", ") }, state, el("div", {}, ago(ticks, own.at)));
+  const run = own.run_id && [" by ", airflowLink(own.url, own.run_id)];
+  return el("div.own", {}, state, own.why && (own.state === "up" ? ` ${own.why}` : `: ${own.why}`), el("span.quiet", {}, ", seen ", ago(ticks, own.at), run));
 }
 
 /**
@@ -104,7 +117,10 @@ export function nowCell(ticks, row) {
       el("div.quiet", {}, run.state === "queued" ? "queued " : "", run.began && ticking(ticks, time(run.began), (now) => `for ${spoken(age(run.began, now))}`)),
     );
   }
-  if (row.held_by) said.push(el("div.held", {}, airflowLink(row.held_by.url, row.held_by.text)));
+  if (row.held_by) {
+    said.push(el("div.held", {}, airflowLink(row.held_by.url, row.held_by.text)));
+    if (row.held_by.press) said.push(el("div.press", {}, prose(row.held_by.press)));
+  }
   return said.length ? said : [el("span.quiet", {}, "nothing runs")];
 }
 

@@ -1,7 +1,7 @@
 // The record that a run leaves (plugins/clones/run_record.py), as a page.
 
 import { el } from "./dom.js";
-import { time } from "./parts.js";
+import { timeToSecond } from "./parts.js";
 import { airflowLink } from "./shell.js";
 
 /** @param {{run_id: string, url: string, record: Object}} kept */
@@ -11,7 +11,7 @@ export function recordView({ run_id: id, url, record }) {
   const facts = [
     ["Run", airflowLink(url, `${id} of ${run.dag ?? record.service}`)],
     ["Asked for by", `${run.asked_by || "the scheduler"}${run.type ? ` (${run.type})` : ""}`],
-    ["Why", run.reason || "on schedule"],
+    ["Why", run.reason || (run.type === "scheduled" ? "on schedule" : "none given")],
     ["Phases", (record.phases ?? []).join(" → ")],
     ["Time", run.began && [moment(run.began), " to ", moment(run.ended)]],
   ];
@@ -29,13 +29,13 @@ export function recordView({ run_id: id, url, record }) {
 
 /** A short line on a record, for its fold. */
 export function recordTitle({ run_id: id, record }) {
-  return [`${record.action || "run"}: ${record.result?.result ?? "result not known"}, `, record.run?.began ? moment(record.run.began) : id];
+  return [`${record.action || "run"}: ${record.result?.result ?? "result not known"}, `, record.run?.began ? moment(record.run.began) : "", el("span.quiet", {}, ` ${id}`)];
 }
 
 /** A time as a record has it, `2026-11-24 11:00:12+00:00`; one without a zone is the control host's, and stays as it is. */
 function moment(text) {
   const iso = (text ?? "").replace(" ", "T");
-  return /([+-]\d\d:\d\d|Z)$/.test(iso) && !Number.isNaN(Date.parse(iso)) ? time(iso) : (text ?? "");
+  return /([+-]\d\d:\d\d|Z)$/.test(iso) && !Number.isNaN(Date.parse(iso)) ? timeToSecond(iso) : (text ?? "");
 }
 
 /** Rows of sync, pair, state before and state after. */

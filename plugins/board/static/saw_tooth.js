@@ -52,7 +52,7 @@ export function sawTooth(sync, { sync_max_delay: limit, copies }) {
   return el("figure", {},
     el("figcaption", {}, el("b", {}, sync), said.slice(sync.length)),
     drawing(corners, limit, said),
-    el("details", { "data-key": `copies ${sync}` }, el("summary", {}, `${copies.length} copies`), table(copies)));
+    el("details", { "data-key": `copies ${sync}` }, el("summary", {}, copies.length === 1 ? "1 copy" : `${copies.length} copies`), table(copies)));
 }
 
 function drawing(corners, limit, said) {

@@ -2,11 +2,11 @@
 
 import { el, swap } from "./dom.js";
 import { clock } from "./feed.js";
-import { ago, copyLine, lastRun, nextRun, nowCell, prose, statusMark, ticking } from "./parts.js";
+import { ago, copyLine, lastRun, nextRun, nowCell, ownState, prose, statusMark, ticking } from "./parts.js";
 import { recordTitle, recordView, table } from "./record.js";
 import { sawTooth } from "./saw_tooth.js";
 import { airflowLink } from "./shell.js";
-import { shownStatus, staleness } from "./statuses.js";
+import { isFresh, shownStatus, staleness } from "./statuses.js";
 import { age, spoken } from "./time.js";
 import { timeline } from "./timeline.js";
 
@@ -22,9 +22,9 @@ export class ServiceView {
   }
 
   update(found) {
-    const stale = Boolean(staleness(found, clock.now()));
+    const stale = Boolean(staleness(found, clock.now())) && !isFresh(found, found, clock.now());
     const { pairs, pairs_seen: seen, runs, ages, records, actions } = found;
-    this.#part("Status", [found.status, found.why, found.press, found.since, found.description, stale], (ticks) => summary(ticks, found, stale));
+    this.#part("Status", [found.status, found.why, found.press, found.since, found.description, found.own, stale], (ticks) => summary(ticks, found, stale));
     this.#part("Copies", found.syncs, (ticks) => el("ul.copies", {}, found.syncs.map((sync) => copyLine(ticks, sync))));
     this.#part("Runs now and next", [found.running, found.held_by, found.last_run, found.next_run, found.paused], (ticks) => facts(ticks, found));
     this.#part("Actions", actions, () => this.#actions(found.service, actions));
@@ -70,6 +70,7 @@ function summary(ticks, found, stale) {
   const word = status === found.status ? status : `was ${found.status}`;
   return el("div.summary", {},
     statusMark(status, word), found.since && [" ", ticking(ticks, el("span.quiet"), (now) => `for ${spoken(age(found.since, now))}`)],
+    found.own && ownState(ticks, found.own),
     found.description && el("div.quiet", {}, found.description),
     found.why && status !== "up" && el("div.why", {}, prose(found.why)),
     found.press && status !== "up" && el("div.press", {}, prose(found.press)));

@@ -27,9 +27,26 @@ export function staleness(fleet, now) {
   return `The last look at the copies was ${spoken(seconds)} ago, though one is due every ${every} min: see DAG clone_status.`;
 }
 
+const SILENT = {
+  scheduler: "no run begins or goes on",
+  triggerer: "what waits for a copy does not go on",
+  dag_processor: "changes of services.yaml are not read",
+};
+
+/** What a part of Airflow that gives no sign of life keeps from happening. */
+export function silence(part, since, now) {
+  const when = since ? `was last heard of ${spoken(age(since, now))} ago` : "was never heard of";
+  return `Airflow's ${part.replace("_", " ")} ${when}: ${SILENT[part] ?? "see that it runs"}. See that it runs.`;
+}
+
+/** Whether a run has looked at a row's copies lately, also when nobody looks at all of them any more. */
+export function isFresh(row, { every_minutes }, now) {
+  return Boolean(row.seen) && !staleness({ looked: row.seen, every_minutes }, now);
+}
+
 /** A row's status as it may be shown: what was up when nobody looks any more is not known to be up. */
 export function shownStatus(row, stale) {
-  return stale && row.status === "up" ? "unknown" : row.status in SYMBOLS ? row.status : "unknown";
+  return stale && !row.fresh && row.status === "up" ? "unknown" : row.status in SYMBOLS ? row.status : "unknown";
 }
 
 /** Age of a copy against its limit: 1 is at the limit; null while its point in time is not known. */

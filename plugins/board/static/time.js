@@ -24,10 +24,15 @@ export function distance(iso, now) {
   return seconds < 0 ? `in ${spoken(-seconds)}` : `${spoken(seconds)} ago`;
 }
 
+/** The same to the second, so that no two runs look alike: `14:32:05`, `Wed 14:32:05`. */
+export function stampToSecond(iso, now, zone) {
+  return stamp(iso, now, zone, { second: "2-digit" });
+}
+
 /** As short as it is clear: `14:32`, `Wed 14:32` within a week, `12 Nov 14:32`, `12 Nov 2025 14:32`. */
-export function stamp(iso, now, zone) {
+export function stamp(iso, now, zone, finer = {}) {
   const time = new Date(iso);
-  const clock = format(zone, { hour: "2-digit", minute: "2-digit" }).format(time);
+  const clock = format(zone, { hour: "2-digit", minute: "2-digit", ...finer }).format(time);
   const day = format(zone, { year: "numeric", month: "2-digit", day: "2-digit" });
   if (day.format(time) === day.format(now)) return clock;
   if (Math.abs(now - time) < 6 * DAY) return `${format(zone, { weekday: "short" }).format(time)} ${clock}`;

@@ -2,7 +2,7 @@
 
 import { el, svg } from "./dom.js";
 import { clock } from "./feed.js";
-import { time } from "./parts.js";
+import { timeToSecond } from "./parts.js";
 import { airflowLink } from "./shell.js";
 import { spoken } from "./time.js";
 
@@ -34,11 +34,9 @@ export function laidOut(run, now) {
   return { phases, lanes: Math.max(1, free.length), seconds: second(run.ended) };
 }
 
-/** Seconds that the scale shows: all of the longest run, unless it is far longer than the usual one. */
+/** Seconds that the scale shows: all of the longest run. */
 export function scaleOf(seconds) {
-  const lengths = seconds.filter((length) => length > 0).sort((a, b) => a - b);
-  if (!lengths.length) return 1;
-  return Math.min(lengths.at(-1), 4 * lengths[Math.floor(lengths.length / 2)]);
+  return Math.max(0, ...seconds) || 1;
 }
 
 /** Phase to seconds, over all syncs, in the order of the phases: `stop 12 s, resync 3 min`. */
@@ -60,12 +58,12 @@ export function timeline(runs) {
   const head = ["Began", "Action", "Result", "Took", "Phases"].map((name) => el("th", { scope: "col" }, name));
   return el("div", {},
     legend,
-    el("table.runs", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, runs.map((run, at) => line(run, laid[at], scale)))),
+    el("div.wide", {}, el("table.runs", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, runs.map((run, at) => line(run, laid[at], scale))))),
     el("p.quiet", {}, `The scale ends at ${spoken(scale)}. Gaps are waiting and Airflow's own time.`));
 }
 
 function line(run, laid, scale) {
-  const began = run.began ? airflowLink(run.url, time(run.began), { "data-key": `run ${run.dag_id} ${run.run_id}` }) : airflowLink(run.url, run.state);
+  const began = run.began ? airflowLink(run.url, timeToSecond(run.began), { title: run.run_id, "data-key": `run ${run.dag_id} ${run.run_id}` }) : airflowLink(run.url, run.state);
   return el("tr", {},
     el("th", { scope: "row" }, began),
     el("td", {}, run.action || run.dag_id),
@@ -81,7 +79,7 @@ function mark(run) {
 }
 
 function bar({ phases, lanes, seconds }, scale) {
-  const x = (second) => (Math.min(second, scale) / scale) * WIDTH;
+  const x = (second) => (second / scale) * WIDTH;
   const height = HEIGHT / lanes;
   const drawing = svg("svg.phases", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect.whole", { x: 0, y: HEIGHT / 2 - 0.5, width: x(seconds), height: 1 }));

@@ -81,7 +81,7 @@ def add_device(
     :param target: put it into the group's list of targets.
     """
     symid, name, number = member
-    words = ("-g", group, "-sid", symid, "add", "dev", device_text(number), name)
+    words = ("-g", group, "-sid", symid, "add", "dev", device_text(int(number)), name)
     return _on_group(symcli, host, "symdg", (*words, "-tgt") if target else words)
 
 
@@ -207,5 +207,6 @@ def _on_pairs(
 def _written(sync: Sync, seen: PairSeen) -> tuple[str, str]:
     """A pair's device numbers, as they are configured where they are."""
     if sync.grouped:
-        return device_text(seen.source), device_text(seen.target)
+        source, target = (number if number is None else int(number) for number in (seen.source, seen.target))
+        return device_text(source), device_text(target)
     return seen.pair.source, seen.pair.target

@@ -17,7 +17,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring, iterparse
 
 from clones.errors import Unknown
-from clones.states import Device, Session, State, device_text
+from clones.states import Device, DeviceNumber, Session, State, device_text
 from clones.symcli.commands import CLOCK_MARK
 
 _TRACKS = re.compile(
@@ -167,7 +167,7 @@ def read_devices(text: str) -> DeviceList:
 def _device(element: Element) -> Device:
     size = (element.findtext("Capacity/megabytes") or "").strip()
     return Device(
-        number=_number(element.findtext("Dev_Info/dev_name"), "device"),
+        number=_as_printed(element.findtext("Dev_Info/dev_name"), "device"),
         status=(element.findtext("Dev_Info/status") or "").strip(),
         size=_count(size),
         pd_name=(element.findtext("Dev_Info/pd_name") or "").strip(),
@@ -201,12 +201,16 @@ def _count(text: str) -> int | None:
 
 
 def _number(text: str | None, what: str) -> int:
+    return int(_as_printed(text, what))
+
+
+def _as_printed(text: str | None, what: str) -> DeviceNumber:
     cleaned = (text or "").strip()
     if not re.fullmatch(r"[0-9A-Fa-f]{1,6}", cleaned):
         raise Unknown(
             f"A {what} has no readable number ({cleaned!r}).", "look at the command's output in the log"
         )
-    return int(cleaned, 16)
+    return DeviceNumber(cleaned)
 
 
 class _Pieces:

@@ -1,0 +1,35 @@
+"""Text of others, made harmless: what arrays, hosts and users say moves no cursor and draws no link.
+
+What they say is quoted in logs, records, messages, approvals and on terminals. A control character in it
+could hide a line, or write another over it; a mark of direction could turn a device number round. They are
+written out, as ``\\x1b``, and never dropped: what cannot be read stays unreadable (D2).
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\r(?!\n)"
+)
+"""C0 without tab and line ends, DEL, C1, and what Unicode has to turn text round, hide it or end a line."""
+
+
+def cleaned(text: str) -> str:
+    """The text, with each character that is not seen or acts on a terminal written out; lines stay lines."""
+    return _UNSEEN.sub(_written_out, text)
+
+
+def one_line(text: str) -> str:
+    """The same in one line, for what a person has typed."""
+    return " ".join(cleaned(text).split())
+
+
+def in_markdown(text: str) -> str:
+    """The text where Markdown is read: no link, picture or tag comes of it."""
+    return text.replace("](", "]\\(").replace("<", "\\<")
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,73 @@
+"""Advice for who does not look at the task that failed: nothing is tried again, no task is this one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from clones.advice import at_command_line, once_failed, taken_apart, text_at_command_line
+from tests.conftest import ROOT
+
+
+def written() -> Iterator[str]:
+    """Every text in a call that speaks of this task, or says that it is tried again."""
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call | ast.Return | ast.Assign) or path.name == "advice.py":
+                continue
+            given = call.args if isinstance(call, ast.Call) else [call.value]
+            for text in map(said, filter(None, given)):
+                if "lear this task" in text or "is tried again" in text:
+                    yield text
+
+
+def said(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(one.value) if isinstance(one, ast.Constant) else "x" for one in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+REMEDIES = sorted({text for text in written() if " tries failed" not in text})
+
+
+def test_there_are_some() -> None:
+    assert len(REMEDIES) > 20
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_every_remedy_that_is_written_for_a_task(remedy: str) -> None:
+    """One that is worded in a new way is to be known here, too."""
+    shown = at_command_line(remedy)
+    assert "this task" not in shown.lower() and "tried again" not in shown, shown
+    assert not once_failed(remedy).startswith("it is tried again")
+    assert "run this command again" in shown or "lear this task" not in remedy
+
+
+@pytest.mark.parametrize(
+    ("remedy", "failed", "typed"),
+    [
+        ("", "", ""),
+        ("see that it runs", "see that it runs", "see that it runs"),
+        ("it is tried again; see that it runs", "see that it runs", "see that it runs"),
+        ("it is tried again, beginning with a look at the array", "", "run this command again"),
+        ("see that it runs; it is tried again", "see that it runs", "see that it runs"),
+        ("mend it, then clear this task to go on from here", None, "mend it, then run this command again"),
+    ],
+)
+def test_advice(remedy: str, failed: str | None, typed: str) -> None:
+    assert once_failed(remedy) == (remedy if failed is None else failed)
+    assert at_command_line(remedy) == typed
+
+
+def test_a_whole_error() -> None:
+    text = "one.\nWhat to do: clear this task\ntwo.\nWhat to do: mend both"
+    assert taken_apart(text) == ("one.\nWhat to do: clear this task\ntwo.", "mend both")
+    assert taken_apart("one") == ("one", "")
+    assert text_at_command_line(text).splitlines() == [
+        "one.",
+        "What to do: run this command again",
+        "two.",
+        "What to do: mend both",
+    ]

@@ -1,0 +1,41 @@
+"""Text of hosts, arrays and users, as it is shown: nothing in it acts on what shows it."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clones.clean import cleaned, in_markdown, one_line
+
+CASES = yaml.safe_load((Path(__file__).parent / "cases" / "clean.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_what_is_shown(case: dict[str, str]) -> None:
+    assert cleaned(case["said"]) == case["shown"]
+
+
+@given(st.text())
+def test_any_text(text: str) -> None:
+    shown = cleaned(text)
+    acts = {"Cc", "Zl", "Zp"}
+    left = {one for one in shown.replace("\r\n", "\n") if unicodedata.category(one) in acts}
+    assert left <= {"\n", "\t"}
+    assert cleaned(shown) == shown
+    assert len(shown.splitlines()) == len(shown.replace("\r\n", "\n").removesuffix("\n").split("\n")) - (
+        not shown
+    )
+    line = one_line(text)
+    assert line == line.strip() and len(line.splitlines()) <= 1
+
+
+@given(st.text(alphabet="[]()<>!a`\\"))
+def test_no_link_in_markdown(text: str) -> None:
+    shown = in_markdown(text)
+    assert "](" not in shown
+    assert all(shown[at - 1] == "\\" for at, one in enumerate(shown) if one == "<")
