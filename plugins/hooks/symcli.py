@@ -34,7 +34,7 @@ from clones.errors import CloneError, Refused, Stale
 from clones.fence import Fence
 from clones.one_trip import Turns, as_one, take_apart
 from clones.run_record import TaskRecord
-from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from clones.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
 from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
 from hooks.refusals import not_defined, not_let_in, other_key, text, unchecked, unreachable
@@ -76,7 +76,8 @@ class SymcliHook(BaseHook):
     """Runs the domain's procedures, with one SSH connection per host, kept until the hook is closed.
 
     :param record: where every command and note is kept, or None.
-    :param level: of the log, at which each command and what came back is written.
+    :param level: of the log, at which each command, what came back and notes are written; not warnings and
+        estimates.
     :param look_limit: seconds after which a look is too old to change anything on it; None: never.
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
     :param clock: tells seconds, also those for which the machine was suspended; None: :func:`awake`.
@@ -123,8 +124,12 @@ class SymcliHook(BaseHook):
         for hook in self._hooks.values():
             if hook.client is not None:
                 hook.client.close()
-        self.log.info(
-            "SSH: %d connections, %d commands in %d round trips", self.connections, self.commands, self.trips
+        self.log.log(
+            self.level,
+            "SSH: %d connections, %d commands in %d round trips",
+            self.connections,
+            self.commands,
+            self.trips,
         )
 
     def run(self, steps: Steps[T]) -> T:
@@ -136,7 +141,7 @@ class SymcliHook(BaseHook):
         asked = answer(steps)
         while not isinstance(asked, Finished):
             if isinstance(asked, Note):
-                log_note(self.log, asked)
+                log_note(self.log, asked, self._level_of(asked))
                 if self.record:
                     self.record.noted(asked)
                 asked = answer(steps)
@@ -157,6 +162,11 @@ class SymcliHook(BaseHook):
                 continue
             asked = answer(steps, results if isinstance(asked, Together) else results[0])
         return asked.value
+
+    def _level_of(self, note: Note) -> int:
+        if note.warning:
+            return logging.WARNING
+        return logging.INFO if note.kind == ESTIMATE else self.level
 
     def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
         """Run commands that only look at one host, in one round trip (:mod:`clones.one_trip`).
@@ -289,7 +299,7 @@ class SymcliHook(BaseHook):
             raise unreachable(host, str(error) or type(error).__name__) from None
         if client is not before:
             self.connections += 1
-            self.log.info("Connected to %s (%s)", host, hook.remote_host)
+            self.log.log(self.level, "Connected to %s (%s)", host, hook.remote_host)
         return client
 
 
