@@ -14,6 +14,7 @@ from airflow.sdk import Context
 from clones import fence, lock
 from clones.errors import CloneError
 from clones.scope import Scope
+from clones.steps import Result
 from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, former_name, owner
 
@@ -28,12 +29,16 @@ def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: Symcli
     return hosts.fence is not None
 
 
-def shut_out_of(task: CloneOperator, scope: Scope, hosts: SymcliHook, names: Sequence[str]) -> None:
-    """Shut earlier tries out of these hosts, by connection, as far as they can be reached; needs the lock."""
+def shut_out_of(task: CloneOperator, scope: Scope, hosts: SymcliHook, names: Sequence[str]) -> list[Result]:
+    """Shut earlier tries out of these hosts, by connection, as far as they can be reached; needs the lock.
+
+    :returns: what runs on those that were, asked for after that.
+    """
     assert hosts.fence is not None
+    listed: list[Result] = []
     for host in names:
         try:
-            hosts.run(fence.put_on(scope, hosts.fence, [host]))
+            listed += hosts.run(fence.put_on(scope, hosts.fence, [host])).values()
         except CloneError as error:
             task.log.warning(
                 "%s\nWhat to do before you act on %s by hand: see that no task of this run works any more. A "
@@ -41,3 +46,4 @@ def shut_out_of(task: CloneOperator, scope: Scope, hosts: SymcliHook, names: Seq
                 error,
                 host,
             )
+    return listed

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from clones import copies
 from clones.errors import CloneError
+from clones.leftovers import refuse_on_hosts
 from clones.run_result import PLAN
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
@@ -127,8 +128,7 @@ class SourceAfterActivateOperator(CloneOperator):
         ti = context["ti"]
         sync = scope.service.sync(self.sync)
         failed = self._failed(ti)
-        if failed:
-            self._shut_out(context, scope, hosts)
+        still = self._shut_out(context, scope, hosts) if failed else None
         ti.xcom_push(key=ENDED, value=self.window.marks(ti, [*self.window.before, self.window.activate]))
         hosts.run(
             run_hook(
@@ -138,6 +138,12 @@ class SourceAfterActivateOperator(CloneOperator):
                 fenced=False,
             )
         )
+        if still:
+            raise type(still)(
+                f"This hook was run, and must be run again once that has ended, for it may begin again what "
+                f"this has ended: {still.what}",
+                still.remedy,
+            )
         if failed:
             raise AirflowFailException(
                 f"This hook was run. It fails because {failed[0]} did, so that both are cleared together.\n"
@@ -154,15 +160,25 @@ class SourceAfterActivateOperator(CloneOperator):
             if str(states.get(ti.run_id, {}).get(task)) in ("failed", "upstream_failed")
         ]
 
-    def _shut_out(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+    def _shut_out(self, context: Context, scope: Scope, hosts: SymcliHook) -> CloneError | None:
         """What failed may only have stood still. Its `before_activate` must not begin again what this ends,
-        and its activation must not split the copy once that has ended."""
+        and its activation must not split the copy once that has ended.
+
+        :returns: what still runs of it, for which this must be done once more.
+        """
         try:
-            if keep_lock(self, context, scope, hosts):
-                shut_out_of(self, scope, hosts, scope.begins_on(self.sync))
+            if not keep_lock(self, context, scope, hosts):
+                return None
+            listed = shut_out_of(self, scope, hosts, scope.begins_on(self.sync))
         except CloneError as error:
             self.log.warning(
                 "%s\nThis hook runs all the same. See that no task before it works any more: one that only "
                 "stood still can still split the copy, or begin again what this ends.",
                 error,
             )
+            return None
+        try:
+            refuse_on_hosts(scope, listed, self.task_id, starts=False)
+        except CloneError as error:
+            return error
+        return None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from clones.errors import ConfigError, Fenced, Locked, NotDone, Refused
+from clones.errors import ConfigError, Fenced, Locked, NotDone, Refused, Unknown
 from clones.fence import NOT_NEWEST
 from operators.run import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceRestartUnchangedOperator
@@ -189,6 +189,20 @@ def test_the_end_of_what_failed_needs_none_either(run: Run, log: Log) -> None:
         run.perform("end_backup")
     assert run.hooks() == ["backup stop"]
     assert "This hook runs all the same. See that no task before it works any more" in log.text
+
+
+def test_a_begin_that_still_runs_is_waited_out(run: Run) -> None:
+    """Its session was lost, and the host carries it out later: the end comes again after it."""
+    run.lab.fault("stall", match="^/opt/oracle/bin/backup start$", seconds=600, count=1)
+    with pytest.raises(Unknown):
+        run.perform("begin_backup")
+    run.states["begin_backup"] = "failed"
+    with pytest.raises(Locked, match=r"(?s)must be run again.*`/opt/oracle/bin/backup start`"):
+        run.perform("end_backup")
+    run.lab.advance(601)
+    with pytest.raises(AirflowFailException, match="because begin_backup did"):
+        run.perform("end_backup")
+    assert run.hooks()[-1] == "backup stop" and run.lab.host(ORACLE).apps()["backup"] is False
 
 
 @pytest.mark.parametrize(("late", "word"), [("begin_backup", "start"), ("activate", "-noprompt")])
