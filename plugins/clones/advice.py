@@ -19,6 +19,7 @@ _RETRIED_LAST = re.compile(
 _THIS_TASK = re.compile(
     r"clear this task(?: to (?:go|wait) on(?: from here)?| when it is not tried again)?", re.IGNORECASE
 )
+_AGAIN = "run this command again"
 _GOES_ON = "do nothing: this task goes on once that run has ended"
 
 
@@ -31,8 +32,11 @@ def at_command_line(remedy: str) -> str:
     """A remedy for who has typed a command: nothing tries it again, and there is no task to clear."""
     if not remedy:
         return ""
-    said = remedy.replace(_GOES_ON, "run this command again once that run has ended")
-    return _THIS_TASK.sub("run this command again", once_failed(said)) or "run this command again"
+    said = remedy.replace(_GOES_ON, f"{_AGAIN} once that run has ended")
+    rest = _THIS_TASK.sub(_AGAIN, once_failed(said))
+    if _RETRIED.match(said):
+        return f"{_AGAIN}; {rest}" if rest else _AGAIN
+    return rest
 
 
 def text_at_command_line(text: str) -> str:

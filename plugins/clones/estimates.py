@@ -15,7 +15,7 @@ from clones.errors import CloneError
 from clones.pacing import spoken
 from clones.scope import Scope
 from clones.states import PairSeen, SyncSeen, device_text
-from clones.steps import Steps, note, run
+from clones.steps import ESTIMATE, Steps, note, run
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify
 
@@ -147,5 +147,5 @@ def look(
     tracks = None if None in shown else sum(number for number in shown if number is not None)
     ends = {pair_key(device_text(source), device_text(target)): n for (source, target), n in found.items()}
     guess = replace(estimate(tracks, last), pairs=ends)
-    yield from note(f"Estimate for sync {sync.name}: {guess.line()}")
+    yield from note(f"Estimate for sync {sync.name}: {guess.line()}", kind=ESTIMATE)
     return guess

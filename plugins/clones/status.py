@@ -5,8 +5,8 @@ What has changed since the look before is :mod:`clones.status_changes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clones.config import Service
@@ -102,6 +102,13 @@ def _judged(name: str, service: Service, looked: Looked) -> SyncStatus:
 def in_trouble(service: ServiceStatus, error: Exception) -> ServiceStatus:
     """A service that this program could not go on with: unknown, while the others are what they are."""
     return ServiceStatus(service.name, tuple(_in_trouble(sync.name, error) for sync in service.syncs))
+
+
+def with_advice(service: ServiceStatus, words: Callable[[str], str]) -> ServiceStatus:
+    """The same, with what to press in other words."""
+    return ServiceStatus(
+        service.name, tuple(replace(sync, press=words(sync.press)) for sync in service.syncs)
+    )
 
 
 def _in_trouble(sync: str, error: Exception) -> SyncStatus:

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-PROOF = "proof"
+PROOF, ESTIMATE = "proof", "estimate"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ class Note:
     """Something for the log: a title, and lines that belong to it.
 
     :param warning: the operator should look at it.
-    :param kind: ``proof`` when the run's record shows it as the proof that something was down.
+    :param kind: ``proof`` when the run's record shows it as the proof that something was down; ``estimate``
+        when it says how long a copy may take.
     """
 
     title: str

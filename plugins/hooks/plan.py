@@ -14,13 +14,14 @@ from functools import partial
 
 from clones import provision, retire
 from clones.actions import ACTIONS
+from clones.advice import text_at_command_line
 from clones.config_file import load
 from clones.errors import CloneError, ConfigError, MustWait, Refused
 from clones.foresight import foresee, listed, plain
 from clones.scope import Scope
 from clones.steps import Command, Steps
+from hooks.command_line import add_options, level_of
 from hooks.symcli import SymcliHook
-from operators.base import CONFIG
 
 PLANS: dict[str, Callable[[Scope], Steps[list[Command]]]] = {
     **{action: partial(foresee, action=action) for action in ACTIONS},
@@ -30,12 +31,11 @@ PLANS: dict[str, Callable[[Scope], Steps[list[Command]]]] = {
 
 
 def main() -> int:
-    """Print the commands, or why there are none; what was looked at goes to stderr."""
+    """Print the commands, or why there are none; warnings go to stderr, with `--verbose` every look."""
     parser = argparse.ArgumentParser(prog="scripts/plan", description=__doc__)
     parser.add_argument("service")
     parser.add_argument("action", choices=PLANS)
-    parser.add_argument("--config", default=CONFIG, help="services.yaml")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_options(parser)
     arguments = parser.parse_args()
     said, code, commands = "", 0, []
     with contextlib.redirect_stdout(sys.stderr):
@@ -45,10 +45,11 @@ def main() -> int:
                 known = ", ".join(config.services)
                 raise ConfigError(f"There is no service {arguments.service!r}.", f"name one of: {known}")
             scope = Scope(arguments.service, config.services[arguments.service], config.symcli)
-            with SymcliHook() as hosts:
+            with SymcliHook(level=level_of(arguments)) as hosts:
                 commands = hosts.run(PLANS[arguments.action](scope))
         except CloneError as error:
-            said, code = str(error), 1 if isinstance(error, Refused | ConfigError | MustWait) else 2
+            said = text_at_command_line(str(error))
+            code = 1 if isinstance(error, Refused | ConfigError | MustWait) else 2
     lines = plain(commands)
     if arguments.json:
         print(json.dumps({"code": code, "said": said, "commands": lines}, indent=2))

@@ -8,29 +8,36 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import sys
+from dataclasses import replace
 
+from clones.advice import at_command_line
 from clones.config_file import load
 from clones.errors import ConfigError
 from clones.findings import Finding, Level, count, from_error, summary, table
 from clones.pools import findings as pool_findings
 from clones.pools import pools_of
 from clones.preflight import check
+from hooks.command_line import add_options, level_of
 from hooks.symcli import SymcliHook
-from operators.base import CONFIG, known_pools
+from operators.base import known_pools
 
 
-def look(config: str, service: str | None, *, in_task: bool = False) -> list[Finding]:
+def look(
+    config: str, service: str | None, *, in_task: bool = False, level: int = logging.INFO
+) -> list[Finding]:
     """The findings about one service of a configuration file, or about all of them.
 
     :param in_task: whether this is one of Airflow's tasks.
+    :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
     read = load(config, only=service)
     known = known_pools()
     if known is None and in_task:
         known = []  # a task would be told; elsewhere there may be no Airflow to ask
-    with SymcliHook() as hosts:
+    with SymcliHook(level=level) as hosts:
         found = hosts.run(check(read.services, read.symcli))
     return [*found, *pool_findings(pools_of(read.limits, read.services), known)]
 
@@ -41,19 +48,19 @@ def exit_code(findings: list[Finding]) -> int:
 
 
 def main() -> int:
-    """Print the table; what was sent and came back goes to stderr."""
+    """Print the table; warnings go to stderr, and with `--verbose` what was sent and came back."""
     parser = argparse.ArgumentParser(
         prog="scripts/preflight", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", default=CONFIG, help="services.yaml")
     parser.add_argument("--service", help="only this one; by default all")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_options(parser)
     arguments = parser.parse_args()
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            findings = look(arguments.config, arguments.service)
+            findings = look(arguments.config, arguments.service, level=level_of(arguments))
         except ConfigError as error:
             findings = [from_error("configuration", error)]
+    findings = [replace(finding, remedy=at_command_line(finding.remedy)) for finding in findings]
     code = exit_code(findings)
     if arguments.json:
         plain = [finding.to_plain() for finding in findings]

@@ -18,22 +18,23 @@ import traceback
 from typing import NoReturn
 
 from clones import fleet, status
+from clones.advice import at_command_line
 from clones.config_file import load
 from clones.errors import ConfigError
 from clones.freshness import Status
 from clones.status import ServiceStatus
+from hooks.command_line import add_options, level_of
 from hooks.symcli import SymcliHook
-from operators.base import CONFIG
 
 
-def look(config: str, service: str | None = None) -> list[ServiceStatus]:
+def look(config: str, service: str | None = None, *, level: int = logging.DEBUG) -> list[ServiceStatus]:
     """The status of one service of a configuration file, or of all of them, worst first.
 
     :raises ConfigError: the file cannot be used, or has no such service.
     """
     read = load(config, only=service)
     # At every sweep the device lists of all arrays would fill the log; what is wrong is in the errors.
-    with SymcliHook(level=logging.DEBUG) as hosts:
+    with SymcliHook(level=level) as hosts:
         looked = hosts.run(fleet.look(read.services, read.symcli))
     return status.judge(read.services, looked)
 
@@ -49,15 +50,17 @@ def main() -> int:
     parser = _Parser(
         prog="scripts/status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", default=CONFIG, help="services.yaml")
     parser.add_argument("--service", help="only this one; by default all")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_options(parser)
     arguments = parser.parse_args()
     services: list[ServiceStatus] = []
     worst, said = Status.UP, ""
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            services = look(arguments.config, arguments.service)
+            services = [
+                status.with_advice(service, at_command_line)
+                for service in look(arguments.config, arguments.service, level=level_of(arguments))
+            ]
             worst = max((service.status for service in services), default=Status.UNKNOWN)
             said = status.summary(services)
         except ConfigError as error:

@@ -32,7 +32,7 @@ from clones.errors import CloneError, Refused, Stale
 from clones.fence import Fence
 from clones.one_trip import Turns, as_one, take_apart
 from clones.run_record import TaskRecord
-from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from clones.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
 from hooks.connection import Login, read
 from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
@@ -55,7 +55,8 @@ class SymcliHook(BaseHook):
     """Runs the domain's procedures, with one SSH connection per host, kept until the hook is closed.
 
     :param record: where every command and note is kept, or None.
-    :param level: of the log, at which each command and what came back is written.
+    :param level: of the log, at which each command, what came back and notes are written; not warnings and
+        estimates.
     :param look_limit: seconds after which a look is too old to change anything on it; None: never.
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
     :param clock: tells seconds, also those for which the machine was suspended; None: :func:`awake`.
@@ -107,8 +108,12 @@ class SymcliHook(BaseHook):
             self._clients.clear()
             self._background.close()
             self._background = None
-        self.log.info(
-            "SSH: %d connections, %d commands in %d round trips", self.connections, self.commands, self.trips
+        self.log.log(
+            self.level,
+            "SSH: %d connections, %d commands in %d round trips",
+            self.connections,
+            self.commands,
+            self.trips,
         )
 
     def run(self, steps: Steps[T]) -> T:
@@ -120,7 +125,7 @@ class SymcliHook(BaseHook):
         asked = answer(steps)
         while not isinstance(asked, Finished):
             if isinstance(asked, Note):
-                log_note(self.log, asked)
+                log_note(self.log, asked, self._level_of(asked))
                 if self.record:
                     self.record.noted(asked)
                 asked = answer(steps)
@@ -141,6 +146,11 @@ class SymcliHook(BaseHook):
                 continue
             asked = answer(steps, results if isinstance(asked, Together) else results[0])
         return asked.value
+
+    def _level_of(self, note: Note) -> int:
+        if note.warning:
+            return logging.WARNING
+        return logging.INFO if note.kind == ESTIMATE else self.level
 
     def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
         """Run commands that only look at one host, in one round trip (:mod:`clones.one_trip`).
@@ -245,7 +255,7 @@ class SymcliHook(BaseHook):
         with logging_in(host):
             client = self._clients[host] = self._call(log_in(login))
         self.connections += 1
-        self.log.info("Connected to %s (%s)", host, login.host)
+        self.log.log(self.level, "Connected to %s (%s)", host, login.host)
         return client
 
 

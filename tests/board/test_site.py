@@ -192,6 +192,13 @@ def test_the_fleet_while_a_run_goes_on(site: Site, run_id: str) -> None:
     assert MEANWHILE[-1]["running"] is None
 
 
+def test_the_fleet_right_after_the_run(site: Site, run_id: str) -> None:
+    """No sweep has ever looked by then."""
+    row = MEANWHILE[-1]
+    assert row["status"] == "up" and row["seen"] and all(sync["point_in_time"] for sync in row["syncs"])
+    assert (row["own"]["state"], row["own"]["run_id"]) == ("up", run_id)
+
+
 def test_one_service(site: Site, admin: Asker, run_id: str) -> None:
     found = admin.json(f"/clones/api/services/{SERVICE}")
     assert found["status"] == "up"
@@ -247,6 +254,7 @@ def test_prometheus_text(admin: Asker) -> None:
     labels = f'service="{SERVICE}",sync="data"'
     assert float(lines[f"symclone_copy_status{{{labels}}}"]) == 0
     assert 0 < float(lines[f"symclone_copy_age_seconds{{{labels}}}"]) < 3600
+    assert float(lines[f'symclone_service_up{{service="{SERVICE}"}}']) == 1
     assert float(lines[f"symclone_copy_limit_seconds{{{labels}}}"]) == 27 * 3600
     assert (
         float(lines[f'symclone_last_run_success{{dag="{SERVICE}",result="done",service="{SERVICE}"}}']) == 1

@@ -50,7 +50,11 @@ def test_every_remedy_that_is_written_for_a_task(remedy: str) -> None:
     [
         ("", "", ""),
         ("see that it runs", "see that it runs", "see that it runs"),
-        ("it is tried again; see that it runs", "see that it runs", "see that it runs"),
+        (
+            "it is tried again; if it stays, see who has it",
+            "if it stays, see who has it",
+            "run this command again; if it stays, see who has it",
+        ),
         ("it is tried again, beginning with a look at the array", "", "run this command again"),
         ("see that it runs; it is tried again", "see that it runs", "see that it runs"),
         ("mend it, then clear this task to go on from here", None, "mend it, then run this command again"),

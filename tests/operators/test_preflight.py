@@ -304,6 +304,43 @@ def test_from_the_command_line(lab: Any) -> None:
     ]
 
 
+def typed(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+SCRIPTS = pytest.mark.parametrize(
+    "words", [("hooks.preflight",), ("hooks.plan", "aastmphpux", "refresh"), ("hooks.status",)]
+)
+
+
+@ONE_ARRAY
+@SCRIPTS
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_terminal_shows_what_was_found_and_no_more(lab: Any, words: tuple[str, ...], verbose: bool) -> None:
+    """What was sent and came back are hundreds of lines; who wants them asks for them."""
+    done = typed(*words, *(["--verbose"] if verbose else []))
+    assert done.returncode == 0 and 5 < len(done.stdout.splitlines()) < 50
+    logged = [line for line in done.stderr.splitlines() if "Estimate for sync" not in line]
+    assert (len(logged) > 100 and "SSH: " in done.stderr) if verbose else not logged
+    if words[0] == "hooks.plan":
+        assert done.stderr.count("Estimate for sync") == 2
+
+
+@ONE_ARRAY
+@SCRIPTS
+def test_advice_on_a_command_line_is_about_commands(lab: Any, words: tuple[str, ...]) -> None:
+    lab.fault("exit", host="symcli_demo", match="symdg -g|symdev", exit=3, stderr="locked up")
+    done = typed(*words)
+    assert done.returncode and "run this command again" in done.stdout
+    assert "this task" not in done.stdout and "tried again" not in done.stdout
+
+
 def test_a_configuration_that_cannot_be_used_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

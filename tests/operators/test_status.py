@@ -379,7 +379,7 @@ def test_what_cannot_be_asked_is_unknown(options: tuple[str, ...], says: str) ->
 def test_what_breaks_it_and_no_service_at_all_are_unknown(
     raises: Exception | None, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def look(config: str, service: str | None) -> list[Any]:
+    def look(config: str, service: str | None, *, level: int) -> list[Any]:
         if raises is not None:
             raise raises
         return []
