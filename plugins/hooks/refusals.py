@@ -63,7 +63,7 @@ def no_algorithm(host: str, kind: str, has: list[str]) -> Refused:
 
     :param has: those that it has.
     """
-    names = ", ".join(has) or "others"
+    names = one_line(", ".join(has)) or "others"
     return Refused(
         f"{host} has no SSH {kind} that is taken here: it has only {names}. Nothing was sent.",
         "update the host's SSH server; where that cannot be, name one of these in `old_algorithms` in the "

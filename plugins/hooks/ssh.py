@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import asyncssh
 from asyncssh.packet import PacketDecodeError, SSHPacket
 
+from clones.clean import one_line
 from clones.errors import CloneError
 from clones.one_trip import Turns
 from clones.steps import Command, Result
@@ -201,7 +202,7 @@ def lost(command: Command, error: Exception, began: float) -> Result:
 
     :param began: on :func:`time.monotonic`.
     """
-    why = f"the SSH session was lost: {str(error) or type(error).__name__}"
+    why = f"the SSH session was lost: {one_line(str(error)) or type(error).__name__}"
     return Result(command, None, "", "", time.monotonic() - began, why)
 
 

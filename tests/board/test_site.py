@@ -301,6 +301,8 @@ def test_who_is_told_of_a_run_that_fails_or_is_late(site: Site) -> None:
 
     for dag in ("lnxpp", "late"):
         site.rest.unpause(dag)
+        # The configuration that was broken for a moment may have been read just then.
+        until(lambda dag=dag: not site.rest.request("GET", f"/dags/{dag}")["is_stale"], 200, "not read again")
     site.rest.trigger("lnxpp", {"action": "refresh"})  # nobody says why: only its author sees that
     failed = site.rest.trigger("lnxpp", {"action": "resync", "reason": "refused, for the service is up"})
     late = site.rest.trigger("late")
