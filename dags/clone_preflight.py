@@ -1,12 +1,18 @@
-"""DAG `clone_preflight`: what a new site runs first. It only looks, and says what does not fit."""
+"""DAG `clone_preflight`: what a new site runs first. It only looks, and says what does not fit.
+
+Where a package is missing, this file alone is Airflow's import error, and says which; all other DAGs load.
+"""
 
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
 from clones.config_file import load
+from hooks import needs
 from operators.base import CONFIG
 from operators.preflight import ALL, PreflightOperator
+
+needs.require()
 
 with DAG(
     dag_id="clone_preflight",

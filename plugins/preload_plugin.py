@@ -8,7 +8,8 @@ with the LocalExecutor and the DAG processor load all plugins, and so this file;
 # ruff: noqa: F401 (loaded, not used)
 from __future__ import annotations
 
-import hooks.symcli
+import logging
+
 import operators.alerts
 import operators.approval
 import operators.completed
@@ -22,4 +23,15 @@ import operators.source
 import operators.status
 import operators.symclone
 import sensors.symclone
-import triggers.symclone
+from clones.errors import ConfigError
+from hooks import needs
+
+try:
+    needs.require()
+    import defusedxml.ElementTree
+
+    import hooks.symcli
+    import triggers.symclone
+except (ConfigError, ImportError) as error:
+    # A worker or scheduler that does not start would say less than its tasks do.
+    logging.getLogger(__name__).error("No service can be worked on here. %s", error)

@@ -22,6 +22,7 @@ from board.configuration import Configuration
 from board.gather import Reader, facts
 from board.health import LIMITS
 from clones.actions import dags_of
+from clones.errors import ConfigError
 from clones.run_record import JSON, MARKDOWN
 from clones.run_result import PLAN
 from hooks.configuration import CONFIG
@@ -132,7 +133,10 @@ def get_record(name: str, dag_id: str, run_id: str, reader: ReaderDep) -> Respon
 def get_metrics(reader: ReaderDep) -> Response:
     """The same for Prometheus."""
     found, error = facts(reader)
-    text, media_type = metrics.exposition(found, error)
+    try:
+        text, media_type = metrics.exposition(found, error)
+    except ConfigError as lacking:
+        raise HTTPException(503, str(lacking)) from None
     return Response(text, media_type=media_type)
 
 

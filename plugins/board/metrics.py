@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
-
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from typing import TYPE_CHECKING
 
 from board.fleet import Facts
 from clones.freshness import Status
 from clones.own_state import State
+from hooks import needs
+
+if TYPE_CHECKING:
+    from prometheus_client import Gauge
 
 log = logging.getLogger(__name__)
 PER_SYNC = ("service", "sync")
 
 
 def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
-    """The text, and its media type. What is not known has no line: an absent age is no age of 0."""
+    """The text, and its media type. What is not known has no line: an absent age is no age of 0.
+
+    :raises ConfigError: `prometheus_client` is missing, without which the rest of the board is still shown.
+    """
+    needs.require("prometheus_client")
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
     registry = CollectorRegistry()
 
     def gauge(name: str, says: str, labels: tuple[str, ...] = ()) -> Gauge:

@@ -21,7 +21,7 @@ from clones.foresight import foresee, listed, plain
 from clones.scope import Scope
 from clones.steps import Command, Steps
 from hooks.command_line import add_options, level_of
-from hooks.symcli import SymcliHook
+from hooks.hosts import open_hosts
 
 PLANS: dict[str, Callable[[Scope], Steps[list[Command]]]] = {
     **{action: partial(foresee, action=action) for action in ACTIONS},
@@ -45,7 +45,7 @@ def main() -> int:
                 known = ", ".join(config.services)
                 raise ConfigError(f"There is no service {arguments.service!r}.", f"name one of: {known}")
             scope = Scope(arguments.service, config.services[arguments.service], config.symcli)
-            with SymcliHook(level=level_of(arguments)) as hosts:
+            with open_hosts(level=level_of(arguments)) as hosts:
                 commands = hosts.run(PLANS[arguments.action](scope))
         except CloneError as error:
             said = text_at_command_line(str(error))

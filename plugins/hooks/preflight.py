@@ -19,8 +19,9 @@ from clones.findings import Finding, Level, count, from_error, summary, table
 from clones.pools import findings as pool_findings
 from clones.pools import pools_of
 from clones.preflight import check
+from hooks import needs
 from hooks.command_line import add_options, level_of
-from hooks.symcli import SymcliHook
+from hooks.hosts import open_hosts
 from operators.base import known_pools
 
 
@@ -34,12 +35,16 @@ def look(
     :raises ConfigError: the file cannot be used, or has no such service.
     """
     read = load(config, only=service)
+    packages = needs.findings()
+    if count(packages, Level.ERROR):
+        return packages  # nothing can be reached
     known = known_pools()
     if known is None and in_task:
         known = []  # a task would be told; elsewhere there may be no Airflow to ask
-    with SymcliHook(level=level) as hosts:
+    with open_hosts(level=level) as hosts:
         found = hosts.run(check(read.services, read.symcli))
-    return [*found, *pool_findings(pools_of(read.limits, read.services), known)]
+    packages = [finding for finding in packages if finding.level is not Level.OK]
+    return [*packages, *found, *pool_findings(pools_of(read.limits, read.services), known)]
 
 
 def exit_code(findings: list[Finding]) -> int:

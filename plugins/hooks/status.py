@@ -24,7 +24,7 @@ from clones.errors import ConfigError
 from clones.freshness import Status
 from clones.status import ServiceStatus
 from hooks.command_line import add_options, level_of
-from hooks.symcli import SymcliHook
+from hooks.hosts import open_hosts
 
 
 def look(config: str, service: str | None = None, *, level: int = logging.DEBUG) -> list[ServiceStatus]:
@@ -34,7 +34,7 @@ def look(config: str, service: str | None = None, *, level: int = logging.DEBUG)
     """
     read = load(config, only=service)
     # At every sweep the device lists of all arrays would fill the log; what is wrong is in the errors.
-    with SymcliHook(level=level) as hosts:
+    with open_hosts(level=level) as hosts:
         looked = hosts.run(fleet.look(read.services, read.symcli))
     return status.judge(read.services, looked)
 

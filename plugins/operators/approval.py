@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator, Context
@@ -15,7 +15,6 @@ from clones.clean import in_markdown, one_line
 from clones.errors import CloneError, Mistyped, Refused
 from clones.scope import Scope
 from clones.steps import Steps
-from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, leave_word
 
 PLAN_RETRIES = 2
@@ -23,6 +22,9 @@ PLAN_RETRIES = 2
 
 TRY = "plan_try"
 """Key in the plan's state store: the last try that began, and whether it came to its end by itself."""
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 APPROVAL = "approval"
 """XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""

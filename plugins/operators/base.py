@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from secrets import token_hex
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context, DagRunState
 from airflow.sdk.configuration import conf
@@ -31,12 +31,15 @@ from clones.run_record import TaskRecord
 from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Result
-from hooks import symcli
+from hooks import needs
 from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
+from hooks.hosts import open_hosts
 from hooks.installation import this_airflow
-from hooks.symcli import SymcliHook
 from operators.outside import refuse_ended
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
@@ -135,6 +138,9 @@ class CloneOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
+        needs.require()
+        from hooks import symcli
+
         asked = symcli.awake()
         if not self.runs_anyway:
             refuse_ended(context, self)
@@ -148,7 +154,7 @@ class CloneOperator(BaseOperator):
         try:
             with (
                 recorded(context, resumed=self._resumed) as record,
-                SymcliHook(record, look_limit=look_limit(), must_fence=True) as self._hosts,
+                open_hosts(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
                 done = self._as_newest_try(context, scope, self._hosts, asked)
             if self.runs_anyway:

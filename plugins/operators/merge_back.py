@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
@@ -16,9 +16,11 @@ from clones.errors import Fenced, Refused
 from clones.observing import to_plain
 from clones.scope import Scope
 from clones.steps import Steps
-from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 SENT = "restore_sent_under"
 """Key in the restore task's state store: the approval that its command was sent under. Airflow keeps it for

@@ -12,7 +12,6 @@ from clones.errors import Unknown
 from clones.findings import Level, summary, table
 from clones.steps import Note
 from hooks.preflight import look
-from hooks.symcli import log_note
 from operators.base import CONFIG
 
 ALL = "all"
@@ -39,6 +38,8 @@ class PreflightOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         findings = look(self.config, None if self.service == ALL else self.service, in_task=True)
         grave = [finding for finding in findings if finding.level in (Level.ERROR, Level.UNKNOWN)]
+        from hooks.symcli import log_note
+
         log_note(self.log, Note(f"Preflight: {summary(findings)}", tuple(table(findings)), bool(grave)))
         context["ti"].xcom_push(key="findings", value=[finding.to_plain() for finding in findings])
         errors = [finding for finding in grave if finding.level is Level.ERROR]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
@@ -24,13 +24,16 @@ from clones.scope import Scope
 from clones.states import SyncSeen
 from clones.steps import Command, Steps, note
 from clones.superseded import Asked, asked_since, still_needed
-from hooks.symcli import SymcliHook
+from hooks.hosts import open_hosts
 from operators import completed, seen
 from operators.alerts import MistypedRun, run_failed
 from operators.base import CloneOperator, leave_word, recorded
 from operators.metrics import measure
 from operators.records import RunRecordLink, leave_record
 from operators.shut_out import keep_lock, shut_out_of
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 
 class RunPlanOperator(CloneOperator):
@@ -99,7 +102,7 @@ class RunPlanOperator(CloneOperator):
         foreseen: list[Command] = []
         scope = self.scope()
         self.paces = completed.paces(context, scope)
-        with recorded(context, resumed=self._resumed) as record, SymcliHook(record) as hosts:
+        with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
             try:
                 foreseen = hosts.run(self.foresee(scope))
             except (Refused, MustWait) as error:

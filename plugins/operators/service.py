@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -14,9 +14,11 @@ from clones.errors import ConfigError
 from clones.run_result import RESTARTED
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
-from hooks.symcli import SymcliHook
 from operators import completed
 from operators.base import CloneOperator
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 
 class ServiceStopOperator(CloneOperator):

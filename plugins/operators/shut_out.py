@@ -8,6 +8,7 @@ the hosts. Where that cannot be done, the task that asks for it goes on, and say
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow.sdk import Context
 
@@ -15,8 +16,10 @@ from clones import fence, lock
 from clones.errors import CloneError
 from clones.scope import Scope
 from clones.steps import Result
-from hooks.symcli import SymcliHook
 from operators.base import CloneOperator, former_name, owner
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 
 def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: SymcliHook) -> bool:

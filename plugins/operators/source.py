@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow.sdk import Context
@@ -22,10 +22,12 @@ from clones.leftovers import refuse_on_hosts
 from clones.run_result import PLAN
 from clones.scope import Scope
 from clones.site_commands import run_hook, run_hooks
-from hooks.symcli import SymcliHook
 from operators.base import CloneOperator
 from operators.service import hook_named
 from operators.shut_out import keep_lock, shut_out_of
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 BEGUN, ENDED = "begun", "ended"
 """XComs: a mark that a task makes when it has run its `before_activate`, and the marks that were ended."""

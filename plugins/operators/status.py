@@ -26,7 +26,6 @@ from clones.status_changes import (
 )
 from clones.steps import Note
 from hooks.status import look
-from hooks.symcli import log_note
 from operators import ended
 from operators.alerts import pool_gives_no_place
 from operators.base import CONFIG
@@ -61,6 +60,8 @@ class CloneStatusOperator(BaseOperator):
         began = datetime.now(UTC)
         services = look(self.config)
         at = datetime.now(UTC)
+        from hooks.symcli import log_note
+
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]
         kept: dict[str, Any] = {}

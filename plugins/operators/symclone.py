@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -16,11 +16,13 @@ from clones.scope import Scope
 from clones.site_commands import run_hooks
 from clones.states import SyncSeen
 from clones.steps import Steps
-from hooks.symcli import SymcliHook
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
 from operators.completed import copy_asset, ledger
 from operators.source import Window, mark_begun
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 
 class _SyncOperator(CloneOperator):

@@ -12,7 +12,7 @@ from clones.errors import CloneError, Refused, TryAgain
 from clones.observing import observe, to_plain
 from clones.rules import Verdict, decide_wait
 from clones.states import SyncSeen, wanted_states
-from hooks.symcli import SymcliHook
+from hooks.hosts import open_hosts
 from operators.base import CloneOperator, leave_word, raise_unless_reached
 from operators.outside import refuse_ended
 
@@ -74,7 +74,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             raise Refused(str(error), "mend `wanted` of this sensor") from None
         scope = self.scope()
         sync = scope.service.sync(self.sync)
-        with SymcliHook() as hosts:
+        with open_hosts() as hosts:
             try:
                 seen = hosts.run(observe(scope, sync))
             except TryAgain as error:

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.triggers.base import BaseEventTrigger, TaskSuccessEvent, TriggerEvent
 
+import hooks.required  # noqa: F401 (first: it says what is missing)
 from clones.observing import Place, to_plain
 from clones.pacing import Bounds
 from clones.scope import Scope

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring, iterparse
-
 from clones.errors import Unknown
 from clones.states import Device, DeviceNumber, Session, State, device_text
 from clones.symcli.commands import CLOCK_MARK
@@ -235,6 +232,9 @@ def _one_by_one(text: str, begin: int, what: str) -> Iterator[tuple[str, Element
 
     :param begin: where in the text to look for the document.
     """
+    # Here, so that without it the DAG files load, and tasks say what is missing (hooks.needs).
+    from defusedxml.ElementTree import iterparse
+
     path: list[str] = []
     try:
         for event, element in iterparse(_Pieces(text, _document(text, begin)), ("start", "end")):
@@ -245,15 +245,17 @@ def _one_by_one(text: str, begin: int, what: str) -> Iterator[tuple[str, Element
             else:
                 yield "/".join(path[1:]), element
                 path.pop()
-    except (ParseError, DefusedXmlException, ValueError) as error:
+    except (ParseError, ValueError) as error:  # defusedxml's are ValueErrors
         raise _unreadable(what, error) from None
 
 
 def _root(text: str, what: str) -> Element:
     """The XML document in a text that may have other lines before it."""
+    from defusedxml.ElementTree import fromstring
+
     try:
         root = fromstring(text[_document(text) :])
-    except (ParseError, DefusedXmlException, ValueError) as error:
+    except (ParseError, ValueError) as error:  # defusedxml's are ValueErrors
         raise _unreadable(what, error) from None
     _check_root(root, what)
     return root
