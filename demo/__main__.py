@@ -21,12 +21,14 @@ from demo.local_lab import ROOT, LabError, LocalLab
 from demo.outcome import copies_of
 from demo.processes import ProcessError
 from demo.real import show
-from demo.refresh import DemoError, Refresh
+from demo.refresh import STATUS, DemoError, Refresh, sweep
 from demo.rest import RestError
+from demo.watch import Watch
 from lab.config import load as load_lab
 
 FOLDER = ROOT / ".demo"
 SERVICES = ROOT / "config" / "services.yaml"
+WATCH_EVERY = 1.0  # seconds between two looks at what runs
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -127,15 +129,26 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
             f"\n{name} runs on fresh copies." if service.resources else f"\nThe copies of {name} are fresh."
         )
     if arguments.keep:
+        _look_at_all(airflow)
         print("The lab and Airflow keep running. Ctrl-C ends them.", flush=True)
-        _wait_for_the_end()
+        _wait_for_the_end(airflow)
     return 1 if problems else 0
 
 
-def _wait_for_the_end() -> None:
+def _look_at_all(airflow: LocalAirflow) -> None:
+    try:
+        if not sweep(airflow):
+            print(f"The look at all copies has failed: the run of {STATUS} in the UI says why.")
+    except (RestError, DemoError) as error:
+        print(f"No look at all copies could be begun: {error}")
+
+
+def _wait_for_the_end(airflow: LocalAirflow) -> None:
+    watch = Watch(airflow, lambda text: print(text, flush=True), time.monotonic)
     try:
         while True:
-            signal.pause()
+            watch.look()
+            time.sleep(WATCH_EVERY)
     except Interrupted:
         print("\nEnding the lab and Airflow.", flush=True)
 

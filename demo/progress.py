@@ -115,6 +115,10 @@ class Progress:
         else:
             self._write_percents(copied, now)
 
+    def note(self, text: str, now: float) -> None:
+        """A line about something else, at `now` seconds since the epoch."""
+        self._line(now, text)
+
     def close(self) -> None:
         """Take the live line away."""
         if self._live:

@@ -17,10 +17,12 @@ from demo.outcome import Copy, copied, copy_problems, copy_table, service_states
 from demo.processes import tail
 from demo.progress import Progress, Timeline, align
 from demo.rest import AirflowRest, RestError
+from demo.watch import Watch
 from lab import Client, LabError
 
 LOOK_EVERY = 0.3  # seconds between two looks at the run and at the array
-GIVE_UP_AFTER = 20  # looks in a row that Airflow does not answer
+GIVE_UP_AFTER = 60  # looks in a row that Airflow does not answer: its API server may be started again
+STATUS = "clone_status"
 CONF = {"action": "refresh", "reason": "demonstration"}
 
 
@@ -46,6 +48,24 @@ def await_dag(airflow: LocalAirflow, client: AirflowRest, name: str, timeout: fl
                 + (f"Its files cannot be read:\n{errors}" if errors else f"See {log}.")
             )
         time.sleep(0.2)
+
+
+def sweep(airflow: LocalAirflow, timeout: float = 60.0) -> bool:
+    """Unpause the look at all copies, and have one at once, so that the board and status know them.
+
+    :return: whether it was done within `timeout` seconds.
+    """
+    end = time.monotonic() + timeout
+    with airflow.client() as client:
+        await_dag(airflow, client, STATUS, timeout)
+        client.unpause(STATUS)
+        run_id = client.trigger(STATUS)
+        while time.monotonic() < end:
+            state = client.dag_run(STATUS, run_id)["state"]
+            if state in ("success", "failed"):
+                return bool(state == "success")
+            time.sleep(LOOK_EVERY)
+    return False
 
 
 @dataclass
@@ -96,8 +116,10 @@ class Refresh:
         """Show progress until the run ends: its state, and when it ended."""
         missed = 0
         with _closing(Progress(self.out, timeline)) as progress:
+            watch = Watch(self.airflow, lambda text: progress.note(text, time.time()), time.monotonic)
             while True:
                 now = time.time()
+                self._see_parts(watch)
                 percents = copied(self.copies, lab)
                 copying.look(now, bool(percents))
                 try:
@@ -106,21 +128,19 @@ class Refresh:
                     missed = 0
                 except RestError as error:
                     missed += 1
-                    self._still_there(error if missed >= GIVE_UP_AFTER else None)
+                    if missed >= GIVE_UP_AFTER:
+                        raise DemoError(f"Airflow does not answer any more: {error}") from error
                 else:
                     if run["state"] in ("success", "failed"):
                         return run["state"], datetime.fromisoformat(run["end_date"]).timestamp()
                 time.sleep(LOOK_EVERY)
 
-    def _still_there(self, error: RestError | None) -> None:
-        for component, code in self.airflow.exit_codes().items():
-            if code is not None:
-                log = self.airflow.log(component)
-                raise DemoError(
-                    f"Airflow's {component} ended with exit code {code}; {log} ends:\n{tail(log, 15)}"
-                )
-        if error is not None:
-            raise DemoError(f"Airflow does not answer any more: {error}") from error
+    def _see_parts(self, watch: Watch) -> None:
+        """What has ended is started again."""
+        watch.look()
+        for component in watch.given_up:
+            log = self.airflow.log(component)
+            raise DemoError(f"Airflow's {component} does not stay up; {log} ends:\n{tail(log, 15)}")
 
     def _report(
         self, timeline: Timeline, spent: Account, copies: list[str], states: list[tuple[str, str, bool]]
