@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hooks.pools import main
-from tests.conftest import SERVICES
+from tests.conftest import ROOT, SERVICES
 
 
 def test_it_makes_what_is_missing_and_changes_nothing_that_is_there(
@@ -45,3 +49,33 @@ def test_it_makes_what_is_missing_and_changes_nothing_that_is_there(
     assert f"id of this Airflow ({file}): there\n" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["pools", "--config", str(SERVICES), "--check"])
     assert main() == 0
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)], ids=["make", "check"])
+@pytest.mark.parametrize("there", ["none", "empty", "old", "unreachable"])
+def test_without_a_migrated_database_it_says_so_and_leaves_nothing(
+    there: str, check: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "airflow.db"
+    if there != "none":
+        with sqlite3.connect(file) as made:
+            made.execute("CREATE TABLE slot_pool (pool TEXT)" if there == "old" else "VACUUM")
+    url = f"sqlite:///{file}"
+    if there == "unreachable":
+        url = "postgresql+psycopg2://airflow:secret@127.0.0.1:1/airflow"
+    before = {path.name for path in tmp_path.iterdir()}
+    kept = ("PATH", "HOME")
+    environment = {name: value for name, value in os.environ.items() if name in kept} | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path.parent / "logs"),
+        "PYTHONPATH": str(ROOT / "plugins"),
+    }
+    words = [sys.executable, "-m", "hooks.pools", "--config", str(SERVICES), *check]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    said = done.stderr[done.stderr.index("Airflow's database") :]
+    assert "cannot be used" in said and "Nothing was made.\nWhat to do: " in said, said
+    assert "`airflow db migrate`" in said and "secret" not in done.stderr and "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before
