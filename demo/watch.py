@@ -69,5 +69,5 @@ class Watch:
         except ProcessError as error:
             self._say(f"{said} It could not be started again: {error}")
             return
-        hint = f" {SQLITE}" if component == "scheduler" else ""
+        hint = f" {SQLITE}" if component == "scheduler" and code >= 0 else ""
         self._say(f"{said} It is started again. {log}{hint}")

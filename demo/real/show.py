@@ -34,6 +34,7 @@ from demo.real.site import (
 )
 from demo.refresh import DemoError, await_dag
 from demo.rest import AirflowRest
+from demo.watch import Watch
 from lab import Lab
 
 REFRESHES = 3
@@ -103,6 +104,7 @@ class Show:
 
     def __init__(self, lab: Lab, site: Site, out: TextIO) -> None:
         self.lab, self.site, self.out = lab, site, out
+        self.watch: Watch | None = None
         self.shows_nothing = True
         """Whether the wrong order has lost nothing."""
 
@@ -123,6 +125,7 @@ class Show:
 
     def all(self, airflow: LocalAirflow, client: AirflowRest, writer: Writer, refreshes: int) -> list[str]:
         """Every refresh: what is wrong."""
+        self.watch = Watch(airflow, self._print, time.monotonic)
         problems: list[str] = []
         for copy in (RIGHT, WRONG):
             await_dag(airflow, client, copy.name)
@@ -172,6 +175,8 @@ class Show:
         began = time.monotonic()
         run_id = client.trigger(copy.name, {"action": "refresh", "reason": "demonstration"})
         while (state := str(client.dag_run(copy.name, run_id)["state"])) not in ("success", "failed"):
+            if self.watch is not None:
+                self.watch.look()
             if time.monotonic() - began > GIVE_UP_AFTER:
                 raise DemoError(f"The refresh of {copy.name} does not end: it is {state}.")
             time.sleep(0.3)

@@ -67,6 +67,9 @@ def test_what_has_ended_is_told_once_and_started_again(
     assert len(said) == 2
     assert said[0].startswith("Airflow's scheduler has ended, with exit code 1. It is started again.")
     assert "/logs/scheduler.log" in said[0] and "PostgreSQL" in said[0]
+    airflow.codes.update(scheduler=-9)
+    watch.look()
+    assert "PostgreSQL" not in said.pop()
     assert said[1].startswith("Airflow's triggerer has ended, killed by signal 9. It is started again.")
 
 
