@@ -57,17 +57,16 @@ def test_without_a_migrated_database_it_says_so_and_leaves_nothing(
     there: str, check: tuple[str, ...], tmp_path: Path
 ) -> None:
     file = tmp_path / "airflow.db"
-    if there != "none":
+    if there == "unreachable":
+        file.mkdir()
+    elif there != "none":
         with sqlite3.connect(file) as made:
             made.execute("CREATE TABLE slot_pool (pool TEXT)" if there == "old" else "VACUUM")
-    url = f"sqlite:///{file}"
-    if there == "unreachable":
-        url = "postgresql+psycopg2://airflow:secret@127.0.0.1:1/airflow"
     before = {path.name for path in tmp_path.iterdir()}
     kept = ("PATH", "HOME")
     environment = {name: value for name, value in os.environ.items() if name in kept} | {
         "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path.parent / "logs"),
         "PYTHONPATH": str(ROOT / "plugins"),
     }
@@ -77,5 +76,5 @@ def test_without_a_migrated_database_it_says_so_and_leaves_nothing(
     assert done.stdout == ""
     said = done.stderr[done.stderr.index("Airflow's database") :]
     assert "cannot be used" in said and "Nothing was made.\nWhat to do: " in said, said
-    assert "`airflow db migrate`" in said and "secret" not in done.stderr and "Traceback" not in done.stderr
+    assert "`airflow db migrate`" in said and "Traceback" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == before
