@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -49,10 +50,7 @@ class Need:
 
     @property
     def remedy(self) -> str:
-        return (
-            f"run `{sys.executable} -m pip install '{self.requirement}'`, or add it to the image, on every "
-            "machine with a part of this Airflow; then start that part again"
-        )
+        return install([self])
 
 
 NEEDS = (
@@ -81,8 +79,17 @@ def require(*modules: str) -> None:
         raise ConfigError(
             " ".join(f"Package {name(need)} is missing; needed for {need.purpose}." for need in lacking)
             + f" Looked for in {sys.prefix}. Nothing was changed.",
-            "; ".join(need.remedy for need in lacking),
+            install(lacking),
         )
+
+
+def install(needs: Sequence[Need]) -> str:
+    """How to get packages."""
+    packages = " ".join(f"'{need.requirement}'" for need in needs)
+    return (
+        f"run `{sys.executable} -m pip install {packages}`, or add that to the image, on every machine with "
+        "a part of this Airflow; then start that part again"
+    )
 
 
 def name(need: Need) -> str:

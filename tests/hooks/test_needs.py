@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -82,7 +83,8 @@ def test_one_dag_file_names_what_is_missing_and_all_other_dags_are_there(
     assert list(found["errors"]) == ["clone_preflight"]
     for name in names:
         assert f"Package {name} is missing" in found["errors"]["clone_preflight"]
-        assert f"-m pip install '{name}'" in found["errors"]["clone_preflight"]
+    packages = " ".join(f"'{name}'" for name in names)
+    assert f"-m pip install {packages}`" in found["errors"]["clone_preflight"]
 
 
 @pytest.fixture
@@ -153,6 +155,20 @@ def test_the_projects_metadata_names_what_runs_need_and_nothing_else() -> None:
     assert named(ROOT / "requirements.in") == {
         one.name.lower(): one for one in (Requirement(need.requirement) for need in needs.NEEDS)
     }
+
+
+def test_what_is_installed_for_the_tests_is_the_low_end_of_what_is_said() -> None:
+    tried = dict(re.findall(r"\b([A-Z_]+)=(\d[\d.]*)", (ROOT / "scripts/test-install").read_text()))
+    wanted = named(ROOT / "requirements.in")
+    for package, version in (
+        ("apache-airflow-core", tried["AIRFLOW"]),
+        ("apache-airflow-providers-ssh", tried["SSH_PROVIDER"]),
+    ):
+        assert f">={version}" in str(wanted[package].specifier)
+    for page in ("README.md", "CONTRIBUTING.md"):
+        assert f"pip from {tried['PIP']} on" in (ROOT / page).read_text()
+    deploy = (ROOT / "docs/how-to/deploy.md").read_text()
+    assert tried["AIRFLOW"] in deploy and tried["SSH_PROVIDER"] in deploy
 
 
 def test_the_lock_has_what_its_header_says_it_is_made_from() -> None:
