@@ -58,6 +58,7 @@ class LabTime(datetime, metaclass=_AnyDatetime):
 def plug_in() -> None:
     """Let the product's modules that are loaded use the lab's transport and its clock."""
     symcli.awake = lambda: Plugged.wire.awake()
+    symcli.SymcliHook = DirectHook  # for those who load it when they need it
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] not in PRODUCT or module is symcli:
             continue

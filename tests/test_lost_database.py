@@ -64,7 +64,7 @@ def goes_on(site: Site, lost: str, action: str, *, installation: bool) -> None:
         assert not site.controls(since)
         log = site.log(run_id, "plan")
         assert f"run {lost} of {SERVICE}" in log and "before it got a new installation id" in log
-        assert site.tries(run_id)["plan"] == 1 and "Stopped at plan" in site.log(run_id, "finish")
+        assert site.tries(run_id)["plan"] == 1 and "Refused at plan" in site.log(run_id, "finish")
         do_what_it_says(log)
         site.clear_failed(run_id)
     assert site.wait(run_id) == "success", site.states(run_id)
