@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# A run that was marked failed by hand turns green after "clear only failed tasks", with most of its tasks never run.
+#
+# Software: apache-airflow 3.3.2, Python 3.11.
+#
+# Expected: who marks a running run as failed and then clears its failed tasks gets the rest of the run, too.
+# Seen: marking the run as failed fails the task that runs and marks each task that has not begun as skipped. Clearing
+# with `only_failed` leaves skipped tasks alone. The failed task runs again, its successors stay skipped, and a run
+# whose last tasks are skipped is a success:
+#     before the mark:     stop running, sync none,    start none
+#     marked as failed:    stop failed,  sync skipped, start skipped
+#     cleared, run again:  stop success, sync skipped, start skipped    run success
+#
+# Why it matters: the steps that are left out are the copy and the start of the service, and the run is green. Clear the
+# whole run after a run was marked as failed, or let the last task look for itself whether the copy was made.
+set -euo pipefail
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check apache-airflow==3.3.2 apache-airflow-core==3.3.2 apache-airflow-task-sdk==1.3.2 \
+    apache-airflow-providers-standard==1.21.0 sqlalchemy==2.1.9 fastapi==0.136.3 starlette==1.10.0 \
+    pydantic==2.14.4 httpx==0.28.1
+
+export AIRFLOW_HOME="$work/airflow" AIRFLOW__CORE__LOAD_EXAMPLES=False PYTHONWARNINGS=ignore
+export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=True AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR
+mkdir -p "$AIRFLOW_HOME/dags"
+cat >"$AIRFLOW_HOME/dags/refresh.py" <<'PY'
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+
+with DAG("refresh", schedule=None):
+    EmptyOperator(task_id="stop") >> EmptyOperator(task_id="sync") >> EmptyOperator(task_id="start")
+PY
+"$work/venv/bin/airflow" db migrate >/dev/null 2>&1
+"$work/venv/bin/airflow" dags reserialize >/dev/null 2>&1
+
+# Airflow's own REST API, called in this process; no scheduler runs. The script plays the worker: it writes the
+# states that tasks end in. What Airflow makes of them is Airflow's own code.
+cat >"$work/play.py" <<'PY'
+from airflow.api_fastapi.app import create_app
+from airflow.models.dagrun import DagRun
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+client = TestClient(create_app(), base_url="http://localhost").__enter__()
+token = client.get("/auth/token").json()["access_token"]
+
+
+def api(method, path, **body):
+    answer = client.request(method, "/api/v2" + path, headers={"Authorization": f"Bearer {token}"}, json=body)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def tasks(session, dag):
+    return session.scalars(select(TaskInstance).where(TaskInstance.dag_id == dag).order_by(TaskInstance.task_id))
+
+
+def run_of(session, dag):
+    return session.scalar(select(DagRun).where(DagRun.dag_id == dag))
+
+
+def set_tasks(dag, **states):
+    with create_session() as session:
+        for task in tasks(session, dag):
+            if task.task_id in states:
+                task.state = states[task.task_id]
+                task.try_number = max(task.try_number, 1)
+
+
+def start(dag, **states):
+    api("PATCH", f"/dags/{dag}", is_paused=False)
+    api("POST", f"/dags/{dag}/dagRuns", dag_run_id="run", logical_date=None)
+    with create_session() as session:
+        run_of(session, dag).state = "running"
+    set_tasks(dag, **states)
+
+
+def judged(dag):
+    """The run's state as the scheduler works it out from its tasks' states."""
+    with create_session() as session:
+        run = run_of(session, dag)
+        run.dag = SerializedDagModel.get_dag(dag, session=session)
+        run.update_state(session=session)
+        return str(run.state)
+
+
+def states(dag):
+    with create_session() as session:
+        return {task.task_id: str(task.state) if task.state else None for task in tasks(session, dag)}
+
+
+def expect(what, seen, want):
+    print(f"{what}: {seen}")
+    if seen != want:
+        raise SystemExit(f"changed: {what} was {want}")
+
+
+start("refresh", stop="running")
+expect("before the mark", states("refresh"), {"start": None, "stop": "running", "sync": None})
+api("PATCH", "/dags/refresh/dagRuns/run", state="failed")
+expect("marked as failed", states("refresh"), {"start": "skipped", "stop": "failed", "sync": "skipped"})
+api("POST", "/dags/refresh/dagRuns/run/clear", dry_run=False, only_failed=True)
+expect("only failed cleared", states("refresh"), {"start": "skipped", "stop": None, "sync": "skipped"})
+set_tasks("refresh", stop="success")
+expect("stop ran again, the run is", judged("refresh"), "success")
+expect("and its tasks", states("refresh"), {"start": "skipped", "stop": "success", "sync": "skipped"})
+PY
+"$work/venv/bin/python" "$work/play.py"
