@@ -92,6 +92,7 @@ def settings(
             "base_url": url,
             "workers": 1,
             "secret_key": keys.api_secret,
+            "expose_stacktrace": True,  # a failed request says why
         },
         "api_auth": {"jwt_secret": keys.jwt_secret},
         "database": {"sql_alchemy_conn": database_url, "load_default_connections": False},

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+
+_LOST = "Database error"
+"""What Airflow's API answers with status 500 when its database refused a transaction."""
+_PAUSE = 0.2
+"""Seconds until such a request is sent again."""
 
 
 class RestError(RuntimeError):
@@ -121,7 +127,9 @@ class AirflowRest:
         response = self._send(method, f"/api/v2{path}", **options)
         return response.json() if response.content else {}
 
-    def _send(self, method: str, path: str, *, login: bool = True, **options: Any) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, *, login: bool = True, again: int = 5, **options: Any
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token()}"} if login else {}
         try:
             response = self._http.request(method, path, headers=headers, **options)
@@ -131,6 +139,10 @@ class AirflowRest:
         if response.status_code == 401 and login and self._token:
             self._token = None  # it expires after a day
             return self._send(method, path, login=True, **options)
+        if response.status_code == 500 and _LOST in response.text and again:
+            # Airflow has rolled it back: SQLite lets one write at a time, and does not always wait.
+            time.sleep(_PAUSE)
+            return self._send(method, path, login=login, again=again - 1, **options)
         if response.is_error:
             status = response.status_code
             raise RestError(f"{method} {self.url}{path}: HTTP {status}: {_detail(response)}", status)

@@ -175,9 +175,9 @@ class ProvisionPlanOperator(RunPlanOperator):
 class RunEndOperator(CloneOperator):
     """Give the lock back, and say how the run ended and what to press. Runs whatever happened before.
 
-    Its own look decides: a run is done only when every task that its plan wants has succeeded, and the copies
-    are seen as the run was to leave them (:mod:`clones.run_end`). What could not be seen is looked at again,
-    as often as `retries` allows.
+    Its own look decides: a run is done only when every task that its plan wants has succeeded, and copies
+    and service are seen as the run was to leave them (:mod:`clones.run_end`). What could not be seen of the
+    copies is looked at again, as often as `retries` allows.
 
     Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`). What
     it saw of copies and service stands in the store of asset `clone_status` (:func:`operators.seen.leave`).
@@ -215,9 +215,10 @@ class RunEndOperator(CloneOperator):
         result = judge(found, _wanted(found, plan), restarted=restarted)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
+        own = hosts.run(own_state.look(scope)) if plan else None
         if result.ok and plan:
             known = completed.activations(context, scope) if BREAK in phases else {}
-            short = falls_short(scope, plan, looks, known)
+            short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "it is looked at again")
             result = not_done(short.why, short.remedy) if short else result
@@ -241,7 +242,6 @@ class RunEndOperator(CloneOperator):
                 )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
-        own = hosts.run(own_state.look(scope)) if plan else None
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         completed.announce(context, scope, split)
         if plan and isinstance(self.service, str):

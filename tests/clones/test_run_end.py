@@ -11,6 +11,7 @@ import yaml
 
 from clones.errors import CloneError, Locked, Missing
 from clones.identity import Activation, stamps
+from clones.own_state import OwnState, State
 from clones.run_end import falls_short
 from clones.run_result import WITHOUT_FINISH, judge, not_done, of_ended
 from clones.states import SyncSeen
@@ -42,10 +43,13 @@ def planned(name: str, times: list[str]) -> dict[str, Any]:
     return {"sync": name, "pairs": pairs}
 
 
-def kept(name: str, times: list[str]) -> Activation:
-    """What this run kept of its activation: what each pair showed right after it."""
+RUN = ("s", "this run")
+
+
+def kept(name: str, times: list[str], by: str = "this run") -> Activation:
+    """What a run kept of its activation: what each pair showed right after it."""
     after = stamps(seen(*["Copied"] * len(times), times=[*map(at, times)], name=name))
-    return Activation(("s", "this run"), NOON, {key: stamp for key, stamp in after.items() if stamp})
+    return Activation(("s", by), NOON, {key: stamp for key, stamp in after.items() if stamp})
 
 
 @pytest.mark.parametrize(
@@ -65,9 +69,10 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
         "syncs": [planned(name, times) for name, times in before.items()],
     }
     looks = [look(name, said) for name, said in case["seen"].items()]
-    found = falls_short(
-        scope, plan, looks, {name: kept(name, times) for name, times in case.get("kept", {}).items()}
-    )
+    by = case.get("kept_by", "this run")
+    known = {name: kept(name, times, by) for name, times in case.get("kept", {}).items()}
+    own = OwnState(State(case["service"]), "here") if "service" in case else None
+    found = falls_short(scope, plan, looks, known, run=RUN, own=own)
     if case["short"] == "none":
         assert found is None
         return

@@ -18,14 +18,15 @@ from operators.seen import CHANGES, FLEET
 from operators.status import CloneStatusOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, Log, Store, new_context, take_down
 
-PLAN = {"action": "stop", "phases": ["stop"], "syncs": [], "estimates": {}}
+PLAN = {"action": "start", "phases": ["start"], "syncs": [], "estimates": {}}
+STOP = PLAN | {"action": "stop", "phases": ["stop"]}
 PAIRS = (("1234", "4321"), ("1235", "4322"))
 
 
-def finish(context: dict[str, Any], **states: str) -> None:
+def finish(context: dict[str, Any], plan_left: dict[str, Any] = PLAN, **states: str) -> None:
     """The last task of a run with a plan, whose other tasks ended so."""
     if states.get("plan") != "failed":
-        context["ti"].xcom |= {"plan": PLAN}
+        context["ti"].xcom |= {"plan": plan_left}
     context["ti"].task_id, context["ti"].task_states = "finish", {"plan": "success", **states}
     with DAG("aastmphpux"):
         end = RunEndOperator(task_id="finish", service="aastmphpux")
@@ -96,7 +97,7 @@ def test_the_service_itself(lab: Any, context: dict[str, Any], stopped: bool) ->
     """A stopped service has copies that are up."""
     if stopped:
         take_down(lab)
-    finish(context)
+    finish(context, STOP if stopped else PLAN)
     store = context["asset_state_store"][FLEET]
     state = store["state/aastmphpux"]
     assert state["state"] == ("down" if stopped else "up")
