@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from clones.config_file import load
-from clones.pools import pools_of
+from clones.runs.pools import pools_of
+from clones.services_yaml.file import load
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest, RestError
 from lab import Lab

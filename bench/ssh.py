@@ -48,10 +48,10 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
     """Each way to run so many commands."""
     from airflow.providers.ssh.hooks.ssh import SSHHook
 
-    from clones.config_file import load
-    from clones.fence import Fence, Token, put
-    from clones.scope import Scope
-    from clones.steps import Command
+    from clones.asking.fence import Fence, Token, put
+    from clones.asking.steps import Command
+    from clones.config.scope import Scope
+    from clones.services_yaml.file import load
 
     command = Command(HOST, WORDS)
     hook = import_module("hooks.symcli").SymcliHook

@@ -239,7 +239,7 @@ def _shared(case: Case) -> Callable[[int], Awaitable[None]]:
     from airflow.triggers.shared_stream import SharedStreamManager
 
     from clones.config import Service, Symcli
-    from clones.scope import Scope
+    from clones.config.scope import Scope
 
     # As the triggerer loads it, by its name.
     SymcloneStateTrigger = importlib.import_module("triggers.symclone").SymcloneStateTrigger

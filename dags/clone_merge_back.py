@@ -13,7 +13,7 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
-from clones.pools import array_pool, pools_of
+from clones.runs.pools import array_pool, pools_of
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
 from operators.base import CONFIG, retries
 from operators.each_service import each_service, reason_param

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from clones.config_file import load
+from clones.services_yaml.file import load
 from hooks import needs
 from operators.base import CONFIG
 from operators.preflight import ALL, PreflightOperator

@@ -15,8 +15,8 @@ from airflow.sdk.bases.operator import chain
 
 from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import NO_LIMITS, Limits, Service, Sync
-from clones.pools import array_pool, host_pool, pools_of
-from clones.run_result import RESTART
+from clones.runs.pools import array_pool, host_pool, pools_of
+from clones.runs.result import RESTART
 from operators.alerts import deadline
 from operators.base import CONFIG, retries
 from operators.completed import copy_assets, fresh_copies

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
-from clones.config_file import load
+from clones.services_yaml.file import load
 from operators.base import CONFIG
 from operators.status import CloneStatusOperator
 

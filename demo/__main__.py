@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from clones.config_file import load
 from clones.errors import ConfigError
-from clones.pools import pools_of
+from clones.runs.pools import pools_of
+from clones.services_yaml.file import load
 from demo.local_airflow import LocalAirflow, StartError
 from demo.local_lab import ROOT, LabError, LocalLab
 from demo.outcome import copies_of

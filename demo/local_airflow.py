@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from clones.pools import KNOWN, Pool
+from clones.runs.pools import KNOWN, Pool
 from demo.airflow_environment import (
     SQLITE_NAME,
     Secrets,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from clones.one_trip import Turns
-from clones.steps import Command
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command
 from fuzz.airflow import Airflow
 from fuzz.cases import Fault
 from fuzz.interleaved import Interleaved

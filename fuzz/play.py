@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from clones.one_trip import Turns
-from clones.steps import Command, Result
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result
 from fuzz import goals, waits
 from fuzz.airflow import Airflow, Came
 from fuzz.cases import Case

@@ -73,7 +73,7 @@ class Stage:
     def dag(self, variant: Variant, service: str, action: str) -> Any:
         """The DAG that an action of a service belongs to."""
         from clones.actions import OTHER_DAGS
-        from clones.config_file import load
+        from clones.services_yaml.file import load
 
         of = action if action in OTHER_DAGS else ""
         key = (variant, service, of)
@@ -110,15 +110,17 @@ class Stage:
         import airflow.providers.standard.operators.hitl as hitl
 
         import fuzz.waits  # noqa: F401  (with what it loads)
-        from clones import config_file, lock, pools
+        from clones.act import lock
+        from clones.runs import pools
+        from clones.services_yaml import file
         from fuzz.runs import current
         from fuzz.transport import plug_in
         from operators import base
 
         variables: dict[str, Any] = {lock.INSTANCE: lambda: None, pools.KNOWN: str}
-        read: Any = config_file._load
+        read: Any = file._load
         for module, name, here in (
-            (config_file, "_load", cache(read.__wrapped__)),
+            (file, "_load", cache(read.__wrapped__)),
             (base, "variable", lambda key: variables[key]()),
             (base, "this_airflow", lambda: current().run.airflow.instance),
             (hitl, "upsert_hitl_detail", lambda **_: None),

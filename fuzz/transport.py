@@ -6,8 +6,8 @@ import sys
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
-from clones.one_trip import Turns
-from clones.steps import Command, Result
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result
 from fuzz.runs import Try, current
 from hooks import symcli
 from hooks.symcli import SymcliHook

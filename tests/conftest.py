@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.fence import PUT, RUN
+from clones.asking.fence import PUT, RUN
+from clones.asking.whole_answers import END
 from clones.symcli.commands import ENVIRONMENT, WITH_PAIR_FILE
-from clones.whole_answers import END
 
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clones.steps import Command, Result
+from clones.asking.steps import Command, Result
 from hooks.symcli import SymcliHook
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import yaml
 
-from clones.config_file import load
-from clones.lock import installation_mark
-from clones.pools import pools_of
+from clones.act.lock import installation_mark
+from clones.runs.pools import pools_of
+from clones.services_yaml.file import load
 from demo.local_airflow import INSTALLATION, LocalAirflow
 from demo.many_services import ManyServices
 from demo.rest import AirflowRest

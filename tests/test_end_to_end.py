@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from clones.config_file import load
-from clones.lock import Owner
+from clones.act.lock import Owner
+from clones.asking.steps import Command
 from clones.resources import drivers
-from clones.steps import Command
+from clones.services_yaml.file import load
 from hooks.symcli import SymcliHook
 from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID, connect, line_of

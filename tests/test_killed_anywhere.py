@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from clones import copies, planning, service
+from clones.act import resync_and_break, stop_and_start
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result, Steps
 from clones.config import Sync
-from clones.config_file import load
+from clones.config.scope import Scope
+from clones.decide.identity import Ledger
 from clones.errors import Locked
-from clones.identity import Ledger
-from clones.one_trip import Turns
-from clones.scope import Scope
+from clones.runs import refresh as planning
+from clones.services_yaml.file import load
 from clones.states import SyncSeen
-from clones.steps import Command, Result, Steps
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from lab import Lab
@@ -44,13 +45,18 @@ def refresh(name: str) -> list[Callable[[dict[str, Any]], Steps[Any]]]:
     syncs = scope.service.syncs
     return [
         lambda kept: planning.plan(scope, "refresh"),
-        lambda kept: service.stop(scope),
-        *[lambda kept, sync=sync: copies.resync(scope, sync, kept, ledger(kept, sync)) for sync in syncs],
+        lambda kept: stop_and_start.stop(scope),
         *[
-            lambda kept, sync=sync: copies.split(scope, sync, mend_torn=True, ledger=ledger(kept, sync))
+            lambda kept, sync=sync: resync_and_break.resync(scope, sync, kept, ledger(kept, sync))
             for sync in syncs
         ],
-        lambda kept: service.start(scope),
+        *[
+            lambda kept, sync=sync: resync_and_break.split(
+                scope, sync, mend_torn=True, ledger=ledger(kept, sync)
+            )
+            for sync in syncs
+        ],
+        lambda kept: stop_and_start.start(scope),
     ]
 
 
@@ -149,16 +155,20 @@ def test_what_an_earlier_try_sent_may_come_through_at_any_moment(
             sync = scope.service.syncs[0]
 
             def step(scope: Scope = scope, sync: Sync = sync) -> Steps[SyncSeen]:
-                return copies.resync(scope, sync) if action == "recreate" else copies.split(scope, sync)
+                return (
+                    resync_and_break.resync(scope, sync)
+                    if action == "recreate"
+                    else resync_and_break.split(scope, sync)
+                )
 
             def comes_through(lab: Lab = lab) -> None:
                 lab.advance(20)
                 until(lambda: bool(sent(lab, action)), 10, "it does not come through")
 
             with SymcliHook() as hosts:
-                hosts.run(service.stop(scope))
+                hosts.run(stop_and_start.stop(scope))
                 if action == "activate":
-                    hosts.run(copies.resync(scope, sync))
+                    hosts.run(resync_and_break.resync(scope, sync))
             lab.fault("lock", match=f"noprompt {action}", exit=3, count=1)
             with pytest.raises(Killed), KilledInFlight(action, monkeypatch) as hosts:
                 hosts.run(step())

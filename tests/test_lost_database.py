@@ -8,7 +8,7 @@ from secrets import token_hex
 
 import pytest
 
-from clones.steps import Command
+from clones.asking.steps import Command
 from demo.local_airflow import INSTALLATION
 from hooks.symcli import SymcliHook
 from lab.check import findings

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from airflow.providers.ssh.hooks.ssh import SSHHook
 
-from clones.steps import Command
+from clones.asking.steps import Command
 from demo.many_services import CONTROL, ManyServices
 from hooks.symcli import SymcliHook
 from lab import Lab

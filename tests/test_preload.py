@@ -42,7 +42,7 @@ def test_reading_the_dag_files_loads_nothing_but_what_airflow_has_in_its_workers
 
 
 def test_without_it_a_task_would_load_the_operators() -> None:
-    assert {"clones.planning", "operators.run"} <= loaded_after("json")
+    assert {"clones.runs.refresh", "operators.run"} <= loaded_after("json")
 
 
 def test_and_nothing_is_left_for_a_task_that_waits() -> None:

@@ -24,7 +24,7 @@ import psutil
 import pytest
 import yaml
 
-from clones.fence import NOT_NEWEST, RUN
+from clones.asking.fence import NOT_NEWEST, RUN
 from demo.local_airflow import LocalAirflow
 from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID

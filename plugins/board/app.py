@@ -23,8 +23,8 @@ from board.gather import Reader, facts
 from board.health import LIMITS
 from clones.actions import dags_of
 from clones.errors import ConfigError
-from clones.run_record import JSON, MARKDOWN
-from clones.run_result import PLAN
+from clones.runs.record import JSON, MARKDOWN
+from clones.runs.result import PLAN
 from hooks.configuration import CONFIG
 from hooks.links import Links
 

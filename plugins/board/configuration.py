@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clones.config import Config
-from clones.config_file import load
 from clones.errors import ConfigError
+from clones.services_yaml.file import load
 
 
 @dataclass(frozen=True)

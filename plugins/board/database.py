@@ -24,10 +24,10 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, lazyload
 
-from clones import own_state
-from clones.pair_rows import prefix
-from clones.run_result import FINISH, PLAN
-from clones.status_changes import SWEEP
+from clones.fleet.changes import SWEEP
+from clones.fleet.pair_rows import prefix
+from clones.observe import own_state
+from clones.runs.result import FINISH, PLAN
 
 GOING = ("queued", "running")
 ENDED = ("success", "failed")

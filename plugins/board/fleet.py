@@ -10,13 +10,13 @@ from typing import Any
 
 from board import held, runs
 from board.database import ENDED, Dag, Run, Stored, Task
-from clones import own_state
 from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
-from clones.freshness import Status
-from clones.run_result import FINISH, PLAN, of_ended
-from clones.shown import Looks, ServiceShown, SyncShown, show
-from clones.status_changes import SWEEP
+from clones.decide.freshness import Status
+from clones.fleet.between_looks import Looks, ServiceShown, SyncShown, show
+from clones.fleet.changes import SWEEP
+from clones.observe import own_state
+from clones.runs.result import FINISH, PLAN, of_ended
 from hooks.links import NO_LINKS, Links
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from board.database import Dag, Run, Task
-from clones.run_result import OUTSIDE, REFUSED, WITHOUT_FINISH
+from clones.runs.result import OUTSIDE, REFUSED, WITHOUT_FINISH
 from hooks.links import Links
 
 Held = dict[str, Any]

@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from board.fleet import Facts
-from clones.freshness import Status
-from clones.own_state import State
+from clones.decide.freshness import Status
+from clones.observe.own_state import State
 from hooks import needs
 
 if TYPE_CHECKING:

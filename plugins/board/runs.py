@@ -8,7 +8,7 @@ from typing import Any
 
 from board.database import Run, Task
 from clones.actions import ACTIONS, BREAK, DEFAULT, RESYNC, dags_of
-from clones.run_result import WITHOUT_FINISH
+from clones.runs.result import WITHOUT_FINISH
 from hooks.links import Links
 
 COPY = "copy"
@@ -50,7 +50,7 @@ def running(service: str, run: Run, tasks: Iterable[Task], links: Links) -> dict
 def ended(service: str, run: Run, result: Mapping[str, Any], links: Links) -> dict[str, Any]:
     """A run that has ended.
 
-    :param result: as :func:`clones.run_result.of_ended` found it; empty when it may not be seen.
+    :param result: as :func:`clones.runs.result.of_ended` found it; empty when it may not be seen.
     """
     return {
         "dag_id": run.dag_id,

@@ -11,11 +11,11 @@ from board.database import Run, Stored, Task
 from board.fleet import Facts
 from clones.actions import HELP, OTHER_DAGS, actions_of
 from clones.config import Service
-from clones.estimates import pair_key
-from clones.freshness import Status
-from clones.pair_rows import COLUMNS, keys
-from clones.run_record import JSON, MARKDOWN
-from clones.run_result import PLAN
+from clones.decide.freshness import Status
+from clones.fleet.pair_rows import COLUMNS, keys
+from clones.observe.estimates import pair_key
+from clones.runs.record import JSON, MARKDOWN
+from clones.runs.result import PLAN
 from hooks.links import Links
 
 RUNS = 30

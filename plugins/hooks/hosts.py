@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clones.run_record import TaskRecord
+from clones.runs.record import TaskRecord
 from hooks import needs
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 from uuid import uuid4
 
+from clones.act.lock import installation_mark
 from clones.errors import ConfigError
-from clones.lock import installation_mark
 
 VARIABLE = "SYMCLONE_INSTALLATION_ID"
 """Environment variable that holds the id itself."""

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from clones.errors import ConfigError
-from clones.findings import Finding, Level, count, table
+from clones.observe.findings import Finding, Level, count, table
 
 PLUGINS = Path(__file__).parents[1]
 OURS = ("board", "clones", "hooks", "operators", "sensors", "triggers")

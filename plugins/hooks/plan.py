@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from clones import provision, retire
 from clones.actions import ACTIONS
-from clones.advice import text_at_command_line
-from clones.config_file import load
+from clones.asking.steps import Command, Steps
+from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError, MustWait, Refused
-from clones.foresight import foresee, listed, plain
-from clones.scope import Scope
-from clones.steps import Command, Steps
+from clones.runs import provision, retire
+from clones.runs.advice import text_at_command_line
+from clones.runs.plan_only import foresee, listed, plain
+from clones.services_yaml.file import load
 from hooks.command_line import add_options, level_of
 from hooks.hosts import open_hosts
 

@@ -12,9 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from clones.config_file import load
 from clones.errors import ConfigError
-from clones.pools import KNOWN, Pool, pools_of
+from clones.runs.pools import KNOWN, Pool, pools_of
+from clones.services_yaml.file import load
 from hooks import installation
 from operators.base import CONFIG
 

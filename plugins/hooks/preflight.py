@@ -12,13 +12,13 @@ import logging
 import sys
 from dataclasses import replace
 
-from clones.advice import at_command_line
-from clones.config_file import load
 from clones.errors import ConfigError
-from clones.findings import Finding, Level, count, from_error, summary, table
-from clones.pools import findings as pool_findings
-from clones.pools import pools_of
-from clones.preflight import check
+from clones.observe.findings import Finding, Level, count, from_error, summary, table
+from clones.preflight.check import check
+from clones.runs.advice import at_command_line
+from clones.runs.pools import findings as pool_findings
+from clones.runs.pools import pools_of
+from clones.services_yaml.file import load
 from hooks import needs
 from hooks.command_line import add_options, level_of
 from hooks.hosts import open_hosts

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import asyncssh
 from asyncssh.packet import PacketDecodeError, SSHPacket
 
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result
 from clones.clean import one_line
 from clones.errors import CloneError
-from clones.one_trip import Turns
-from clones.steps import Command, Result
 from hooks.connection import CONNECT_SECONDS, Login
 from hooks.refusals import no_algorithm, not_let_in, other_key, text, unknown_key, unreachable
 from hooks.ssh_options import Prepared, prepare

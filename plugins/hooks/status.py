@@ -17,12 +17,13 @@ import sys
 import traceback
 from typing import NoReturn
 
-from clones import fleet, status
-from clones.advice import at_command_line
-from clones.config_file import load
+from clones.decide.freshness import Status
 from clones.errors import ConfigError
-from clones.freshness import Status
-from clones.status import ServiceStatus
+from clones.fleet import look as fleet
+from clones.fleet import status
+from clones.fleet.status import ServiceStatus
+from clones.runs.advice import at_command_line
+from clones.services_yaml.file import load
 from hooks.command_line import add_options, level_of
 from hooks.hosts import open_hosts
 

@@ -4,7 +4,7 @@ Three things are different from the `run` of Airflow's SSH provider:
 
 * a time limit is for the whole command, not for its silence;
 * no exit status is None, never 0 and never -1: the session was lost or the process was killed, and whether
-  the command took effect is not known (:class:`clones.steps.Result`);
+  the command took effect is not known (:class:`clones.asking.steps.Result`);
 * a connection that turns host key checking off is refused.
 
 Connections are read and opened as the triggerer's are (:mod:`hooks.connection`, :mod:`hooks.ssh`).
@@ -28,11 +28,11 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.execution_time.comms import GetConnection
 
+from clones.asking.fence import Fence
+from clones.asking.one_trip import Turns, as_one, take_apart
+from clones.asking.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
 from clones.errors import CloneError, Refused, Stale
-from clones.fence import Fence
-from clones.one_trip import Turns, as_one, take_apart
-from clones.run_record import TaskRecord
-from clones.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
+from clones.runs.record import TaskRecord
 from hooks.connection import Login, read
 from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
@@ -153,7 +153,7 @@ class SymcliHook(BaseHook):
         return logging.INFO if note.kind == ESTIMATE else self.level
 
     def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
-        """Run commands that only look at one host, in one round trip (:mod:`clones.one_trip`).
+        """Run commands that only look at one host, in one round trip (:mod:`clones.asking.one_trip`).
 
         :returns: a result a command; errors as :meth:`execute`.
         """

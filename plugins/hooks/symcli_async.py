@@ -21,10 +21,10 @@ import asyncssh
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
+from clones.asking.one_trip import Turns, as_one, take_apart
+from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer
 from clones.errors import CloneError
-from clones.one_trip import Turns, as_one, take_apart
-from clones.pacing import Bounds, backoff
-from clones.steps import Command, Finished, Note, Result, Steps, Together, answer
+from clones.observe.next_look import Bounds, backoff
 from hooks.connection import read
 from hooks.refusals import not_defined, unreachable
 from hooks.ssh import carry_out, log_in

@@ -12,12 +12,12 @@ from airflow.sdk import Context, DeadlineAlert, DeadlineReference, SyncCallback
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones import alerts
-from clones.alerts import Alert
 from clones.config import Service
-from clones.config_file import load
 from clones.errors import ConfigError
-from clones.pool_waits import Stuck
+from clones.runs import alerts
+from clones.runs.alerts import Alert
+from clones.runs.pool_waits import Stuck
+from clones.services_yaml.file import load
 from hooks.links import Links
 
 log = logging.getLogger(__name__)

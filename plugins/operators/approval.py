@@ -10,11 +10,11 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from clones.approval import ASK_AGAIN, Approval
+from clones.asking.steps import Steps
 from clones.clean import in_markdown, one_line
+from clones.config.scope import Scope
+from clones.decide.approval import ASK_AGAIN, Approval
 from clones.errors import CloneError, Mistyped, Refused
-from clones.scope import Scope
-from clones.steps import Steps
 from operators.base import CloneOperator, leave_word
 
 PLAN_RETRIES = 2
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 APPROVAL = "approval"
-"""XCom of the approval, as :meth:`clones.approval.Approval.to_plain` writes it."""
+"""XCom of the approval, as :meth:`clones.decide.approval.Approval.to_plain` writes it."""
 
 
 class PlanToApproveOperator(CloneOperator):

@@ -21,16 +21,18 @@ from airflow.sdk.exceptions import (
     TaskDeferralTimeout,
 )
 
-from clones import fence, lock, pools
+from clones.act import lock
+from clones.asking import fence
+from clones.asking.steps import Result
 from clones.config import Service
-from clones.config_file import load, scope_from
+from clones.config.scope import Scope
 from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale, TryAgain, kind_of
-from clones.leftovers import refuse_on_hosts
-from clones.observing import seen_place
-from clones.run_record import TaskRecord
-from clones.scope import Scope
+from clones.observe.running_commands import refuse_on_hosts
+from clones.observe.sync import seen_place
+from clones.runs import pools
+from clones.runs.record import TaskRecord
+from clones.services_yaml.file import load, scope_from
 from clones.states import SyncSeen
-from clones.steps import Result
 from hooks import needs
 from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
@@ -238,8 +240,9 @@ class CloneOperator(BaseOperator):
     def hold(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         """Hold the lock as the newest try, on the control host and on all hosts that this task acts on.
 
-        :raises CloneError: as :func:`clones.lock.take`, :func:`clones.fence.put` and
-            :func:`clones.leftovers.refuse_on_hosts`; Fenced when it has held the lock and has lost it.
+        :raises CloneError: as :func:`clones.act.lock.take`, :func:`clones.asking.fence.put` and
+            :func:`clones.observe.running_commands.refuse_on_hosts`; Fenced when it has held the lock and has
+            lost it.
         """
         if self.this_try is None:
             self.this_try = owner(context)

@@ -12,13 +12,14 @@ from typing import Any, cast
 from airflow.sdk import Asset, AssetAlias, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from clones import estimates, superseded
 from clones.actions import BREAK, RESYNC
 from clones.config import Service, Sync
+from clones.config.scope import Scope
+from clones.decide.identity import Activation, Ledger
 from clones.errors import Unknown
-from clones.estimates import Pace
-from clones.identity import Activation, Ledger
-from clones.scope import Scope
+from clones.observe import estimates
+from clones.observe.estimates import Pace
+from clones.runs import superseded
 from clones.states import SyncSeen
 
 LAST = "last_completed"

@@ -14,8 +14,8 @@ from airflow.sdk import DAG, BaseOperator, Context, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from clones.config import Limits, Service
-from clones.config_checks import RESERVED
-from clones.config_file import load
+from clones.services_yaml.checks import RESERVED
+from clones.services_yaml.file import load
 from operators.alerts import run_failed
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.actions import dags_of
-from clones.run_result import FINISH, PLAN, WITHOUT_FINISH, of_ended
+from clones.runs.result import FINISH, PLAN, WITHOUT_FINISH, of_ended
 from operators.alerts import run_without_finish
 
 ENDED = ["success", "failed"]

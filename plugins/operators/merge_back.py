@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from clones import merge_back
-from clones.approval import ASK_AGAIN, Approval
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.decide.approval import ASK_AGAIN, Approval
 from clones.errors import Fenced, Refused
-from clones.observing import to_plain
-from clones.scope import Scope
-from clones.steps import Steps
+from clones.observe.sync import to_plain
+from clones.runs import merge_back
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
 

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.observability import stats
 
-from clones.run_result import RunResult
+from clones.runs.result import RunResult
 
 
 def measure(context: Context, service: str, result: RunResult, plan: Mapping[str, Any] | None = None) -> None:

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.errors import Fenced, Refused, Unknown
-from clones.run_result import OUTSIDE
+from clones.runs.result import OUTSIDE
 from operators.alerts import run_without_finish
 
 ENDS_RUN = "ends_run"

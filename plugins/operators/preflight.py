@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from clones.asking.steps import Note
 from clones.errors import Unknown
-from clones.findings import Level, summary, table
-from clones.steps import Note
+from clones.observe.findings import Level, summary, table
 from hooks.preflight import look
 from operators.base import CONFIG
 

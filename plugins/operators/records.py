@@ -1,4 +1,4 @@
-"""The record that a run leaves (:mod:`clones.run_record`), put together from what its tasks left."""
+"""The record that a run leaves (:mod:`clones.runs.record`), put together from what its tasks left."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
-from clones import run_record
 from clones.actions import dags_of
 from clones.clean import one_line
-from clones.run_record import JSON, MARKDOWN, TaskRecord
-from clones.run_result import RunResult
-from clones.scope import Scope
+from clones.config.scope import Scope
+from clones.runs import record as run_record
+from clones.runs.record import JSON, MARKDOWN, TaskRecord
+from clones.runs.result import RunResult
 from clones.states import SyncSeen
 from hooks.links import Links
 

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
-from clones import own_state, planning, provision
-from clones.abreast import attempts
 from clones.actions import BREAK, PHASES, phases_run
+from clones.asking.side_by_side import attempts
+from clones.asking.steps import Command, Steps, note
 from clones.clean import one_line
+from clones.config.scope import Scope
+from clones.decide.freshness import freshness
 from clones.errors import CloneError, Mistyped, MustWait, Refused, TryAgain, Unknown
-from clones.estimates import Pace
-from clones.foresight import foresee, plain
-from clones.freshness import freshness
-from clones.observing import observe
-from clones.run_end import falls_short
-from clones.run_record import TaskRecord, without_reason
-from clones.run_result import OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
-from clones.scope import Scope
+from clones.observe import own_state
+from clones.observe.estimates import Pace
+from clones.observe.sync import observe
+from clones.runs import provision, refresh
+from clones.runs.end import falls_short
+from clones.runs.plan_only import foresee, plain
+from clones.runs.record import TaskRecord, without_reason
+from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
+from clones.runs.superseded import Asked, asked_since, still_needed
 from clones.states import SyncSeen
-from clones.steps import Command, Steps, note
-from clones.superseded import Asked, asked_since, still_needed
 from hooks.hosts import open_hosts
 from operators import completed, seen
 from operators.alerts import MistypedRun, run_failed
@@ -46,11 +47,11 @@ class RunPlanOperator(CloneOperator):
         refusal then stands in the log and the task succeeds; what is not known still fails it. A text (of a
         template) counts as true when it is ``True``.
 
-    A run whose work is done already (:mod:`clones.superseded`) changes nothing and skips every later task.
-    Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
+    A run whose work is done already (:mod:`clones.runs.superseded`) changes nothing and skips every later
+    task. Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
 
-    Its XCom `plan` is what :func:`clones.planning.plan` returns, with `reason`. With `plan_only` its XCom is
-    `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
+    Its XCom `plan` is what :func:`clones.runs.refresh.plan` returns, with `reason`. With `plan_only` its XCom
+    is `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
@@ -119,9 +120,9 @@ class RunPlanOperator(CloneOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self._end_if_not_needed(context, scope, hosts)
         known = completed.in_order(context, scope)
-        plan = hosts.run(planning.plan(scope, self.action, completed.paces(context, scope), known))
+        plan = hosts.run(refresh.plan(scope, self.action, completed.paces(context, scope), known))
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
-        skipped = [task for phase in planning.left_out(plan) for task in self.phases.get(phase, ())]
+        skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
 
@@ -176,7 +177,7 @@ class RunEndOperator(CloneOperator):
     """Give the lock back, and say how the run ended and what to press. Runs whatever happened before.
 
     Its own look decides: a run is done only when every task that its plan wants has succeeded, and copies
-    and service are seen as the run was to leave them (:mod:`clones.run_end`). What could not be seen of the
+    and service are seen as the run was to leave them (:mod:`clones.runs.end`). What could not be seen of the
     copies is looked at again, as often as `retries` allows.
 
     Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`). What
@@ -188,7 +189,7 @@ class RunEndOperator(CloneOperator):
 
     Its XCom is ``{"result": "done" | "refused" | "unchanged" | "stopped", "at": task id or ""}`` with ``why``
     and ``press`` of one that failed; the XComs `run_record` and `run_record_md` are the run's record, see
-    :mod:`clones.run_record`.
+    :mod:`clones.runs.record`.
     """
 
     operator_extra_links = (RunRecordLink(),)

@@ -12,15 +12,10 @@ from typing import Any
 from airflow.sdk import Asset, AssetAlias, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from clones import own_state
 from clones.actions import dags_of
+from clones.config.scope import Scope
 from clones.errors import CloneError
-from clones.fleet import Looked
-from clones.own_state import OwnState
-from clones.scope import Scope
-from clones.states import SyncSeen
-from clones.status import judge
-from clones.status_changes import (
+from clones.fleet.changes import (
     SWEEP,
     Change,
     follow,
@@ -29,6 +24,11 @@ from clones.status_changes import (
     pairs_changed,
     with_pairs,
 )
+from clones.fleet.look import Looked
+from clones.fleet.status import judge
+from clones.observe import own_state
+from clones.observe.own_state import OwnState
+from clones.states import SyncSeen
 
 FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
 """Its state store has a key a service; each change of a service's status is an event of it."""

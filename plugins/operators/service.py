@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from clones import planning, service
+from clones.act import stop_and_start
+from clones.act.hooks import run_hook, run_hooks
 from clones.config import Hook
+from clones.config.scope import Scope
 from clones.errors import ConfigError
-from clones.run_result import RESTARTED
-from clones.scope import Scope
-from clones.site_commands import run_hook, run_hooks
+from clones.runs import refresh
+from clones.runs.result import RESTARTED
 from operators import completed
 from operators.base import CloneOperator
 
@@ -31,7 +32,7 @@ class ServiceStopOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(service.stop(scope))
+        hosts.run(stop_and_start.stop(scope))
 
 
 class ServiceStartOperator(CloneOperator):
@@ -44,7 +45,7 @@ class ServiceStartOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(service.start(scope, self.listed, completed.in_order(context, scope)))
+        hosts.run(stop_and_start.start(scope, self.listed, completed.in_order(context, scope)))
 
 
 class ServiceCommandOperator(CloneOperator):
@@ -106,13 +107,13 @@ class ServiceRestartUnchangedOperator(CloneOperator):
             raise AirflowSkipException("The service was down before this run, and is left down.")
         if not scope.service.restart_if_unchanged:
             raise AirflowSkipException("`restart_if_unchanged` is false: the service is left down.")
-        if not hosts.run(planning.unchanged_since(scope, plan)):
+        if not hosts.run(refresh.unchanged_since(scope, plan)):
             raise AirflowSkipException(
                 "The copies are not what they were when the run began: the service is left down. "
                 "What to do: mend what failed, clear that task, and the run goes on from there."
             )
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
-        hosts.run(service.start(scope, self.listed, None))
+        hosts.run(stop_and_start.start(scope, self.listed, None))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))
         context["ti"].xcom_push(key=RESTARTED, value=True)
         raise AirflowFailException(

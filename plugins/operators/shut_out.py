@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Context
 
-from clones import fence, lock
+from clones.act import lock
+from clones.asking import fence
+from clones.asking.steps import Result
+from clones.config.scope import Scope
 from clones.errors import CloneError
-from clones.scope import Scope
-from clones.steps import Result
 from operators.base import CloneOperator, former_name, owner
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def keep_lock(task: CloneOperator, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
     """Shut earlier tries of the run out of the control host, if the run holds the lock. Whether it does.
 
-    :raises CloneError: as :func:`clones.lock.keep`.
+    :raises CloneError: as :func:`clones.act.lock.keep`.
     """
     task.this_try = owner(context)
     hosts.fence = hosts.run(lock.keep(scope, task.this_try, former=former_name))

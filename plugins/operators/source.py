@@ -16,12 +16,12 @@ from uuid import uuid4
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones import copies
+from clones.act import resync_and_break
+from clones.act.hooks import run_hook, run_hooks
+from clones.config.scope import Scope
 from clones.errors import CloneError
-from clones.leftovers import refuse_on_hosts
-from clones.run_result import PLAN
-from clones.scope import Scope
-from clones.site_commands import run_hook, run_hooks
+from clones.observe.running_commands import refuse_on_hosts
+from clones.runs.result import PLAN
 from operators.base import CloneOperator
 from operators.service import hook_named
 from operators.shut_out import keep_lock, shut_out_of
@@ -93,7 +93,9 @@ class SourceBeforeActivateOperator(CloneOperator):
         sync = scope.service.sync(self.sync)
         hook = hook_named(sync.before_activate, self.hook)
         plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan")
-        hosts.run(copies.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True", plan=plan))
+        hosts.run(
+            resync_and_break.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True", plan=plan)
+        )
         hooks = [hook]
         if self.window.is_over(context["ti"], self.task_id):
             self.log.warning("The hooks before this one were ended since: they are run again first.")

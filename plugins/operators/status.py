@@ -9,12 +9,9 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.observability import stats
 
-from clones import own_state, status
-from clones.config_file import load
-from clones.pool_waits import Place, is_due, places
-from clones.pool_waits import follow as follow_pools
-from clones.status import ServiceStatus
-from clones.status_changes import (
+from clones.asking.steps import Note
+from clones.fleet import status
+from clones.fleet.changes import (
     SWEEP,
     follow,
     forgotten,
@@ -24,7 +21,11 @@ from clones.status_changes import (
     with_pairs,
     written,
 )
-from clones.steps import Note
+from clones.fleet.status import ServiceStatus
+from clones.observe import own_state
+from clones.runs.pool_waits import Place, is_due, places
+from clones.runs.pool_waits import follow as follow_pools
+from clones.services_yaml.file import load
 from hooks.status import look
 from operators import ended
 from operators.alerts import pool_gives_no_place
@@ -36,7 +37,7 @@ class CloneStatusOperator(BaseOperator):
     """Look at every copy of the configuration, remember what changed and since when, tell each change once.
 
     It takes no lock and changes nothing on any host. Whatever it finds, it succeeds: a change is a warning
-    in its log, and an event of asset `clone_status` with :meth:`clones.status_changes.Change.to_plain` as its
+    in its log, and an event of asset `clone_status` with :meth:`clones.fleet.changes.Change.to_plain` as its
     extra.
 
     A run that has ended without its last task is told as an alert (:mod:`operators.ended`).

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from clones import copies, provision, retire
-from clones.approval import ASK_AGAIN, Approval, digest
+from clones.act import resync_and_break
+from clones.act.hooks import run_hooks
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.decide.approval import ASK_AGAIN, Approval, digest
 from clones.errors import Refused
-from clones.observing import to_plain
-from clones.scope import Scope
-from clones.site_commands import run_hooks
+from clones.observe.sync import to_plain
+from clones.runs import provision, retire
 from clones.states import SyncSeen
-from clones.steps import Steps
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
 from operators.completed import copy_asset, ledger
@@ -59,7 +60,7 @@ class SymcloneCreateOperator(_SyncOperator):
         return scope.service_hosts()
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        return copies.create(scope, scope.service.sync(self.sync))
+        return resync_and_break.create(scope, scope.service.sync(self.sync))
 
 
 class SymcloneProvideGroupOperator(_SyncOperator):
@@ -96,7 +97,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
 
     Right before the command every resource of the service must say that it is down, and every pair must be
     the configured one. Prepared pairs are left alone, so is a sync that this run has activated already. What
-    somebody else has changed since this run's plan is refused (:mod:`clones.identity`).
+    somebody else has changed since this run's plan is refused (:mod:`clones.decide.identity`).
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
         left alone but what is prepared.
@@ -115,7 +116,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync = scope.service.sync(self.sync)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
-        return to_plain(hosts.run(copies.resync(scope, sync, plan, ledger(context, scope, sync))))
+        return to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
 
 
 class SymcloneActivateOperator(_OwnActivationOperator):
@@ -156,11 +157,13 @@ class SymcloneActivateOperator(_OwnActivationOperator):
         plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan")
         if self.window.before and self.window.is_over(ti, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
-            hosts.run(copies.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
+            hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
         kept = ledger(context, scope, sync)
-        return to_plain(hosts.run(copies.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan)))
+        return to_plain(
+            hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
+        )
 
     def _mend(self) -> bool:
         return str(self.mend_torn) == "True"
@@ -234,7 +237,7 @@ class SymcloneRemoveGroupOperator(_ApprovedOperator):
 class RetirePlanOperator(PlanToApproveOperator):
     """Show which sessions would be ended and which device groups deleted; refuse what must not be.
 
-    Its XCom `plan` is what :func:`clones.retire.to_approve` returns, with `action` and `reason`.
+    Its XCom `plan` is what :func:`clones.runs.retire.to_approve` returns, with `action` and `reason`.
     """
 
     does = "retire"

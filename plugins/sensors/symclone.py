@@ -8,9 +8,9 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from clones.decide.rules import Verdict, decide_wait
 from clones.errors import CloneError, Refused, TryAgain
-from clones.observing import observe, to_plain
-from clones.rules import Verdict, decide_wait
+from clones.observe.sync import observe, to_plain
 from clones.states import SyncSeen, wanted_states
 from hooks.hosts import open_hosts
 from operators.base import CloneOperator, leave_word, raise_unless_reached

@@ -12,10 +12,10 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.triggers.base import BaseEventTrigger, TaskSuccessEvent, TriggerEvent
 
 import hooks.required  # noqa: F401 (first: it says what is missing)
-from clones.observing import Place, to_plain
-from clones.pacing import Bounds
-from clones.scope import Scope
-from clones.waiting import Ended, Wait
+from clones.act.wait import Ended, Wait
+from clones.config.scope import Scope
+from clones.observe.next_look import Bounds
+from clones.observe.sync import Place, to_plain
 from hooks.symcli_async import shared_hook
 from triggers.watch import Key, Watch, shared_looks, watch_of
 
@@ -40,7 +40,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
     All waits on one array share one connection and one look an interval. It can be stopped and started
     anywhere at any time from its arguments: the deadline is an absolute time.
 
-    :param scope: service as :meth:`clones.scope.Scope.to_plain` writes it.
+    :param scope: service as :meth:`clones.config.scope.Scope.to_plain` writes it.
     :param sync: name of the sync.
     :param wanted: state or group of states, see :func:`clones.states.wanted_states`.
     :param deadline: ISO time with zone after which the wait is over.

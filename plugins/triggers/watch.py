@@ -16,12 +16,12 @@ from math import inf
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from clones.act.wait import Wait
 from clones.errors import CloneError, Refused, TryAgain, Unknown, Unreadable
-from clones.observing import ask_precopied, held_against, list_shown, locate
-from clones.pacing import Bounds, backoff, chunks, pieces
+from clones.observe.next_look import Bounds, backoff, chunks, pieces
+from clones.observe.sync import ask_precopied, held_against, list_shown, locate
 from clones.states import SyncSeen, device_text
 from clones.symcli.output import DeviceList
-from clones.waiting import Wait
 from hooks.symcli_async import SymcliHookAsync, shared_hook
 
 LONGEST_BACKOFF = 300.0

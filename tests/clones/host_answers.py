@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from clones.steps import Command, Result
-from clones.whole_answers import END, NAME
+from clones.asking.steps import Command, Result
+from clones.asking.whole_answers import END, NAME
 
 
 def shown(command: Command) -> str:

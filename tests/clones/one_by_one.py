@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from clones.asking.steps import Finished, Note, Steps, T, Together, answer, run
 from clones.errors import CloneError
-from clones.steps import Finished, Note, Steps, T, Together, answer, run
 
 
 def one_by_one(steps: Steps[T]) -> Steps[T]:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from clones.abreast import abreast, attempts, both
+from clones.asking.read_only import Eyes
+from clones.asking.side_by_side import abreast, attempts, both
+from clones.asking.steps import (
+    Command,
+    Finished,
+    Note,
+    Result,
+    Steps,
+    T,
+    Together,
+    answer,
+    note,
+    run,
+    run_together,
+)
 from clones.errors import CloneError, Refused, Unknown
-from clones.eyes import Eyes
-from clones.steps import Command, Finished, Note, Result, Steps, T, Together, answer, note, run, run_together
 
 
 def look(host: str, *names: str, fails: bool = False) -> Steps[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clones.advice import at_command_line, once_failed, taken_apart, text_at_command_line
+from clones.runs.advice import at_command_line, once_failed, taken_apart, text_at_command_line
 from tests.conftest import ROOT
 
 

@@ -15,9 +15,9 @@ import yaml
 
 from clones.config import Config
 from clones.config.schedule import PRESETS
-from clones.config_file import load, read
 from clones.errors import ConfigError
-from clones.schema import KEPT, schema_text
+from clones.services_yaml.file import load, read
+from clones.services_yaml.schema import KEPT, schema_text
 from tests.clones.hostile import put
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "services.yaml"
@@ -114,7 +114,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_schema_is_current() -> None:
-    assert KEPT.read_text() == schema_text(), "run `PYTHONPATH=plugins python -m clones.schema`"
+    assert KEPT.read_text() == schema_text(), "run `PYTHONPATH=plugins python -m clones.services_yaml.schema`"
 
 
 def _numbers(schema: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -158,7 +158,7 @@ def test_every_key_of_the_predecessor_is_kept() -> None:
 
 
 def test_scope_survives_the_trip_to_a_trigger() -> None:
-    from clones.scope import Scope
+    from clones.config.scope import Scope
 
     config: Config = load(EXAMPLE)
     for name, service in config.services.items():
@@ -176,7 +176,7 @@ def test_scope_survives_the_trip_to_a_trigger() -> None:
 
 
 def test_each_control_host_has_its_own_settings_of_symcli_over_those_of_all(tmp_path: Path) -> None:
-    from clones.scope import Scope
+    from clones.config.scope import Scope
 
     path = tmp_path / "services.yaml"
     own = "symcli: {retry_count: 7, control_hosts: {ctl2: {bin: /opt/emc/SYMCLI/bin, retry_count: 9}}}\n"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.config_file import read
 from clones.errors import ConfigError
+from clones.services_yaml.file import read
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "config" / "claims.yaml").read_text())
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.estimates import Estimate, Pace, estimate, pace
+from clones.observe.estimates import Estimate, Pace, estimate, pace
 from tests.clones.cases_in_tables import CASES
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from clones import fence, lock
+from clones.act import lock
+from clones.act.lock import Owner
+from clones.asking import fence
+from clones.asking.fence import MARK, NOT_NEWEST, SAID, Fence, Token
+from clones.asking.steps import Command, Result, answer
 from clones.config import Symcli
-from clones.config_file import load
+from clones.config.scope import Scope
 from clones.errors import Fenced, Refused, Unknown
-from clones.fence import MARK, NOT_NEWEST, SAID, Fence, Token
-from clones.leftovers import LOOKS
-from clones.lock import Owner
-from clones.scope import Scope
-from clones.steps import Command, Result, answer
+from clones.observe.running_commands import LOOKS
+from clones.services_yaml.file import load
 from tests.clones.test_lock import drive
 from tests.conftest import SERVICES
 

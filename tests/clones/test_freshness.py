@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from clones.freshness import Status, freshness, spoken, worst
+from clones.decide.freshness import Status, freshness, spoken, worst
 from tests.clones.seeing import NOON, seen
 
 FRESH, STALE = NOON - timedelta(minutes=59), NOON - timedelta(minutes=61)

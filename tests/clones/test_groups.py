@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from clones import groups
+from clones.act import device_groups
+from clones.act.device_groups import Todo
+from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Sync
-from clones.config_file import load
+from clones.config.scope import Scope
+from clones.decide.rules import Verdict
 from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
-from clones.groups import Todo
-from clones.rules import Verdict
-from clones.scope import Scope
-from clones.steps import Command, Finished, Note, Result, Steps, answer
+from clones.services_yaml.file import load
 from clones.symcli.output import Group
 from tests.clones.one_by_one import one_by_one
 
@@ -43,7 +43,7 @@ def test_case(case: dict[str, Any]) -> None:
     if group != "missing":
         held = {name: int(str(device), 16) for name, device in group["devices"].items()}
         group = Group(group["symid"], held)
-    found = groups.compare(sync, None if group == "missing" else group)
+    found = device_groups.compare(sync, None if group == "missing" else group)
     assert found.group == case["is"]
     assert [name.name for name in found.missing] == case.get("add", [])
     assert len(found.refused) == len(case.get("refused", []))
@@ -52,9 +52,9 @@ def test_case(case: dict[str, Any]) -> None:
 
 
 def test_every_table_has_every_state() -> None:
-    assert set(groups.GROUPS) == set(groups.GroupIs)
-    assert set(groups.NAMES) == set(groups.NameIs)
-    assert Verdict.WAIT not in [*groups.GROUPS.values(), *groups.NAMES.values()]
+    assert set(device_groups.GROUPS) == set(device_groups.GroupIs)
+    assert set(device_groups.NAMES) == set(device_groups.NameIs)
+    assert Verdict.WAIT not in [*device_groups.GROUPS.values(), *device_groups.NAMES.values()]
 
 
 def play(steps: Steps[Any], *results: tuple[int | None, str]) -> tuple[Any, list[str]]:
@@ -78,19 +78,19 @@ EMPTY = "<SymCLI_ML><DG><DG_Info><name>DGCVI</name><symid>N/A</symid></DG_Info><
 
 
 def test_a_group_that_cannot_be_listed_is_missing_when_no_list_names_it() -> None:
-    found, sent = play(groups.find(SCOPE, SYNC), (1, ""), (0, LISTED.format("DGCVI2")))
+    found, sent = play(device_groups.find(SCOPE, SYNC), (1, ""), (0, LISTED.format("DGCVI2")))
     assert found is None and sent[1] == "/usr/symcli/bin/symdg list -output xml_e"
-    assert play(groups.find(SCOPE, SYNC), (1, ""), (0, "<SymCLI_ML/>"))[0] is None
+    assert play(device_groups.find(SCOPE, SYNC), (1, ""), (0, "<SymCLI_ML/>"))[0] is None
 
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_on_a_host_without_any_group_it_is_missing(code: int) -> None:
     text = "\nNo Symmetrix device groups are defined.\n"
-    assert play(groups.find(SCOPE, SYNC), (1, ""), (code, text))[0] is None
+    assert play(device_groups.find(SCOPE, SYNC), (1, ""), (code, text))[0] is None
 
 
 def test_a_group_without_devices_is_of_no_array() -> None:
-    assert play(groups.find(SCOPE, SYNC), (0, EMPTY))[0] == Group(None, {})
+    assert play(device_groups.find(SCOPE, SYNC), (0, EMPTY))[0] == Group(None, {})
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_group_without_devices_is_of_no_array() -> None:
 )
 def test_not_knowing_is_never_missing(results: list[tuple[int | None, str]], kind: type[CloneError]) -> None:
     with pytest.raises(kind):
-        play(groups.find(SCOPE, SYNC), *results)
+        play(device_groups.find(SCOPE, SYNC), *results)
 
 
 LIST = "/usr/bin/ps -ef"
@@ -132,7 +132,7 @@ def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
             raise now
         return [Todo(what, Command("h", (what,), changes=True, title=what)) for what in now]
 
-    return groups.one_by_one(SCOPE, SYNC, "fill the group", todo, by_hand="do it by hand")
+    return device_groups.one_by_one(SCOPE, SYNC, "fill the group", todo, by_hand="do it by hand")
 
 
 def test_one_thing_at_a_time() -> None:

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from clones.asking.steps import Command
 from clones.config import Service
-from clones.findings import Level
 from clones.guards import Guard, guards
 from clones.guards.disks import nodes
-from clones.preflight_rules import judge_guard
-from clones.proof import GuardRow, Row, unexplained
+from clones.observe.findings import Level
+from clones.observe.proof_down import GuardRow, Row, unexplained
+from clones.preflight.rules import judge_guard
 from clones.resources import drivers
 from clones.resources.base import Probe, Use
-from clones.steps import Command
 from tests.clones.cases_in_tables import CASES
 from tests.clones.host_answers import answered, shown
 

@@ -14,17 +14,18 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clones import fence, lock, whole_answers
+from clones.act import lock
+from clones.act.lock import Owner
 from clones.actions import ACTIONS, actions_of, phases_run
+from clones.asking import fence, whole_answers
+from clones.asking.fence import Fence, Token
+from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import ResourceEntry
-from clones.config_file import load, scope_from
+from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError
-from clones.fence import Fence, Token
-from clones.lock import Owner
 from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
-from clones.scope import Scope
+from clones.services_yaml.file import load, scope_from
 from clones.states import PairSeen, State, wanted_states
-from clones.steps import Command, Finished, Note, Result, Steps, answer
 from clones.symcli import commands
 from tests.clones.hostile import LURES, documents, get, places, put, texts, typed
 

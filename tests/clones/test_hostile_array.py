@@ -15,16 +15,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clones import copies
+from clones.act import resync_and_break
+from clones.asking.steps import Command, Result, Steps
 from clones.config import Config
-from clones.config_checks import check_pairs_across
-from clones.config_file import scope_from
+from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
-from clones.leftovers import processes, still_running
-from clones.planning import plan, refuse_shared_devices
-from clones.scope import Scope
+from clones.observe.running_commands import processes, still_running
+from clones.runs.refresh import plan, refuse_shared_devices
+from clones.services_yaml.checks import check_pairs_across
+from clones.services_yaml.file import scope_from
 from clones.states import ACTIVE, PREPARED, Session
-from clones.steps import Command, Result, Steps
 from clones.symcli import output
 from tests.clones.cases_in_tables import CASES
 from tests.clones.test_hostile import hostile
@@ -187,7 +187,7 @@ def accepted(scope: Scope, array: Array) -> bool:
     def look() -> Steps[None]:
         seen = []
         for sync in scope.service.syncs:
-            seen.append((yield from copies.look(scope, sync)))
+            seen.append((yield from resync_and_break.look(scope, sync)))
         refuse_shared_devices(scope, seen)
 
     try:
@@ -218,7 +218,7 @@ def test_no_wrong_pair_is_accepted_and_no_right_one_refused() -> None:
         outcomes[bool(wrong), goes_on] += 1
         assert goes_on == (not wrong), wrong
         for (found, _), sync in zip(judged, scope.service.syncs, strict=True):
-            for step in (copies.create, copies.resync, copies.split):
+            for step in (resync_and_break.create, resync_and_break.resync, resync_and_break.split):
                 try:
                     drive(step(scope, sync), array, others)
                 except Sent as command:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from clones import merge_back, planning, retire, service
+from clones.act import stop_and_start
+from clones.asking.steps import Command, Result, Steps
+from clones.decide.identity import Activation, Ledger, clocks_apart, decide_again, planned_stamps, stamps
+from clones.decide.rules import Decision, Verdict
 from clones.errors import CloneError, Fenced, Refused, Unknown
-from clones.identity import Activation, Ledger, clocks_apart, decide_again, planned_stamps, stamps
-from clones.observing import is_same, to_plain
-from clones.rules import Decision, Verdict
+from clones.observe.sync import is_same, to_plain
+from clones.runs import merge_back, refresh, retire
 from clones.states import State, SyncSeen
-from clones.steps import Command, Result, Steps
 from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.seeing import NOON, seen, sync
 from tests.clones.test_plan_cases import scope, written
@@ -273,17 +274,17 @@ def fails(kind: type[CloneError], steps: Steps[Any], at: dict[str, list[str | No
 
 def test_a_time_that_is_not_shown_starts_nothing() -> None:
     says = "Service svc is not started: when sync data was activated is not known.*D2 -> C2"
-    fails(Unknown, service.start(scope()), MUTE, says)
-    kept = drive(planning.plan(scope(), "refresh"), written(["Copied", "Copied"]), hosts([]))
-    fails(Unknown, planning.unchanged_since(scope(), kept), MUTE, says)
+    fails(Unknown, stop_and_start.start(scope()), MUTE, says)
+    kept = drive(refresh.plan(scope(), "refresh"), written(["Copied", "Copied"]), hosts([]))
+    fails(Unknown, refresh.unchanged_since(scope(), kept), MUTE, says)
 
 
 def test_what_the_plan_saw_without_a_time_is_not_called_unchanged() -> None:
     it, array = scope(), written(["Copied", "Copied"])
-    kept = drive(planning.plan(it, "refresh"), array, hosts([]))
-    assert drive(planning.unchanged_since(it, kept), array, hosts([]))
+    kept = drive(refresh.plan(it, "refresh"), array, hosts([]))
+    assert drive(refresh.unchanged_since(it, kept), array, hosts([]))
     kept["syncs"][0]["pairs"][1]["last_action"] = None
-    assert not drive(planning.unchanged_since(it, kept), array, hosts([]))
+    assert not drive(refresh.unchanged_since(it, kept), array, hosts([]))
 
 
 def test_a_retire_is_approved_only_with_the_times_that_it_is_bound_to() -> None:

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from clones import fence
+from clones.asking import fence
+from clones.asking.steps import Command, Result, answer
+from clones.asking.whole_answers import END, SCRIPT
 from clones.config.hooks import Hook
-from clones.config_file import load
+from clones.config.scope import Scope
 from clones.errors import Locked, Unknown
-from clones.leftovers import nothing_still_runs, processes, refuse_on_hosts, still_running
+from clones.observe.running_commands import nothing_still_runs, processes, refuse_on_hosts, still_running
 from clones.resources import PLACES
-from clones.scope import Scope
-from clones.steps import Command, Result, answer
+from clones.services_yaml.file import load
 from clones.symcli.commands import WITH_PAIR_FILE
-from clones.whole_answers import END, SCRIPT
 from tests.conftest import SERVICES
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "leftovers.yaml").read_text())

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from clones import lock
+from clones.act import lock
+from clones.act.lock import Owner
+from clones.asking.fence import Fence
+from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Symcli
-from clones.config_file import load
+from clones.config.scope import Scope
 from clones.errors import Locked, NotMyTurn, Refused, Unknown
-from clones.fence import Fence
-from clones.lock import Owner
-from clones.scope import Scope
-from clones.steps import Command, Finished, Note, Result, Steps, answer
+from clones.services_yaml.file import load
 
 CONFIG = load(Path(__file__).parents[2] / "config" / "services.yaml")
 RUN = "scheduled__2026-11-23T02:30:00+00:00"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clones import rules
-from clones.rules import Verdict
+from clones.decide import rules
+from clones.decide.rules import Verdict
 from tests.clones.seeing import seen
 
 CASES = [

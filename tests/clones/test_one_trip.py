@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.one_trip import LONGEST, SCRIPT, Turns, as_one, take_apart, trips
-from clones.steps import Command, Result, Together
+from clones.asking.one_trip import LONGEST, SCRIPT, Turns, as_one, take_apart, trips
+from clones.asking.steps import Command, Result, Together
 from tests.clones.cases_in_tables import CASES
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((CASES / "one_trip.yaml").read_text())

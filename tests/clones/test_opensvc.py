@@ -12,14 +12,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clones.config_file import load, read
+from clones.config.placeholders import still_to_fill_in
 from clones.errors import ConfigError
 from clones.opensvc.__main__ import main
 from clones.opensvc.reading import decode
 from clones.opensvc.schedules import Planned, Unclear, to_cron
 from clones.opensvc.services import Facts, Imported, convert
 from clones.opensvc.writing import to_yaml
-from clones.placeholders import still_to_fill_in
+from clones.services_yaml.file import load, read
 from tests.clones.cases_in_tables import CASES
 
 WHOLE = """

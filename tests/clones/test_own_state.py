@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from clones.errors import Unknown
-from clones.own_state import judge, key, look
-from clones.proof import Row
+from clones.observe.own_state import judge, key, look
+from clones.observe.proof_down import Row
 from clones.resources.base import Probe, Use
 from tests.clones.cases_in_tables import CASES
 
@@ -30,8 +30,8 @@ def test_states(case: dict[str, Any]) -> None:
 
 
 def test_what_cannot_be_asked_is_unknown_and_no_error() -> None:
-    from clones.config_file import load
-    from clones.scope import Scope
+    from clones.config.scope import Scope
+    from clones.services_yaml.file import load
     from tests.conftest import SERVICES
 
     config = load(str(SERVICES))

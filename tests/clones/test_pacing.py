@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.pacing import Bounds, Progress, backoff, chunks, pieces
+from clones.observe.next_look import Bounds, Progress, backoff, chunks, pieces
 from tests.clones.cases_in_tables import CASES
 
 TABLE = yaml.safe_load((CASES / "pacing.yaml").read_text())

@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from clones.actions import ACTIONS
+from clones.asking.steps import Command, Result
 from clones.config import Service, Symcli
+from clones.config.scope import Scope
 from clones.errors import CloneError, Locked, MustWait, Refused, Unknown, Unreadable
-from clones.planning import plan
-from clones.scope import Scope
+from clones.runs.refresh import plan
 from clones.states import State
-from clones.steps import Command, Result
 from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.written_array import SYMID, Array, Copy, drive, exits
 

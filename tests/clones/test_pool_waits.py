@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from clones.pool_waits import Place, follow, is_due
+from clones.runs.pool_waits import Place, follow, is_due
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 PLACE = Place("p", "s", "s_retire", ("terminate.data",))

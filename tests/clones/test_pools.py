@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from clones.config import Limits
-from clones.config_file import load
 from clones.errors import Refused
-from clones.findings import Level
-from clones.pools import findings, pools_of, require
+from clones.observe.findings import Level
+from clones.runs.pools import findings, pools_of, require
+from clones.services_yaml.file import load
 from tests.conftest import SERVICES
 from tests.hooked import hooked_services
 

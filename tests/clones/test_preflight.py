@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Config, Ip, Pair, Service, Symcli, SymcliOfHosts
 from clones.errors import Refused, Unknown
-from clones.findings import Finding, Level, from_error, summary, table
-from clones.host_files import look_at_files
-from clones.preflight import check
-from clones.preflight_rules import judge_devices, judge_pair, judge_pid_files, judge_resource
-from clones.proof import Row
+from clones.observe.findings import Finding, Level, from_error, summary, table
+from clones.observe.host_files import look_at_files
+from clones.observe.proof_down import Row
+from clones.preflight.check import check
+from clones.preflight.rules import judge_devices, judge_pair, judge_pid_files, judge_resource
 from clones.resources.linux import IpDriver
 from clones.states import PairSeen
-from clones.steps import Command, Finished, Note, Result, Steps, answer
 from tests.clones.host_answers import answered
 from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import NOON, SyncSeen, seen, sync

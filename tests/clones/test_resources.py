@@ -19,11 +19,11 @@ import pytest
 import yaml
 from _pytest.mark import ParameterSet
 
+from clones.asking.steps import Result
 from clones.config import Service
 from clones.errors import ConfigError
 from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
-from clones.steps import Result
 from tests.clones.host_answers import answered, shown, shows_its_end
 from tests.conftest import ROOT
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clones import rules
-from clones.rules import Decision, Verdict
+from clones.decide import rules
+from clones.decide.rules import Decision, Verdict
 from clones.states import ACTIVE, GROUPS, PREPARED, State, SyncSeen
 from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.seeing import NOON, seen, sync

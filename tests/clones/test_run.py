@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from clones.actions import actions_of, phases_run
-from clones.config_file import load
 from clones.errors import ConfigError
-from clones.run_result import RESTART, first_lines, judge
+from clones.runs.result import RESTART, first_lines, judge
+from clones.services_yaml.file import load
 from tests.clones.cases_in_tables import CASES
 
 SERVICES = load(Path(__file__).parents[2] / "config" / "services.yaml").services

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from clones.decide.identity import Activation, stamps
 from clones.errors import CloneError, Locked, Missing
-from clones.identity import Activation, stamps
-from clones.own_state import OwnState, State
-from clones.run_end import falls_short
-from clones.run_result import WITHOUT_FINISH, judge, not_done, of_ended
+from clones.observe.own_state import OwnState, State
+from clones.runs.end import falls_short
+from clones.runs.result import WITHOUT_FINISH, judge, not_done, of_ended
 from clones.states import SyncSeen
 from tests.clones.cases_in_tables import CASES
 from tests.clones.seeing import NOON, seen, sync

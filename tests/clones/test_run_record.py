@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from clones.observing import to_plain
-from clones.run_record import TaskRecord, assemble, markdown
-from clones.run_result import RunResult
-from clones.steps import PROOF, Command, Note, Result
+from clones.asking.steps import PROOF, Command, Note, Result
+from clones.observe.sync import to_plain
+from clones.runs.record import TaskRecord, assemble, markdown
+from clones.runs.result import RunResult
 from tests.clones.seeing import seen
 
 GOLDEN = Path(__file__).parent / "cases" / "run_record.md"

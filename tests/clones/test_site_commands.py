@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from clones.act.hooks import command_of, run_hook
+from clones.asking.steps import Command, Finished, Note, Result, answer
 from clones.config import Hook
-from clones.config_file import load
+from clones.config.scope import Scope
 from clones.errors import CloneError, NotDone, Unknown
-from clones.scope import Scope
-from clones.site_commands import command_of, run_hook
-from clones.steps import Command, Finished, Note, Result, answer
+from clones.services_yaml.file import load
 
 CONFIG = load(Path(__file__).parents[2] / "config" / "services.yaml")
 SCOPE = Scope("lnxpp", CONFIG.services["lnxpp"], CONFIG.symcli)

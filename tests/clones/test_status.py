@@ -12,12 +12,12 @@ import yaml
 
 from clones import errors
 from clones.config import Service
-from clones.fleet import Looked
-from clones.freshness import Status
-from clones.pair_rows import PIECE, keys, prefix
-from clones.shown import Looks, show
-from clones.status import ServiceStatus, SyncStatus, judge, judge_sync, summary, table, to_plain
-from clones.status_changes import follow, forgotten, looked_at, needs_patience, pairs_changed
+from clones.decide.freshness import Status
+from clones.fleet.between_looks import Looks, show
+from clones.fleet.changes import follow, forgotten, looked_at, needs_patience, pairs_changed
+from clones.fleet.look import Looked
+from clones.fleet.pair_rows import PIECE, keys, prefix
+from clones.fleet.status import ServiceStatus, SyncStatus, judge, judge_sync, summary, table, to_plain
 from tests.clones.seeing import NOON, seen, sync
 
 HERE = Path(__file__).parent / "cases" / "status"

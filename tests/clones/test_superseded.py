@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from clones import superseded
 from clones.actions import ACTIONS
-from clones.config_file import load
-from clones.scope import Scope
-from clones.steps import Steps
-from clones.superseded import Asked, asked_since
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.runs import superseded
+from clones.runs.superseded import Asked, asked_since
+from clones.services_yaml.file import load
 from tests.clones.seeing import seen
 from tests.conftest import SERVICES
 

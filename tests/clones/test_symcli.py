@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.config_file import load
+from clones.asking.steps import Command, Result
+from clones.config.scope import Scope
 from clones.errors import Locked, Refused, TryAgain, Unknown
-from clones.scope import Scope
+from clones.services_yaml.file import load
 from clones.states import PairSeen
-from clones.steps import Command, Result
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
 

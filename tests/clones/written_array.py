@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from xml.sax.saxutils import escape
 
-from clones.steps import Command, Finished, Note, Result, Steps, T, answer
+from clones.asking.steps import Command, Finished, Note, Result, Steps, T, answer
 from clones.symcli.commands import CLOCK_MARK
 from tests.clones.one_by_one import one_by_one
 

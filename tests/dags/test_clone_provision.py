@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clones.run_result import judge
+from clones.runs.result import judge
 from tests.conftest import SERVICES, SYMID, connect, sent, take_down
 from tests.dags.conftest import dags as load_dags
 from tests.dags.conftest import run

@@ -14,9 +14,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones import pools
 from clones.config import Service
-from clones.config_checks import RESERVED
+from clones.runs import pools
+from clones.services_yaml.checks import RESERVED
 from operators import base
 from operators.each_service import each_service
 from tests.conftest import ROOT, SERVICES, new_context

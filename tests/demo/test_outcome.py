@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clones.config import Service
-from clones.config_file import load
+from clones.services_yaml.file import load
 from demo.outcome import Copy, copies_of, copy_problems, copy_table, service_states
 from lab import Lab
 from lab.config import load as load_lab

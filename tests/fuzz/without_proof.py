@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from clones import copies
-from clones.scope import Scope
-from clones.steps import Steps
+from clones.act import resync_and_break
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
 from fuzz.__main__ import main
 
 
@@ -15,5 +15,5 @@ def believed(scope: Scope) -> Steps[list[object]]:
     return []
 
 
-copies.prove_down = believed  # type: ignore[assignment]
+resync_and_break.prove_down = believed  # type: ignore[assignment]
 sys.exit(main(sys.argv[1:]))

@@ -18,8 +18,8 @@ import asyncssh
 import pytest
 import yaml
 
+from clones.asking.steps import Command, Result
 from clones.errors import CloneError
-from clones.steps import Command, Result
 from hooks.ssh import Background
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync

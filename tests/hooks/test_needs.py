@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from clones.errors import ConfigError
-from clones.findings import Level
+from clones.observe.findings import Level
 from hooks import needs
 from hooks.hosts import open_hosts
 from hooks.preflight import look

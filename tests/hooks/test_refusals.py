@@ -7,7 +7,7 @@ from collections.abc import Callable
 import asyncssh
 import pytest
 
-from clones.steps import Command
+from clones.asking.steps import Command
 from hooks import refusals, ssh
 
 SAID = "\x1b[2Jdenied\r\n::group::"

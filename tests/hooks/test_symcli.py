@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result, Steps, run, run_together
 from clones.errors import Refused, Unknown
-from clones.one_trip import Turns
-from clones.run_record import TaskRecord
-from clones.steps import Command, Result, Steps, run, run_together
+from clones.runs.record import TaskRecord
 from hooks import ssh, symcli
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync

@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk import BaseNotifier
 from airflow.sdk.observability import stats
 
-from clones.run_result import RunResult
+from clones.runs.result import RunResult
 from operators import alerts
 from operators.metrics import measure
 from tests.conftest import SERVICES

@@ -12,8 +12,8 @@ import pytest
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
 
 import operators.base
+from clones.act.lock import Owner, installation_mark
 from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
-from clones.lock import Owner, installation_mark
 from operators.base import LOOK_AGAIN
 from operators.run import RunPlanOperator
 from operators.symclone import SymcloneRecreateOperator

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from clones.config_file import load
-from clones.estimates import Pace
-from clones.identity import Activation, stamps
-from clones.scope import Scope
+from clones.config.scope import Scope
+from clones.decide.identity import Activation, stamps
+from clones.observe.estimates import Pace
+from clones.services_yaml.file import load
 from clones.states import SyncSeen
 from operators.completed import (
     ACTIVATION,

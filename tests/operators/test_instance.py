@@ -12,9 +12,9 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable, VariableResult
 
+from clones.act.lock import INSTANCE, Owner, installation_mark
 from clones.errors import ConfigError, Refused, Unknown
-from clones.lock import INSTANCE, Owner, installation_mark
-from clones.pools import KNOWN
+from clones.runs.pools import KNOWN
 from hooks.from_airflow import variable
 from hooks.installation import FILE_NAME, FILE_VARIABLE, VARIABLE
 from hooks.symcli import SymcliHook

@@ -11,9 +11,9 @@ import pytest
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from clones.act.lock import GIVE_BACK
+from clones.asking.fence import NOT_NEWEST
 from clones.errors import CloneError, Fenced, Stale
-from clones.fence import NOT_NEWEST
-from clones.lock import GIVE_BACK
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from operators import base

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput, TaskDeferred
 
+from clones.asking.steps import Command
 from clones.errors import CloneError, ConfigError, Fenced, Locked, Refused, Unknown
-from clones.run_result import judge
-from clones.steps import Command
+from clones.runs.result import judge
 from hooks.symcli import SymcliHook
 from operators.approval import SecondPersonApprovalOperator
 from operators.merge_back import (

@@ -14,14 +14,14 @@ import pytest
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from clones import copies, service
+from clones.act import resync_and_break, stop_and_start
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
-from clones.config_file import load
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result
+from clones.config.scope import Scope
 from clones.errors import MustWait, Refused
-from clones.foresight import foresee
-from clones.one_trip import Turns
-from clones.scope import Scope
-from clones.steps import Command, Result
+from clones.runs.plan_only import foresee
+from clones.services_yaml.file import load
 from hooks.symcli import SymcliHook
 from operators.completed import copy_asset
 from operators.run import RunPlanOperator
@@ -51,16 +51,16 @@ def carry_out(lab: Any, hosts: SymcliHook, scope: Scope, action: str) -> None:
     phases = phases_run(action, scope.service)
     syncs = scope.service.syncs
     if STOP in phases:
-        hosts.run(service.stop(scope))
+        hosts.run(stop_and_start.stop(scope))
     for sync in syncs if RESYNC in phases else ():
         try:
-            hosts.run(copies.resync(scope, sync))
+            hosts.run(resync_and_break.resync(scope, sync))
         except MustWait:  # accepted, and still in progress on this array
             lab.advance(10)
     for sync in syncs if BREAK in phases else ():
-        hosts.run(copies.split(scope, sync, mend_torn=RESYNC in phases))
+        hosts.run(resync_and_break.split(scope, sync, mend_torn=RESYNC in phases))
     if START in phases:
-        hosts.run(service.start(scope))
+        hosts.run(stop_and_start.start(scope))
 
 
 @pytest.mark.parametrize("name", ["aastmphpux", "lnxpp"])

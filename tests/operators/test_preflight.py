@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Result
 from clones.errors import ConfigError, Unknown
-from clones.findings import Finding, Level
-from clones.one_trip import Turns
-from clones.steps import Command, Result
+from clones.observe.findings import Finding, Level
 from hooks.preflight import exit_code, main
 from hooks.symcli import SymcliHook
 from operators.preflight import PreflightOperator

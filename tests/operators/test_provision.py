@@ -9,11 +9,12 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from clones import copies, provision
-from clones.config_file import load
+from clones.act import resync_and_break
+from clones.asking.steps import Command, Steps
+from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError, Locked, MustWait, NotDone, Refused, Unknown
-from clones.scope import Scope
-from clones.steps import Command, Steps
+from clones.runs import provision
+from clones.services_yaml.file import load
 from hooks.symcli import SymcliHook
 from lab import Lab
 from operators.run import ProvisionPlanOperator
@@ -332,7 +333,7 @@ def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> Non
     tasks: list[Callable[[], Steps[Any]]] = [
         lambda: provision.plan(scope),
         lambda: provision.provide_group(scope, sync),
-        lambda: copies.create(scope, sync),
+        lambda: resync_and_break.create(scope, sync),
     ]
     lives, killed = 0, True
     while killed:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from clones import retire
-from clones.approval import Approval
-from clones.config_file import load
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.decide.approval import Approval
 from clones.errors import MustWait, Refused, Unknown
-from clones.scope import Scope
-from clones.steps import Steps
+from clones.runs import retire
+from clones.services_yaml.file import load
 from lab import Lab
 from operators.approval import APPROVAL
 from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, Er
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from clones.errors import CloneError
-from clones.status_changes import looked_at
+from clones.fleet.changes import looked_at
 from operators.alerts import MistypedRun
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.seen import CHANGES, FLEET

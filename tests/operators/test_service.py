@@ -9,9 +9,9 @@ import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
-from clones import service
+from clones.act import stop_and_start
+from clones.asking.steps import Command
 from clones.errors import Locked, NotDone, Refused, Unknown
-from clones.steps import Command
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
@@ -166,7 +166,7 @@ def test_what_was_up_before_is_no_part_of_a_rollback(lab: Any, context: dict[str
     scope = ServiceStartOperator(task_id="start", service="aastmphpux").scope()
     keeping = replace(scope, service=scope.service.model_copy(update={"rollback": False}))
     with SymcliHook() as hosts, pytest.raises(NotDone, match="mount: cannot open") as raised:
-        hosts.run(service.start(keeping))
+        hosts.run(stop_and_start.start(keeping))
     assert "Taken down" not in str(raised.value)
     mount_fails(lab)
     before = len(changes(lab, "aastmphpux"))

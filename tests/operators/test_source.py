@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
+from clones.asking.fence import NOT_NEWEST
 from clones.errors import ConfigError, Fenced, Locked, NotDone, Refused, Unknown
-from clones.fence import NOT_NEWEST
 from operators.run import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceRestartUnchangedOperator
 from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clones.pair_rows import COLUMNS
+from clones.fleet.pair_rows import COLUMNS
 from hooks import status
 from operators.status import CHANGES, FLEET, CloneStatusOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from clones.asking.steps import Result
 from clones.config import Service
 from clones.guards import guards
 from clones.resources.base import Probe
-from clones.steps import Result
 from lab.real.host import NAMESPACES
 
 SIZE = 16 << 20  # bytes of a disk

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clones.config_file import load
+from clones.services_yaml.file import load
 from demo.real import site
 from lab.config import load as load_lab
 

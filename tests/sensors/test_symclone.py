@@ -10,9 +10,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout, TaskDeferred
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
-from clones.config_file import load
+from clones.config.scope import Scope
 from clones.errors import Refused
-from clones.scope import Scope
+from clones.services_yaml.file import load
 from operators.base import CONFIG
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import SYMID, sent

@@ -16,9 +16,9 @@ from airflow.triggers.shared_stream import SharedStreamManager
 
 import triggers.symclone
 import triggers.watch
+from clones.asking.steps import Command, Result
 from clones.config import Service, Symcli
-from clones.scope import Scope
-from clones.steps import Command, Result
+from clones.config.scope import Scope
 from hooks.symcli_async import SymcliHookAsync
 from tests.clones.written_array import SYMID, Array, Copy
 from tests.triggers.turned import TurnedLoop

@@ -10,8 +10,8 @@ import pytest
 from airflow.triggers.base import TaskSuccessEvent
 
 import triggers.watch
+from clones.asking.steps import Command, Result
 from clones.errors import Refused, Unknown
-from clones.steps import Command, Result
 from tests.clones.written_array import exits
 from tests.conftest import Log
 from tests.triggers.conftest import Site

@@ -17,11 +17,11 @@ import yaml
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
+from clones.act.lock import INSTANCE
+from clones.asking.steps import Command
 from clones.errors import Refused
-from clones.estimates import Pace
-from clones.lock import INSTANCE
-from clones.steps import Command
-from clones.superseded import Asked, judge
+from clones.observe.estimates import Pace
+from clones.runs.superseded import Asked, judge
 from hooks.symcli import SymcliHook
 from operators.approval import SecondPersonApprovalOperator
 from tests.conftest import SERVICES, Store, TaskInstance, connect, new_context, sent, take_down

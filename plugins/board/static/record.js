@@ -1,4 +1,4 @@
-// The record that a run leaves (plugins/clones/run_record.py), as a page.
+// The record that a run leaves (plugins/clones/runs/record.py), as a page.
 
 import { el } from "./dom.js";
 import { timeToSecond } from "./parts.js";

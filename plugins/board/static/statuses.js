@@ -12,7 +12,7 @@ export function gravity(status) {
   return at < 0 ? gravity("unknown") : STATUSES.length - 1 - at;
 }
 
-const MISSED_LOOKS = 3; // as clones/shown.py has it
+const MISSED_LOOKS = 3; // as clones/fleet/between_looks.py has it
 
 /**
  * What is wrong with the look that everything rests on; empty when it is fresh enough. The server says so as well,

@@ -1,7 +1,8 @@
 """What a site configures: services, their syncs, pairs, hosts and resources.
 
 Keys bear the predecessor's keyword where it has one. Unknown keys are errors. Reading a file, with the line
-of each error, is :mod:`clones.config_file`; checks across services are :mod:`clones.config_checks`.
+of each error, is :mod:`clones.services_yaml.file`; checks across services are
+:mod:`clones.services_yaml.checks`.
 """
 
 from clones.config.hooks import Hook

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from clones.asking.steps import Command, Result
 from clones.config import Fs, Ip, Production, Service, Vg
 from clones.guards.address import AddressGuard
 from clones.guards.by_number import ExportsGuard, NamespacesGuard, OpenFilesGuard
@@ -16,7 +17,6 @@ from clones.guards.disks import DiskGuard, FuserGuard, nodes
 from clones.guards.site_check import SiteCheckGuard
 from clones.resources import linux
 from clones.resources.base import Probe
-from clones.steps import Command, Result
 
 __all__ = ["Guard", "guards"]
 

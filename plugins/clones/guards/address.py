@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import re
 
+from clones.asking.steps import Command, Result
 from clones.config import Host, Ip
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
-from clones.steps import Command, Result
 
 ANSWERED, SILENT = "answered", "silent"
 SECONDS = 2

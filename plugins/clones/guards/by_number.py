@@ -58,6 +58,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from clones.asking.steps import Command, Result
 from clones.guards.disks import (
     PATH,
     SHOW_DISK,
@@ -72,7 +73,6 @@ from clones.guards.disks import (
 )
 from clones.resources.base import Probe
 from clones.resources.reading import broken, down, how_it_ended, lines, unknown, up
-from clones.steps import Command, Result
 
 _EACH = "while test $# -gt 0; do " + WHOLE_DISK + SHOW_DISK
 _FOUND = "found:"

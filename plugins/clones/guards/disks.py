@@ -52,11 +52,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from clones.asking.steps import Command, Result
+from clones.asking.whole_answers import END
 from clones.config import Host
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, broken, down, how_it_ended, lines, unknown, up
-from clones.steps import Command, Result
-from clones.whole_answers import END
 
 USED, UNUSED = "used", "unused"
 

@@ -11,10 +11,10 @@ none, any other unknown                              by decision (D2)
 
 from __future__ import annotations
 
+from clones.asking.steps import Command, Result
 from clones.config import DownCheck
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
-from clones.steps import Command, Result
 
 
 class SiteCheckGuard(OnHost):

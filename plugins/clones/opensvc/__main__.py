@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from clones.config.schedule import TimeZone
-from clones.config_file import read
 from clones.errors import ConfigError
 from clones.names import ConnectionId
 from clones.opensvc.reading import decode
@@ -19,6 +18,7 @@ from clones.opensvc.resources import FAMILIES
 from clones.opensvc.services import Facts, Imported, convert
 from clones.opensvc.values import fits
 from clones.opensvc.writing import to_yaml
+from clones.services_yaml.file import read
 
 
 def main(arguments: list[str] | None = None) -> int:

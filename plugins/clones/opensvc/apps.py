@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 
+from clones.config.placeholders import fill_in
 from clones.names import Word
 from clones.opensvc.evaluating import Given, View, group_and_index
 from clones.opensvc.fields import duration, entries
 from clones.opensvc.values import boolean, fits, shown
 from clones.opensvc.writing import Block
-from clones.placeholders import fill_in
 
 _MEND = "write the command as a list of words: [/opt/site/bin/app, start]"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from clones.config.model import Seconds
+from clones.config.placeholders import fill_in
 from clones.opensvc.evaluating import Given, View
 from clones.opensvc.values import boolean, fits, seconds, shown
 from clones.opensvc.writing import Entry
-from clones.placeholders import fill_in
 
 
 def text_or_placeholder(view: View, given: Given | None, kind: Any, what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from clones.config.placeholders import fill_in
 from clones.names import (
     AbsolutePath,
     FsDevice,
@@ -21,7 +22,6 @@ from clones.opensvc.fields import entries, flag, in_use, not_optional, text_or_p
 from clones.opensvc.values import fits, shown
 from clones.opensvc.writing import Block, Entry
 from clones.opensvc.zones import of_zone, on_the_host
-from clones.placeholders import fill_in
 
 _MANAGERS = {
     **dict.fromkeys(("vg", "lvm"), "lvm"),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from clones.config.model import Within
+from clones.config.placeholders import fill_in
 from clones.config.services import LONGEST_DELAY
-from clones.config_checks import RESERVED
 from clones.errors import ConfigError
 from clones.names import ServiceName, SyncName
 from clones.opensvc import schedules, syncs
@@ -21,7 +21,7 @@ from clones.opensvc.report import Remark
 from clones.opensvc.resources import FAMILIES, resources
 from clones.opensvc.values import fits, shown
 from clones.opensvc.writing import Block, Entry
-from clones.placeholders import fill_in
+from clones.services_yaml.checks import RESERVED
 
 _MAX_DELAY = Annotated[int, Within(1, LONGEST_DELAY * 60, "seconds (366 days)")]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from clones.config.placeholders import fill_in
 from clones.names import GroupName, SymId, match_pair
 from clones.opensvc.evaluating import View
 from clones.opensvc.fields import duration, entries, flag, in_use, not_optional, text_or_placeholder
 from clones.opensvc.values import fits, shown
 from clones.opensvc.writing import Block
-from clones.placeholders import fill_in
 
 _SYMID = "the array's 12 digits, as `symcfg list` shows them"
 _DEVICES = "SOURCE:TARGET, device numbers of the array"

@@ -6,10 +6,10 @@ shows: with ``zone = NAME`` in the file system's section, or ``mode = zone`` for
 
 from __future__ import annotations
 
+from clones.config.placeholders import fill_in
 from clones.names import AbsolutePath
 from clones.opensvc.evaluating import Given, View
 from clones.opensvc.values import fits, shown
-from clones.placeholders import fill_in
 
 
 def of_zone(view: View, section: str) -> Given | None:

@@ -64,6 +64,7 @@ from __future__ import annotations
 
 import re
 
+from clones.asking.steps import Command, Result
 from clones.config import Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Probe
@@ -71,7 +72,6 @@ from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
-from clones.steps import Command, Result
 
 ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 

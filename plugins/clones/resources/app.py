@@ -17,9 +17,9 @@ none, any other           unknown                                     by decisio
 from __future__ import annotations
 
 from clones import config
+from clones.asking.steps import Command, Result
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
-from clones.steps import Command, Result
 
 RUNNING = "running"
 STOPPED = "stopped"

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
-from clones.steps import Command, Result
+from clones.asking.steps import Command, Result
 
 
 class Use(enum.StrEnum):

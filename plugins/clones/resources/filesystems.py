@@ -34,11 +34,11 @@ from __future__ import annotations
 
 import re
 
+from clones.asking.steps import Command, Result
 from clones.config import Fs
 from clones.resources.base import Failure
 from clones.resources.mounts import MOUNTED, READ_ONLY, UNMOUNTED
 from clones.resources.reading import OnHost, lines, one_line
-from clones.steps import Command, Result
 
 _VXFS_ERROR = re.compile(r"\bERROR: V-3-\d+")
 """In any language: the numbers of the messages are the same."""

@@ -72,6 +72,7 @@ from __future__ import annotations
 
 import re
 
+from clones.asking.steps import Command, Result
 from clones.config import Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
@@ -79,7 +80,6 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import fstab_row, read_mounts
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
-from clones.steps import Command, Result
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
 ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"

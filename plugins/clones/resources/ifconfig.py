@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from clones.asking.steps import Command, Result
 from clones.config import Ip
 from clones.resources.addresses import Address, only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, one_line, unknown, up
-from clones.steps import Command, Result
 
 CONFIGURED, ABSENT = "configured", "absent"
 

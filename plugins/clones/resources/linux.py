@@ -66,6 +66,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from clones.asking.steps import Command, Result
 from clones.config import Fs, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
@@ -73,7 +74,6 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_LINUX, FsOnHost
 from clones.resources.mounts import UNMOUNTED, Mount, fstab_row, read_mounts, says_read_only
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
-from clones.steps import Command, Result
 
 CONFIGURED, ABSENT = "configured", "absent"
 ACTIVE, INACTIVE = "active", "inactive"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from clones.asking.steps import Command, Result
+from clones.asking.whole_answers import whole, without_end
 from clones.resources.base import Failure, Probe, Use
-from clones.steps import Command, Result
-from clones.whole_answers import whole, without_end
 
 PROBE_SECONDS = 30.0
 EVIDENCE_LENGTH = 200

@@ -41,6 +41,7 @@ Anything else is unknown, other languages' messages included.
 
 from __future__ import annotations
 
+from clones.asking.steps import Command, Result
 from clones.config import Fs, Ip
 from clones.errors import ConfigError
 from clones.resources.base import Probe
@@ -48,7 +49,6 @@ from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
 from clones.resources.reading import down, lines
-from clones.steps import Command, Result
 
 PLUMBED, OCCUPIED = "plumbed", "occupied"
 

@@ -50,11 +50,11 @@ from __future__ import annotations
 
 import re
 
+from clones.asking.steps import Command, Result
 from clones.config import Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
-from clones.steps import Command, Result
 
 IMPORTED, DEPORTED = "imported", "deported"
 VXDG, VXVOL = "/usr/sbin/vxdg", "/usr/sbin/vxvol"

@@ -47,11 +47,11 @@ from __future__ import annotations
 
 import re
 
+from clones.asking.steps import Command, Result
 from clones.config import Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
 from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
-from clones.steps import Command, Result
 
 IMPORTED, EXPORTED = "imported", "exported"
 NONE = "no pools available"

@@ -15,12 +15,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
+from clones.asking.fence import MARK
+from clones.asking.steps import Command
+from clones.asking.whole_answers import whole
 from clones.config import Symcli, Sync
-from clones.fence import MARK
-from clones.scope import Scope
+from clones.config.scope import Scope
 from clones.states import PairSeen, device_text
-from clones.steps import Command
-from clones.whole_answers import whole
 
 ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 
+from clones.asking.steps import Result
 from clones.errors import CloneError, Locked, Refused, Unknown
-from clones.steps import Result
 
 PAIR_FILE_FAILED = 120
 """Ours: the pair file could not be written and read back; nothing was sent to the array."""

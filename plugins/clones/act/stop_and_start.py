@@ -1,0 +1,271 @@
+"""Stopping and starting what runs on the copies, resource by resource; what is already so is left alone.
+
+A start that fails half way takes down again what it has brought up, in reverse, and says what stayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from clones.act.rescan_disks import make_visible
+from clones.asking.side_by_side import abreast, attempts, both
+from clones.asking.steps import Result, Steps, note, run
+from clones.config import Ip, Vg
+from clones.config.scope import Scope
+from clones.decide.identity import Activation, sent_at
+from clones.decide.rules import Decision, Verdict, decide_start
+from clones.errors import CloneError, Fenced, NotDone, Refused, Stale, Unknown
+from clones.guards import guards
+from clones.guards.address import AddressGuard
+from clones.observe.proof_down import GuardRow, Row, look, look_at
+from clones.observe.right_pairs import refuse_wrong_pairs
+from clones.observe.running_commands import list_running, refuse_leftovers, refuse_second_start
+from clones.observe.sync import is_same, observe, to_plain
+from clones.resources import drivers
+from clones.resources.base import Driver, Use
+from clones.states import SyncSeen
+
+LOOKS_AGAIN = 2
+"""How often a resource is looked at again when what was seen of it was too old to act on."""
+
+
+def stop(scope: Scope) -> Steps[None]:
+    """Take every resource down, in reverse order, on every host.
+
+    :raises NotDone: a resource is not down after its commands.
+    :raises Unknown: a resource could not tell.
+    """
+    for host in scope.service.hosts:
+        todo = [*reversed(drivers(scope.service, host))]
+        before: Before | None = None
+        for number, driver in enumerate(todo):
+            before = before or (yield from _before(driver, host.connection))
+            following = [_before(later, host.connection) for later in todo[number + 1 : number + 2]]
+            _, before = yield from _bring(scope, before, Use.DOWN, *following)
+
+
+def start(
+    scope: Scope,
+    listed: Mapping[str, Result] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
+) -> Steps[None]:
+    """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
+
+    A rescan and an import of a disk group can take long: before the first resource that uses what is on the
+    disks (a file system, a command) the copies are looked at again, together with that resource.
+
+    :param listed: by host, what runs there: an application that is down, and whose start still runs, is
+        waited for.
+    :param known: by sync, the newest activation that was kept; None when the service has run on these very
+        copies: whether they are in order is not asked then.
+    :raises Locked: that is so.
+    :raises Refused: a sync is not wholly active, torn or out of order, or changed since this start began;
+        another host runs the service, or somebody else has its address.
+    :raises NotDone: a resource is not up after its commands.
+    :raises Unknown: something could not be told.
+    """
+    syncs = scope.service.syncs
+    looks = attempts(observe(scope, sync) for sync in syncs)
+    running, outcomes = yield from both(list_running(scope), looks)
+    refuse_leftovers(scope, running, syncs, "start")
+    seen = [outcome.value() for outcome in outcomes]
+    for sync, shown in zip(syncs, seen, strict=True):
+        refuse_wrong_pairs(scope.name, sync, shown)
+    decision = _decide(seen, known)
+    yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
+    if decision.verdict is Verdict.REFUSE:
+        kind = Unknown if decision.unknown else Refused
+        raise kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+    first, *others = scope.service.hosts
+    elsewhere = yield from abreast(
+        look(driver, host.connection) for host in others for driver in drivers(scope.service, host)
+    )
+    for row in elsewhere:
+        if row.probe.use is not Use.DOWN:
+            raise _not_down_elsewhere(scope, row)
+    addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
+    touched: list[Driver] = []  # seen down before it was brought up: only that is ever taken down again
+    todo = drivers(scope.service, first)
+    resources = [entry.resource for entry in scope.service.resources if entry.resource]
+    uses = [driver for driver, one in zip(todo, resources, strict=True) if not isinstance(one, Ip | Vg)][:1]
+    before: Before | None = None
+    number = again = 0
+    while number < len(todo):
+        driver = todo[number]
+        try:
+            before = before or (yield from _before(driver, first.connection, addresses.get(driver.label)))
+            if before.row.probe.use is Use.DOWN:
+                if first.connection in listed:
+                    refuse_second_start(scope, listed[first.connection], driver)
+                if not touched:
+                    yield from make_visible(scope.name, scope.service, first)
+                touched += [driver] if driver not in touched else []
+                if driver in uses:
+                    copies = before.copies or (yield from _look_again(scope, seen))
+                    _refuse_changed(scope, seen, copies, known)
+            following = [
+                _before(
+                    later,
+                    first.connection,
+                    addresses.get(later.label),
+                    _look_again(scope, seen) if later in uses else None,
+                )
+                for later in todo[number + 1 : number + 2]
+            ]
+            _, before = yield from _bring(scope, before, Use.UP, *following)
+            number, again = number + 1, 0
+        except CloneError as error:
+            if isinstance(error, Stale) and again < LOOKS_AGAIN:
+                yield from note(error.what, warning=True)
+                before, again = None, again + 1
+                continue
+            # Another try goes on from here: what it has brought up is not taken down.
+            if isinstance(error, Fenced) or not (scope.service.rollback and touched):
+                raise
+            said = yield from _take_back(scope, touched, first.connection)
+            raise type(error)("\n".join((error.what, *said)), error.remedy) from error
+
+
+def _take_back(scope: Scope, touched: list[Driver], host: str) -> Steps[list[str]]:
+    """Take down what this start has brought up; what became of it, in sentences."""
+    down, stayed = [], []
+    for driver in reversed(touched):
+        try:
+            sent, _ = yield from _bring(scope, (yield from _before(driver, host)), Use.DOWN)
+            if sent:
+                down.append(driver.label)
+        except CloneError as error:
+            stayed.append(f"{driver.label} ({error.what})")
+    said = [f"Taken down again, in this order: {', '.join(down)}."] if down else []
+    return [*said, *([f"STAYED as it is: {'; '.join(stayed)}."] if stayed else [])]
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is known of a resource right before it is brought up or down.
+
+    :param answers: for an address that is to come up: whether somebody else has it.
+    :param copies: for the first resource that uses them: how they are now.
+    """
+
+    row: Row
+    answers: GuardRow | None = None
+    copies: tuple[SyncSeen, ...] = ()
+
+
+def _before(
+    driver: Driver,
+    host: str,
+    conflict: AddressGuard | None = None,
+    copies: Steps[tuple[SyncSeen, ...]] | None = None,
+) -> Steps[Before]:
+    if copies is not None:
+        row, again = yield from both(look(driver, host), copies)
+        return Before(row, copies=again)
+    if conflict is None:
+        return Before((yield from look(driver, host)))
+    return Before(*(yield from both(look(driver, host), look_at(conflict))))
+
+
+def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen, ...]]:
+    """Every sync as it is now, after it was seen in this start before."""
+    syncs = zip(scope.service.syncs, seen, strict=True)
+    return tuple((yield from abreast(observe(scope, sync, before) for sync, before in syncs)))
+
+
+def _decide(seen: Sequence[SyncSeen], known: Mapping[str, Activation] | None) -> Decision:
+    return decide_start(seen, None if known is None else sent_at(seen, known))
+
+
+def _refuse_changed(
+    scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen], known: Mapping[str, Activation] | None
+) -> None:
+    """:raises Refused: the copies are not what this start has begun on."""
+    for sync, before, shown in zip(scope.service.syncs, seen, now, strict=True):
+        refuse_wrong_pairs(scope.name, sync, shown)
+        if not is_same(to_plain(before), shown):
+            raise Refused(
+                f"{scope.subject(sync)}: it was changed while the service was being started:\n  "
+                + "\n  ".join(shown.lines())
+                + "\nNothing on it is mounted.",
+                "find out who changed it (`symaudit` on the control host), then run the action `refresh`",
+            )
+    decision = _decide(now, known)
+    if decision.verdict is Verdict.REFUSE:
+        raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+
+
+def _bring(
+    scope: Scope, seen: Before, wanted: Use, *following: Steps[Before]
+) -> Steps[tuple[bool, Before | None]]:
+    """Bring one resource up or down, from wherever it was just seen.
+
+    :param following: the look at the resource that comes next, if one does.
+    :returns: whether anything had to be sent; if so, the look at the next one, taken with the last at this.
+    """
+    before = seen.row
+    driver, host = before.driver, before.host
+    subject = f"Service {scope.name}: {driver.label} on {host}"
+    if before.probe.use is Use.UNKNOWN:
+        raise Unknown(
+            f"{subject} could not tell whether it is up or down: {before.probe.evidence}",
+            "run its probe by hand (its command line is in the log) and mend what keeps it from telling",
+        )
+    commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
+    if not commands:
+        if not _is_so(before, wanted):
+            raise _not_done(subject, wanted, before)
+        yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
+        return False, None
+    if seen.answers and seen.answers.probe.use is not Use.DOWN:
+        raise _address_taken(subject, seen.answers)
+    for command in commands:
+        result = yield from run(command)
+        if result.exit_code is None:
+            raise Unknown(
+                f"{subject}: `{command.shown()}` gave {result.ending()}; "
+                "whether it took effect is not known.",
+                "it is tried again, beginning with a look at the resource",
+            )
+        failed = driver.failure(command, result)
+        if failed:
+            kind = Refused if failed.final else NotDone
+            raise kind(f"{subject}: `{command.shown()}` {failed.what}", failed.remedy)
+    after, upcoming = yield from both(look(driver, host), abreast(following))
+    if not _is_so(after, wanted):
+        raise _not_done(subject, wanted, after)
+    yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
+    return True, upcoming[0] if upcoming else None
+
+
+def _is_so(row: Row, wanted: Use) -> bool:
+    """What is in use in another way than the configured one is not up."""
+    return row.probe.use is wanted and (wanted is not Use.UP or row.probe.at == row.driver.started)
+
+
+def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
+    return NotDone(
+        f"{subject} should be {wanted.value} and is {row.probe.use.value} [{row.probe.at}]: "
+        f"{row.probe.evidence}",
+        "it is tried again; if it stays so, bring it there by hand and clear this task",
+    )
+
+
+def _address_taken(subject: str, answers: GuardRow) -> CloneError:
+    kind = Unknown if answers.probe.use is Use.UNKNOWN else Refused
+    return kind(
+        f"{subject} is not brought up: it is down there, and whether somebody else has the address: "
+        f"{answers.line()}",
+        "find out which host has it and take it away there, or mend what keeps the ping from telling",
+    )
+
+
+def _not_down_elsewhere(scope: Scope, row: Row) -> CloneError:
+    kind = Unknown if row.probe.use is Use.UNKNOWN else Refused
+    return kind(
+        f"Service {scope.name} is not started: on {row.host} {row.driver.label} is {row.probe.use.value}: "
+        f"{row.probe.evidence}",
+        f"stop it on {row.host} first, or mend what keeps its probe from telling",
+    )

@@ -1,0 +1,125 @@
+"""Several commands that only look, sent to a host as one, and the answer taken apart again.
+
+What is sent is ``/bin/sh -c SCRIPT together NONCE LINE...``: a text that is always the same, a number that
+is another each time, and each command's own line, exactly as it is sent alone. They are quoted once more, so
+that the account's login shell, whichever it is, only passes them on.
+
+The script gives each line to a shell of its own, without input, and prints a mark behind what came of it, on
+both streams: the number, how many lines were left, and the exit code. It needs nothing but a Bourne shell.
+
+A command whose marks did not come back has no exit code, nor has any behind it (D2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from clones.asking.steps import Command, Result
+
+SCRIPT = (
+    "n=$1; shift; while test $# -gt 0; do "
+    '/bin/sh -c "$1" </dev/null; s=$?; echo; echo "$n $# $s"; echo >&2; echo "$n $# $s" >&2; shift; done'
+)
+"""In one line: a csh takes no newline in a word."""
+NAME = "together"
+LONGEST = 12_000
+"""Characters of one such command; systems of these families were delivered with a limit of 20,480 bytes."""
+
+
+def as_one(commands: Sequence[Command], nonce: str) -> Command:
+    """All commands as one; its time limit is the sum of theirs, :class:`Turns` has that of each.
+
+    :param commands: of one host, none of which changes anything.
+    :param nonce: letters and digits that nobody can foresee.
+    """
+    return Command(
+        commands[0].host,
+        ("/bin/sh", "-c", SCRIPT, NAME, nonce, *(command.line() for command in commands)),
+        timeout=sum(command.timeout for command in commands),
+        title=f"{len(commands)} looks together",
+    )
+
+
+def trips(commands: Iterable[Command]) -> Iterator[list[Command]]:
+    """Commands of one host in their order, in as few lists as their length allows."""
+    trip: list[Command] = []
+    for command in commands:
+        if trip and len(as_one([*trip, command], "").line()) > LONGEST:
+            yield trip
+            trip = []
+        trip.append(command)
+    if trip:
+        yield trip
+
+
+def take_apart(commands: Sequence[Command], nonce: str, whole: Result) -> list[Result]:
+    """What came of each.
+
+    :param commands: as :func:`as_one` was given them.
+    :param whole: the result of what it made of them.
+    """
+    results: list[Result] = []
+    lost = ""
+    streams = zip(
+        _pieces(whole.stdout, nonce, len(commands)), _pieces(whole.stderr, nonce, len(commands)), strict=True
+    )
+    for command, ((stdout, said), (stderr, also_said)) in zip(commands, streams, strict=True):
+        code: int | None = None
+        if lost:
+            why = lost
+        elif said is None or said != also_said:
+            why = (
+                whole.lost or f"all ended with {whole.ending()} before it had come to its end: {whole.said()}"
+            )
+            lost = f"it was asked behind `{command.shown()}`, which did not come to its end"
+        elif 128 < said <= 192 or said > 255:
+            why = f"it was killed, or ended with {said} by itself"  # what a shell says of a signal
+        else:
+            code, why = said, ""
+        results.append(Result(command, code, stdout, stderr, whole.seconds, why, len(commands)))
+    return results
+
+
+class Turns:
+    """Whose turn it is among commands that were sent as one, by the marks that have come back.
+
+    :param commands: as :func:`as_one` was given them.
+    :param nonce: the same; None for one command that was sent as it is.
+
+    :attr:`limit` is the time limit of the one whose turn it is, in seconds from the mark before it.
+    """
+
+    def __init__(self, commands: Sequence[Command], nonce: str | None = None) -> None:
+        self.commands = tuple(commands)
+        self.limit = commands[0].timeout
+        self._nonce = nonce
+        self._ended = 0
+        self._read = 0
+
+    def go_on(self, stdout: bytes | bytearray) -> bool:
+        """Whether another turn has begun; behind the last one its limit stays.
+
+        :param stdout: all that has come back so far.
+        """
+        before = self._ended
+        while self._nonce and self._ended < len(self.commands):
+            mark = rf"\n{re.escape(self._nonce)} {len(self.commands) - self._ended} \d+\n"
+            found = re.compile(mark.encode()).search(stdout, self._read)
+            if found is None:
+                break
+            self._ended, self._read = self._ended + 1, found.end()
+        self.limit = self.commands[min(self._ended, len(self.commands) - 1)].timeout
+        return self._ended > before
+
+
+def _pieces(text: str, nonce: str, count: int) -> Iterator[tuple[str, int | None]]:
+    """What each command printed on one stream, and its exit code; None from where a mark is missing."""
+    for left in range(count, 0, -1):
+        mark = re.search(rf"\n{re.escape(nonce)} {left} (\d+)\n", text)
+        if mark is None:
+            yield text, None
+            text = ""
+        else:
+            yield text[: mark.start()], int(mark[1])
+            text = text[mark.end() :]

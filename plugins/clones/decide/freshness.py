@@ -1,0 +1,98 @@
+"""How fresh a copy is: up, warn, down or unknown (section "States and rules" of docs/reference/rules.md).
+
+The age of a sync is that of its oldest pair, from its last activation to the control host's clock of the
+same look; one fresh pair must not hide a stale one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clones.decide.rules import CLOCK_TOLERANCE
+from clones.states import ACTIVE, PREPARED, State, SyncSeen
+
+PREPARING = PREPARED | {State.CREATE_IN_PROG}
+
+
+class Status(enum.IntEnum):
+    """In order of gravity; a service is as bad as its worst sync.
+
+    What could not be looked at is graver than a copy that is known to be old, and less grave than one that
+    was seen to be unusable: that must not hide behind an array that does not answer.
+    """
+
+    UP = 0
+    WARN = 1
+    UNKNOWN = 2
+    DOWN = 3
+
+    @property
+    def exit_code(self) -> int:
+        """As monitoring systems expect it of a check: up 0, warn 1, down 2, unknown 3."""
+        return {Status.UP: 0, Status.WARN: 1, Status.DOWN: 2, Status.UNKNOWN: 3}[self]
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """Status of one sync.
+
+    :param point_in_time: last activation of the oldest pair, local time of the control host; None unless
+        all pairs are active.
+    :param age: from then to the look.
+    """
+
+    status: Status
+    why: str
+    point_in_time: datetime | None = None
+    age: timedelta | None = None
+
+
+def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
+    """Judge one observation. Its status is never unknown: what was not seen cannot be judged.
+
+    :param sync_max_delay: minutes after which a copy is too old.
+    """
+    for pair in seen.pairs:
+        if pair.wrong or pair.state not in ACTIVE | PREPARING:
+            return Freshness(Status.DOWN, f"{pair.label}: {pair.wrong or pair.state}")
+    times = [pair.session.last_action for pair in seen.pairs if pair.session]
+    oldest = None if None in times else min(time for time in times if time is not None)
+    if oldest is None:
+        return Freshness(Status.DOWN, "a pair shows no time of its last action")
+    newest = max(time for time in times if time is not None)
+    if newest > seen.clock + CLOCK_TOLERANCE:
+        return Freshness(
+            Status.WARN, f"its last action ({newest}) lies after the control host's clock ({seen.clock})"
+        )
+    age = max(seen.clock - oldest, timedelta(0))
+    late = age > timedelta(minutes=sync_max_delay)
+    limit = f"{sync_max_delay} min"
+    if seen.all_in(ACTIVE):
+        why = f"{spoken(age)} old, more than {limit}" if late else f"{spoken(age)} old"
+        return Freshness(Status.WARN if late else Status.UP, why, oldest, age)
+    if seen.all_in(PREPARING):
+        why = f"prepared and not usable for {spoken(age)}"
+        return Freshness(Status.WARN if late else Status.UP, f"{why}, more than {limit}" if late else why)
+    return Freshness(Status.DOWN, "torn: only some pairs are active")
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """The status of a service with these syncs."""
+    return max(statuses)
+
+
+def spoken(age: timedelta) -> str:
+    """``3 d 2 h``, ``4 h 10 min``, ``12 min``, ``40 s``."""
+    seconds = int(age.total_seconds())
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

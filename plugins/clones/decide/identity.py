@@ -1,0 +1,324 @@
+"""Whether a run has refreshed a copy already: told by identity, never by comparing clocks (D16).
+
+The array stamps each session with the time of the last control command on it. Whose clock and zone that is,
+nobody has said (``docs/reference/symcli.md``), and a clock goes back in autumn: a stamp is only ever held
+against another stamp of the same pair. A run has refreshed a pair when
+
+* it kept that it sent the activation, and
+* the pair shows another stamp than the run's plan saw: the one that was first seen after the sending.
+
+A pair that shows another stamp than the plan saw, without that, was changed by somebody else: it is refused.
+A stamp that is not shown, or cannot be read, is not known: it is never the same as another, nor another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from clones.config import Sync
+from clones.config.scope import Scope
+from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, decide_resync, labels
+from clones.errors import Fenced, Unknown
+from clones.states import ACTIVE, PairSeen, State, SyncSeen
+
+AT_STAKE = ACTIVE | {State.SPLIT}
+"""A recreate gives up what the targets of pairs in these states hold."""
+
+Run = tuple[str, str]
+"""DAG id and run id."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What a run keeps of its activation of one sync.
+
+    :param run: that run.
+    :param at: when it was about to be sent, with zone, by the clock of Airflow's worker. The copy is of this
+        moment or later.
+    :param after: by pair, the stamp that was first seen once the pair was active after the sending. A pair
+        that is missing was not seen active yet.
+    """
+
+    run: Run
+    at: datetime
+    after: Mapping[str, str] = field(default_factory=dict)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON; :meth:`read` reads it back."""
+        return {"run": list(self.run), "at": self.at.isoformat(), "after": dict(self.after)}
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any] | None) -> Activation | None:
+        """What :meth:`to_plain` wrote, None for nothing."""
+        if not plain:
+            return None
+        dag_id, run_id = plain["run"]
+        return cls((dag_id, run_id), datetime.fromisoformat(plain["at"]), dict(plain["after"]))
+
+    def made(self, seen: SyncSeen) -> bool:
+        """Whether a whole sync is still the copy that this activation made."""
+        return seen.all_in(ACTIVE) and stamps(seen) == dict(self.after)
+
+
+class Ledger:
+    """The newest activation of one sync, kept where it outlives this process; this run may add its own.
+
+    It is kept before the command goes out. Killed anywhere after that, the next try of the activation looks
+    first, and what it then sees active is what its command made. Between the sending and that look somebody
+    else's activation cannot be told from this run's; the copy is then no older than `at` all the same.
+
+    A try that stood still may come here when another run has kept its own activation since: that stays.
+
+    :param run: this run.
+    :param clock: tells the time, with zone.
+    :param keep: puts an activation, as JSON, where it outlives this process.
+    :param kept: what was put there last, nothing when nothing was.
+
+    :attr:`last` is the newest activation that is known, of whichever run; None when none is.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        clock: Callable[[], datetime],
+        keep: Callable[[dict[str, Any]], None],
+        kept: Callable[[], Mapping[str, Any] | None],
+    ) -> None:
+        self.run = run
+        self._clock, self._keep, self._kept = clock, keep, kept
+        self.last = Activation.read(kept())
+
+    @property
+    def own(self) -> Activation | None:
+        """This run's activation, None when it has sent none or another run has sent one since."""
+        return self.last if self.last is not None and self.last.run == self.run else None
+
+    def sending(self) -> Callable[[], None]:
+        """The activation is about to be sent. What is returned takes that back, when it was not.
+
+        :raises Fenced: another activation was kept since this try looked.
+        """
+        before, now = self.last, Activation.read(self._kept())
+        if now is not None and now != before:
+            raise Fenced(
+                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since this "
+                "try looked at it. Nothing was sent to the array.",
+                "do nothing here: look at that run. This task looks again when it is tried again",
+            )
+        mine = Activation(self.run, self._clock())
+        self._set(mine)
+
+        def take_back() -> None:
+            if Activation.read(self._kept()) == mine:
+                self._keep(before.to_plain() if before is not None else {})
+            self.last = before
+
+        return take_back
+
+    def saw(self, seen: SyncSeen) -> None:
+        """The sync was looked at; of each pair only the first stamp after the sending is kept."""
+        if self.own is None:
+            return
+        shown = stamps(seen)
+        new = {
+            key: stamp
+            for pair in seen.pairs
+            if pair.state in ACTIVE and not pair.wrong
+            for key in [_key(seen.symid, pair.source, pair.target)]
+            for stamp in [shown[key]]
+            if stamp is not None and key not in self.own.after
+        }
+        if new:
+            self._set(replace(self.own, after={**self.own.after, **new}))
+
+    def _set(self, activation: Activation) -> None:
+        self._keep(activation.to_plain())
+        self.last = activation
+
+
+def stamps(seen: SyncSeen) -> dict[str, str | None]:
+    """By pair of devices, the last action that its session shows; None when it shows none."""
+    return {
+        _key(seen.symid, pair.source, pair.target): pair.session.last_action.isoformat()
+        if pair.session and pair.session.last_action
+        else None
+        for pair in seen.pairs
+    }
+
+
+def sent_at(seen: Sequence[SyncSeen], known: Mapping[str, Activation]) -> dict[str, datetime]:
+    """By sync, when the activation was sent that made its copy, of those that are that very copy still.
+
+    :param known: by sync, the newest activation that was kept.
+    """
+    return {
+        shown.name: known[shown.name].at
+        for shown in seen
+        if shown.name in known and known[shown.name].made(shown)
+    }
+
+
+def planned_stamps(plan: Mapping[str, Any] | None, sync: Sync) -> dict[str, str | None] | None:
+    """The same, of a sync as a run's plan saw it; None when there is no plan that saw it.
+
+    :param plan: as :func:`clones.runs.refresh.plan` returns it.
+    """
+    for one in (plan or {}).get("syncs", ()):
+        if one["sync"] == sync.name:
+            return {
+                _key(one["symid"], pair["source"], pair["target"]): pair["last_action"]
+                for pair in one["pairs"]
+            }
+    return None
+
+
+def require_stamps(scope: Scope, seen: Sequence[SyncSeen], states: frozenset[State]) -> None:
+    """Go on only if each pair in these states shows the time of its last action.
+
+    :raises Unknown: naming all that do not.
+    """
+    silent = [
+        f"sync {shown.name}, {pair.label}"
+        for shown in seen
+        for pair in shown.without_time
+        if pair.state in states
+    ]
+    if silent:
+        raise Unknown(
+            f"Service {scope.name}: the array does not show the time of the last action of "
+            f"{'; '.join(silent)}. Nothing was changed.",
+            LOOK_AT_IT,
+        )
+
+
+LOOK_AT_IT = (
+    "look at `last_action` of these sessions in the output of `symdev list` in the log above; a time that is "
+    "shown is read by the next try"
+)
+_ANEW = "trigger the action again: a new run plans with the copies as they are now"
+
+
+def decide_again(
+    sync: Sync,
+    seen: SyncSeen,
+    planned: Mapping[str, str | None] | None,
+    ledger: Ledger | None,
+) -> Decision:
+    """What resync is to do within a run that may have done it already.
+
+    Without a plan nothing is known of what the run found, and nothing is skipped.
+
+    :param planned: of :func:`planned_stamps`.
+    :param ledger: None when no activation is known.
+    """
+    decision = decide_resync(sync, seen)
+    at_stake = tuple(pair for pair in seen.pairs if pair.state in AT_STAKE)
+    if planned is None or decision.verdict is Verdict.REFUSE or not at_stake:
+        return decision
+    silent = replace(seen, pairs=at_stake).without_time
+    if silent:
+        return Decision(
+            Verdict.REFUSE,
+            f"the array does not show the time of the last action of {labels(silent)}: whether it is what "
+            "this run's plan saw is not known",
+            silent,
+            LOOK_AT_IT,
+            unknown=True,
+        )
+    now, own = stamps(seen), ledger.own if ledger else None
+    kept = own.after if own else {}
+
+    def key(pair: PairSeen) -> str:
+        return _key(seen.symid, pair.source, pair.target)
+
+    blind = tuple(pair for pair in at_stake if planned.get(key(pair)) is None)
+    if blind:
+        return Decision(
+            Verdict.REFUSE,
+            f"this run's plan saw no last action of {labels(blind)}: whether it was changed is not known",
+            blind,
+            _ANEW,
+        )
+    changed = tuple(pair for pair in at_stake if now[key(pair)] != planned[key(pair)])
+    foreign = tuple(
+        pair for pair in changed if own is None or kept.get(key(pair), now[key(pair)]) != now[key(pair)]
+    )
+    if foreign:
+        return _refuse_foreign(seen, foreign, planned, ledger)
+    if own is None or len(changed) < len(seen.pairs) or not seen.all_in(ACTIVE):
+        return decision
+    unseen = tuple(pair for pair in changed if key(pair) not in kept)
+    if unseen:
+        return Decision(
+            Verdict.REFUSE,
+            f"this run was about to activate it at {_spoken(own)} and has not seen what came of it: whether "
+            f"the last action of {labels(unseen)} is its own is not known",
+            unseen,
+            _ANEW,
+        )
+    return Decision(Verdict.NOTHING, f"this run has activated all pairs at {_spoken(own)}: already refreshed")
+
+
+def _refuse_foreign(
+    seen: SyncSeen,
+    foreign: tuple[PairSeen, ...],
+    planned: Mapping[str, str | None],
+    ledger: Ledger | None,
+) -> Decision:
+    shown = "; ".join(
+        f"{pair.label} is {pair.state}, last action {_read(now)}, and this run's plan saw {_read(then)}"
+        for pair in foreign
+        for key in [_key(seen.symid, pair.source, pair.target)]
+        for now, then in [(stamps(seen)[key], planned[key])]
+    )
+    last = ledger.last if ledger else None
+    if last is None:
+        who = "no run has kept that it activated it"
+    elif ledger and last is ledger.own:
+        who = f"this run has activated it at {_spoken(last)}, and it was acted on since"
+    else:
+        who = f"the last activation that is known is of run {last.run[1]} of {last.run[0]} at {_spoken(last)}"
+    return Decision(
+        Verdict.REFUSE,
+        f"it was changed, and not by this run: {shown}; {who}",
+        foreign,
+        f"find out who acted on it (`symaudit`) and whether the copy is still needed; then {_ANEW}",
+    )
+
+
+def clocks_apart(before: SyncSeen, after: SyncSeen) -> str:
+    """After an activation of one's own: how far the array's stamps are off the control host's clock.
+
+    They must lie between the looks before and after it. Nothing is decided by it: the identity of a stamp
+    holds by whatever clock it is, but ages are wrong by as much.
+
+    :returns: a sentence, empty when they are not off.
+    """
+    begun, ended = sorted((before.clock, after.clock))  # it may have been set back between the two
+    off = timedelta(0)
+    for pair in after.pairs:
+        at = pair.session.last_action if pair.session else None
+        if at is not None:
+            off = max(off, at - ended, begun - at)
+    if off <= CLOCK_TOLERANCE:
+        return ""
+    hours, minutes = divmod(round(off.total_seconds() / 60), 60)
+    return (
+        f"sync {after.name} was activated just now, and the last action that the array shows is {hours} h "
+        f"{minutes} min off the clock of the control host: ages of its copies are wrong by as much"
+    )
+
+
+def _key(symid: str, source: int | None, target: int | None) -> str:
+    return f"{symid} {source}:{target}"
+
+
+def _read(stamp: str | None) -> str:
+    return (stamp or "none").replace("T", " ")
+
+
+def _spoken(activation: Activation) -> str:
+    return f"{activation.at:%Y-%m-%d %H:%M:%S %Z}"

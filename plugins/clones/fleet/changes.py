@@ -1,0 +1,205 @@
+"""What a look at the fleet changes: since when each status is so, and what there is to tell.
+
+A record, one a service, is plain JSON::
+
+    {"status": "warn", "since": "2026-11-23T02:35:00+00:00", "why": "...", "press": "...",
+     "syncs": {"data": {"status", "since", "why", "press", "last_action", "point_in_time",
+                        "percent", "percent_at", "ends", "pairs"}}}
+
+``looked`` is when the last task of a run wrote it, if one did since: a sweep that looked before leaves it.
+``untold`` is what was told last, where a task that could tell nothing has changed it since.
+``since`` is when a look first showed it, in UTC; ``last_action`` is the copy's point in time as the array
+shows it, local time of the control host; ``point_in_time`` the same in UTC, within seconds. A sync that is
+unknown keeps what was last known of both. ``percent`` is what was copied at ``percent_at``, ``ends`` when
+all may be, both in UTC, from two looks that showed it move. ``pairs`` is which pairs were seen, and how
+(:func:`clones.fleet.pair_rows.fingerprint`). ``why`` is of the look that last changed the record: an age in
+it has grown since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clones.decide.freshness import Status, spoken
+from clones.fleet import pair_rows
+from clones.fleet.pair_rows import Row, fingerprint
+from clones.fleet.status import ServiceStatus, SyncStatus
+
+Record = Mapping[str, Any]
+
+SWEEP = "clone_status"
+"""Key of the last look, which no service can be named: ``{"at", "services"}``."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One message: a service came to another status.
+
+    :param was: the status before; empty when nothing was known of the service.
+    :param since: when the status before was first seen; None with it.
+    """
+
+    service: str
+    status: Status
+    was: str
+    since: datetime | None
+    at: datetime
+    why: str
+    press: str
+
+    def text(self) -> str:
+        """One line: what it is, what it was, why, and what to press."""
+        before = ""
+        if self.since is not None:
+            before = f" (was {self.was} for {spoken(self.at - self.since)})"
+        press = f" -> {self.press}" if self.press else ""
+        return f"{self.service} is {self.status}{before}: {self.why}{press}"
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON; ``since`` is when the new status was first seen."""
+        return {
+            "service": self.service,
+            "status": str(self.status),
+            "was": self.was,
+            "since": written(self.at),
+            "why": self.why,
+            "press": self.press,
+            "text": self.text(),
+        }
+
+
+def needs_patience(before: Record | None, now: ServiceStatus) -> bool:
+    """Whether a run of the service that is going on may be all there is to it.
+
+    While a recreate or an activation works its way through the pairs, some are shown prepared and some
+    active: for that moment the sync looks torn. A merge-back and a retirement pass through such states, too.
+    """
+    return now.status is Status.DOWN and (before or {}).get("status") != str(Status.DOWN)
+
+
+def follow(
+    before: Record | None, now: ServiceStatus, at: datetime, *, tells: bool = True
+) -> tuple[dict[str, Any], Change | None]:
+    """The service's record after a look, and what there is to tell.
+
+    :param before: its record so far, None when nothing is known.
+    :param at: time of the look, with zone.
+    :param tells: whoever looks can tell; if not, the next one who can tells of it.
+    :returns: the record, equal to ``before`` when nothing changed but ages; and the change of its status. A
+        service that is up when it is first seen is no news.
+    """
+    before = before or {}
+    known: Mapping[str, Any] = before.get("syncs", {})
+    record = {
+        **_since(before, now.status, at),
+        "why": now.why,
+        "press": now.press,
+        "syncs": {sync.name: _sync(known.get(sync.name), sync, at) for sync in now.syncs},
+    }
+    untold = before.get("untold")
+    if _essence(record) == _essence(before) and not (untold and tells):
+        return dict(before), None
+    last: Mapping[str, Any] = untold or before
+    was = last.get("status", "")
+    if was == str(now.status) or (not was and now.status is Status.UP):
+        return record, None
+    if not tells:
+        return {**record, "untold": {"status": was, "since": last.get("since")}}, None
+    began = datetime.fromisoformat(last["since"]) if was else None
+    return record, Change(now.name, now.status, was, began, at, now.why, now.press)
+
+
+def looked_at(record: Record, at: datetime) -> dict[str, Any]:
+    """The record, as one that a run's last task has written."""
+    return {**record, "looked": at.isoformat(timespec="milliseconds")}
+
+
+def is_newer(record: Record | None, began: datetime) -> bool:
+    """Whether a run's last task has written it since a look began: that look is the older one then."""
+    looked = (record or {}).get("looked")
+    return looked is not None and datetime.fromisoformat(looked) > began
+
+
+def with_pairs(before: Record, now: ServiceStatus) -> dict[str, Any]:
+    """The record so far, which only knows of the pairs as they are now."""
+    syncs = dict(before["syncs"])
+    for sync in now.syncs:
+        if sync.name in syncs and sync.pairs is not None:
+            syncs[sync.name] = {**syncs[sync.name], "pairs": fingerprint(sync.pairs)}
+    return {**before, "syncs": syncs}
+
+
+def pairs_changed(before: Record | None, now: ServiceStatus) -> Iterator[tuple[str, list[Row] | None]]:
+    """What to write so that a state store has the pairs as they are now: key and rows, None to delete it."""
+    known: Mapping[str, Any] = (before or {}).get("syncs", {})
+    for sync in now.syncs:
+        was = known.get(sync.name, {}).get("pairs") or fingerprint([])
+        if sync.pairs is None or fingerprint(sync.pairs) == was:
+            continue
+        new = dict(pair_rows.keyed(now.name, sync.name, sync.pairs))
+        yield from new.items()
+        for key in pair_rows.keys(now.name, sync.name, was["count"]):
+            if key not in new:
+                yield key, None
+    for name in known.keys() - {sync.name for sync in now.syncs}:
+        yield from forgotten(now.name, {"syncs": {name: known[name]}})
+
+
+def forgotten(service: str, record: Record) -> Iterator[tuple[str, None]]:
+    """What to delete of a service, or of a sync, that is configured no more."""
+    for name, sync in record.get("syncs", {}).items():
+        for key in pair_rows.keys(service, name, (sync.get("pairs") or {"count": 0})["count"]):
+            yield key, None
+
+
+def _sync(before: Record | None, now: SyncStatus, at: datetime) -> dict[str, Any]:
+    before = before or {}
+    last, point = before.get("last_action"), before.get("point_in_time")
+    if now.status is not Status.UNKNOWN:
+        shown = now.last_action.isoformat() if now.last_action else None
+        if shown != last:
+            last, point = shown, written(at - now.age) if now.age is not None else None
+    return {
+        **_since(before, now.status, at),
+        "why": now.why,
+        "press": now.press,
+        "last_action": last,
+        "point_in_time": point,
+        **_moved(before, now.percent, at),
+        "pairs": before.get("pairs") if now.pairs is None else fingerprint(now.pairs),
+    }
+
+
+def _moved(before: Record, percent: int | None, at: datetime) -> dict[str, Any]:
+    """How far it is copied, since when that is so, and when all may be, at the rate between these two."""
+    if percent is None:
+        return {"percent": None, "percent_at": None, "ends": None}
+    last, last_at = before.get("percent"), before.get("percent_at")
+    if percent == last:
+        return {"percent": percent, "percent_at": last_at, "ends": before.get("ends")}
+    ends = None
+    if last is not None and last_at is not None and percent > last:
+        pause = at - datetime.fromisoformat(last_at)
+        ends = written(at + pause * (100 - percent) / (percent - last))
+    return {"percent": percent, "percent_at": written(at), "ends": ends}
+
+
+def _since(before: Record, status: Status, at: datetime) -> dict[str, str]:
+    same = before.get("status") == str(status)
+    return {"status": str(status), "since": before["since"] if same else written(at)}
+
+
+def _essence(record: Record) -> object:
+    """A record without what is only the time that passed: a reason that is an age."""
+    return [record.get("status"), record.get("press")], {
+        name: [value for key, value in sync.items() if key != "why" or not sync["last_action"]]
+        for name, sync in record.get("syncs", {}).items()
+    }
+
+
+def written(moment: datetime) -> str:
+    """With zone, to the second."""
+    return moment.isoformat(timespec="seconds")

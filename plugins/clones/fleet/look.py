@@ -1,0 +1,149 @@
+"""One look at every copy of the site: one status command an array, however many services have syncs on it.
+
+Device groups are asked for only where the configuration does not say which devices they stand for: of a
+pinned sync its numbers are looked at. That its group was changed since is for the run to notice, which names
+pairs by the group and looks at it before every command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from clones.asking.read_only import Eyes
+from clones.asking.steps import Steps
+from clones.config import Service, Symcli, Sync
+from clones.config.scope import Scope
+from clones.errors import CloneError, TryAgain, Unknown
+from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
+from clones.states import SyncSeen
+from clones.symcli.output import DeviceList
+
+MOST_DEVICES = 500
+"""Devices that one status command is asked for; the numbers of more would make a long command line."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One sync of one service, as it was seen, or why it was not.
+
+    :param service: its name.
+    :param seen: None when ``error`` says why.
+    :param error: :class:`~clones.errors.Missing` when that it is not there is what was seen.
+    """
+
+    service: str
+    sync: Sync
+    seen: SyncSeen | None
+    error: CloneError | None = None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A sync whose devices are known.
+
+    :param place: where they are.
+    """
+
+    scope: Scope
+    sync: Sync
+    place: Place
+
+    @property
+    def array(self) -> tuple[str, str]:
+        """What one status command can answer for: control host and array."""
+        return self.scope.control_host, self.place.symid
+
+
+def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
+    """Look at every sync of these services.
+
+    What keeps one array or device group from being seen is the error of its syncs alone, also when it is a
+    fault of this program. A host that could not be reached is not tried again. When an array refuses to list
+    its devices, perhaps for one of them, each sync there is asked for by itself.
+
+    :returns: in the order of the configuration.
+    """
+    eyes, found = Eyes(), dict[tuple[str, str], Looked]()
+    placed: list[Placed] = []
+    for name, service in services.items():
+        for sync in service.syncs:
+            scope = Scope(name, service, symcli)
+            found[name, sync.name] = Looked(name, sync, None)
+            try:
+                place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
+                placed.append(Placed(scope, sync, place))
+            except Exception as error:
+                found[name, sync.name] = Looked(name, sync, None, trouble(error))
+    for array in dict.fromkeys(one.array for one in placed):
+        members = [one for one in placed if one.array == array]
+        for looked in (yield from _array(eyes, members)):
+            found[looked.service, looked.sync.name] = looked
+    return list(found.values())
+
+
+def trouble(error: Exception) -> CloneError:
+    """What nobody has foreseen, as the error of the one that it befell: unknown, and not the others'."""
+    if isinstance(error, CloneError):
+        return error
+    return Unknown(f"{type(error).__name__}: {error}", "report this error; it hides nothing else")
+
+
+def batches(members: Sequence[Placed], most: int = MOST_DEVICES) -> list[list[str]]:
+    """The devices of these syncs of one array, each once, in lists of at most so many."""
+    numbers: dict[int, str] = {}
+    for one in members:
+        ends = one.place.devices
+        known = [number for number in ends.values() if number is not None]
+        for number, text in zip(known, as_written(one.sync, ends), strict=True):
+            numbers.setdefault(number, text)
+    texts = [numbers[number] for number in sorted(numbers)]
+    return [texts[start : start + most] for start in range(0, len(texts), most)]
+
+
+def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
+    try:
+        shown = yield from _list(eyes, members)
+    except TryAgain as error:
+        return [_not_seen(one, error) for one in members]
+    except Exception as error:
+        if len(members) == 1:
+            return [_not_seen(one, trouble(error)) for one in members]
+        return (yield from _one_by_one(eyes, members))
+    return [_held(one, shown) for one in members]
+
+
+def _held(one: Placed, shown: DeviceList) -> Looked:
+    try:
+        return Looked(one.scope.name, one.sync, held_against(one.sync, one.place, shown))
+    except Exception as error:
+        return _not_seen(one, trouble(error))
+
+
+def _list(eyes: Eyes, members: Sequence[Placed]) -> Steps[DeviceList]:
+    """The devices of an array, from as many lists as it takes; the clock is that of the last."""
+    first = members[0].scope
+    host, symid = members[0].array
+    whole: DeviceList | None = None
+    for devices in batches(members):
+        subject = f"Array {symid} from {host}"
+        part = yield from eyes.through(list_shown(first, symid, devices, subject, subject))
+        whole = part if whole is None else replace(part, devices={**whole.devices, **part.devices})
+    assert whole is not None, "a placed sync has devices"
+    return whole
+
+
+def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
+    found = []
+    for one in members:
+        try:
+            seen = yield from eyes.through(see(one.scope, one.sync, one.place.symid, one.place.devices))
+        except Exception as error:
+            found.append(_not_seen(one, trouble(error)))
+        else:
+            found.append(Looked(one.scope.name, one.sync, seen))
+    return found
+
+
+def _not_seen(one: Placed, error: CloneError) -> Looked:
+    return Looked(one.scope.name, one.sync, None, error)

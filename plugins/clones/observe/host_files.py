@@ -1,0 +1,65 @@
+"""A look at a host's programs and folders, as the account that is logged in: one command for all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clones.asking.steps import Command, Steps, run
+from clones.errors import Unknown
+
+_TESTS = {"there": "-e", "folder": "-d", "writable": "-w", "executable": "-x"}
+
+
+@dataclass(frozen=True)
+class HostFiles:
+    """What was seen.
+
+    :param uid: the account's number, None when the host did not say.
+    :param seen: path -> the words of ``there``, ``folder``, ``writable``, ``executable`` that hold for it.
+    """
+
+    uid: int | None
+    seen: dict[str, frozenset[str]]
+
+    def runs(self, path: str) -> bool:
+        """Whether it is a program that the account may execute."""
+        return "executable" in self.seen[path] and "folder" not in self.seen[path]
+
+
+def look_at_files(host: str, paths: Sequence[str]) -> Steps[HostFiles]:
+    """:raises Unknown: the host did not answer for every path."""
+    distinct = list(dict.fromkeys(paths))
+    result = yield from run(_command(host, distinct))
+    said = set(result.stdout.splitlines())
+    silent = [path for number, path in enumerate(distinct) if f"path {number} looked at" not in said]
+    if result.exit_code != 0 or silent:
+        raise Unknown(
+            f"Host {host}: which programs and folders it has could not be told: {result.ending()}: "
+            f"{result.said()}",
+            "see that its SSH account may run `/bin/sh -c`; the log has the command and its output",
+        )
+    uid = next((found[1] for line in result.stdout.splitlines() if (found := _UID.fullmatch(line))), None)
+    return HostFiles(
+        int(uid) if uid is not None else None,
+        {
+            path: frozenset(word for word in _TESTS if f"path {number} {word}" in said)
+            for number, path in enumerate(distinct)
+        },
+    )
+
+
+_UID = re.compile(r"uid (\d+)")
+
+
+def _command(host: str, paths: Sequence[str]) -> Command:
+    """The same few tests for each path; the paths themselves are only ever parameters."""
+    script = 'LC_ALL=C; export LC_ALL; echo "uid $(/usr/bin/id -u)"; '
+    for number in range(len(paths)):
+        for word, test in _TESTS.items():
+            script += f'test {test} "$1" && echo "path {number} {word}"; '
+        script += f'echo "path {number} looked at"; shift; '
+    script += "exit 0"
+    words = ("/bin/sh", "-c", script, "look", *paths)
+    return Command(host, words, title=f"look at {len(paths)} programs and folders")

@@ -1,0 +1,92 @@
+"""Whether a service itself runs, as its resources say. How fresh its copies are is another matter."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.errors import CloneError
+from clones.observe.proof_down import Row, look_at_all
+from clones.resources.base import Use
+
+MOST_WORDS = 300
+"""Characters of a reason that are kept."""
+
+
+class State(enum.StrEnum):
+    """Of a service, over all its hosts."""
+
+    UP = "up"
+    PARTLY = "partly up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class OwnState:
+    """How a service was seen.
+
+    :param why: which resource it hangs on, or where it runs; empty when it is down.
+    """
+
+    state: State
+    why: str = ""
+
+    def to_plain(self, at: datetime, dag_id: str, run_id: str) -> dict[str, Any]:
+        """As JSON, with when it was seen and by which run."""
+        return {
+            "state": self.state.value,
+            "why": self.why[:MOST_WORDS],
+            "at": at.isoformat(timespec="seconds"),
+            "dag_id": dag_id,
+            "run_id": run_id,
+        }
+
+
+def key(service: str) -> str:
+    """The key of a service's state in the store of asset `clone_status`; no service can be named so."""
+    return f"state/{service}"
+
+
+def look(scope: Scope) -> Steps[OwnState | None]:
+    """Ask every resource of the service on every host; None when the service has none.
+
+    What cannot be asked is unknown, and is no error.
+    """
+    if not (scope.service.hosts and scope.service.resources):
+        return None
+    try:
+        return judge((yield from look_at_all(scope)))
+    except CloneError as error:
+        return OwnState(State.UNKNOWN, error.what)
+
+
+def judge(rows: Sequence[Row]) -> OwnState:
+    """Up: every resource of one host is up as configured, and none elsewhere. Not knowing is unknown (D2)."""
+    unknown = [row for row in rows if row.probe.use is Use.UNKNOWN]
+    if unknown or not rows:
+        return OwnState(State.UNKNOWN, _said(unknown[0]) if unknown else "no resource was asked")
+    running = [row for row in rows if row.probe.use is Use.UP]
+    if not running:
+        return OwnState(State.DOWN)
+    where = list(dict.fromkeys(row.host for row in running))
+    for host in where:
+        amiss = [
+            row
+            for row in rows
+            if row.host == host and (row.probe.use is not Use.UP or row.probe.at != row.driver.started)
+        ]
+        if amiss:
+            return OwnState(State.PARTLY, _said(amiss[0]))
+    if len(where) > 1:
+        return OwnState(State.PARTLY, f"it runs on {' and on '.join(where)}")
+    return OwnState(State.UP, f"on {where[0]}")
+
+
+def _said(row: Row) -> str:
+    return f"{row.driver.label} on {row.host} is {row.probe.use.value}: {row.probe.evidence}"

@@ -1,0 +1,291 @@
+"""Commands of an earlier try that may still be carried out.
+
+A command outlives the SSH session that it was sent over: killed or cut off, a control command goes on
+retrying while the array is locked, for `-i` times `-c` seconds, and a `mount` or a site's script goes on
+until it is through. Coming through later, it would hit a service that runs by then, or a copy that is being
+overwritten.
+
+They are looked for in ``ps -ef`` of the control host and of every service host. A newer try shuts earlier
+ones out first (:mod:`clones.asking.fence`), so whatever is not in the list does not come any more.
+
+==================================================  ====================================  ===========
+Row of ``ps -ef``                                   Reading                               How sure
+==================================================  ====================================  ===========
+``symclone -g G``, ``symclone -sid S -f FILE`` ...  a control command, unless it looks    documented
+cut before the verb or the pair file's name         a control command                     by decision
+a fence whose service is another one                passed over                           tried
+a fence that is cut before its service              may be ours                           by decision
+a program that changes, and a name of ours          may be ours                           by decision
+the beginning of a command that we send             may be ours: HP-UX cuts rows at 60    documented
+the words of a hook or an application's command     may be ours                           tried
+==================================================  ====================================  ===========
+
+An application's own daemon may bear the words of its start command for as long as it is up. So before a stop
+what starts applications does not count; before a start it counts for an application that is down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from clones.asking.fence import MARK
+from clones.asking.steps import Command, Result, Steps, run
+from clones.asking.whole_answers import SCRIPT as WHOLE
+from clones.asking.whole_answers import without_end
+from clones.config import Fs, Ip, Service, Sync, Vg
+from clones.config.scope import Scope
+from clones.errors import Locked, Unknown
+from clones.resources import PLACES, drivers
+from clones.resources.app import AppDriver
+from clones.resources.base import Driver
+from clones.symcli import commands
+from clones.symcli.commands import ENVIRONMENT
+
+CHANGES = frozenset(
+    {"mount", "umount", "fsck", "e2fsck", "xfs_repair", "vgchange", "vgimport", "vgexport", "vgimportclone",
+     "vgchgid", "lvchange", "importvg", "exportvg", "varyonvg", "varyoffvg", "recreatevg", "vxdg", "vxvol",
+     "vxdisk", "zpool", "zfs", "ifconfig", "ip"}
+)  # fmt: skip
+"""Programs that bring resources up and down. Looks of the same names never name a resource."""
+SHELLS = frozenset({"sh", "bash", "ksh", "csh", "tcsh", "dash", "env", "sudo", "timeout"})
+"""What may stand before such a program."""
+PROGRAMS = frozenset({"symclone", "symdg", "symld"})
+LOOKS = frozenset({"query", "verify", "list", "show"})
+TAKES_VALUE = frozenset({"-g", "-sid", "-f", "-file", "-i", "-c", "-output", "-out", "-type"})
+RECOGNISED = 24
+"""Characters of a command of ours that a row must show at least, when it is cut off behind them."""
+
+
+def processes(result: Result, host: str, subject: str) -> list[str]:
+    """The rows of a list of processes.
+
+    :raises Unknown: it is not whole, or does not show the one who listed.
+    """
+    text = without_end(result.stdout) if result.exit_code == 0 else None
+    rows = text.splitlines() if text else []
+    if not rows or "PID" not in rows[0].split() or not any(re.search(r"\bps -ef$", row) for row in rows):
+        raise Unknown(
+            f"{subject}. What still runs on {host} could not be listed: {result.ending()}: {result.said()}",
+            f"run `/usr/bin/ps -ef` as the SSH account on {host}, and fix what it says; it is tried again",
+        )
+    return rows[1:]
+
+
+def nothing_still_runs(scope: Scope, syncs: Sequence[Sync], action: str) -> Steps[None]:
+    """Go on only if no control command on these syncs still runs on the control host.
+
+    :param action: what is about to be done, for the message.
+    :raises Locked: one does.
+    :raises Unknown: it could not be told.
+    """
+    refuse_leftovers(scope, (yield from list_running(scope)), syncs, action)
+
+
+def list_running(scope: Scope) -> Steps[Result]:
+    """What runs on the control host; it is judged by :func:`refuse_leftovers` once it is known what to do.
+
+    It is to be asked for *before* the look at the array that decides. The other way round, a command of an
+    earlier try that comes through after the look and ends before the list is in neither, and is sent again.
+    """
+    return (yield from run(commands.list_processes(scope.control_host)))
+
+
+def refuse_leftovers(scope: Scope, listed: Result, syncs: Sequence[Sync], action: str) -> None:
+    """:raises Locked, Unknown: as :func:`nothing_still_runs`."""
+    host = scope.control_host
+    rows = processes(listed, host, f"Service {scope.name}: {action} is not done")
+    for sync in syncs:
+        running = still_running(rows, scope.name, sync)
+        if running:
+            raise _still_runs(scope.subject(sync), action, host, running[0])
+
+
+def refuse_on_hosts(scope: Scope, listed: Iterable[Result], action: str, *, starts: bool) -> None:
+    """Go on only if nothing that stops or starts the service still runs on these hosts.
+
+    :param listed: what runs on each, asked for after earlier tries were shut out
+        (:func:`clones.asking.fence.put`).
+    :param starts: start commands of applications count too.
+    :raises Locked: something does.
+    :raises Unknown: it could not be told.
+    """
+    for result in listed:
+        host = result.command.host
+        rows = processes(result, host, f"Service {scope.name}: {action} is not done")
+        for row in rows:
+            if _may_be_ours(row, scope, host, starts):
+                raise _still_runs(f"Service {scope.name}", action, host, _spoken(row))
+
+
+def refuse_second_start(scope: Scope, listed: Result, driver: Driver) -> None:
+    """Go on only if no start command of an application that is down still runs.
+
+    :raises Locked: one does.
+    :raises Unknown: it could not be told.
+    """
+    if not isinstance(driver, AppDriver):
+        return
+    host = listed.command.host
+    subject = f"Service {scope.name}: {driver.label}"
+    rows = processes(listed, host, f"{subject} is not started")
+    sent = [_plain(command) for command in driver.start(driver.stopped)]
+    running = next((row for row in rows if any(_shows(row, line) for line in sent)), None)
+    if running:
+        raise _still_runs(subject, "start", host, _spoken(running))
+
+
+def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
+    """The control commands among processes that may concern a sync or its device group.
+
+    Some systems cut the words of a process (HP-UX after about 60 characters): one whose verb or file of pairs
+    is cut off counts when the array is the same or not shown.
+    """
+    found = []
+    for row in rows:
+        if WHOLE in row:
+            continue
+        words = row.split()
+        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
+        if at is not None:
+            if _concerns(words[at:], service, sync):
+                found.append(" ".join(words[at:]))
+        elif _begins(row, service):
+            found.append(_spoken(row))
+    return found
+
+
+def _begins(row: str, service: str) -> bool:
+    """Whether it is the shell that a command of this service begins in, or may be: its words may be cut "
+    "off."""
+    if MARK in row:
+        folder = re.search(r"/fences/(\S*)", row)
+        if folder is None:
+            return True
+        return folder[1] == service or (row.endswith(folder[0]) and service.startswith(folder[1]))
+    return ENVIRONMENT[0] in row and not re.search(r"/sym\w+", row)
+
+
+def _concerns(words: Sequence[str], service: str, sync: Sync) -> bool:
+    """Whether that is a control command that may be about this sync."""
+    program = words[0].rsplit("/", 1)[-1]
+    options: dict[str, str] = {}
+    plain: list[str] = []
+    left = iter(words[1:])
+    for word in left:
+        if word.lower() in TAKES_VALUE:
+            options[word.lower()] = next(left, "")
+        elif not word.startswith("-"):
+            plain.append(word)
+    if plain and plain[0] in LOOKS:  # the verb is the first plain word, whatever the names are
+        return False
+    group = options.get("-g") or (plain[1] if len(plain) > 1 and program == "symdg" else None)
+    if group is not None:
+        cut = group == words[-1] and sync.symdg is not None and sync.symdg.startswith(group)
+        return cut or sync.symdg == group
+    if program != "symclone":
+        return False
+    if sync.symid is not None and options.get("-sid", sync.symid) != sync.symid:
+        return False
+    path = options.get("-f", options.get("-file", ""))
+    name = path.rsplit("/", 1)[-1]
+    if not path or (path == words[-1] and not name.endswith(".pairs")):
+        return True  # cut off before it could be told
+    return name.endswith(".pairs") and name.startswith((f"{service}.{sync.name}-", f"{sync.name}-"))
+
+
+def _may_be_ours(row: str, scope: Scope, host: str, starts: bool) -> bool:
+    if WHOLE in row:
+        return False
+    if MARK in row:
+        return _begins(row, scope.name)
+    words = _command(row)
+    programs = words if _base(words[:1]) & SHELLS else words[:1]
+    if _base(programs) & CHANGES:
+        names = set(_names(scope.service))
+        cut = words[-1] if len(words[-1]) > 4 else ""
+        if any(word in names or word.partition("/")[0] in names for word in words):
+            return True
+        if cut and any(name.startswith(cut) for name in names):
+            return True
+    return any(_shows(row, line) for line in _lines(scope, host, starts))
+
+
+def _command(row: str) -> list[str]:
+    """The words of the process in one row; where the day of its start takes two words, they come one "
+    "later."""
+    words = row.split()[7:] or [""]
+    return words[1:] if len(words) > 1 and re.fullmatch(r"(?:\d+-)?\d+:\d\d(?::\d\d)?", words[0]) else words
+
+
+def _spoken(row: str) -> str:
+    """The command of one row for a message: what a shell is about to run, not the script that it runs."""
+    if MARK not in row:
+        return " ".join(_command(row))
+    behind = re.search(r"/fences/\S+ \S+ (.+)", row)
+    return f"{behind[1] if behind else ' '.join(_command(row)[:4])} ... (about to begin)"
+
+
+def _base(words: Sequence[str]) -> set[str]:
+    return {word.rsplit("/", 1)[-1] for word in words}
+
+
+def _shows(row: str, line: str) -> bool:
+    """Whether a row shows a command, whole or cut off at its end."""
+    text, line = _even(row), _even(line)
+    if f" {line} " in f"{text} ":
+        return True
+    at = text.find(line[:RECOGNISED])
+    return at >= 0 and len(text) - at >= RECOGNISED and line.startswith(text[at:])
+
+
+def _even(text: str) -> str:
+    """What a list of processes in the locale C leaves of a text: of what is not ASCII it prints `?`, of a tab
+    `.` (tried with procps 4.0)."""
+    return " ".join(re.sub(r"[^!->@-~]|[.]", " ", text).split())
+
+
+def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
+    """Every command that a task of the service may send to that host, as a list of processes shows it."""
+    service = scope.service
+    for driver in _drivers(service, host):
+        site = isinstance(driver, AppDriver)
+        for at in PLACES:
+            sent = [*driver.stop(at), *([] if site and not starts else driver.start(at))]
+            yield from (_plain(command) for command in sent)
+    around = [hook for sync in service.syncs for hook in sync.before_activate]
+    after = (*service.after_start, *service.probes) if starts else ()
+    for hook in (*service.before_stop, *around, *after):
+        if service.host_of(hook) == host:
+            yield " ".join(hook.command)
+
+
+def _plain(command: Command) -> str:
+    return " ".join(command.words)
+
+
+def _drivers(service: Service, host: str) -> Iterator[Driver]:
+    for one in service.hosts:
+        if one.connection == host:
+            yield from drivers(service, one)
+
+
+def _names(service: Service) -> Iterator[str]:
+    for entry in service.resources:
+        match entry.resource:
+            case Ip() as ip:
+                yield ip.ipname
+            case Vg() as vg:
+                yield from filter(None, (vg.name, vg.source_name, *vg.devices))
+            case Fs() as fs:
+                yield from (fs.dev, fs.mnt)
+
+
+def _still_runs(subject: str, action: str, host: str, line: str) -> Locked:
+    return Locked(
+        f"{subject}: {action} is not done. This command still runs on {host}, from an earlier try or from "
+        f"somebody else: `{line}`",
+        "wait: it is tried again until that command has ended. A control command gives up by itself after "
+        f"its `-i` times `-c` seconds. If another never ends, find out on {host} whose it is, and end it "
+        "there",
+    )

@@ -1,0 +1,371 @@
+"""Whether a configuration fits the real hosts and arrays: everything is looked at, nothing is touched.
+
+One thing that is wrong never hides another: each check ends as a finding. Only what cannot be looked at
+because of an earlier finding (a host that cannot be reached) is left out, and that is said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from clones.act.rescan_disks import needed_programs
+from clones.asking.read_only import Eyes
+from clones.asking.side_by_side import Ended, attempts
+from clones.asking.steps import Command, Steps, run
+from clones.asking.whole_answers import SCRIPT
+from clones.config import Service, Symcli, Sync
+from clones.config.scope import Scope
+from clones.decide.rules import is_torn
+from clones.errors import CloneError, Refused, Unknown
+from clones.guards import guards
+from clones.observe.findings import Finding, Level, from_error
+from clones.observe.host_files import HostFiles, look_at_files
+from clones.observe.proof_down import Row, look, look_at
+from clones.observe.running_commands import processes, still_running
+from clones.observe.sync import NOTHING_CHANGED, observe
+from clones.preflight.rules import (
+    judge_devices,
+    judge_guard,
+    judge_pair,
+    judge_pid_files,
+    judge_resource,
+)
+from clones.resources import drivers
+from clones.resources.app import AppDriver
+from clones.resources.base import Driver
+from clones.states import SyncSeen
+from clones.symcli import commands, output
+from clones.symcli.exit_codes import Outcome, classify, failure
+
+T = TypeVar("T")
+
+
+def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding]]:
+    """Look at every host, array, pair and resource that these services name.
+
+    Each host is reached once, and left alone once it could not be; no command is sent twice.
+
+    :returns: the findings, in the order of the configuration: control hosts, service hosts, services.
+    """
+    site = _Site(services, symcli)
+    for host in dict.fromkeys(service.control_host for service in services.values()):
+        yield from site.control_host(host)
+    scopes = [Scope(name, service, symcli) for name, service in services.items()]
+    for host in dict.fromkeys(host for scope in scopes for host in scope.fenced_hosts()):
+        yield from site.service_host(host)
+    for name in services:
+        try:
+            yield from site.service(Scope(name, services[name], symcli))
+        except Exception as error:  # one service's trouble is not the others'
+            what = f"it could not be checked to its end: {type(error).__name__}: {error}"
+            site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
+    return [*site.findings, *judge_devices(site.syncs)]
+
+
+class _Site:
+    """One check of a site, and what it has found so far."""
+
+    def __init__(self, services: Mapping[str, Service], symcli: Symcli) -> None:
+        self.services = services
+        self.symcli = symcli
+        self.findings: list[Finding] = []
+        self._eyes = Eyes()
+        self._said: list[CloneError] = []
+        self._no_symcli: set[str] = set()
+        self.syncs: list[tuple[str, SyncSeen]] = []
+
+    def control_host(self, host: str) -> Steps[None]:
+        """Programs, version, arrays, the folder for locks, and the list of processes."""
+        where = f"host {host}"
+        using = {name: s for name, s in self.services.items() if s.control_host == host}
+        named = [(name, sync) for name, service in using.items() for sync in service.syncs]
+        syncs = [sync for _, sync in named]
+        names = ["symclone", "symdev", *(["symdg"] if any(s.grouped for s in syncs) else []), "symcfg"]
+        symcli = self.symcli.on(host)
+        programs = [f"{symcli.bin}/{name}" for name in (*names, "symcli")]
+        folders = _with_parents(symcli.work_dir)
+        files = yield from self._told(where, look_at_files(host, (*programs, *folders)))
+        if host in self._eyes.lost:
+            return
+        if files is not None:
+            self._reached(where, files)
+            missing = [program for program in programs if not files.runs(program)]
+            if missing:
+                self._no_symcli.add(host)
+                self._add(
+                    Level.ERROR,
+                    where,
+                    f"the account finds no program {', '.join(missing)}",
+                    f"set `symcli.bin` in services.yaml to the folder of the SYMCLI programs on {host}; if "
+                    f"it is another one on other control hosts, `symcli.control_hosts.{host}.bin`",
+                )
+            self._work_dir(where, files, folders, "locks and pair files", "`symcli.work_dir`")
+        if host not in self._no_symcli:
+            version = yield from self._told(where, self._version(host))
+            if version is not None:
+                self._add(Level.OK, where, f"SYMCLI {version}")
+            arrays = yield from self._told(where, self._arrays(host))
+            if arrays is not None:
+                self._known(where, using, arrays)
+        running = yield from self._told(where, _running(host, named))
+        if running is not None:
+            self._add(Level.OK, where, "`ps -ef` lists its processes")
+            for words in running:
+                self._add(
+                    Level.WARNING,
+                    where,
+                    f"a control command runs there now: `{words}`",
+                    "let it end before the first run",
+                )
+
+    def service_host(self, host: str) -> Steps[None]:
+        """The programs that the resources there need, the folder for tokens, and what the account may do."""
+        where = f"host {host}"
+        found = [
+            driver
+            for name, service in self.services.items()
+            for driver in self._drivers(name, service, host, tell=False)
+        ]
+        programs: dict[str, list[str]] = {}
+        for driver in found:
+            for command in (driver.probe(), *driver.start(driver.stopped), *driver.stop(driver.started)):
+                labels = programs.setdefault(_program(command), [])
+                labels += [driver.label] if driver.label not in labels else []
+        for service in self.services.values():
+            for guard in guards(service):
+                if guard.host == host and (program := _program(guard.probe())).startswith("/"):
+                    programs.setdefault(program, []).append(guard.label)
+            for on in service.hosts:
+                for program in needed_programs(service, on) if on.connection == host else ():
+                    programs.setdefault(program, []).append("making disks usable")
+        absolute = [program for program in programs if program.startswith("/")]
+        places = [
+            _with_parents(scope.work_dir_on(host))
+            for scope in (Scope(name, service, self.symcli) for name, service in self.services.items())
+            if host in scope.fenced_hosts()
+        ]
+        folders = [folder for place in places for folder in place]
+        files = yield from self._told(where, look_at_files(host, (*absolute, *folders)))
+        if files is None:
+            return
+        self._reached(where, files)
+        for place in dict.fromkeys(map(tuple, places)):
+            self._work_dir(where, files, place, "the tokens of tries", "`work_dir` of the host")
+        for program, labels in programs.items():
+            needed = f"needed for {', '.join(labels)}"
+            if program not in absolute:
+                self._add(
+                    Level.WARNING,
+                    where,
+                    f"`{program}`, {needed}, is no absolute path: which program runs depends on the account",
+                    "write its absolute path in services.yaml",
+                )
+            elif not files.runs(program):
+                self._add(
+                    Level.ERROR,
+                    where,
+                    f"the account finds no program {program}, {needed}",
+                    f"install it, let the account execute it, or mend the path or `family` of {host} in "
+                    "services.yaml",
+                )
+        if absolute and all(files.runs(program) for program in absolute):
+            self._add(Level.OK, where, f"all {len(absolute)} programs that its resources need are there")
+        if files.uid != 0 and not all(isinstance(driver, AppDriver) for driver in found):
+            self._add(
+                Level.WARNING,
+                where,
+                f"the account is {'of an unknown uid' if files.uid is None else 'not root'}: whether it may "
+                "change addresses, volume groups and mounts cannot be told without trying",
+                f"let the connection {host} log in as root, or make sure that its account may run these: "
+                f"{', '.join(absolute)}",
+            )
+
+    def service(self, scope: Scope) -> Steps[None]:
+        """Its syncs with every pair, and its resources on every host."""
+        where = f"service {scope.name}"
+        control, syncs = scope.control_host, scope.service.syncs
+        for number, sync in enumerate(syncs):
+            if control in self._eyes.lost or control in self._no_symcli:
+                self._left_out(f"{where}, sync", [sync.name for sync in syncs[number:]], control)
+                break
+            yield from self._sync(scope, sync)
+        rows: list[Row] = []
+        for host in (host.connection for host in scope.service.hosts):
+            mine = self._drivers(scope.name, scope.service, host, tell=True)
+            looks = [] if host in self._eyes.lost else [look(driver, host) for driver in mine]
+            looked = yield from self._eyes.through(attempts(looks))
+            for number, driver in enumerate(mine):
+                at = f"{where}, {driver.label} on {host}"
+                row = self._value(at, looked[number]) if looked else None
+                if row is not None:
+                    rows.append(row)
+                    self.findings.append(judge_resource(at, row))
+                elif host in self._eyes.lost:
+                    left = [driver.label for driver in (mine[number + 1 :] if looked else mine)]
+                    if left:
+                        self._left_out(f"{where}, resource", left, host)
+                    break
+        asked = [guard for guard in guards(scope.service) if guard.host not in self._eyes.lost]
+        answers = yield from self._eyes.through(attempts(look_at(guard) for guard in asked))
+        for guard, answer in zip(asked, answers, strict=True):
+            at = f"{where}, {guard.label} on {guard.host}"
+            seen = self._value(at, answer)
+            if seen is not None:
+                self.findings.append(judge_guard(at, seen, rows))
+        self.findings += judge_pid_files(where, scope.service)
+        if scope.service.unattended:
+            self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
+
+    def _sync(self, scope: Scope, sync: Sync) -> Steps[None]:
+        where = f"service {scope.name}, sync {sync.name}"
+        # Asking whether the precopy has gone round would write a file of pairs on the control host.
+        looked = observe(scope, sync.model_copy(update={"precopy_timeout": None}))
+        seen = yield from self._told(where, looked)
+        if seen is None:
+            return
+        self.syncs.append((scope.name, seen))
+        before = len(self.findings)
+        for pair in seen.pairs:
+            self.findings += judge_pair(f"{where}, {pair.label}", scope.name, sync, seen, pair)
+        if is_torn(seen):
+            self._add(
+                Level.WARNING,
+                where,
+                "torn: only some of its pairs are active",
+                "run the action `update` or `refresh`: it makes all pairs anew at one point in time",
+            )
+        if len(self.findings) == before:
+            states = ", ".join(sorted({pair.session.written for pair in seen.pairs if pair.session}))
+            count = f"{len(seen.pairs)} pair{'' if len(seen.pairs) == 1 else 's'}"
+            self._add(Level.OK, where, f"{count} on {seen.symid}, as configured: {states}")
+
+    def _drivers(self, name: str, service: Service, host: str, *, tell: bool) -> list[Driver]:
+        """The service's resources there; one that cannot be handled does not hide the others.
+
+        :param tell: whether to add a finding about it.
+        """
+        found: list[Driver] = []
+        for on in (on for on in service.hosts if on.connection == host):
+            with contextlib.suppress(CloneError):
+                found += drivers(service, on)
+                continue
+            for number, entry in enumerate(service.resources):  # the one that is wrong is named
+                try:
+                    found += drivers(service.model_copy(update={"resources": (entry,)}), on)
+                except CloneError as error:
+                    if tell:
+                        self.findings.append(from_error(f"service {name}, resources[{number}]", error))
+        return found
+
+    def _version(self, host: str) -> Steps[str]:
+        result = yield from run(commands.version(self.symcli.on(host), host))
+        if classify(result.exit_code) is not Outcome.DONE:
+            raise failure(result, "SYMCLI's version", consequence=NOTHING_CHANGED)
+        return output.read_version(result.stdout)
+
+    def _arrays(self, host: str) -> Steps[list[str]]:
+        result = yield from run(commands.list_arrays(self.symcli.on(host), host))
+        if classify(result.exit_code) is not Outcome.DONE:
+            raise failure(result, "The list of arrays", consequence=NOTHING_CHANGED)
+        return output.read_arrays(result.stdout)
+
+    def _known(self, where: str, using: Mapping[str, Service], arrays: list[str]) -> None:
+        wanted: dict[str, list[str]] = {}
+        for name, service in using.items():
+            for symid in dict.fromkeys(sync.symid for sync in service.syncs if sync.symid):
+                wanted.setdefault(symid, []).append(name)
+        for symid, names in wanted.items():
+            if symid in arrays:
+                self._add(Level.OK, where, f"array {symid} is known")
+            else:
+                self._add(
+                    Level.ERROR,
+                    where,
+                    f"array {symid} of {', '.join(names)} is not known there, only {', '.join(arrays)}",
+                    "compare `symid` in services.yaml with `symcfg list`; an array that is new to this host "
+                    "is found by `symcfg discover`",
+                )
+
+    def _work_dir(self, where: str, files: HostFiles, folders: Sequence[str], holds: str, key: str) -> None:
+        """:param folders: it, and every folder above it."""
+        wanted, at = folders[0], next(f for f in folders if "there" in files.seen[f] or f == "/")
+        if not {"folder", "writable"} <= files.seen[at]:
+            self._add(
+                Level.ERROR,
+                where,
+                f"the account cannot write to {at}, where {holds} are to be: {wanted}",
+                f"make {wanted}, owned by the account, mode 0700, or set {key} in services.yaml",
+            )
+        elif at == wanted:
+            self._add(Level.OK, where, f"the account may write to {wanted}")
+        else:
+            self._add(
+                Level.WARNING,
+                where,
+                f"{wanted} is not there yet; the first run would make it below {at}",
+                "make it yourself, owned by the account, mode 0700: others then cannot make it first",
+            )
+
+    def _reached(self, where: str, files: HostFiles) -> None:
+        uid = f"uid {files.uid}" if files.uid is not None else "of an unknown uid"
+        self._add(Level.OK, where, f"reached, with the host key that its connection expects; account {uid}")
+
+    def _left_out(self, where: str, names: list[str], host: str) -> None:
+        self._add(
+            Level.UNKNOWN,
+            f"{where} {', '.join(names)}",
+            f"not looked at, for what was found of host {host}",
+            f"mend host {host} first, then check again",
+        )
+
+    def _told(self, where: str, steps: Steps[T]) -> Steps[T | None]:
+        """What a procedure returns, or None: what kept it from that is then a finding, once."""
+        (outcome,) = yield from self._eyes.through(attempts([steps]))
+        return self._value(where, outcome)
+
+    def _value(self, where: str, outcome: Ended[T]) -> T | None:
+        if outcome.error is not None and outcome.error not in self._said:
+            self._said.append(outcome.error)
+            self.findings.append(from_error(where, outcome.error, needless=NOTHING_CHANGED))
+        return outcome.returned
+
+    def _add(self, level: Level, where: str, what: str, remedy: str = "") -> None:
+        self.findings.append(Finding(level, where, what, remedy))
+
+
+def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
+    """The control commands on these syncs that run there now."""
+    listed = yield from run(commands.list_processes(host))
+    if listed.exit_code != 0:
+        what = f"`{listed.command.shown()}` ended with {listed.ending()}: {listed.said()}"
+        raise (Unknown if listed.exit_code is None else Refused)(
+            what, f"let the account run it on {host}: nothing is copied before it was looked at"
+        )
+    rows = processes(listed, host, f"Control host {host}")
+    found = [words for service, sync in syncs for words in still_running(rows, service, sync)]
+    return list(dict.fromkeys(found))
+
+
+def _program(command: Command) -> str:
+    """The program that a command runs, behind the text of a look, and `env` and its settings."""
+    words = list(command.words)
+    if words[2:3] == [SCRIPT]:
+        words = words[4:]
+        if words[:2] == ["/bin/sh", "-c"]:
+            words = words[3:]
+    if words[0] in ("env", "/usr/bin/env"):
+        words = words[1:]
+        while "=" in words[0]:
+            words = words[1:]
+    return words[0]
+
+
+def _with_parents(path: str) -> list[str]:
+    """The path and every folder above it, the nearest first."""
+    found = [path]
+    while found[-1] != "/":
+        found.append(posixpath.dirname(found[-1]))
+    return found

@@ -1,0 +1,134 @@
+"""What preflight says of what it sees: of a pair, of the devices of all pairs, and of a resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from clones.config import App, Command, Service, Sync
+from clones.decide.rules import Verdict, decide_resync
+from clones.observe.findings import Finding, Level
+from clones.observe.proof_down import GuardRow, Row, unexplained
+from clones.resources.base import Use
+from clones.states import ACTIVE, PairSeen, State, SyncSeen, device_text
+
+
+def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairSeen) -> list[Finding]:
+    """What is to be said of one pair; nothing when it is as it should be."""
+    if pair.wrong:
+        group = f"device group {sync.symdg} and " if sync.grouped else ""
+        remedy = f"compare `pairs` in services.yaml with {group}`symdev show`, and mend what is wrong"
+        return [Finding(Level.ERROR, where, pair.wrong, remedy)]
+    found = []
+    decision = decide_resync(sync, replace(seen, pairs=(pair,)))
+    if pair.state is State.NONE:
+        remedy = f"have its first full copy made: DAG `{service}_provision`"
+        found.append(Finding(Level.ERROR, where, "the array has no session for it", remedy))
+    elif decision.verdict is Verdict.REFUSE:
+        written = pair.session.written if pair.session else str(pair.state)
+        found.append(Finding(Level.ERROR, where, f"its session is {written}", decision.remedy))
+    elif decision.verdict is Verdict.WAIT and pair.state not in ACTIVE:
+        what = f"its session is {pair.state}: it is changing now"
+        found.append(Finding(Level.WARNING, where, what, "check again once that is over"))
+    if pair.session and pair.session.last_action is None:
+        what = "the array does not show the time of its last action"
+        remedy = "see what `symdev list -v` prints there: without it nothing is recreated, nothing started"
+        found.append(Finding(Level.ERROR, where, what, remedy))
+    if not pair.sizes_known:
+        what = "the array did not show both sizes, so they could not be compared"
+        remedy = "see with `symdev show` that the target holds at least as many MB as the source"
+        found.append(Finding(Level.WARNING, where, what, remedy))
+    return found
+
+
+def judge_devices(syncs: Sequence[tuple[str, SyncSeen]]) -> list[Finding]:
+    """Across all services, by number: no target twice, no target that is a source (D4).
+
+    :param syncs: each with the name of its service.
+    """
+    ends: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for service, seen in syncs:
+        for pair in seen.pairs:
+            where = f"service {service}, sync {seen.name}, {pair.label}"
+            for role, number in (("source", pair.source), ("target", pair.target)):
+                if number is not None:
+                    ends.setdefault((seen.symid, number), []).append((role, where))
+    found = []
+    for (symid, number), uses in ends.items():
+        target = next((use for use in uses if use[0] == "target"), None)
+        if target is not None and len(uses) > 1:
+            others = " and ".join(f"{role} of {where}" for role, where in uses if (role, where) != target)
+            what = f"its target {device_text(number)} of {symid} is also {others}"
+            remedy = "give each pair a target of its own in services.yaml, and check their direction"
+            found.append(Finding(Level.ERROR, target[1], what, remedy))
+    return found
+
+
+def judge_resource(where: str, row: Row) -> Finding:
+    """Whether its probe can tell, and whether `stop` or `start` could act on what it says."""
+    probe, driver = row.probe, row.driver
+    said = f"{probe.use.value} [{probe.at}]: {probe.evidence}"
+    if probe.use is Use.UNKNOWN:
+        return Finding(
+            Level.UNKNOWN,
+            where,
+            f"whether it is up or down could not be told: {probe.evidence}",
+            f"run `{driver.probe().line()}` by hand on the host, and mend what keeps it from telling",
+        )
+    if not (driver.stop(probe.at) if probe.use is Use.UP else driver.start(probe.at)):
+        could = "stop would leave it up" if probe.use is Use.UP else "start would leave it down"
+        return Finding(Level.WARNING, where, f"not as configured, so {could}; {said}", "mend it by hand")
+    return Finding(Level.OK, where, said)
+
+
+def judge_guard(where: str, seen: GuardRow, rows: Sequence[Row]) -> Finding:
+    """Whether it can tell, and whether what it says fits what the service's own resources say."""
+    said = f"{seen.probe.use.value} [{seen.probe.at}]: {seen.probe.evidence}"
+    if seen.probe.use is Use.UNKNOWN:
+        return Finding(
+            Level.UNKNOWN,
+            where,
+            f"it could not tell: {seen.probe.evidence}",
+            f"run `{seen.guard.probe().line()}` by hand on {seen.host}, and mend what keeps it from telling",
+        )
+    if unexplained(rows, [seen]):
+        return Finding(
+            Level.ERROR,
+            where,
+            f"{said}, and no resource of the service accounts for it",
+            "find out who has the address or uses the disks: every run would be refused",
+        )
+    return Finding(Level.OK, where, said)
+
+
+_PG_CTL = re.compile(r"\bpg_ctl(?:cluster)?\b")
+
+
+def judge_pid_files(where: str, service: Service) -> Iterator[Finding]:
+    """Applications that are told by a file which a copy brings along from the original: PostgreSQL's.
+
+    ``pg_ctl -D COPY status`` and ``stop`` take the process whose number is in ``postmaster.pid`` of that
+    folder (tried with PostgreSQL 15). Right after a split that is the original's number.
+    """
+    original = {host.connection for host in service.production.hosts} if service.production else set[str]()
+    both = sorted(original & {host.connection for host in service.hosts})
+    beside = any(entry.vg and entry.vg.same_host_as_source for entry in service.resources)
+    if service.production and not both and not beside:
+        return  # the original is elsewhere
+    for entry in service.resources:
+        one = entry.app or entry.command
+        if one is None:
+            continue
+        looks = one.check if isinstance(one, App) else one.probe
+        kind = "command" if isinstance(one, Command) else "app"
+        if any(_PG_CTL.search(word) for word in (*looks, *one.stop)):
+            seen = f"on {both[0]}, a host of `production`" if both else "where a host has the original too"
+            yield Finding(
+                Level.WARNING,
+                f"{where}, {kind} {one.name}",
+                f"pg_ctl goes by postmaster.pid, which the copy brings along: {seen}, its status answers for "
+                "the original and its stop shuts the original down",
+                "call it by a script that compares the process's folder with the copy's "
+                "(docs/how-to/your-site.md, a PostgreSQL beside its original)",
+            )

@@ -1,0 +1,177 @@
+"""What the last task of a run must see for the run to be done: its own look decides, not what others did.
+
+================================  ==========================================================================
+the run                           every sync, with the configured pairs, is seen
+================================  ==========================================================================
+resync                            prepared
+break, start                      wholly active, at one point in time, in order (:func:`decide_start`)
+resync and break (refresh,        the same, and each pair has another last action than the plan saw: that of
+update)                           the newest activation that was kept, where one was; it is this run's own
+provision                         with a session for each pair
+merge-back                        Copied or Split: no restore flag, none under way
+stop, retire                      (nothing: retiring takes away what a look at a sync needs)
+================================  ==========================================================================
+
+A run that ends with start must see its service up as well, one that only stops it must see it down: a run
+that is cleared has proven that long ago. A service that cannot be asked then stands as its last task saw it.
+
+What could not be seen of a sync is not done either (D2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from clones.actions import BREAK, RESYNC, START, STOP
+from clones.config.scope import Scope
+from clones.decide.identity import Activation, Run, sent_at
+from clones.decide.rules import Verdict, decide_start
+from clones.errors import CloneError, Refused
+from clones.observe import own_state
+from clones.observe.own_state import OwnState
+from clones.observe.right_pairs import refuse_wrong_pairs
+from clones.runs.merge_back import AFTERWARDS
+from clones.states import ACTIVE, PREPARED, State, SyncSeen
+
+PROVISION, MERGE_BACK = "provision", "merge-back"
+"""What the plans of these runs call their action."""
+
+LOOK_AGAIN = "Clear, Only failed tasks, on this run: it looks again"
+_CHANGED = "find out who changed it since (`symaudit` on the control host)"
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What keeps a run from being done.
+
+    :param why: in sentences.
+    :param unknown: nothing speaks against it but that something could not be seen.
+    """
+
+    why: str
+    remedy: str
+    unknown: bool = False
+
+
+def falls_short(
+    scope: Scope,
+    plan: Mapping[str, Any],
+    looks: Sequence[SyncSeen | CloneError],
+    known: Mapping[str, Activation] = MappingProxyType({}),
+    *,
+    run: Run,
+    own: OwnState | None = None,
+) -> Shortfall | None:
+    """Hold what is seen at the end against what the run was to bring about.
+
+    :param plan: the XCom `plan` of its first task.
+    :param looks: each sync as it is seen now, or why it could not be.
+    :param known: by sync, the newest activation that was kept.
+    :param run: this run.
+    :param own: how the service itself is seen now, None when it has no resources.
+    :returns: None when it is all there.
+    """
+    phases, action = plan.get("phases", ()), plan.get("action", "")
+    wanted = (
+        _active if BREAK in phases else
+        _prepared if RESYNC in phases else
+        _with_sessions if action == PROVISION else
+        _merged_back if action == MERGE_BACK else
+        None
+    )  # fmt: skip
+    service = _service(phases, own)
+    wrong: list[str] = []
+    unseen: list[str] = []
+    seen: list[SyncSeen] = []
+    for sync, look in zip(scope.service.syncs, looks, strict=True):
+        if wanted is None:
+            break
+        try:
+            if isinstance(look, CloneError):
+                raise look
+            refuse_wrong_pairs(scope.name, sync, look)
+            seen.append(look)
+            wrong += [f"sync {sync.name}: {text}" for text in wanted(look)]
+        except Refused as error:
+            wrong.append(error.what)
+        except CloneError as error:
+            unseen.append(f"what became of sync {sync.name} could not be seen: {error.what}")
+    if BREAK in phases and not wrong:
+        decision = decide_start(seen, sent_at(seen, known))
+        if decision.verdict is Verdict.REFUSE:
+            wrong.append(decision.why)
+        elif RESYNC in phases:
+            wrong += [text for one in seen for text in _not_made(plan, one, known.get(one.name), run)]
+    if wrong or service:
+        again = "trigger the action again" if phases else "trigger it again"
+        remedy = _CHANGED if wrong else "find out who started or stopped it since"
+        return Shortfall(_said([*wrong, *service, *unseen]), f"{remedy}; then {again}.")
+    if unseen:
+        return Shortfall(_said(unseen), f"see why the array could not be looked at; then {LOOK_AGAIN}.", True)
+    return None
+
+
+def _said(lines: Sequence[str]) -> str:
+    return "every task succeeded, and yet:\n  " + "\n  ".join(lines)
+
+
+def _service(phases: Sequence[str], own: OwnState | None) -> list[str]:
+    wanted = own_state.State.UP if START in phases else own_state.State.DOWN if STOP in phases else None
+    if own is None or wanted is None or own.state in (wanted, own_state.State.UNKNOWN):
+        return []
+    return [f"the service is {own.state}, not {wanted}" + (f": {own.why}" if own.why else "")]
+
+
+def _active(seen: SyncSeen) -> list[str]:
+    return _not_in(seen, ACTIVE, "active")
+
+
+def _prepared(seen: SyncSeen) -> list[str]:
+    return _not_in(seen, PREPARED, "prepared")
+
+
+def _with_sessions(seen: SyncSeen) -> list[str]:
+    return _not_in(seen, frozenset(State) - {State.NONE, State.FAILED, State.INVALID}, "provided")
+
+
+def _merged_back(seen: SyncSeen) -> list[str]:
+    return _not_in(seen, AFTERWARDS, "merged back")
+
+
+def _not_in(seen: SyncSeen, states: frozenset[State], wanted: str) -> list[str]:
+    return [f"{pair.label} is {pair.state}, not {wanted}" for pair in seen.pairs if pair.state not in states]
+
+
+def _not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None, run: Run) -> list[str]:
+    """The pairs of which the array does not show that this run has split them."""
+    if known is not None and not known.made(seen):
+        dag_id, run_id = known.run
+        return [f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"]
+    if known is not None and known.run != run:
+        dag_id, run_id = known.run
+        return [f"sync {seen.name}: run {run_id} of {dag_id} has activated it since this run did"]
+    before = {
+        (pair["source"], pair["target"]): pair["last_action"]
+        for sync in plan.get("syncs", ())
+        if sync["sync"] == seen.name
+        for pair in sync["pairs"]
+    }
+    found = []
+    for pair in seen.pairs:
+        at = pair.session.last_action if pair.session else None
+        key = (pair.source, pair.target)
+        if key not in before:
+            found.append(f"sync {seen.name}: {pair.label} is no pair that the plan saw")
+        elif at is None:
+            found.append(
+                f"sync {seen.name}: {pair.label} shows no last action: whether this run made it is not known"
+            )
+        elif before[key] == at.isoformat():
+            found.append(
+                f"sync {seen.name}: {pair.label} has the last action that the plan saw ({at}): this run has "
+                "not made it"
+            )
+    return found

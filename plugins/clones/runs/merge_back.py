@@ -1,0 +1,318 @@
+"""Merge-back: copying what the clones hold back on to their sources. Production is overwritten.
+
+A plan is made, a second person approves it, and each sync is restored under that one approval. The approval
+is bound to a digest of what the plan saw; right before the restore everything is looked at again, and must
+still be that. An approval is good for one restore of each sync: before the command is sent it is marked as
+spent, where a task that comes after a killed one finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from clones.asking.side_by_side import abreast, both
+from clones.asking.steps import Command, Steps, note, run
+from clones.config import Sync
+from clones.config.scope import Scope
+from clones.decide.approval import ASK_AGAIN, Approval, differences, digest
+from clones.decide.rules import Decision, Verdict, decide_end_restored, decide_merge_back
+from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
+from clones.observe.estimates import differing
+from clones.observe.proof_down import prove_down, prove_production_down
+from clones.observe.right_pairs import refuse_wrong_pairs
+from clones.observe.running_commands import list_running, nothing_still_runs, refuse_leftovers
+from clones.observe.sync import observe, to_plain
+from clones.states import PairSeen, State, SyncSeen, device_text
+from clones.symcli import commands
+from clones.symcli.exit_codes import Outcome, classify
+
+AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
+"""What `terminate -restored` leaves; which of the two differs between arrays."""
+
+_LOOK_FIRST = (
+    "leave production down. Clear this task: it looks first, and goes on if the restore is under way; "
+    "else it says how to ask again"
+)
+
+
+def plan(scope: Scope) -> Steps[dict[str, Any]]:
+    """Look at everything, refuse what must not be merged back, and write down what is to be approved.
+
+    :returns: ``bound``: all that the approval is bound to; its ``digest``; and ``text`` for the approver, in
+        lines. Plain JSON.
+    :raises CloneError: see :mod:`clones.errors`; nothing was changed.
+    """
+    lines = [f"Service {scope.name}: its clones overwrite production.", ""]
+    seen = []
+    for sync in scope.service.syncs:
+        shown = yield from _look(scope, sync)
+        seen.append(shown)
+        yield from _decided(scope, sync, decide_merge_back(shown, sent=False))
+        differ = yield from differing(scope, sync, shown.symid, shown.pairs)
+        lines.append(f"Sync {sync.name} on array {shown.symid}, {shown.clock:%Y-%m-%d %H:%M:%S}:")
+        lines += [f"  {_pair_line(pair, differ)}" for pair in shown.pairs]
+        lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
+        lines.append("")
+    _refuse_sources_twice(scope, seen)
+    yield from nothing_still_runs(scope, scope.service.syncs, "merge-back")
+    production, rows = yield from both(prove_production_down(scope), prove_down(scope))
+    lines += ["Production is down:", *(f"  {row.line()}" for row in production), ""]
+    lines += ["The service is down:", *(f"  {row.line()}" for row in rows), ""]
+    bound = _bound(scope, [_essence(shown) for shown in seen])
+    lines.append(f"Digest of this plan: {digest(bound)}")
+    yield from note("To be approved", *lines)
+    return {"bound": bound, "digest": digest(bound), "text": lines}
+
+
+def restore(
+    scope: Scope,
+    sync: Sync,
+    kept: Mapping[str, Any] | None,
+    approval: Approval | None,
+    *,
+    sent: Approval | None,
+    spend: Callable[[], Callable[[], None]],
+    now: datetime,
+) -> Steps[SyncSeen]:
+    """Overwrite the sources of a sync with what its targets hold, if that is still what was approved.
+
+    :param kept: the run's plan, as :func:`plan` returned it.
+    :param approval: the approval of it.
+    :param sent: the approval that this run has sent a restore of this sync under before, if any.
+    :param spend: keeps `approval` as such, durably; called right before the command is sent. What it returns
+        takes that back, when the command is not sent after all.
+    :param now: with a zone; an approval is too old to begin with after `approval_timeout`.
+    :raises Refused: it is not what was approved, or must not be done. Nothing was sent, unless it says so.
+    :raises Unknown, NotDone: after the command was sent.
+    """
+    subject = scope.subject(sync)
+    if kept is None or approval is None or digest(kept["bound"]) != approval.digest:
+        raise Refused(
+            f"{subject}: there is no approval of this run's plan. Nothing was sent to the array.", ASK_AGAIN
+        )
+    syncs, planned = scope.service.syncs, kept["bound"]["syncs"]
+    at = next(number for number, other in enumerate(syncs) if other.name == sync.name)
+    running, seen = yield from both(list_running(scope), abreast(_look(scope, other) for other in syncs))
+    decision = decide_merge_back(seen[at], sent=sent == approval)
+    yield from note(f"Decided for restore of {sync.name}: {decision.verdict.name.lower()}", decision.why)
+    if decision.verdict is Verdict.REFUSE:
+        # Retrying on a locked array, a restore could come through when production is up again: say so first.
+        refuse_leftovers(scope, running, syncs, "restore")
+        raise _refusal(scope, sync, decision)
+    if decision.verdict is Verdict.NOTHING:
+        return seen[at]
+    if at == 0 and not approval.is_good(now, scope.service.approval_timeout):
+        raise Refused(
+            f"{subject}: what {approval.by} approved at {approval.at} is not good any more after "
+            "`approval_timeout`. Nothing was sent to the array.",
+            ASK_AGAIN,
+        )
+    for before, shown in zip(planned[:at], seen[:at], strict=False):
+        if not shown.all_in(AFTERWARDS) or _any_unmoved(before, shown):
+            raise Refused(
+                f"{subject}: sync {shown.name} comes before it and is not merged back by this run. "
+                "Nothing was sent to the array.",
+                f"clear the failed task of {shown.name} first, or {ASK_AGAIN}",
+            )
+    bound = _bound(scope, [*planned[:at], *(_essence(shown) for shown in seen[at:])])
+    if digest(bound) != approval.digest or decision.verdict is not Verdict.ACT:
+        raise Refused(
+            f"{subject}: it is not what {approval.by} approved any more. Nothing was sent to the array.\n  "
+            + "\n  ".join(differences(kept["bound"], bound)),
+            f"find out who changed it; then {ASK_AGAIN}",
+        )
+    refuse_leftovers(scope, running, syncs, "restore")
+    yield from both(prove_down(scope), prove_production_down(scope))
+    command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
+    yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
+    command = replace(command, before_send=spend)
+    return (
+        yield from _send(
+            scope, sync, "restore", command, frozenset({State.REST_IN_PROG, State.RESTORED}), _LOOK_FIRST
+        )
+    )
+
+
+def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """Remove the restore flag once every pair is Restored; the sessions stay.
+
+    :raises CloneError: see :mod:`clones.errors`.
+    """
+    running, seen = yield from both(list_running(scope), _look(scope, sync))
+    decision = decide_end_restored(seen)
+    yield from _decided(scope, sync, decision, what="terminate -restored", wanted="restored")
+    if decision.verdict is Verdict.NOTHING:
+        return seen
+    refuse_leftovers(scope, running, [sync], "terminate -restored")
+    command = commands.end_restored(scope, sync, seen.symid, seen.pairs)
+    return (
+        yield from _send(
+            scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it looks first"
+        )
+    )
+
+
+def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, object]]]:
+    """See that every sync was merged back: the restore flag gone, and acted on since the plan.
+
+    :raises Refused: one was not.
+    """
+    shown = []
+    looked = yield from abreast(_look(scope, sync) for sync in scope.service.syncs)
+    for sync, seen, before in zip(scope.service.syncs, looked, kept["bound"]["syncs"], strict=False):
+        if not seen.all_in(AFTERWARDS) or _any_unmoved(before, seen):
+            raise Refused(
+                f"{scope.subject(sync)}: it is not merged back: "
+                + ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
+                + ("" if seen.all_in(AFTERWARDS) else " (expected: Copied or Split)")
+                + (", with the last action that the plan saw" if _any_unmoved(before, seen) else ""),
+                "leave production down, and see with `symclone query` and `symaudit` what was done to it",
+            )
+        shown.append(to_plain(seen))
+    yield from note(f"Service {scope.name}: production holds what the clones held; it may be started")
+    return shown
+
+
+def _look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """Observe a sync, and refuse what no merge-back may touch."""
+    seen = yield from observe(scope, sync)
+    refuse_wrong_pairs(scope.name, sync, seen)
+    wrong = [text for pair in seen.pairs for text in _unfit(pair)]
+    if wrong:
+        raise Refused(
+            f"{scope.subject(sync)}: it must not be merged back:\n  "
+            + "\n  ".join(wrong)
+            + "\nNothing was sent to the array.",
+            "look at these devices with the storage team (`symdev show`)",
+        )
+    return seen
+
+
+def _refuse_sources_twice(scope: Scope, seen: Sequence[SyncSeen]) -> None:
+    """Each source is written once and by one target, and no device is both (D4)."""
+    written: dict[tuple[str, int | None], str] = {}
+    targets = {(shown.symid, pair.target) for shown in seen for pair in shown.pairs}
+    for shown in seen:
+        for pair in shown.pairs:
+            key, here = (shown.symid, pair.source), f"sync {shown.name}, {pair.label}"
+            if key in written or key in targets:
+                other = written.get(key, "another pair, as its target")
+                raise Refused(
+                    f"Service {scope.name}: device {device_text(pair.source)} would be written by {here} and "
+                    f"is in {other} too. Nothing was changed.",
+                    "a source can be merged back on to from one copy only: mend the pairs in services.yaml",
+                )
+            written[key] = here
+
+
+def _unfit(pair: PairSeen) -> list[str]:
+    """What forbids to write on a pair's source, whatever its own session's state."""
+    found = []
+    if not pair.sizes_known:
+        found.append(f"{pair.label}: the array does not show both sizes")
+    elif pair.source_size != pair.target_size:
+        found.append(
+            f"{pair.label}: the target holds {pair.target_size} MB and the source {pair.source_size} MB"
+        )
+    if pair.session and pair.session.last_action is None:
+        found.append(f"{pair.label}: the array does not show the time of its last action")
+    for other in pair.others:
+        if other.target == pair.source:
+            found.append(
+                f"{pair.label}: its source is itself the target of a copy from {device_text(other.source)}"
+            )
+        elif other.state in (State.REST_IN_PROG, State.RESTORED, State.UNKNOWN):
+            found.append(f"{pair.label}: {_other_line(pair, other)}")
+    return found
+
+
+def _decided(
+    scope: Scope, sync: Sync, decision: Decision, what: str = "merge-back", wanted: str = "copied"
+) -> Steps[None]:
+    yield from note(f"Decided for {what} of {sync.name}: {decision.verdict.name.lower()}", decision.why)
+    if decision.verdict is Verdict.REFUSE:
+        raise _refusal(scope, sync, decision, what)
+    if decision.verdict is Verdict.WAIT:
+        seconds = sync.copy_timeout if wanted == "copied" else sync.restore_timeout
+        raise MustWait(
+            f"{scope.subject(sync)}: {decision.why}", sync=sync.name, wanted=wanted, seconds=seconds
+        )
+
+
+def _refusal(scope: Scope, sync: Sync, decision: Decision, what: str = "merge-back") -> Refused:
+    return Refused(
+        f"{scope.subject(sync)}: {what} is refused: {decision.why}. Nothing was sent to the array.",
+        decision.remedy,
+    )
+
+
+def _send(
+    scope: Scope, sync: Sync, action: str, command: Command, reached: frozenset[State], remedy: str
+) -> Steps[SyncSeen]:
+    """Send a command and see what came of it: only the observed state says that it worked."""
+    result = yield from run(command)
+    said = f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}"
+    try:
+        after = yield from _look(scope, sync)
+    except CloneError as error:
+        raise Unknown(f"{said}\nWhat it did could not be seen: {error.what}", remedy) from error
+    if after.all_in(reached):
+        if classify(result.exit_code) is not Outcome.DONE:
+            yield from note(f"{said}; and yet every pair is where it should be", warning=True)
+        return after
+    shown = "\n  ".join(after.lines())
+    kind = Unknown if classify(result.exit_code) is Outcome.UNKNOWN else NotDone
+    raise kind(f"{said}\nNot every pair is where it should be:\n  {shown}", remedy)
+
+
+def _pair_line(pair: PairSeen, differ: Mapping[tuple[int, int], int]) -> str:
+    assert pair.source is not None and pair.target is not None and pair.session is not None
+    tracks = differ.get((pair.source, pair.target))
+    numbers = f"{device_text(pair.source)} <- {device_text(pair.target)}"
+    return (
+        f"{pair.pair.source} <- {pair.pair.target} ({numbers}), "
+        f"{pair.source_size} MB, {pair.session.written} since {pair.session.last_action}; "
+        f"differing tracks: {'not shown' if tracks is None else tracks}"
+    )
+
+
+def _other_line(pair: PairSeen, other: Any) -> str:
+    return (
+        f"{pair.pair.source} has another copy: {device_text(other.source)} -> {device_text(other.target)}, "
+        f"{other.written}"
+    )
+
+
+def _essence(seen: SyncSeen) -> dict[str, Any]:
+    """What of an observation an approval is bound to: no clock, no progress."""
+    kept = ("pair", "source", "target", "state", "last_action")
+    plain: Any = to_plain(seen)
+    return {
+        "sync": seen.name,
+        "symid": seen.symid,
+        "pairs": [{name: pair[name] for name in kept} for pair in plain["pairs"]],
+    }
+
+
+def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All that an approval is bound to: the copies as seen, and whose being down was proven."""
+    who = {"control_host", "hosts", "resources", "production"}
+    # The folder for tokens is no part of it: a yes from before there was one is still a yes.
+    folder: Any = {"__all__": {"work_dir"}}
+    left_out = {"hosts": folder, "production": {"hosts": folder}}
+    service = scope.service.model_dump(mode="json", include=who, exclude=left_out)
+    return {"service": scope.name, **service, "syncs": list(syncs)}
+
+
+def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:
+    """Whether a pair's last action is not known to be another than the plan saw: it is the same, it is not
+    shown now or was not then, or it is not a pair of the plan."""
+    planned = {(pair["source"], pair["target"]): pair["last_action"] for pair in before["pairs"]}
+    return any(
+        None in (then, pair["last_action"]) or then == pair["last_action"]
+        for pair in _essence(seen)["pairs"]
+        for then in [planned.get((pair["source"], pair["target"]))]
+    )

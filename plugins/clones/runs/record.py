@@ -1,0 +1,254 @@
+"""The record that every run leaves: who asked and why, what was seen, sent and proven, and how it ended.
+
+A task keeps each command and note of each of its tries (:class:`TaskRecord`); the run's last task puts these
+together (:func:`assemble`) and writes them out for people (:func:`markdown`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from clones.asking.fence import without_nonces
+from clones.asking.steps import PROOF, Command, Note, Result
+from clones.clean import in_markdown
+from clones.decide.freshness import Freshness, freshness
+from clones.observe.sync import to_plain
+from clones.runs.result import RunResult
+from clones.states import SyncSeen
+
+JSON, MARKDOWN = "run_record", "run_record_md"
+"""The XComs of a run's last task that keep it."""
+SHOWN_LINE = 400
+"""Characters of a command that only looks which are kept; of one that changes something all are."""
+SHOWN_LINES = 100
+"""Lines of a note that are kept."""
+
+
+class TaskRecord:
+    """What one task did, over all its tries, as plain JSON in :attr:`tries`.
+
+    :param tries: what earlier tries have left.
+    :param number: of this try.
+    :param clock: tells the time.
+    :param keep: puts the tries where they outlive this process; called before each command that changes
+        something, and at the end. So an earlier try that left nothing has changed nothing.
+    """
+
+    def __init__(
+        self,
+        tries: Sequence[Mapping[str, Any]],
+        number: int,
+        clock: Callable[[], datetime],
+        keep: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        self.tries: list[dict[str, Any]] = [dict(one) for one in tries]
+        self._clock, self._keep = clock, keep
+        self._events: list[dict[str, Any]] = []
+        left = {one["try"] for one in tries}
+        self.tries += [_without_record(missing) for missing in range(1, number) if missing not in left]
+        self.tries.sort(key=itemgetter("try"))
+        self._this = {"try": number, "began": self._time(), "ended": "", "error": "", "events": self._events}
+        self.tries.append(self._this)
+
+    def sent(self, *commands: Command) -> None:
+        """Commands go out, in one go; how they ended is not known yet."""
+        for command in commands:
+            line = command.kept() if command.changes else command.shown()[:SHOWN_LINE]
+            self._events.append(
+                {
+                    "at": self._time(),
+                    "host": command.host,
+                    "line": line,
+                    "changes": command.changes,
+                    "ended": "its end is not known",
+                    "seconds": None,
+                }
+            )
+        if any(command.changes for command in commands):
+            self._keep(self.tries)
+
+    def not_sent(self) -> None:
+        """The command that was to go out last did not."""
+        self._events[-1]["ended"] = "it was not sent"
+
+    def came_back(self, *results: Result) -> None:
+        """The commands sent last have ended."""
+        for event, result in zip(self._events[-len(results) :], results, strict=True):
+            event |= {"ended": result.ending(), "seconds": round(result.seconds, 2)}
+
+    def noted(self, note: Note) -> None:
+        """A note was written to the log."""
+        lines = [without_nonces(line) for line in note.lines[:SHOWN_LINES]]
+        title = without_nonces(note.title)
+        self._events.append({"at": self._time(), "note": title, "lines": lines, "kind": note.kind})
+
+    def ended(self, error: str, kind: str = "") -> None:
+        """:param error: why the try failed, or what it waits for; empty when it did neither.
+        :param kind: as :func:`clones.errors.kind_of` says.
+        """
+        self._this |= {"ended": self._time(), "error": without_nonces(error)}
+        if kind:
+            self._this["kind"] = kind
+        self._keep(self.tries)
+
+    def so_far(self) -> list[dict[str, Any]]:
+        """The tries, for a record that this one writes itself: it ends with that."""
+        return [*self.tries[:-1], {**self._this, "ended": self._time()}]
+
+    def _time(self) -> str:
+        return self._clock().isoformat(sep=" ", timespec="seconds")
+
+
+def _without_record(number: int) -> dict[str, Any]:
+    # Airflow keeps a task's state for 30 days by default, and not beyond its success if a site wants so.
+    error = "It left no record: it ended before it changed anything, or its record is no longer kept."
+    return {"try": number, "began": "", "ended": "", "error": error, "events": []}
+
+
+def assemble(
+    *,
+    run: Mapping[str, Any],
+    service: str,
+    plan: Mapping[str, Any] | None,
+    tasks: Mapping[str, Sequence[Mapping[str, Any]]],
+    after: Sequence[SyncSeen],
+    sync_max_delay: int,
+    result: RunResult,
+    asked: str = "",
+) -> dict[str, Any]:
+    """Everything about one run, as plain JSON.
+
+    :param run: ``dag``, ``id``, ``type``, ``asked_by``, ``reason``, ``began``, ``ended``.
+    :param plan: the XCom `plan` of its first task, None when there is none.
+    :param tasks: task id to its tries, in the order of the DAG.
+    :param after: each sync at the end; those that could not be seen are left out.
+    :param sync_max_delay: minutes after which a copy is too old.
+    :param asked: the action that was asked for, where there is no plan.
+    """
+    plan = plan or {}
+    return {
+        "run": dict(run),
+        "service": service,
+        "action": plan.get("action", "") or asked,
+        "phases": list(plan.get("phases", [])),
+        "result": {**result.to_plain(), "text": result.text()},
+        "before": list(plan.get("syncs", [])),
+        "after": [to_plain(seen) for seen in after],
+        "copies": [_copy(seen, freshness(seen, sync_max_delay)) for seen in after],
+        "proof": [
+            {"task": task, "at": event["at"], "note": event["note"], "lines": event["lines"]}
+            for task, event in _events(tasks)
+            if event.get("kind") == PROOF and task != "plan"
+        ],
+        "tasks": {task: [dict(one) for one in tries] for task, tries in tasks.items()},
+    }
+
+
+def markdown(record: Mapping[str, Any]) -> str:
+    """The same for people."""
+    run = record["run"]
+    head = [
+        ("Run", f"`{run['id']}` of `{run['dag']}`"),
+        ("Asked for by", f"{run['asked_by'] or 'the scheduler'} ({run['type']})"),
+        ("Why", run["reason"] or without_reason(run["type"])),
+        ("Phases", " → ".join(record["phases"])),
+        ("Time", f"{run['began']} to {run['ended']}"),
+    ]
+    said, *press = record["result"]["text"].splitlines()
+    lines = [
+        f"# {record['action'] or 'Run'} of {record['service']}: {record['result']['result']}",
+        "",
+        f"**{in_markdown(said)}**",
+        *map(in_markdown, press),
+        "",
+        *_table(("", ""), [row for row in head if row[1]]),
+    ]
+    if record["copies"]:
+        keys = ("sync", "status", "point_in_time", "why")
+        rows = [[copy[key] for key in keys] for copy in record["copies"]]
+        lines += ["", "## Copies at the end", "", *_table(("Sync", "Status", "Point in time", ""), rows)]
+    states = list(_states(record))
+    if states:
+        lines += ["", "## States", "", *_table(("Sync", "Pair", "Before", "After"), states)]
+    for proof in record["proof"]:
+        lines += ["", f"## {in_markdown(proof['note'])}", "", f"{proof['at']}, task `{proof['task']}`"]
+        lines += ["", *(f"    {line}" for line in proof["lines"])]
+    sent = [
+        (event["at"], task, event["host"], _code(event["line"]), event["ended"], _seconds(event["seconds"]))
+        for task, event in _events(record["tasks"])
+        if event.get("changes")
+    ]
+    looks = sum("line" in event and not event["changes"] for _, event in _events(record["tasks"]))
+    columns = ("Time", "Task", "Host", "Command", "Ended with", "Seconds")
+    lines += ["", "## Sent", "", *(_table(columns, sent) if sent else ["Nothing that changes anything."])]
+    lines += ["", f"Commands that only looked: {looks}."]
+    failed = [
+        (task, one["try"], one["error"])
+        for task, tries in record["tasks"].items()
+        for one in tries
+        if one["error"] or not one["ended"]
+    ]
+    if failed:
+        lines += ["", "## Tries that did not come to their end", ""]
+        for task, number, error in failed:
+            said, *more = in_markdown(error or "It was killed, or lost its worker.").splitlines()
+            lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]
+    return "\n".join(lines) + "\n"
+
+
+def without_reason(run_type: str) -> str:
+    """What stands in place of a reason that nobody gave."""
+    return "on schedule" if run_type == "scheduled" else "none given"
+
+
+def _copy(seen: SyncSeen, fresh: Freshness) -> dict[str, str]:
+    return {
+        "sync": seen.name,
+        "status": str(fresh.status),
+        "point_in_time": fresh.point_in_time.isoformat(sep=" ") if fresh.point_in_time else "",
+        "why": fresh.why,
+    }
+
+
+def _states(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    after = {
+        (sync["sync"], pair["pair"]): pair["state"] for sync in record["after"] for pair in sync["pairs"]
+    }
+    for sync in record["before"]:
+        for pair in sync["pairs"]:
+            key = (sync["sync"], pair["pair"])
+            yield *key, pair["state"], after.get(key, "not seen")
+
+
+def _events(
+    tasks: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for task, tries in tasks.items():
+        for one in tries:
+            for event in one["events"]:
+                yield task, event
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return lines + ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
+
+
+def _cell(text: str) -> str:
+    shown = " ".join(text.split()).replace("|", "\\|")
+    return shown if isinstance(text, _Code) else in_markdown(shown)
+
+
+class _Code(str):
+    """What Markdown shows as it is."""
+
+
+def _code(text: str) -> _Code:
+    return _Code(f"`` {text} ``" if "`" in text else f"`{text}`")
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f}"

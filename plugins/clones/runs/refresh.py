@@ -1,0 +1,235 @@
+"""The plan of a run: everything is looked at, and refused if it must be, before anything is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
+from clones.asking.side_by_side import abreast, attempts
+from clones.asking.steps import Steps, note
+from clones.config import Sync
+from clones.config.scope import Scope
+from clones.decide.freshness import freshness
+from clones.decide.identity import AT_STAKE, Activation, require_stamps, sent_at
+from clones.decide.rules import (
+    Decision,
+    Verdict,
+    decide_break,
+    decide_resync,
+    decide_start,
+    decide_under_service,
+)
+from clones.errors import MustWait, Refused, Unknown
+from clones.observe import estimates
+from clones.observe.proof_down import GuardRow, look_around, look_at_all, require_known, unexplained
+from clones.observe.right_pairs import refuse_wrong_pairs
+from clones.observe.sync import is_same, observe, to_plain
+from clones.resources.base import Use
+from clones.states import ACTIVE, SyncSeen, device_text
+
+
+def plan(
+    scope: Scope,
+    action: str,
+    paces: Mapping[str, estimates.Pace | None] = MappingProxyType({}),
+    known: Mapping[str, Activation] = MappingProxyType({}),
+) -> Steps[dict[str, Any]]:
+    """Look at everything and judge it for an action.
+
+    :param paces: by sync, what the last completed run showed, for the estimate.
+    :param known: by sync, the newest activation that was kept.
+    :returns: ``action``, ``phases`` that run, ``syncs`` as observed, ``estimates`` by sync that would be
+        recreated, and ``up``: whether any part of the service is up. Plain JSON.
+    :raises Refused: all that the action must not do, at once, before it did anything.
+    :raises MustWait: a copy is moving; while it does, the service is left as it is.
+    :raises Unknown: a resource could not tell whether it is up, or a pair does not show the time of its last
+        action.
+    """
+    phases = phases_run(action, scope.service)
+    skipped = [phase for phase in phases_of(scope.service) if phase not in phases]
+    yield from note(
+        f"Plan: {action} of service {scope.name}: {' -> '.join(phases)}",
+        *([f"left out by this action: {', '.join(skipped)}"] if skipped else []),
+    )
+    refused: list[Refused] = []
+    seen: list[SyncSeen] = []
+    decisions: list[tuple[Sync, SyncSeen, Decision]] = []
+    observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+    for sync, outcome in zip(scope.service.syncs, observed, strict=True):
+        shown = None
+        try:
+            shown = outcome.value()
+            refuse_wrong_pairs(scope.name, sync, shown)
+        except Refused as error:
+            if phases != (STOP,):
+                refused.append(error)
+                continue
+            # Nothing is sent to the array: what is wrong there keeps no service up.
+            yield from note(f"Not a hindrance to {action}: {error.what}", warning=True)
+        if shown is None:
+            continue
+        seen.append(shown)
+        fresh = freshness(shown, scope.service.sync_max_delay)
+        yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
+        if RESYNC in phases:
+            decision = decide_resync(sync, shown)
+        elif BREAK in phases:
+            decision = decide_break(shown, mend=False)
+        else:
+            continue
+        yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
+        if decision.verdict is Verdict.REFUSE:
+            refused.append(_refusal(scope.subject(sync), action, decision))
+        decisions.append((sync, shown, decision))
+    try:
+        if phases != (STOP,):
+            refuse_shared_devices(scope, seen)
+        if BREAK in phases and RESYNC not in phases and not refused:
+            if START in phases:
+                _refuse_start(scope, action, seen, known)
+            _refuse_order(scope, action, seen)
+    except Refused as error:
+        refused.append(error)
+    if RESYNC in phases or START in phases:
+        rows, around = yield from look_around(scope, only_addresses=RESYNC not in phases)
+    else:
+        rows, around = (yield from look_at_all(scope)), []
+    up = [row.line() for row in rows if row.probe.use is Use.UP]
+    if up and RESYNC in phases and STOP not in phases:
+        refused.append(
+            Refused(
+                f"Service {scope.name}: {action} is refused: it is not down:\n  "
+                + "\n  ".join(up)
+                + "\nNothing was changed.",
+                "run the action `refresh`, which stops it, or `stop` first",
+            )
+        )
+    if up and BREAK in phases and STOP not in phases and RESYNC not in phases:
+        under = [(sync, decide_under_service(decision)) for sync, _, decision in decisions]
+        refused += [
+            _refusal(scope.subject(sync), action, decision)
+            for sync, decision in under
+            if decision.verdict is Verdict.REFUSE
+        ]
+    strange = unexplained(rows, around)
+    if strange:
+        refused.append(_in_use_by_others(scope, action, strange))
+    if refused:
+        raise _all(refused)
+    for sync, _, decision in decisions:
+        if decision.verdict is Verdict.WAIT and decision.wanted == "settled":  # a precopy goes on by itself
+            raise MustWait(
+                f"{scope.subject(sync)}: {decision.why}",
+                sync=sync.name,
+                wanted="settled",
+                seconds=sync.copy_timeout,
+            )
+    require_known(scope, [*rows, *around])
+    if RESYNC in phases or START in phases:
+        # By these it is told later what this run has done; a start goes by them, too.
+        require_stamps(scope, seen, AT_STAKE)
+    copied = [one for one in decisions if RESYNC in phases and one[2].verdict is Verdict.ACT]
+    guesses = yield from abreast(
+        estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
+        for sync, shown, decision in copied
+    )
+    return {
+        "action": action,
+        "phases": list(phases),
+        "syncs": [to_plain(shown) for shown in seen],
+        "estimates": {one[0].name: guess.to_plain() for one, guess in zip(copied, guesses, strict=True)},
+        "up": bool(up),
+    }
+
+
+def _in_use_by_others(scope: Scope, action: str, strange: list[GuardRow]) -> Refused:
+    return Refused(
+        f"Service {scope.name}: {action} is refused: its resources are down, and yet:\n  "
+        + "\n  ".join(row.line() for row in strange)
+        + "\nNothing was changed.",
+        "find out who has the address or uses the disks, and end that; nothing of it is stopped by a run",
+    )
+
+
+def _all(refused: list[Refused]) -> Refused:
+    """One for all of them."""
+    if len(refused) == 1:
+        return refused[0]
+    return Refused("\n".join(str(one) for one in refused), f"mend all {len(refused)}, then run it again")
+
+
+def left_out(plan: dict[str, Any]) -> list[str]:
+    """The phases that a plan's action leaves out."""
+    return [phase for phase in PHASES if phase not in plan["phases"]]
+
+
+def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
+    """Whether every sync is still what the plan saw, wholly active: no control command was accepted since.
+
+    Whether one is still under way is asked by the start that follows.
+
+    :raises Unknown: a pair does not show the time of its last action.
+    """
+    now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
+    if len(now) != len(plan["syncs"]):
+        return False
+    decision = decide_start(now, None)  # the service has run on them in this order
+    if decision.unknown:
+        raise Unknown(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+    return decision.verdict is Verdict.ACT and all(
+        is_same(before, shown) for before, shown in zip(plan["syncs"], now, strict=True)
+    )
+
+
+def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
+    """Across the service's syncs, by device number: no target twice, no target that is a source (D4)."""
+    targets: dict[tuple[str, int | None], str] = {}
+    for shown in seen:
+        for pair in shown.pairs:
+            key = (shown.symid, pair.target)
+            here = f"sync {shown.name}, {pair.label}"
+            if key in targets:
+                raise Refused(
+                    f"Service {scope.name}: device {device_text(pair.target)} is the target of "
+                    f"{targets[key]} and of {here}.",
+                    "give each pair a target of its own in services.yaml",
+                )
+            targets[key] = here
+    for shown in seen:
+        for pair in shown.pairs:
+            if (shown.symid, pair.source) in targets:
+                raise Refused(
+                    f"Service {scope.name}: device {device_text(pair.source)} is the source of sync "
+                    f"{shown.name}, {pair.label}, "
+                    f"and the target of {targets[shown.symid, pair.source]}.",
+                    "mend the direction of the pair in services.yaml",
+                )
+
+
+def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen], known: Mapping[str, Activation]) -> None:
+    """:raises Refused: what is split already may not be started on."""
+    split = [shown for shown in seen if shown.all_in(ACTIVE)]
+    decision = decide_start(split, sent_at(split, known))
+    if decision.verdict is Verdict.REFUSE and not decision.unknown:  # that is said of all pairs at once
+        raise _refusal(f"Service {scope.name}", action, decision)
+
+
+def _refuse_order(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
+    """What the start would refuse once the rest is split is refused before that (D6).
+
+    :raises Refused: a sync is split already, and would be older than one before it.
+    """
+    split = [shown for shown in seen if shown.all_in(ACTIVE)]
+    for before, shown in zip(seen, split, strict=False):
+        if shown is not before:
+            raise Refused(
+                f"Service {scope.name}: {action} is refused: sync {shown.name} is active already, and "
+                f"{before.name} before it is not: split now, it would be the newer one. Nothing was changed.",
+                "run the action `refresh`: it makes all syncs anew, in their order",
+            )
+
+
+def _refusal(subject: str, action: str, decision: Decision) -> Refused:
+    return Refused(f"{subject}: {action} is refused: {decision.why}. Nothing was changed.", decision.remedy)

@@ -1,0 +1,209 @@
+"""The opposite of provisioning: the sessions are ended, and the device group goes if it holds nothing else.
+
+Every procedure looks first and does only what is left to do, so each may be run again from any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from clones.act.device_groups import Looked, Todo, look, one_by_one
+from clones.act.resync_and_break import act, decided
+from clones.asking.side_by_side import both
+from clones.asking.steps import Command, Steps, note
+from clones.config import Sync
+from clones.config.scope import Scope
+from clones.decide.approval import ASK_AGAIN, digest
+from clones.decide.identity import require_stamps
+from clones.decide.rules import Verdict, decide_retire
+from clones.errors import Refused
+from clones.observe.proof_down import prove_down
+from clones.observe.running_commands import list_running, refuse_leftovers
+from clones.observe.sync import is_same, to_plain
+from clones.runs.plan_only import conclude, plain
+from clones.states import State, SyncSeen
+from clones.symcli import commands
+from clones.symcli.output import Group
+
+
+def plan(scope: Scope) -> Steps[list[Command]]:
+    """Look at everything, and say what would be sent. Nothing is changed.
+
+    :returns: the commands that would change something, in order.
+    :raises Refused: everything that must not be done, at once.
+    :raises TryAgain: something could not be told.
+    """
+    refused: list[str] = []
+    ends: list[Command] = []
+    removals: list[Command] = []
+    gone: set[tuple[str | None, str]] = set()  # names that a sync before takes out of the group of both
+    for sync in scope.service.syncs:
+        try:
+            looked = yield from _look(scope, sync)
+            decision = decide_retire(looked.seen)
+            yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
+            if decision.verdict is Verdict.REFUSE:
+                refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
+            if decision.verdict is Verdict.ACT:
+                ends.append(commands.terminate(scope, sync, looked.seen.symid, decision.pairs))
+            removals += [todo.command for todo in _left(scope, sync, looked.group, gone)]
+            gone |= {(sync.symdg, name) for name in _names(sync)}
+        except Refused as error:
+            refused.append(str(error))
+    return (yield from conclude(scope, "retire", refused, [*ends, *removals], must_be_down=bool(ends)))
+
+
+def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
+    """The plan as a second person is to approve it.
+
+    :returns: ``bound``: the commands, and each sync as seen; its ``digest``; ``commands`` as
+        :func:`clones.runs.plan_only.plain` writes them; and ``text`` for the approver, in lines. Plain JSON.
+    :raises CloneError: as :func:`plan`.
+    """
+    shown = plain((yield from plan(scope)))
+    lines = [f"Service {scope.name}: the sessions of its copies are ended, its device groups deleted.", ""]
+    syncs = []
+    for sync in scope.service.syncs:
+        seen = yield from _seen(scope, sync)
+        require_stamps(scope, [seen], frozenset(State))
+        syncs.append(to_plain(seen))
+        lines += [f"Sync {sync.name} on array {seen.symid}:", *(f"  {line}" for line in seen.lines()), ""]
+    bound = {"commands": [command["line"] for command in shown], "syncs": syncs}
+    sent = [f"  {command['host']}$ {command['line']}" for command in shown]
+    lines += ["To be sent:", *sent, "", f"Digest of this plan: {digest(bound)}"]
+    return {"bound": bound, "digest": digest(bound), "commands": shown, "text": lines}
+
+
+def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+    """End the sessions of exactly the configured pairs, the service proven down (D3).
+
+    :param approved: ``bound`` of :func:`to_approve`; if given, the sync must still be what was approved.
+    :raises CloneError: see :mod:`clones.errors`.
+    """
+    running, looked = yield from both(list_running(scope), _look(scope, sync))
+    decision = decide_retire(looked.seen)
+    yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
+    if decision.verdict is Verdict.NOTHING:
+        return
+    command = commands.terminate(scope, sync, looked.seen.symid, decision.pairs)
+    if approved is not None and not (
+        command.line() in approved["commands"]
+        and any(is_same(then, looked.seen) for then in approved["syncs"] if then["sync"] == sync.name)
+    ):
+        raise Refused(
+            f"{scope.subject(sync)}: its copies are no longer what was approved to be ended, or it was "
+            "approved before an upgrade, which sends another command. Nothing was sent to the array.",
+            ASK_AGAIN,
+        )
+    refuse_leftovers(scope, running, [sync], "terminate")
+    yield from prove_down(scope)
+    yield from act(
+        scope, sync, "terminate", command, looked.seen, lambda state: state is State.NONE,
+        State.TERMINATE_IN_PROG, _seen,
+    )  # fmt: skip
+    yield from note(
+        f"The sessions of sync {sync.name} are ended",
+        "some arrays leave a target not ready then: `symdev ready` makes it usable",
+    )
+
+
+def remove_group(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+    """Take the sync's names out of its device group, and delete the group once it is empty.
+
+    :param approved: ``bound`` of :func:`to_approve`; if given, nothing else is sent.
+    :raises Refused: a pair still has a session, or the group holds what the service does not name.
+    :raises CloneError: see :mod:`clones.errors`.
+    """
+    if not sync.grouped:
+        return
+
+    def todo() -> Steps[Sequence[Todo]]:
+        looked = yield from _look(scope, sync)
+        alive = [
+            f"{pair.label} is {pair.state}" for pair in looked.seen.pairs if pair.state is not State.NONE
+        ]
+        if alive:
+            raise Refused(
+                f"{scope.subject(sync)}: the device group {sync.symdg} stays, for {', '.join(alive)}.",
+                "end the sessions first: clear the `terminate` task of this sync",
+            )
+        left = _left(scope, sync, looked.group)
+        if approved is not None and not {one.command.line() for one in left} <= set(approved["commands"]):
+            raise Refused(
+                f"{scope.subject(sync)}: device group {sync.symdg} is no longer what was approved to be "
+                "deleted. It is left as it is.",
+                ASK_AGAIN,
+            )
+        return left
+
+    by_hand = (
+        "read what SYMCLI said; the sessions are ended, so the device group may be emptied and deleted by "
+        "hand; then clear this task"
+    )
+    yield from one_by_one(scope, sync, "remove the device group", todo, by_hand=by_hand)
+
+
+def _seen(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+    return (yield from _look(scope, sync)).seen
+
+
+def _look(scope: Scope, sync: Sync) -> Steps[Looked]:
+    """The sync, in a way that can still be looked at when its group is gone.
+
+    :raises Refused: the devices are not configured by number too, or a pair with a session lacks a name.
+    """
+    loose = [
+        name
+        for pair in sync.pairs
+        for name, number in ((pair.source, pair.source_device), (pair.target, pair.target_device))
+        if number is None
+    ]
+    if loose or sync.symid is None:
+        raise Refused(
+            f"{scope.subject(sync)}: without its device group nobody could tell what became of its sessions: "
+            f"{', '.join(loose) or '`symid`'} is not configured by number. Nothing was changed.",
+            "give `symid`, and pin every name to its device (`DEV001=1234:CLONE001=4321`)",
+        )
+    looked = yield from look(scope, sync)
+    nameless = [
+        pair.label for pair in looked.seen.pairs if pair.state is not State.NONE and not looked.complete(pair)
+    ]
+    if nameless:
+        raise Refused(
+            f"{scope.subject(sync)}: {', '.join(nameless)} has a session, and device group {sync.symdg} does "
+            "not hold its names. Nothing was changed.",
+            f"run the DAG `{scope.name}_provision`, which puts them back; then retire it again",
+        )
+    return looked
+
+
+def _names(sync: Sync) -> list[str]:
+    return list(dict.fromkeys(name for pair in sync.pairs for name in (pair.source, pair.target)))
+
+
+def _left(
+    scope: Scope, sync: Sync, group: Group | None, gone: Collection[tuple[str | None, str]] = ()
+) -> list[Todo]:
+    """What is left to do about a sync's group: its names first, the group after the service's last name.
+
+    :param gone: names (group, name) that are taken for gone.
+    :raises Refused: it holds what the service does not name.
+    """
+    if group is None or sync.symdg is None:
+        return []
+    held = {name for name in group.devices if (sync.symdg, name) not in gone}
+    named = {name for other in scope.service.syncs if other.symdg == sync.symdg for name in _names(other)}
+    foreign = sorted(held - named)
+    if foreign:
+        raise Refused(
+            f"{scope.subject(sync)}: device group {sync.symdg} also holds {', '.join(foreign)}, which this "
+            "service does not name. It is left as it is.",
+            "take these out of the group, or remove this service's names from it by hand",
+        )
+    target = (scope.symcli, scope.control_host, sync.symdg)
+    own = [name for name in _names(sync) if name in held]
+    todo = [Todo(f"{name} is not in {sync.symdg}", commands.remove_name(*target, name)) for name in own]
+    if held <= set(own):
+        todo.append(Todo(f"device group {sync.symdg} is gone", commands.delete_group(*target)))
+    return todo
