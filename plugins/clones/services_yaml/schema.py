@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clones.config import Config
 
-KEPT = Path(__file__).parents[2] / "config" / "services.schema.json"
+KEPT = Path(__file__).parents[3] / "config" / "services.schema.json"
 
 
 def schema_text() -> str:
