@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from demo.local_airflow import LocalAirflow
-from demo.rest import AirflowRest, RestError
 from lab import Lab
+from private_airflow.instance import LocalAirflow
+from private_airflow.rest import AirflowRest, RestError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "overlap.json"

@@ -18,10 +18,10 @@ from typing import Any
 
 from clones.runs.pools import pools_of
 from clones.services_yaml.file import load
-from demo.local_airflow import LocalAirflow
-from demo.rest import AirflowRest, RestError
 from lab import Lab
 from lab.config import load as load_lab
+from private_airflow.instance import LocalAirflow
+from private_airflow.rest import AirflowRest, RestError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "refresh.json"

@@ -23,11 +23,11 @@ import psutil  # type: ignore[import-untyped]
 import yaml
 
 from bench.refresh import FLOOR, await_dag
-from demo.local_airflow import LocalAirflow
-from demo.local_lab import LocalLab
 from demo.many_services import ManyServices
-from demo.rest import AirflowRest
-from tests.postgres import database
+from private_airflow.instance import LocalAirflow
+from private_airflow.lab import LocalLab
+from private_airflow.rest import AirflowRest
+from tests.support.postgres import database
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "refreshes.json"

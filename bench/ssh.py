@@ -21,8 +21,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from demo.airflow_environment import connection_variables
-from demo.local_lab import LocalLab
+from private_airflow.environment import connection_variables
+from private_airflow.lab import LocalLab
 
 RESULTS = Path(__file__).parent / "results" / "ssh.json"
 SERVICES = Path(__file__).parent.parent / "config" / "services.yaml"

@@ -1,4 +1,4 @@
 """The demonstration: a lab, a private Airflow, one refresh, and what came of it.
 
-:mod:`demo.local_airflow` and :mod:`demo.rest` serve tests as well.
+:mod:`private_airflow.instance` and :mod:`private_airflow.rest` serve tests as well.
 """

@@ -16,15 +16,15 @@ from typing import NoReturn
 from clones.errors import ConfigError
 from clones.runs.pools import pools_of
 from clones.services_yaml.file import load
-from demo.local_airflow import LocalAirflow, StartError
-from demo.local_lab import ROOT, LabError, LocalLab
 from demo.outcome import copies_of
-from demo.processes import ProcessError
 from demo.real import show
 from demo.refresh import STATUS, DemoError, Refresh, sweep
-from demo.rest import RestError
 from demo.watch import Watch
 from lab.config import load as load_lab
+from private_airflow.instance import LocalAirflow, StartError
+from private_airflow.lab import ROOT, LabError, LocalLab
+from private_airflow.processes import ProcessError
+from private_airflow.rest import RestError
 
 FOLDER = ROOT / ".demo"
 SERVICES = ROOT / "config" / "services.yaml"

@@ -11,14 +11,14 @@ from typing import TextIO
 
 from clones.config import Service
 from demo.accounting import Account, Sampler, account
-from demo.local_airflow import LocalAirflow
-from demo.local_lab import LocalLab
 from demo.outcome import Copy, copied, copy_problems, copy_table, service_states
-from demo.processes import tail
 from demo.progress import Progress, Timeline, align
-from demo.rest import AirflowRest, RestError
 from demo.watch import Watch
 from lab import Client, LabError
+from private_airflow.instance import LocalAirflow
+from private_airflow.lab import LocalLab
+from private_airflow.processes import tail
+from private_airflow.rest import AirflowRest, RestError
 
 LOOK_EVERY = 0.3  # seconds between two looks at the run and at the array
 GIVE_UP_AFTER = 60  # looks in a row that Airflow does not answer: its API server may be started again

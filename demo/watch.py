@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from demo.processes import ProcessError
+from private_airflow.processes import ProcessError
 
 OFTEN = 5
 """Ends of one component in a row, each within :data:`STEADY` of its start, after which it stays ended."""
@@ -19,7 +19,7 @@ SQLITE = "With SQLite a backfill does that to the scheduler: for more than one r
 
 
 class Parts(Protocol):
-    """What is watched, as :class:`demo.local_airflow.LocalAirflow` has it."""
+    """What is watched, as :class:`private_airflow.instance.LocalAirflow` has it."""
 
     def exit_codes(self) -> dict[str, int | None]:
         """Exit code of each component, None while it runs."""

@@ -13,15 +13,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import check, journal, record, replay
+from lab import check, journal
 from lab.clock import Clock
 from lab.config import ConfigError, SshdLimits
 from lab.config import load as read_config
-from lab.load import raise_file_limit
 from lab.real.host import RealError
 from lab.running import Running
-from lab.server import LOOPBACK
-from lab.sshd import SshdError
+from lab.server.openssh import SshdError
+from lab.server.ssh import LOOPBACK
+from lab.tools import record, replay
+from lab.tools.load import raise_file_limit
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
@@ -115,11 +116,11 @@ def main(words: list[str] | None = None) -> int:
     if words[:1] == ["check"]:
         return _check(words[1:])
     if words[:1] == ["coverage"]:
-        from lab import coverage
+        from lab.tools import coverage
 
         return coverage.main(words[1:])
     if words[:1] == ["load"]:
-        from lab import load as measuring
+        from lab.tools import load as measuring
 
         return measuring.main(words[1:])
     if words[:1] == ["record"]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from lab import states
+from lab.array import states
 from lab.fault_config import FaultConfig
 from lab.real.config import RealHostConfig
 from lab.strict import DeviceName, Name, Strict, Symid

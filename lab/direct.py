@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.array.refused import Refused
 from lab.clock import Clock
 from lab.config import LabConfig
-from lab.execution import Execution, second_administrator
 from lab.hosts.host import Host
 from lab.operations import LabError, Operations
-from lab.refused import Refused
 from lab.running import Running
+from lab.server.execution import Execution, second_administrator
 from lab.world import World
 
 PATIENCE = 30.0

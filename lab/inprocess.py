@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from lab.array.refused import Refused
 from lab.clock import Clock
 from lab.config import LabConfig, load
 from lab.operations import LabError, Operations
-from lab.refused import Refused
 from lab.running import Running
 
 

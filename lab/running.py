@@ -14,21 +14,21 @@ from typing import Any
 import asyncssh
 import yaml
 
-from lab import keys
-from lab.array import Array
+from lab.array.array import Array
+from lab.array.sessions import Pair
 from lab.clock import Clock
 from lab.config import ConfigError, LabConfig
-from lab.control import ControlPort
 from lab.hosts.host import Host
 from lab.hosts.service import ServiceHost
 from lab.journal import Journal
 from lab.real import start as real
 from lab.real.host import RealHost
 from lab.real.server import RealServer
-from lab.server import LOOPBACK, HostServer
-from lab.sessions import Pair
-from lab.sshd import SshdError, SshdServer
-from lab.sshd_socket import CommandSocket
+from lab.server import keys
+from lab.server.control import ControlPort
+from lab.server.openssh import SshdError, SshdServer
+from lab.server.openssh_socket import CommandSocket
+from lab.server.ssh import LOOPBACK, HostServer
 from lab.world import World
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab import states
-from lab.array import Array
+from lab.array import states
+from lab.array.array import Array
+from lab.array.refused import Refused
+from lab.array.sessions import Pair
 from lab.clock import Clock
 from lab.config import LabConfig
 from lab.faults import Faults
 from lab.hosts.host import Host
 from lab.journal import Journal
-from lab.refused import Refused
-from lab.sessions import Pair
 
 
 class World:

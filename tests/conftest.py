@@ -51,7 +51,7 @@ def other_arrays() -> dict[str, dict[str, Any]]:
     In the fewest arrays each setting occurs with which every step of the product is to succeed. Where one is
     to refuse, tests/lab/test_switches_with_the_product.py tries that setting alone.
     """
-    from lab import coverage
+    from lab.tools import coverage
 
     usual = coverage.Switches()
     others = {

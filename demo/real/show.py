@@ -14,8 +14,6 @@ from typing import TextIO
 
 import yaml
 
-from demo.local_airflow import LocalAirflow
-from demo.local_lab import ROOT
 from demo.progress import align
 from demo.real.ledger import Writer, database
 from demo.real.proof import Proof, moved, prove
@@ -33,9 +31,11 @@ from demo.real.site import (
     make_production,
 )
 from demo.refresh import DemoError, await_dag
-from demo.rest import AirflowRest
 from demo.watch import Watch
 from lab import Lab
+from private_airflow.instance import LocalAirflow
+from private_airflow.lab import ROOT
+from private_airflow.rest import AirflowRest
 
 REFRESHES = 3
 GIVE_UP_AFTER = 300.0

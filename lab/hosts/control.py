@@ -9,7 +9,7 @@ from lab.hosts.host import Host
 from lab.symcli import COMMANDS
 
 if TYPE_CHECKING:
-    from lab.array import Array
+    from lab.array.array import Array
     from lab.world import World
 
 FOLDERS = ("/usr/symcli/bin", "/opt/emc/SYMCLI/bin")

@@ -8,10 +8,10 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lab.array.session import Device
 from lab.config import AppConfig, HostConfig, LogicalVolumeConfig, VolumeGroupConfig
 from lab.hosts import beside, torn
 from lab.hosts.host import Host
-from lab.session import Device
 from lab.shell.call import Call
 from lab.volumes import Manager, volume_paths
 

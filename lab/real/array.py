@@ -21,16 +21,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import states
-from lab.array import Array
+from lab.array import states
+from lab.array.array import Array
+from lab.array.refused import Refused
+from lab.array.session import Device, Session
+from lab.array.sessions import Pair
 from lab.config import ArrayConfig
 from lab.real.disk import Disk
 from lab.real.freeze import FreezeError, frozen
 from lab.real.host import RealHost
 from lab.real.tracks import move
-from lab.refused import Refused
-from lab.session import Device, Session
-from lab.sessions import Pair
 
 if TYPE_CHECKING:
     from lab.world import World

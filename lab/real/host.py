@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.array.session import Device
 from lab.config import HostConfig
 from lab.hosts.host import Host
 from lab.real import lvm
 from lab.real.config import ROOT, RealHostConfig
 from lab.real.disk import Disk
 from lab.real.mounts import Mount, mounts, stands_on
-from lab.session import Device
 
 if TYPE_CHECKING:
     from lab.world import World

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.real.host import RealHost
 from lab.real.lvm import lvm_environment
-from lab.sshd import SshdServer
+from lab.server.openssh import SshdServer
 
 
 class RealServer(SshdServer):

@@ -1,4 +1,4 @@
-"""SYMCLI as far as the lab knows it: one small file a command. How sure each is: `lab/coverage.yaml`."""
+"""SYMCLI as far as the lab knows it: a small file a command. How sure each is: `lab/tools/coverage.yaml`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call, Program
 from lab.symcli import options
 from lab.symcli.command import refusing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import wraps
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import messages
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lab.array import Array
-from lab.refused import Refused
-from lab.session import Device
+from lab.array.array import Array
+from lab.array.refused import Refused
+from lab.array.session import Device
 from lab.shell.call import Call
 from lab.symcli import xml
 from lab.symcli.layout import layout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call
 
 WAITS = {2: "SYMCLI_WAIT_ON_DB", 19: "SYMCLI_WAIT_ON_GK"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call
 
 # The variables that give an option its default.

@@ -6,8 +6,8 @@ import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from lab.array import Array
-from lab.session import Device, Session
+from lab.array.array import Array
+from lab.array.session import Device, Session
 from lab.shell.call import Call
 from lab.symcli import xml
 from lab.symcli.layout import layout

@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.array import Array
+from lab.array.array import Array
+from lab.array.inventory import GroupMember
+from lab.array.refused import Refused
+from lab.array.sessions import Pair
 from lab.filesystem import FileError
-from lab.inventory import GroupMember
-from lab.refused import Refused
-from lab.sessions import Pair
 from lab.shell.call import Call
 from lab.symcli.options import Options
 

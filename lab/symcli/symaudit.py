@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from lab.array import Array
-from lab.refused import Refused
+from lab.array.array import Array
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, scope
 from lab.symcli.action import Action

@@ -6,8 +6,8 @@ are relied on. That the other forms exist is relied on too; what they print is a
 
 from __future__ import annotations
 
-from lab.array import Array
-from lab.refused import Refused
+from lab.array.array import Array
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action

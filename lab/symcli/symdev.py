@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from lab import states
-from lab.array import Array
-from lab.refused import Refused
-from lab.session import Device
+from lab.array import states
+from lab.array.array import Array
+from lab.array.refused import Refused
+from lab.array.session import Device
 from lab.shell.call import Call
 from lab.symcli import identifiers, lock, messages, scope, xml
 from lab.symcli.action import Action

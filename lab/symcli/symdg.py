@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from lab.array import Array
+from lab.array.array import Array
+from lab.array.inventory import GroupMember
+from lab.array.refused import Refused
 from lab.config import DeviceGroupConfig
-from lab.inventory import GroupMember
-from lab.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action

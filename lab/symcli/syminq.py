@@ -6,8 +6,8 @@ the text of -pdevfile, that the array comes first and the device third is relied
 
 from __future__ import annotations
 
-from lab.array import Array
-from lab.refused import Refused
+from lab.array.array import Array
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import identifiers, lock, scope, xml
 from lab.symcli.action import Action

@@ -3,7 +3,7 @@ them is assumed; `add` is recalled, and like `symdg add`; `remove LDNAME` is rec
 
 from __future__ import annotations
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, scope
 from lab.symcli.action import Action

@@ -5,9 +5,9 @@ That `show` prints what `list -v` does for one group is relied on: one parser re
 
 from __future__ import annotations
 
-from lab.array import Array
-from lab.refused import Refused
-from lab.session import Device
+from lab.array.array import Array
+from lab.array.refused import Refused
+from lab.array.session import Device
 from lab.shell.call import Call
 from lab.symcli import lock, scope, xml
 from lab.symcli.action import Action

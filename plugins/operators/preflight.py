@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from cli.preflight import look
 from clones.asking.steps import Note
 from clones.errors import Unknown
 from clones.observe.findings import Level, summary, table
-from hooks.preflight import look
 from operators.base import CONFIG
 
 ALL = "all"

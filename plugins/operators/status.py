@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.observability import stats
 
+from cli.status import look
 from clones.asking.steps import Note
 from clones.fleet import status
 from clones.fleet.changes import (
@@ -26,7 +27,6 @@ from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from clones.services_yaml.file import load
-from hooks.status import look
 from operators import ended
 from operators.alerts import pool_gives_no_place
 from operators.base import CONFIG

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from demo.rest import AirflowRest
+from private_airflow.rest import AirflowRest
 
 
 def paths(service: str = "lnxpp", run: str = "none") -> Iterator[str]:

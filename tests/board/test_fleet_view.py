@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.board.browser import POLL, browser, names, page_at, rows, top, turn
 from tests.board.served import NOW, Served, case, served
-from tests.site import until
+from tests.support.site import until
 
 __all__ = ["browser", "served"]
 

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
-from demo.airflow_environment import free_port
 from lab.config import load as load_lab
+from private_airflow.environment import free_port
 from tests.board.browser import browser, page_at, picture
 from tests.conftest import SERVICES, SYMID
-from tests.site import SERVICE, Site, running_site, until
+from tests.support.site import SERVICE, Site, running_site, until
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.airflow

@@ -15,7 +15,7 @@ import pytest
 from lab.config import load
 from tests.board.routes import Asker, paths
 from tests.conftest import ROOT, SERVICES
-from tests.site import SERVICE, Site, running_site, until
+from tests.support.site import SERVICE, Site, running_site, until
 
 pytestmark = pytest.mark.airflow
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from demo.local_airflow import LocalAirflow
-from demo.rest import RestError
+from private_airflow.instance import LocalAirflow
+from private_airflow.rest import RestError
 from tests.board.routes import Asker, paths
 from tests.conftest import ROOT, SERVICES
 

@@ -27,9 +27,9 @@ from clones.services_yaml.file import scope_from
 from clones.states import ACTIVE, PREPARED, Session
 from clones.symcli import output
 from tests.clones.cases_in_tables import CASES
+from tests.clones.observe.test_running_commands import WHOLE as PS
+from tests.clones.symcli.test_texts import GROUP
 from tests.clones.test_hostile import hostile
-from tests.clones.test_leftovers import WHOLE as PS
-from tests.clones.test_symcli import GROUP
 from tests.clones.written_array import SYMID, Array, Copy, drive
 
 NUMBERS = (0x0000, 0x0001, 0x0002, 0x1234, 0x01A2B, 0xFFFFF)

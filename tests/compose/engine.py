@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo.processes import Processes, tail
+from private_airflow.processes import Processes, tail
 from tests.compose.packages import COMPOSE, SUITE, unpack
 
 HERE = Path(__file__).parent

@@ -8,10 +8,10 @@ import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo.rest import AirflowRest
+from private_airflow.rest import AirflowRest
 from tests.compose.project import MANY, RELEASE, Project
 from tests.conftest import ROOT, SYMID
-from tests.site import SERVICE, has_dag, until
+from tests.support.site import SERVICE, has_dag, until
 
 COMMIT = "2a8db1c5ed0907b456779700f1cd9fa0547a130a"
 """Its commit. The history must be there: a shallow clone does not do."""

@@ -13,12 +13,12 @@ from typing import Any
 import yaml
 
 from demo.many_services import ManyServices
-from demo.rest import AirflowRest
 from lab.config import load
+from private_airflow.rest import AirflowRest
 from tests.compose.engine import ADDRESS, Engine
 from tests.compose.images import IMAGES
 from tests.conftest import ROOT
-from tests.production import services, with_production
+from tests.support.production import services, with_production
 
 PORT = 8080
 MANY = ManyServices(2, hosts=True, options={"retry_delay": 60})

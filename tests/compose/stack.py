@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from demo.rest import AirflowRest, RestError
 from lab.check import findings
+from private_airflow.rest import AirflowRest, RestError
 from tests.compose.engine import EngineError, running_engine
 from tests.compose.former import BY_NUMBER, RETRIED, STOPPED, Waiting, former_release
 from tests.compose.images import build
 from tests.compose.project import AIRFLOW, Project, this_release
-from tests.site import SERVICE, until
+from tests.support.site import SERVICE, until
 
 MERGE_BACK = f"{SERVICE}_merge_back"
 ASKED = {"reason": "test of the stack"}
@@ -47,7 +47,7 @@ def waiting() -> Iterator[Waiting]:
         project.name_installation()
         assert set(project.inspect()) == {"lab"}, "nothing is started without it"
         project.compose("build", "airflow-init")
-        fit = f"cd /opt/airflow && PYTHONPATH=plugins python -m hooks.preflight --service {RETRIED}"
+        fit = f"cd /opt/airflow && PYTHONPATH=plugins python -m cli.preflight --service {RETRIED}"
         said = project.compose("run", "--rm", "--no-deps", "airflow-worker", "bash", "-c", fit)
         assert "is not there yet" in said, "the folder for tokens"
         project.up("--no-recreate", *everything)

@@ -12,7 +12,7 @@ from clones.services_yaml.file import load
 from operators import base
 from tests.conftest import SERVICES
 from tests.dags.conftest import dags as load_dags
-from tests.production import services
+from tests.support.production import services
 
 
 def dags(monkeypatch: pytest.MonkeyPatch, config: Path, only: str = "") -> dict[str, Any]:

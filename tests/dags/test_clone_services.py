@@ -201,8 +201,8 @@ def test_the_sweep_knows_which_task_is_in_which_pool(tmp_path: Path, monkeypatch
     from clones.runs.pool_waits import places
     from clones.services_yaml.file import load
     from operators import base
-    from tests.hooked import hooked_services
-    from tests.production import services
+    from tests.support.hooked import hooked_services
+    from tests.support.production import services
 
     for path in (hooked_services(tmp_path / "hooked.yaml"), services(tmp_path / "production.yaml")):
         monkeypatch.setattr(base, "CONFIG", str(path))
@@ -229,7 +229,7 @@ def test_what_runs_after_a_failure_needs_no_pool_that_may_be_missing(
 ) -> None:
     """The failure may be that one is missing: the run ends, and says so."""
     from operators import base
-    from tests.hooked import hooked_services
+    from tests.support.hooked import hooked_services
 
     monkeypatch.setattr(base, "CONFIG", str(hooked_services(tmp_path / "services.yaml")))
     after = set()

@@ -21,7 +21,7 @@ from operators import base
 from operators.each_service import each_service
 from tests.conftest import ROOT, SERVICES, new_context
 from tests.dags.conftest import dags
-from tests.production import services
+from tests.support.production import services
 
 FILES = ("clone_services", "clone_provision", "clone_retire", "clone_merge_back")
 

@@ -12,7 +12,7 @@ from clones.actions import ACTIONS, PHASES
 from clones.services_yaml.file import load
 from tests.conftest import SERVICES, connect
 from tests.dags.conftest import dags, run
-from tests.hooked import AROUND_DATA, hooked_services, sent_in_order, with_programs
+from tests.support.hooked import AROUND_DATA, hooked_services, sent_in_order, with_programs
 
 DATA = "break.data."
 AFTER = f"{DATA}after_activate."
@@ -92,7 +92,7 @@ def test_which_run_and_which_are_skipped(tmp_path: Path, action: str) -> None:
 
 
 class TestRuns:
-    """By `dag.test()`; what needs a scheduler is in tests/test_hooks_end_to_end.py."""
+    """By `dag.test()`; what needs a scheduler is in tests/end_to_end/test_hooks.py."""
 
     @pytest.fixture
     def lab(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.pools import main
+from cli.pools import main
 from tests.conftest import ROOT, SERVICES
 
 
@@ -70,7 +70,7 @@ def test_without_a_migrated_database_it_says_so_and_leaves_nothing(
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path.parent / "logs"),
         "PYTHONPATH": str(ROOT / "plugins"),
     }
-    words = [sys.executable, "-m", "hooks.pools", "--config", str(SERVICES), *check]
+    words = [sys.executable, "-m", "cli.pools", "--config", str(SERVICES), *check]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from demo.airflow_environment import Secrets, connection_variables, free_port, settings
-from demo.local_airflow import LocalAirflow
+from private_airflow.environment import Secrets, connection_variables, free_port, settings
+from private_airflow.instance import LocalAirflow
 
 
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:

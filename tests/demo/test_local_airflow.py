@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.local_airflow import LocalAirflow, StartError
-from demo.rest import AirflowRest, RestError
-from demo.supervisor import descendants
+from private_airflow.instance import LocalAirflow, StartError
+from private_airflow.rest import AirflowRest, RestError
+from private_airflow.supervisor import descendants
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,7 +135,7 @@ def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
         """
         import os, signal, sys, time
         from pathlib import Path
-        from demo.processes import Processes
+        from private_airflow.processes import Processes
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         made = Processes()
         shell = "trap '' TERM; (setsid sleep 301 &) ; sleep 300"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import ProcessError, Processes, clean_environment, tail
+from private_airflow.processes import ProcessError, Processes, clean_environment, tail
 
 SHOW_SIGINT = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from demo import rest
+from private_airflow import rest
 
 LOST = b'{"detail": {"reason": "Database error", "statement": "hidden", "orig_error": "hidden"}}'
 OTHER = b'{"detail": "boom"}'

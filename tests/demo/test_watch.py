@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import ProcessError
 from demo.watch import OFTEN, STEADY, Watch
+from private_airflow.processes import ProcessError
 
 
 class Airflow:

@@ -14,16 +14,16 @@ from typing import Any, TypeVar
 import psutil
 import yaml
 
-from demo.local_airflow import LocalAirflow
-from demo.rest import AirflowRest, RestError
 from lab import Lab
 from lab.check import findings
+from private_airflow.instance import LocalAirflow
+from private_airflow.rest import AirflowRest, RestError
 from tests.conftest import ROOT
 from tests.distributed import fleet
 from tests.distributed.relay import Relay, relay
-from tests.postgres import Cluster, cluster
-from tests.redis import Broker, broker
-from tests.site import has_dag, title
+from tests.support.postgres import Cluster, cluster
+from tests.support.redis import Broker, broker
+from tests.support.site import has_dag, title
 
 T = TypeVar("T")
 SPEED = 15

@@ -17,8 +17,8 @@ import pytest
 from tests.distributed import fleet
 from tests.distributed.conftest import MEASURED
 from tests.distributed.deployment import RESTART, SPEED, Deployment, deployment
-from tests.postgres import Cluster
-from tests.redis import Broker
+from tests.support.postgres import Cluster
+from tests.support.redis import Broker
 
 pytestmark = pytest.mark.airflow
 

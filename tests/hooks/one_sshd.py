@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.sshd import find
+from lab.server.openssh import find
 
 CONFIG = """\
 ListenAddress 127.0.0.1

@@ -1,4 +1,4 @@
-"""The places of those who log in to one host. With a real sshd: tests/test_many_openssh.py."""
+"""The places of those who log in to one host. With a real sshd: tests/end_to_end/test_many_openssh.py."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from cli.preflight import look
 from clones.errors import ConfigError
 from clones.observe.findings import Level
 from hooks import needs
 from hooks.hosts import open_hosts
-from hooks.preflight import look
 from tests.conftest import ROOT
 
 WITHOUT = """

@@ -12,8 +12,8 @@ import pytest
 
 from lab import Lab
 from lab.config import SshdLimits, load
-from lab.load import HOST, SYMID, Size, config, connected, measure, table
-from lab.sshd_limits import Startups
+from lab.server.openssh_limits import Startups
+from lab.tools.load import HOST, SYMID, Size, config, connected, measure, table
 
 
 def test_a_thousand_sessions_and_many_statuses_on_five_thousand_pairs() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab import coverage, states
 from lab.__main__ import main
+from lab.array import states
+from lab.tools import coverage
 
 A, PAIR = "000190101234", (0x1234, 0x4321)
 TABLE = coverage.table()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import coverage
 from lab.symcli import ACTIONS
 from lab.symcli.options import SAME
+from lab.tools import coverage
 
 ROOT = Path(__file__).parents[2]
 COMMAND = re.compile(r"`((?:" + "|".join(ACTIONS) + r")(?:\s[^`]+)?)`")

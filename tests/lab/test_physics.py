@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.array import Array
+from lab.array.array import Array
 from lab.clock import Clock
 from lab.config import ArrayConfig
 
@@ -167,7 +167,7 @@ async def test_a_restore_moves_back_what_changed_on_either_side() -> None:
 
 
 async def test_reading_looks_at_moving_sessions_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.session import Session
+    from lab.array.session import Session
 
     devices = [{"device": f"{n:04X}", "megabytes": 1000} for n in range(1000)]
     sessions = [
@@ -204,7 +204,7 @@ def test_sessions_are_found_by_source_and_by_target() -> None:
 
 
 def test_groups_of_a_device_follow_the_groups() -> None:
-    from lab.inventory import GroupMember
+    from lab.array.inventory import GroupMember
 
     array, _ = make(device_groups=[{"name": "DG", "devices": [{"name": "DEV001", "device": "0010"}]}])
     device = array.devices[0x10]

@@ -1,4 +1,4 @@
-"""What programs in the field send and look for: the answers hold it, as `lab/coverage.yaml` says."""
+"""What programs in the field send and look for: the answers hold it, as `lab/tools/coverage.yaml` says."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from lab import Lab
 from lab.config import SshdLimits, load
 from lab.journal import read
-from lab.load import connected
+from lab.tools.load import connected
 from tests.conftest import SYMID, connect, sent
 
 SERVICE = "aastmphpux"
@@ -131,8 +131,8 @@ def test_the_commands_as_executables(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_without_sshd_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab import sshd
+    from lab.server import openssh
 
-    monkeypatch.setattr(sshd.shutil, "which", lambda *_, **__: None)
-    with pytest.raises(sshd.SshdError, match="install the package openssh-server"):
-        sshd.find()
+    monkeypatch.setattr(openssh.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(openssh.SshdError, match="install the package openssh-server"):
+        openssh.find()

@@ -14,8 +14,8 @@ import yaml
 
 from lab import Lab
 from lab.__main__ import main
-from lab.record import FORMS, Form, RecordError, address, forms
-from lab.record_names import Names
+from lab.tools.record import FORMS, Form, RecordError, address, forms
+from lab.tools.record_names import Names
 
 A = "000190101234"
 ORIGINALS = ("000190101234", "000297600001", "DGCVI", "DGCVIARCH", "DGREP", "symcli01", "127.0.0.1")

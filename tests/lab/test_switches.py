@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab import coverage
+from lab.tools import coverage
 
 A, B = "000190101234", "000297600001"
 ON = "-nop DEV001 sym ld CLONE001"

@@ -15,8 +15,9 @@ import yaml
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.errors import CloneError
-from lab import Lab, coverage
+from lab import Lab
 from lab.config import load
+from lab.tools import coverage
 from operators.run import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab import states
+from lab.array import states
 
 S = "/usr/symcli/bin/symclone "
 A, B = "000190101234", "000297600001"

@@ -35,7 +35,7 @@ from tests.conftest import (
     take_down,
     typed,
 )
-from tests.production import HOST, PRODUCTION, services, with_production
+from tests.support.production import HOST, PRODUCTION, services, with_production
 
 SERVICE = "aastmphpux"
 PAIRS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}

@@ -26,7 +26,7 @@ from hooks.symcli import SymcliHook
 from operators.completed import copy_asset
 from operators.run import RunPlanOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, process_list
-from tests.hooked import hooked_services, in_short
+from tests.support.hooked import hooked_services, in_short
 
 
 class Recorder(SymcliHook):
@@ -117,7 +117,7 @@ def test_a_refusal_is_said_and_nothing_is_listed(lab: Any, context: dict[str, An
 def run_script(*words: str) -> tuple[int, dict[str, Any]]:
     """As `scripts/plan --json` runs it."""
     done = subprocess.run(
-        [sys.executable, "-m", "hooks.plan", *words, "--json", "--config", str(SERVICES)],
+        [sys.executable, "-m", "cli.plan", *words, "--json", "--config", str(SERVICES)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
         capture_output=True,
         text=True,

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from cli.preflight import exit_code, main
 from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Result
 from clones.errors import ConfigError, Unknown
 from clones.observe.findings import Finding, Level
-from hooks.preflight import exit_code, main
 from hooks.symcli import SymcliHook
 from operators.preflight import PreflightOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, process_list, take_down
@@ -290,7 +290,7 @@ def test_from_the_command_line(lab: Any) -> None:
     """As `scripts/preflight --json` runs it."""
     lab.fault("down", host="aastmphpux")
     done = subprocess.run(
-        [sys.executable, "-m", "hooks.preflight", "--service", "aastmphpux", "--json"],
+        [sys.executable, "-m", "cli.preflight", "--service", "aastmphpux", "--json"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
         capture_output=True,
         text=True,
@@ -315,7 +315,7 @@ def typed(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 SCRIPTS = pytest.mark.parametrize(
-    "words", [("hooks.preflight",), ("hooks.plan", "aastmphpux", "refresh"), ("hooks.status",)]
+    "words", [("cli.preflight",), ("cli.plan", "aastmphpux", "refresh"), ("cli.status",)]
 )
 
 
@@ -328,7 +328,7 @@ def test_a_terminal_shows_what_was_found_and_no_more(lab: Any, words: tuple[str,
     assert done.returncode == 0 and 5 < len(done.stdout.splitlines()) < 50
     logged = [line for line in done.stderr.splitlines() if "Estimate for sync" not in line]
     assert (len(logged) > 100 and "SSH: " in done.stderr) if verbose else not logged
-    if words[0] == "hooks.plan":
+    if words[0] == "cli.plan":
         assert done.stderr.count("Estimate for sync") == 2
 
 

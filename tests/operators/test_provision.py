@@ -21,7 +21,7 @@ from operators.run import ProvisionPlanOperator
 from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, perform, sent, take_down, typed
-from tests.mortal import Killed, MortalHook
+from tests.support.mortal import Killed, MortalHook
 
 REP = "reporting_copies"
 GROUP = {"service": REP, "sync": "warehouse"}

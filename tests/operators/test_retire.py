@@ -19,7 +19,6 @@ from lab import Lab
 from operators.approval import APPROVAL
 from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down, typed
-from tests.mortal import Killed, MortalHook
 from tests.operators.test_provision import (
     GROUP,
     REP,
@@ -30,6 +29,7 @@ from tests.operators.test_provision import (
     service,
     states,
 )
+from tests.support.mortal import Killed, MortalHook
 
 ENDED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt terminate -i 20 -c 30"
 REMOVED = [

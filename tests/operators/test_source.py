@@ -16,8 +16,8 @@ from operators.service import ServiceCommandOperator, ServiceRestartUnchangedOpe
 from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import SYMID, Log, TaskInstance, perform, take_down
-from tests.hooked import ORACLE, hooked_services, sent_in_order, with_programs
 from tests.operators.test_late_tries import Stopped
+from tests.support.hooked import ORACLE, hooked_services, sent_in_order, with_programs
 
 WINDOW = Window(("begin_backup", "freeze"), "activate", ("end_backup", "switch_log"))
 AROUND_DATA = """\

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from cli import status
 from clones.fleet.pair_rows import COLUMNS
-from hooks import status
 from operators.status import CHANGES, FLEET, CloneStatusOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context
 
@@ -323,7 +323,7 @@ def test_gauges(lab: Any, sweep: Sweeps, metrics: dict[tuple[str, str, str], flo
 def run_script(*options: str) -> tuple[int, str]:
     """As `scripts/status` runs it."""
     done = subprocess.run(
-        [sys.executable, "-m", "hooks.status", *options],
+        [sys.executable, "-m", "cli.status", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
         capture_output=True,
         text=True,

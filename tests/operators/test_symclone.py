@@ -34,7 +34,7 @@ from tests.conftest import (
     take_down,
     typed,
 )
-from tests.mortal import Killed
+from tests.support.mortal import Killed
 
 DATA = {"service": "aastmphpux", "sync": "data"}
 LOGS = {"service": "aastmphpux", "sync": "archivelogs"}

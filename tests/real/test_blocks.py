@@ -20,12 +20,12 @@ import yaml
 from demo.real.site import inside
 from lab import Client, Lab
 from lab.config import ConfigError, load
-from lab.load import connected
 from lab.real.host import RealError
 from lab.real.loop import backing_files
 from lab.real.mounts import mounts
+from lab.tools.load import connected
 from tests.conftest import ROOT
-from tests.site import until
+from tests.support.site import until
 
 SYMID = "000190101234"
 MEGABYTES = 16

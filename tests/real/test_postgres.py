@@ -15,7 +15,7 @@ from demo.real.site import PRODUCTION, RIGHT, WRONG, Site, device_mapper, inside
 from lab import Lab
 from tests.conftest import Log, connect
 from tests.real.by_operators import Service
-from tests.site import until
+from tests.support.site import until
 
 REFRESHES = 3
 

@@ -27,7 +27,7 @@ from operators.approval import SecondPersonApprovalOperator
 from tests.conftest import SERVICES, Store, TaskInstance, connect, new_context, sent, take_down
 from tests.dags.conftest import dags
 from tests.operators.test_merge_back import MergeBack
-from tests.production import services, with_production
+from tests.support.production import services, with_production
 
 SERVICE = "aastmphpux"
 LEFT: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("left.yaml").read_text())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab import states
-from lab.refused import Refused
+from lab.array import states
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.shell.streams import Output
 from lab.symcli import lock, messages, scope

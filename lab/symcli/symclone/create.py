@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli.options import Options
 from lab.symcli.scope import Scope

@@ -6,7 +6,7 @@ is taken from, and that -full is only for pairs without a session, is assumed.
 
 from __future__ import annotations
 
-from lab.refused import Refused
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli.options import Options
 from lab.symcli.scope import Scope

@@ -6,8 +6,8 @@ Source, Target and dev_name are relied on.
 
 from __future__ import annotations
 
-from lab.array import Array
-from lab.refused import Refused
+from lab.array.array import Array
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, scope, xml
 from lab.symcli.action import Action

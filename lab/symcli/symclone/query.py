@@ -7,10 +7,10 @@ assumed: it is like that of `symrdf query`, which was captured.
 
 from __future__ import annotations
 
-from lab.array import Array
-from lab.refused import Refused
-from lab.session import Session
-from lab.sessions import Pair
+from lab.array.array import Array
+from lab.array.refused import Refused
+from lab.array.session import Session
+from lab.array.sessions import Pair
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action

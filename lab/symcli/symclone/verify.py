@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab import states
-from lab.refused import Refused
+from lab.array import states
+from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope
 from lab.symcli.action import Action

@@ -1,0 +1,123 @@
+"""Which processes are taken for commands of an earlier try (tests/clones/cases/leftovers.yaml)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clones.asking import fence
+from clones.asking.steps import Command, Result, answer
+from clones.asking.whole_answers import END, SCRIPT
+from clones.config.hooks import Hook
+from clones.config.scope import Scope
+from clones.errors import Locked, Unknown
+from clones.observe.running_commands import nothing_still_runs, processes, refuse_on_hosts, still_running
+from clones.resources import PLACES
+from clones.services_yaml.file import load
+from clones.symcli.commands import WITH_PAIR_FILE
+from tests.conftest import SERVICES
+
+CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "leftovers.yaml").read_text())
+CONFIG = load(SERVICES)
+HEAD = "UID          PID    PPID  C STIME    TTY          TIME CMD\n"
+LISTER = "symcli      4712       1  0 02:31    ?        00:00:00 /usr/bin/ps -ef\n"
+STAND_FOR = {
+    "group": "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001",
+    "fence": f"/bin/sh -c {fence.RUN} fence",
+    "pairs": f"/bin/sh -c {WITH_PAIR_FILE} pairs /var/tmp/symclone-airflow",
+    "look": f"/bin/sh -c {SCRIPT} look",
+}
+
+
+def scope(name: str) -> Scope:
+    """Of the example configuration; `hooked` is one whose hooks run on its own host."""
+    if name != "hooked":
+        return Scope(name, CONFIG.services[name], CONFIG.symcli)
+    service = CONFIG.services["lnxpp"]
+    begin = Hook(name="begin", connection="lnxpp01", command=("/opt/oracle/bin/backup", "start"))
+    end = Hook(name="end", connection="lnxpp01", command=("/opt/oracle/bin/backup", "stop"))
+    first, *others = service.syncs
+    around = first.model_copy(update={"before_activate": (begin,), "after_activate": (end,)})
+    warn = Hook(name="warn", command=("/opt/site/warn", "--why", "Rückkopie"))
+    changes = {"syncs": (around, *others), "before_stop": (warn,)}
+    return Scope(name, service.model_copy(update=changes), CONFIG.symcli)
+
+
+def row(case: dict[str, Any]) -> str:
+    words = case["words"]
+    for name, text in STAND_FOR.items():
+        words = words.replace(f"{{{name}}}", text)
+    by_file = r"/usr/symcli/bin/symclone -sid 000297600001 -f /var/tmp/x/\1-0a1b.pairs -noprompt activate"
+    words = re.sub(r"\{file:(\S+)\}", by_file, words)[: case.get("cut")]
+    return f"root        4711       1  0 {case.get('day', '02:30'):8} ?        00:00:00 {words}"
+
+
+def listed(text: str, host: str = "h", code: int | None = 0) -> Result:
+    return Result(Command(host, ("ps",)), code, text)
+
+
+@pytest.mark.parametrize("case", CASES["control_host"], ids=lambda case: case["words"][:60])
+def test_control_commands(case: dict[str, Any]) -> None:
+    service, _, sync = case["sync"].partition(".")
+    found = still_running([row(case)], service, CONFIG.services[service].sync(sync))
+    assert bool(found) == case["running"], found
+
+
+@pytest.mark.parametrize("case", CASES["service_host"], ids=lambda case: case["words"][:60])
+def test_commands_on_service_hosts(case: dict[str, Any]) -> None:
+    service = scope(case["service"])
+    host = service.service.hosts[0].connection
+    text = f"{HEAD}{row(case)}\n{LISTER}{END}\n"
+    if not case["running"]:
+        refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
+        return
+    with pytest.raises(Locked, match="still runs on") as raised:
+        refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
+    assert " ".join(row(case).split()[-1:]) in str(raised.value)
+    assert fence.RUN not in str(raised.value), "the script says nothing to the one who reads it"
+
+
+def test_what_is_kept_holds_no_nonce_of_a_try() -> None:
+    name, place = "000000000012.0a1b2c3d4e5f6071", "/w/fences/svc"
+    for text in (f"{place}/{name}", f"fence {place} {name} /usr/bin/umount /x", f"cut at {name[:-3]}"):
+        assert "0a1b2c" not in fence.without_nonces(text) and "000000000012." in fence.without_nonces(text)
+    owner = "svc@manual__2026-11-28T01:00:00@8f3c0a1b2c3d4e5f@"
+    assert fence.without_nonces(owner + "0a1b2c3d4e5f6071") == owner + "..."
+    assert fence.without_nonces("/w/svc.data-8764e21ae2a3ad8a.pairs") == "/w/svc.data-8764e21ae2a3ad8a.pairs"
+
+
+WHOLE = f"{HEAD}{LISTER}{END}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ps: not allowed\n", WHOLE.replace(LISTER, ""), *(WHOLE[:at] for at in range(len(WHOLE)))],
+)
+def test_a_list_that_is_not_whole_is_none(text: str) -> None:
+    with pytest.raises(Unknown, match="could not be listed"):
+        processes(listed(text), "h", "Service s: stop is not done")
+
+
+def test_a_whole_list() -> None:
+    assert processes(listed(WHOLE), "h", "x") == [LISTER.rstrip("\n")]
+    with pytest.raises(Unknown):
+        processes(listed(WHOLE, code=None), "h", "x")
+
+
+def test_the_control_host_is_asked_for_a_whole_list() -> None:
+    steps = nothing_still_runs(scope("lnxpp"), CONFIG.services["lnxpp"].syncs, "refresh")
+    asked = answer(steps)
+    assert isinstance(asked, Command) and asked.words[-2:] == ("/usr/bin/ps", "-ef")
+    with pytest.raises(Unknown):
+        answer(steps, Result(asked, 0, HEAD + LISTER))
+
+
+def test_every_place_of_a_resource_is_known() -> None:
+    """What is sent from a place that is not in the list would not be found on the host."""
+    cases = (Path(__file__).parents[1] / "cases" / "resources").glob("*.yaml")
+    found = {at for path in cases for at in re.findall(r"\bat: ['\"]?([a-z -]+[a-z])", path.read_text())}
+    assert found - {"elsewhere", "unknown"} <= set(PLACES)

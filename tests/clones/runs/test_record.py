@@ -1,0 +1,109 @@
+"""The record of a run: what its tasks keep, and how it reads (`cases/run_record.md`)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from clones.asking.steps import PROOF, Command, Note, Result
+from clones.observe.sync import to_plain
+from clones.runs.record import TaskRecord, assemble, markdown
+from clones.runs.result import RunResult
+from tests.clones.seeing import seen
+
+GOLDEN = Path(__file__).parents[1] / "cases" / "run_record.md"
+RECREATE = Command("symcli_demo", ("/usr/symcli/bin/symclone", "recreate", "a|b"), 60, True)
+LOOK = Command("symcli_demo", ("symdev", "list"), title="symdev list")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 23, 11, 0, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def test_how_it_reads() -> None:
+    clock, kept = Clock(), []
+    killed = TaskRecord([], 1, clock, lambda tries: kept.append([dict(one) for one in tries]))
+    killed.noted(Note("What service S uses now", ("down host fs /a",)))
+    killed.noted(Note("Proven: service S is down", ("down host fs /a",), kind=PROOF))
+    killed.sent(LOOK)
+    killed.came_back(Result(LOOK, 0, seconds=0.1))
+    assert not kept, "what only looks is not worth a write"
+    killed.sent(RECREATE)
+    second = TaskRecord(kept[-1], 2, clock, lambda tries: None)
+    second.sent(RECREATE)
+    second.came_back(Result(RECREATE, 1, stderr="not permitted", seconds=2.25))
+    second.ended("Service S, sync data: recreate is refused.\nWhat to do: ask.")
+    record = assemble(
+        run={
+            "dag": "S",
+            "id": "manual__1",
+            "type": "manual",
+            "asked_by": "anna",
+            "reason": "new | release",
+            "began": "2026-11-23 11:00:00+00:00",
+            "ended": "2026-11-23 11:05:00+00:00",
+        },
+        service="S",
+        plan={
+            "action": "refresh",
+            "phases": ["resync", "break"],
+            "syncs": [to_plain(seen("Copied", "Split"))],
+        },
+        tasks={"resync.data.recreate": second.tries},
+        after=[seen("Recreated", "Split")],
+        sync_max_delay=60,
+        result=RunResult("stopped", "resync.data.recreate"),
+    )
+    assert markdown(record) == GOLDEN.read_text()
+
+
+def test_a_try_that_was_killed_before_it_changed_anything() -> None:
+    clock, kept = Clock(), []
+    TaskRecord([], 1, clock, kept.append)
+    assert not kept
+    second = TaskRecord([], 2, clock, kept.append)
+    written = [(one["try"], bool(one["ended"])) for one in second.so_far()]
+    assert written == [(1, False), (2, True)], "a record that a try writes is not of one that was killed"
+    second.ended("")
+    assert [(one["try"], bool(one["ended"])) for one in second.tries] == [(1, False), (2, True)]
+    third = TaskRecord(kept[-1], 4, clock, kept.append)
+    assert [one["try"] for one in third.tries] == [1, 2, 3, 4]
+    run: dict[str, Any] = dict.fromkeys(("dag", "id", "type", "asked_by", "reason", "began", "ended"), "")
+    tasks = {"stop.service": second.tries}
+    record = assemble(
+        run=run, service="S", plan=None, tasks=tasks, after=[], sync_max_delay=1, result=RunResult("done")
+    )
+    said = "* `stop.service`, try 1: It left no record: it ended before it changed anything, or"
+    assert said in markdown(record)
+
+
+def test_a_run_that_ended_with_its_plan() -> None:
+    run: dict[str, Any] = dict.fromkeys(("dag", "id", "type", "asked_by", "reason", "began", "ended"), "")
+    record = assemble(
+        run=run, service="S", plan=None, tasks={}, after=[], sync_max_delay=1, result=RunResult("superseded")
+    )
+    text = markdown(record)
+    assert "superseded" in text and "Nothing was changed" in text and "Nothing that changes anything" in text
+
+
+def test_nothing_that_is_quoted_becomes_markup() -> None:
+    """What a user, a host and an array say is quoted all over a record."""
+    link = "[press](https://example.com) <b>here</b>"
+    keys = ("dag", "id", "type", "asked_by", "reason", "began", "ended")
+    record = assemble(
+        run=dict.fromkeys(keys, "x") | {"asked_by": link, "reason": link},
+        service="s",
+        plan={"action": "refresh", "phases": [], "syncs": []},
+        tasks={"plan": [{"try": 1, "began": "", "ended": "", "error": f"{link}\n{link}", "events": []}]},
+        after=[],
+        sync_max_delay=1,
+        result=RunResult("stopped", "finish", why=link, remedy=link),
+    )
+    text = markdown(record)
+    assert "](" not in text and " <b>" not in text and text.count("example.com") == 6

@@ -1,0 +1,218 @@
+"""A whole site for end-to-end tests: one Airflow of its own with one lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from clones.act.lock import installation_mark
+from clones.runs.pools import pools_of
+from clones.services_yaml.file import load
+from demo.many_services import ManyServices
+from lab import Lab
+from lab.check import findings
+from private_airflow.instance import INSTALLATION, LocalAirflow
+from private_airflow.rest import AirflowRest
+from tests.conftest import ROOT, SERVICES, SYMID, control
+from tests.support.postgres import database
+
+SERVICE = "aastmphpux"
+HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
+"""Seconds. Of a killed task Airflow 3.3.2 tells its database nothing: its scheduler learns it from the
+executor, once. Where that gets lost, only the missing heartbeat tells, by default after 300 s."""
+TASK = re.compile("airflow worker -- [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""How a task's own process calls itself."""
+
+
+@dataclass
+class Site:
+    """One Airflow with one lab, for all tests of this file; each begins with everything up."""
+
+    airflow: LocalAirflow
+    rest: AirflowRest
+    lab: Lab
+    dag: str = SERVICE
+    service: str = SERVICE
+
+    def trigger(self, action: str = "refresh") -> str:
+        run_id = self.rest.trigger(self.dag, {"action": action, "reason": "end-to-end test"})
+        self.lab.note("run begins", service=self.service, run=run_id, action=action)
+        return run_id
+
+    def clear_failed(self, run_id: str) -> None:
+        """What the UI's Clear, Only failed tasks, does."""
+        action = self.rest.dag_run(self.dag, run_id)["conf"].get("action", self.dag)
+        self.lab.note("run begins", service=self.service, run=run_id, action=action, again=run_id)
+        self.rest.clear(self.dag, run_id=run_id, only_failed=True)
+
+    def wait(self, run_id: str, seconds: float = 120) -> str:
+        """The run's final state. What it says of its end goes into the journal, to be judged."""
+        until(
+            lambda: self.rest.dag_run(self.dag, run_id)["state"] in ("success", "failed"),
+            seconds,
+            self.shown(run_id),
+        )
+        path = f"/dags/{self.dag}/dagRuns/{run_id}/taskInstances/finish/xcomEntries/result"
+        ended = self.rest.request("GET", path)["value"]
+        ended = json.loads(ended) if isinstance(ended, str) else ended
+        self.lab.note("run ends", service=self.service, run=run_id, result=ended["result"], step=ended["at"])
+        return str(self.rest.dag_run(self.dag, run_id)["state"])
+
+    def states(self, run_id: str) -> dict[str, str]:
+        return {str(ti["task_id"]): str(ti["state"]) for ti in self.rest.task_instances(self.dag, run_id)}
+
+    def tries(self, run_id: str) -> dict[str, int]:
+        return {
+            str(ti["task_id"]): int(ti["try_number"]) for ti in self.rest.task_instances(self.dag, run_id)
+        }
+
+    def shown(self, run_id: str) -> Callable[[], str]:
+        return lambda: f"{self.states(run_id)}"
+
+    def log(self, run_id: str, task: str, try_number: int = 1) -> str:
+        return self.rest.task_log(self.dag, run_id, task, try_number)
+
+    def controls(self, since: int) -> list[str]:
+        """The control commands sent since, as `recreate DGCVI`."""
+        shorts = (control(entry["command"]) for entry in self.lab.commands(since))
+        return [short for short in shorts if short]
+
+    @property
+    def installation(self) -> str:
+        """How locks name this Airflow."""
+        return installation_mark((self.airflow.home / INSTALLATION).read_text())
+
+    def seq(self) -> int:
+        return int(self.lab.journal[-1]["seq"])
+
+    def kill_task(self) -> None:
+        """SIGKILL to the one task process that there is, and to nothing else.
+
+        Airflow names it after its task instance. Its parent, the executor's worker that supervises it, is
+        named `LocalExecutor: ...`: were that one killed, nobody would tell the scheduler before the task's
+        heartbeat is missed, and killed while idle it can take the queue's lock with it.
+        """
+        (task,) = [process for process in self.processes() if TASK.fullmatch(title(process))]
+        os.kill(task.pid, signal.SIGKILL)
+
+    def processes(self) -> list[psutil.Process]:
+        """All of this Airflow's."""
+        assert self.airflow.supervisor_pid
+        return psutil.Process(self.airflow.supervisor_pid).children(recursive=True)
+
+
+def title(process: psutil.Process) -> str:
+    """What a process calls itself; nothing when it has ended."""
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
+
+
+def until(
+    condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str, every: float = 0.1
+) -> None:
+    """Wait for something that happens in other processes; look `every` so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}"
+        time.sleep(every)
+
+
+@contextmanager
+def running_site(
+    home: Path,
+    *,
+    sshd: bool = False,
+    arrays: dict[str, Any] | None = None,
+    services: Path = SERVICES,
+    dags: Path = ROOT / "dags",
+    env: Mapping[str, str] | None = None,
+    unpaused: Sequence[str] = (SERVICE,),
+    **options: Any,
+) -> Iterator[Site]:
+    """Start the lab and Airflow, and unpause the services' DAGs.
+
+    :param sshd: the lab behind real OpenSSH servers, instead of its own.
+    :param services: what to run in place of the example configuration; tried again after a second.
+    :param dags: the folder of DAG files.
+    :param arrays: the lab's configuration; none: the demo's.
+    :param env: further variables for all of Airflow.
+    :param unpaused: the services whose DAGs are unpaused.
+    :param options: of :class:`LocalAirflow`.
+    """
+    config = home / "services.yaml"
+    config.write_text(services.read_text().replace("retry_delay: 10", "retry_delay: 1"))
+    read = load(config)
+    with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab:
+        airflow = LocalAirflow(
+            home / "airflow",
+            dags=dags,
+            plugins=ROOT / "plugins",
+            connections=lab.connections,
+            env={"SYMCLONE_CONFIG": str(config), HEARTBEAT_TIMEOUT: "60", **(env or {})},
+            pools=pools_of(read.limits, read.services),
+            **options,
+        )
+        with airflow, airflow.client() as rest:
+            until(lambda: all(has_dag(rest, dag) for dag in unpaused), 60, "the DAGs were not parsed")
+            for dag in unpaused:
+                rest.unpause(dag)
+            yield Site(airflow, rest, lab)
+
+
+@contextmanager
+def many_running(home: Path, many: ManyServices, **options: Any) -> Iterator[Site]:
+    """The same with services alike, all unpaused, on PostgreSQL: SQLite breaks under several runs at once."""
+    services = home / "many.yaml"
+    services.write_text(yaml.safe_dump(many.services()))
+    with (
+        database() as url,
+        running_site(
+            home, arrays=many.lab(), services=services, unpaused=many.names, database_url=url, **options
+        ) as site,
+    ):
+        yield site
+
+
+def has_dag(rest: AirflowRest, dag: str = SERVICE) -> bool:
+    try:
+        return bool(rest.dag(dag)["dag_id"] == dag)
+    except Exception:
+        return False
+
+
+def active_runs(site: Site) -> list[dict[str, Any]]:
+    runs = site.rest.request("GET", f"/dags/{site.dag}/dagRuns", params={"state": ["running", "queued"]})
+    return list(runs["dag_runs"])
+
+
+def check_refresh(site: Site) -> None:
+    """One refresh from the trigger to the service up on fresh copies."""
+    began, since = site.lab.now(), site.seq()
+    run_id = site.trigger()
+    assert site.wait(run_id) == "success", site.states(run_id)
+    assert site.controls(since) == [
+        "recreate DGCVI",
+        "recreate DGCVIARCH",
+        "activate DGCVI",
+        "activate DGCVIARCH",
+    ]
+    for source, target in (("1234", "4321"), ("1235", "4322")):
+        session = site.lab.session(SYMID, source, target)
+        assert session["state"] == "Copied" and session["point_in_time"] is not None
+        assert session["point_in_time"] >= began
+    assert site.lab.host(SERVICE).mounts() and site.lab.host(SERVICE).addresses()
+    assert "Done." in site.log(run_id, "finish")
+    assert findings(site.lab.journal, SERVICES) == []
