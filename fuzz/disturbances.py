@@ -66,7 +66,11 @@ class Disturbances:
             raise unreachable(command.host, "fuzz")
         if kind == "paused":
             self._play.stood_still += 1
-            self._meanwhile(how, one)
+            self._play.standing.append(one.connection)
+            try:
+                self._meanwhile(how, one)
+            finally:
+                self._play.standing.remove(one.connection)
             return
         words = self._in_the_lab(fault.kind, command, turns, index)
         if words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from clones.asking.one_trip import Turns
@@ -18,6 +19,7 @@ from fuzz.runs import FAILED, Killed, Run, Try
 from fuzz.sites import CONTROL, lab_config, services
 from fuzz.transport import LOST, Plugged
 from lab.check import Finding, findings, read_services
+from lab.check.history import accepted
 from lab.direct import DirectLab
 
 START = 1_790_000_000.0
@@ -72,6 +74,8 @@ class Play:
         """The tries that did not know what he did, with the task at which he did it: the one that had looked,
         and those whose commands were under way on their own."""
         self._left_alone: list[int] = []
+        self.standing: list[int] = []
+        """The tries whose workers stand still: they have looked."""
         self._lost: set[Any] = set()
         """Devices that were in use when they were recreated all the same, for that reason."""
         self.given_up_by_airflow: list[Try] = []
@@ -125,7 +129,7 @@ class Play:
         for fault, index in due:
             if fault.kind.startswith("admin"):
                 self._met_administrator |= dict.fromkeys(
-                    (one.connection, *self._left_alone), one.task.task_id
+                    (one.connection, *self._left_alone, *self.standing), one.task.task_id
                 )
             elif fault.kind.endswith(("-running", "-unbegun")):
                 self._left_alone.append(one.connection)
@@ -310,12 +314,14 @@ class Play:
                 whole = first.array(sync["symid"])
                 self.world.array(sync["symid"]).groups[sync["symdg"]] = whole.groups[sync["symdg"]]
         if self.case.action != "provision":  # what is missing is made by the run itself
-            for symid, source, target in sorted(self.service.pairs):
-                array, before = self.world.array(symid), first.array(symid).session((source, target))
-                self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
-                session = array.session((source, target))
-                assert before is not None and session is not None
-                session.last_action, session.point_in_time = before.last_action, before.point_in_time
+            for number, sync in enumerate(self.service.syncs):
+                for symid, source, target in sync.pairs:
+                    array = self.world.array(symid)
+                    self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
+                    session = array.session((source, target))
+                    assert session is not None
+                    # He has split them one after the other: no stamp of an array comes twice.
+                    session.last_action = session.point_in_time = self.now() - SETTLED / 2 + 2.0 * number
         fresh.close()
 
     def _came_between(self, finding: Finding) -> bool:
@@ -324,10 +330,24 @@ class Play:
         if finding.invariant == 7:
             return "finish" in self._met_administrator.values()
         entry = self.lab.running.journal.entries[finding.seq - 1]
+        if finding.invariant == 4 and self._in_one_second(entry):
+            return True
         if finding.invariant in (1, 4, 5, 6) and entry.get("connection") in self._met_administrator:
             self._lost.add(entry.get("device"))
             return True
         return finding.invariant == 1 and entry.get("device") in self._lost
+
+    def _in_one_second(self, used: dict[str, Any]) -> bool:
+        """Whether he has split a sync within a second of the other one: an array shows whole seconds."""
+        if used.get("event") not in ("use", "torn"):
+            return False
+        splits = [
+            entry
+            for entry in self.lab.running.journal.entries[: used["seq"]]
+            if entry.get("event") == "command" and accepted(entry, "activate")
+        ][-2:]
+        moments = [datetime.fromisoformat(entry["at"]) for entry in splits]
+        return any(entry.get("actor") for entry in splits) and moments[-1] - moments[0] < timedelta(seconds=1)
 
     def _judge(self, run: Run) -> None:
         journal = self.lab.running.journal

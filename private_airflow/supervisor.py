@@ -1,10 +1,10 @@
 """The process under which everything that the demo starts is run, so that nothing is ever left behind.
 
-It is run as a program of its own, by :class:`private_airflow.processes.Processes`, with the standard library
-only. It reads one JSON request a line on stdin and answers each with one line on stdout. It ends all that it
-started when it is asked to, when stdin closes (its parent is gone, in whatever way), and on SIGTERM. It
-adopts orphans (Linux: child subreaper), so that processes which left their group or lost their parent are found
-too.
+It is run as a program of its own, by :class:`private_airflow.processes.Processes`, with the standard
+library only. It reads one JSON request a line on stdin and answers each with one line on stdout. It ends
+all that it started when it is asked to, when stdin closes (its parent is gone, in whatever way), and on
+SIGTERM. It adopts orphans (Linux: child subreaper), so that processes which left their group or lost their
+parent are found too.
 """
 
 from __future__ import annotations
