@@ -17,9 +17,7 @@ from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import NO_LIMITS, Limits, Service, Sync
 from clones.runs.pools import array_pool, host_pool, pools_of
 from clones.runs.result import RESTART
-from operators.alerts import deadline
 from operators.base import CONFIG, retries
-from operators.completed import copy_assets, fresh_copies
 from operators.each_service import each_service, reason_param
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import (
@@ -28,8 +26,10 @@ from operators.service import (
     ServiceStartOperator,
     ServiceStopOperator,
 )
-from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
+from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
+from reporting.alerts import deadline
+from reporting.completed import copy_assets, fresh_copies
 from sensors.symclone import SymcloneStateSensor
 
 # A skipped phase before a task must not skip it; a failed one must keep it from running.

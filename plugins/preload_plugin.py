@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import logging
 
-import operators.alerts
 import operators.approval
-import operators.completed
 import operators.each_service
 import operators.merge_back
 import operators.preflight
 import operators.run
-import operators.seen
 import operators.service
-import operators.source
+import operators.source_hooks
 import operators.status
 import operators.symclone
+import reporting.alerts
+import reporting.completed
+import reporting.last_seen
 import sensors.symclone
 from clones.errors import ConfigError
 from hooks import needs

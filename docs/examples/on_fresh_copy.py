@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from operators.completed import copy_asset
+from reporting.completed import copy_asset
 
 DATA = copy_asset("aastmphpux", "data")
 ARCHIVELOGS = copy_asset("aastmphpux", "archivelogs")

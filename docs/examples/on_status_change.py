@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from operators.seen import FLEET
+from reporting.last_seen import FLEET
 
 with DAG("tell_status_changes", schedule=[FLEET], catchup=False, default_args={"retries": 5}):
 

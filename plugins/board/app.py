@@ -26,7 +26,7 @@ from clones.errors import ConfigError
 from clones.runs.record import JSON, MARKDOWN
 from clones.runs.result import PLAN
 from hooks.configuration import CONFIG
-from hooks.links import Links
+from reporting.links import Links
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {

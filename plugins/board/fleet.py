@@ -17,7 +17,7 @@ from clones.fleet.between_looks import Looks, ServiceShown, SyncShown, show
 from clones.fleet.changes import SWEEP
 from clones.observe import own_state
 from clones.runs.result import FINISH, PLAN, of_ended
-from hooks.links import NO_LINKS, Links
+from reporting.links import NO_LINKS, Links
 
 log = logging.getLogger(__name__)
 

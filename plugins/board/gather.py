@@ -17,7 +17,7 @@ from board.health import PARTS, silent
 from clones.actions import dags_of
 from clones.config import Service
 from clones.fleet.changes import SWEEP
-from hooks.links import Links
+from reporting.links import Links
 
 HIDDEN_ERROR = "The configuration cannot be used as it is now: whoever may read all its DAGs sees why."
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from board.database import Dag, Run, Task
 from clones.runs.result import OUTSIDE, REFUSED, WITHOUT_FINISH
-from hooks.links import Links
+from reporting.links import Links
 
 Held = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 from board.database import Run, Task
 from clones.actions import ACTIONS, BREAK, DEFAULT, RESYNC, dags_of
 from clones.runs.result import WITHOUT_FINISH
-from hooks.links import Links
+from reporting.links import Links
 
 COPY = "copy"
 NOT_BEGUN = (None, "skipped", "upstream_failed", "removed", "scheduled", "queued")

@@ -16,7 +16,7 @@ from clones.fleet.pair_rows import COLUMNS, keys
 from clones.observe.estimates import pair_key
 from clones.runs.record import JSON, MARKDOWN
 from clones.runs.result import PLAN
-from hooks.links import Links
+from reporting.links import Links
 
 RUNS = 30
 RECORDS = 5

@@ -38,7 +38,7 @@ from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
 from hooks.hosts import open_hosts
 from hooks.installation import this_airflow
-from operators.outside import refuse_ended
+from operators.ended_from_outside import refuse_ended
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -93,7 +93,7 @@ class CloneOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("service", "config")
     runs_anyway: ClassVar[bool] = False
-    """Also in a run that was ended from outside (:mod:`operators.outside`)."""
+    """Also in a run that was ended from outside (:mod:`operators.ended_from_outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from clones.config import Limits, Service
 from clones.services_yaml.checks import RESERVED
 from clones.services_yaml.file import load
-from operators.alerts import run_failed
+from reporting.alerts import run_failed
 
 log = logging.getLogger(__name__)
 

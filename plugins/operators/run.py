@@ -26,12 +26,12 @@ from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, jud
 from clones.runs.superseded import Asked, asked_since, still_needed
 from clones.states import SyncSeen
 from hooks.hosts import open_hosts
-from operators import completed, seen
-from operators.alerts import MistypedRun, run_failed
 from operators.base import CloneOperator, leave_word, recorded
-from operators.metrics import measure
-from operators.records import RunRecordLink, leave_record
 from operators.shut_out import keep_lock, shut_out_of
+from reporting import completed, last_seen
+from reporting.alerts import MistypedRun, run_failed
+from reporting.metrics import measure
+from reporting.run_records import RunRecordLink, leave_record
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -180,11 +180,12 @@ class RunEndOperator(CloneOperator):
     and service are seen as the run was to leave them (:mod:`clones.runs.end`). What could not be seen of the
     copies is looked at again, as often as `retries` allows.
 
-    Each copy that the run has made becomes an event of its asset (:func:`operators.completed.announce`). What
-    it saw of copies and service stands in the store of asset `clone_status` (:func:`operators.seen.leave`).
+    Each copy that the run has made becomes an event of its asset (:func:`reporting.completed.announce`). What
+    it saw of copies and service stands in the store of asset `clone_status`
+    (:func:`reporting.last_seen.leave`).
 
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
-    this one too. By default people are then told (:func:`operators.alerts.run_failed`), with what the task
+    this one too. By default people are then told (:func:`reporting.alerts.run_failed`), with what the task
     that failed said of it; not of a run that its author mistyped.
 
     Its XCom is ``{"result": "done" | "refused" | "unchanged" | "stopped", "at": task id or ""}`` with ``why``
@@ -197,8 +198,8 @@ class RunEndOperator(CloneOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
-        kwargs["inlets"] = [*kwargs.get("inlets", ()), seen.FLEET]
-        kwargs["outlets"] = [*kwargs.get("outlets", ()), seen.CHANGES]
+        kwargs["inlets"] = [*kwargs.get("inlets", ()), last_seen.FLEET]
+        kwargs["outlets"] = [*kwargs.get("outlets", ()), last_seen.CHANGES]
         # It must also come to its end when the run never got the lock, or another run holds it.
         super().__init__(hold_lock=False, **kwargs)
 
@@ -246,7 +247,7 @@ class RunEndOperator(CloneOperator):
         leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
         completed.announce(context, scope, split)
         if plan and isinstance(self.service, str):
-            seen.leave(self.log, context, scope, looks, own, tells=result.ok)
+            last_seen.leave(self.log, context, scope, looks, own, tells=result.ok)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())

@@ -15,8 +15,8 @@ from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.runs import refresh
 from clones.runs.result import RESTARTED
-from operators import completed
 from operators.base import CloneOperator
+from reporting import completed
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook

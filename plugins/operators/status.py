@@ -27,10 +27,10 @@ from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from clones.services_yaml.file import load
-from operators import ended
-from operators.alerts import pool_gives_no_place
 from operators.base import CONFIG
-from operators.seen import CHANGES, FLEET, keep, runs_going, tell
+from reporting import ended_runs
+from reporting.alerts import pool_gives_no_place
+from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell
 
 
 class CloneStatusOperator(BaseOperator):
@@ -40,7 +40,7 @@ class CloneStatusOperator(BaseOperator):
     in its log, and an event of asset `clone_status` with :meth:`clones.fleet.changes.Change.to_plain` as its
     extra.
 
-    A run that has ended without its last task is told as an alert (:mod:`operators.ended`).
+    A run that has ended without its last task is told as an alert (:mod:`reporting.ended_runs`).
 
     A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
     ended: what a run passes through is not what it leaves.
@@ -142,7 +142,7 @@ class CloneStatusOperator(BaseOperator):
         """Tell of a service's runs that ended without their last task; what to write of them, by key."""
         try:
             before: Any = store.get(_runs_of(name))
-            runs = ended.tell(context, name, self.config, before)
+            runs = ended_runs.tell(context, name, self.config, before)
         except Exception:
             self.log.exception("Whether every run of %s came to its last task could not be told", name)
             return {}

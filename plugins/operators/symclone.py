@@ -19,8 +19,8 @@ from clones.runs import provision, retire
 from clones.states import SyncSeen
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
-from operators.completed import copy_asset, ledger
-from operators.source import Window, mark_begun
+from operators.source_hooks import Window, mark_begun
+from reporting.completed import copy_asset, ledger
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook

@@ -14,7 +14,7 @@ from clones.observe.sync import observe, to_plain
 from clones.states import SyncSeen, wanted_states
 from hooks.hosts import open_hosts
 from operators.base import CloneOperator, leave_word, raise_unless_reached
-from operators.outside import refuse_ended
+from operators.ended_from_outside import refuse_ended
 
 
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):

@@ -206,7 +206,7 @@ def reader(rows: Rows, config: Any, error: str = "") -> Any:
     from board.access import Access
     from board.configuration import Read
     from board.gather import Reader
-    from hooks.links import Links
+    from reporting.links import Links
 
     configuration = SimpleNamespace(read=lambda: Read(config, error))
     access = Access(SimpleNamespace(name="somebody"), rows.session)

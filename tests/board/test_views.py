@@ -27,7 +27,7 @@ def ago(seconds: int | None) -> datetime | None:
 def test_who_holds_it_up(case: dict[str, Any]) -> None:
     from board import held
     from board.database import Dag, Run, Task
-    from hooks.links import Links
+    from reporting.links import Links
 
     going = []
     for number, one in enumerate(case.get("runs", ()), 1):
@@ -128,7 +128,7 @@ def test_a_copy_that_no_run_announced_is_shown_too(
 
 
 def test_airflow_below_a_path() -> None:
-    from hooks.links import Links
+    from reporting.links import Links
 
     assert Links("/airflow").task("s", "manual__2026-11-26T10:00:00+00:00", "stop.service") == (
         "/airflow/dags/s/runs/manual__2026-11-26T10%3A00%3A00%2B00%3A00/tasks/stop.service"

@@ -12,13 +12,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, Er
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from clones.errors import Refused, Unknown
-from operators import ended
 from operators.approval import SecondPersonApprovalOperator, refuse_cleared
 from operators.merge_back import MergeBackRestoreOperator
 from operators.run import RunEndOperator, RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
-from operators.source import SourceAfterActivateOperator, Window
+from operators.source_hooks import SourceAfterActivateOperator, Window
 from operators.symclone import RetirePlanOperator
+from reporting import ended_runs
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, new_context, take_down
 
@@ -305,7 +305,7 @@ class Runs:
         self.told: list[str] = []
         self.asked: list[str] = []
         self.fails = False
-        monkeypatch.setattr(ended, "run_without_finish", self._tell)
+        monkeypatch.setattr(ended_runs, "run_without_finish", self._tell)
 
     def __setitem__(self, run_id: str, run: tuple[str, str, str]) -> None:
         """State of the run, of its plan and of its last task; a plan `ended` it when it has said so."""
@@ -337,7 +337,7 @@ class Runs:
 
     def sweep(self) -> list[str]:
         self.told, self.asked = [], []
-        self.kept = ended.tell({"ti": self}, "s", "services.yaml", self.kept)  # type: ignore[typeddict-item]
+        self.kept = ended_runs.tell({"ti": self}, "s", "services.yaml", self.kept)  # type: ignore[typeddict-item]
         return self.told
 
 
@@ -389,7 +389,7 @@ def test_whom_nobody_could_be_told_of_is_told_at_the_next_look(runs: Runs) -> No
 
 
 def test_the_alert_says_what_to_press(caplog: pytest.LogCaptureFixture) -> None:
-    from operators import alerts
+    from reporting import alerts
 
     alerts.run_without_finish({}, "aastmphpux", "aastmphpux", "r1", str(SERVICES))
     assert "was ended from outside, without its last task" in caplog.text

@@ -12,10 +12,10 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 
 from clones.errors import CloneError
 from clones.fleet.changes import looked_at
-from operators.alerts import MistypedRun
 from operators.run import RunEndOperator, RunPlanOperator
-from operators.seen import CHANGES, FLEET
 from operators.status import CloneStatusOperator
+from reporting.alerts import MistypedRun
+from reporting.last_seen import CHANGES, FLEET
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, Log, Store, new_context, take_down
 
 PLAN = {"action": "start", "phases": ["start"], "syncs": [], "estimates": {}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from clones.services_yaml.file import load
 from operators.service import ServiceStartOperator, ServiceStopOperator
-from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
+from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import new_context
 

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.errors import Fenced, Refused, Unknown
 from clones.runs.result import OUTSIDE
-from operators.alerts import run_without_finish
+from reporting.alerts import run_without_finish
 
 ENDS_RUN = "ends_run"
 """An operator with this attribute true is the last of its run, and runs whatever happened before it."""

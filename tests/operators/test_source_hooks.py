@@ -13,7 +13,7 @@ from clones.asking.fence import NOT_NEWEST
 from clones.errors import ConfigError, Fenced, Locked, NotDone, Refused, Unknown
 from operators.run import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceRestartUnchangedOperator
-from operators.source import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
+from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import SYMID, Log, TaskInstance, perform, take_down
 from tests.operators.test_late_tries import Stopped

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.actions import dags_of
 from clones.runs.result import FINISH, PLAN, WITHOUT_FINISH, of_ended
-from operators.alerts import run_without_finish
+from reporting.alerts import run_without_finish
 
 ENDED = ["success", "failed"]
 REMEMBERED = 1000

@@ -18,7 +18,7 @@ from clones.runs import alerts
 from clones.runs.alerts import Alert
 from clones.runs.pool_waits import Stuck
 from clones.services_yaml.file import load
-from hooks.links import Links
+from reporting.links import Links
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.observability import stats
 
 from clones.runs.result import RunResult
-from operators import alerts
-from operators.metrics import measure
+from reporting import alerts
+from reporting.metrics import measure
 from tests.conftest import SERVICES
 from tests.dags.conftest import dags
 
@@ -125,7 +125,7 @@ def test_the_deadline_of_a_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         return
     (one,) = found if isinstance(found, list) else [found]
     assert one.interval == timedelta(minutes=minutes)
-    assert one.callback.path == "operators.alerts.run_is_late"
+    assert one.callback.path == "reporting.alerts.run_is_late"
     assert one.callback.kwargs == {"service": "lnxpp", "minutes": minutes, "config": str(path)}
 
 

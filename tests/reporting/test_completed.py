@@ -14,7 +14,7 @@ from clones.decide.identity import Activation, stamps
 from clones.observe.estimates import Pace
 from clones.services_yaml.file import load
 from clones.states import SyncSeen
-from operators.completed import (
+from reporting.completed import (
     ACTIVATION,
     LAST,
     activations,

@@ -20,7 +20,7 @@ from clones.runs import record as run_record
 from clones.runs.record import JSON, MARKDOWN, TaskRecord
 from clones.runs.result import RunResult
 from clones.states import SyncSeen
-from hooks.links import Links
+from reporting.links import Links
 
 BOARD = "board_plugin"
 """The plugin that shows records, where a site has it."""
