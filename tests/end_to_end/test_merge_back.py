@@ -19,6 +19,8 @@ from tests.end_to_end.test_whole_runs import moment_seen
 from tests.support.production import services, with_production
 from tests.support.site import SERVICE, Site, running_site, until
 
+pytestmark = pytest.mark.airflow
+
 DAG = f"{SERVICE}_merge_back"
 USERS = {"asker": "op", "boss": "op", "admin": "admin"}
 

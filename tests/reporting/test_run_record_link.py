@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reporting import run_records
 from reporting.run_records import RunRecordLink
 
 RUN = "manual__2026-11-26T10:00:00+00:00"
