@@ -49,7 +49,7 @@ from pydantic import ValidationError
 
 from lab.clock import Clock
 from lab.config import RandomFaultConfig
-from lab.fault_config import FaultConfig
+from lab.config.faults import FaultConfig
 from lab.journal import Journal
 
 TRANSPORT = frozenset({

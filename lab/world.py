@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.array import states
+from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.sessions import Pair
@@ -17,7 +17,7 @@ from lab.journal import Journal
 
 class World:
     def __init__(self, config: LabConfig, clock: Clock, journal: Journal, rate_factor: float = 1.0) -> None:
-        from lab.hosts import build
+        from lab.building import build
         from lab.real.array import RealArray
 
         self.config = config

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.array import states
+from lab import states
 from lab.array.physics import copy_on
 from lab.array.refused import Refused
 from lab.array.session import Device, Session

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.array import states
+from lab import states
 
 if TYPE_CHECKING:
     from lab.hosts.service import Disk, ServiceHost, VolumeGroup

@@ -21,7 +21,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.array import states
+from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.session import Device, Session

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from lab.array.session import Device
 from lab.config import HostConfig
+from lab.config.real import ROOT, RealHostConfig
 from lab.hosts.host import Host
 from lab.real import lvm
-from lab.real.config import ROOT, RealHostConfig
 from lab.real.disk import Disk
 from lab.real.mounts import Mount, mounts, stands_on
 

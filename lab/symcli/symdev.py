@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from lab.array import states
+from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.session import Device

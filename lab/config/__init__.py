@@ -8,15 +8,15 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from lab.array import states
-from lab.fault_config import FaultConfig
-from lab.real.config import RealHostConfig
+from lab import states
+from lab.config.faults import FaultConfig
+from lab.config.real import RealHostConfig
 from lab.strict import DeviceName, Name, Strict, Symid
 from lab.volumes import Manager, volume_paths
 
 # The same safe subset of YAML; the one in C reads 10,000 devices in a fraction of the time.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DEMO = Path(__file__).with_name("demo.yaml")
+DEMO = Path(__file__).parent.with_name("demo.yaml")
 
 
 class ConfigError(ValueError):
