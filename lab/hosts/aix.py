@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts import aix_lvm, aix_mount, aix_net
 from lab.hosts.service import ServiceHost
 from lab.shell.wording import AixWording

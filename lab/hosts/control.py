@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts.host import Host
 from lab.symcli import COMMANDS
 

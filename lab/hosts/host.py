@@ -6,7 +6,7 @@ import itertools
 import posixpath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.filesystem import FileSystem
 from lab.journal import Record
 from lab.shell.call import Program

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.array.session import Device
-from lab.config import AppConfig, HostConfig, LogicalVolumeConfig, VolumeGroupConfig
+from lab.config.hosts import AppConfig, HostConfig, LogicalVolumeConfig, VolumeGroupConfig
 from lab.hosts import beside, torn
 from lab.hosts.host import Host
 from lab.shell.call import Call

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts import sunos_mount, sunos_net, sunos_zfs
 from lab.hosts.service import ServiceHost
 from lab.shell.wording import SunWording

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from lab.config import LogicalVolumeConfig
+from lab.config.hosts import LogicalVolumeConfig
 from lab.hosts.service import VolumeGroup, unslash
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags

@@ -26,7 +26,7 @@ from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.session import Device, Session
 from lab.array.sessions import Pair
-from lab.config import ArrayConfig
+from lab.config.arrays import ArrayConfig
 from lab.real.disk import Disk
 from lab.real.freeze import FreezeError, frozen
 from lab.real.host import RealHost

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.array.session import Device
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.config.real import ROOT, RealHostConfig
 from lab.hosts.host import Host
 from lab.real import lvm

@@ -14,7 +14,7 @@ from typing import get_args
 from lab.array.array import Array
 from lab.array.inventory import GroupMember
 from lab.array.refused import Refused
-from lab.config import DeviceGroupConfig
+from lab.config.arrays import DeviceGroupConfig
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action

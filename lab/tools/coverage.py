@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab import states
-from lab.config import Switches
+from lab.config.arrays import Switches
 from lab.symcli import ACTIONS, lock, messages, options
 from lab.symcli.layout import LAYOUTS
 
