@@ -14,11 +14,10 @@ from typing import Any
 from lab.array.refused import Refused
 from lab.clock import Clock
 from lab.config import LabConfig
-from lab.hosts.host import Host
 from lab.operations import LabError, Operations
 from lab.running import Running
 from lab.server.execution import Execution, second_administrator
-from lab.world import World
+from lab.world import AnyHost, World
 
 PATIENCE = 30.0
 """Seconds within which a command ends or is lost: nothing that it waits for takes real time."""
@@ -86,7 +85,7 @@ class DirectLab(Operations):
         self._loop.close()
 
 
-async def _reply(world: World, host: Host, line: str, connection: int) -> Reply:
+async def _reply(world: World, host: AnyHost, line: str, connection: int) -> Reply:
     session = _Session(host.login, connection)
     server: Any = _Server(world, host)
     login: Any = session
@@ -139,5 +138,5 @@ class _Session:
 
 
 class _Server:
-    def __init__(self, world: World, host: Host) -> None:
+    def __init__(self, world: World, host: AnyHost) -> None:
         self.world, self.host = world, host

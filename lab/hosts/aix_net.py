@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.hosts.service import Address, answers_ping
+from lab.hosts.service import Address
 from lab.shell.call import Call, Program
 
 UP = "1e080863,480<UP,BROADCAST,NOTRAILERS,RUNNING,SIMPLEX,MULTICAST,GROUPRT,64BIT,CHECKSUM_OFFLOAD(ACTIVE)>"
@@ -126,7 +126,7 @@ def ping(call: Call) -> int:
     words = [w for w in call.words if not re.fullmatch(r"-[cwq]|\d+", w)]
     if len(words) != 1:
         return call.fail("usage: ping [-c count] [-w wait] host")
-    up = answers_ping(call.host.world, words[0])
+    up = call.host.world.answers(words[0])
     call.line(f"PING {words[0]} ({words[0]}): 56 data bytes")
     if up:
         call.line(f"64 bytes from {words[0]}: icmp_seq=0 ttl=255 time=0 ms")

@@ -6,7 +6,7 @@ import ipaddress
 import posixpath
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.array.session import Device
 from lab.config.hosts import AppConfig, HostConfig, LogicalVolumeConfig, VolumeGroupConfig
@@ -14,9 +14,7 @@ from lab.hosts import beside, torn
 from lab.hosts.host import Host
 from lab.shell.call import Call
 from lab.volumes import Manager, volume_paths
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 
 @dataclass
@@ -377,6 +375,9 @@ class ServiceHost(Host):
 
         return program
 
+    def answers(self, address: str) -> bool:
+        return any(a.up and str(a.value.ip) == address for a in self.addresses)
+
     # for the journal, tests and the control port
 
     def state(self) -> dict[str, str]:
@@ -404,12 +405,6 @@ class ServiceHost(Host):
             ],
             "apps": {n: a.running for n, a in self.apps.items()},
         }
-
-
-def answers_ping(world: World, address: str) -> bool:
-    """Whether any host of the lab has the address up."""
-    hosts = [h for h in world.hosts.values() if isinstance(h, ServiceHost)]
-    return any(a.up and str(a.value.ip) == address for h in hosts for a in h.addresses)
 
 
 def unslash(path: str) -> str:

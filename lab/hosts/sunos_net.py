@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.hosts.service import Address, answers_ping
+from lab.hosts.service import Address
 from lab.shell.call import Call, Program
 
 
@@ -114,7 +114,7 @@ def ping(call: Call) -> int:
     words = [w for w in call.words if not re.fullmatch(r"-[ns]|\d+", w)]
     if len(words) != 1:
         return call.fail("usage: ping host [timeout]")
-    if answers_ping(call.host.world, words[0]):
+    if call.host.world.answers(words[0]):
         call.line(f"{words[0]} is alive")
         return 0
     call.line(f"no answer from {words[0]}")

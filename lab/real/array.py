@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab import states
 from lab.array.array import Array
@@ -31,9 +31,7 @@ from lab.real.disk import Disk
 from lab.real.freeze import FreezeError, frozen
 from lab.real.host import RealHost
 from lab.real.tracks import move
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 
 class RealArray(Array):

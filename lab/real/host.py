@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.array.session import Device
 from lab.config.hosts import HostConfig
@@ -20,9 +20,7 @@ from lab.hosts.host import Host
 from lab.real import lvm
 from lab.real.disk import Disk
 from lab.real.mounts import Mount, mounts, stands_on
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 # Foreign mounts are copied into the namespace. As slaves they go when they are unmounted outside.
 NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--fork", "--kill-child", "--mount-proc")

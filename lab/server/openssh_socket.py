@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.hosts.control import FOLDERS
-from lab.hosts.host import Host
 from lab.server.execution import Execution
-from lab.world import World
+from lab.world import AnyHost, World
 
 LIMIT = 64 * 1024 * 1024
 GOODBYE_SECONDS = 5.0
@@ -126,7 +125,7 @@ class CommandSocket:
         self._tasks.discard(task)
         writer.close()
 
-    async def _run(self, host: Host, process: _Process, words: dict[str, Any]) -> None:
+    async def _run(self, host: AnyHost, process: _Process, words: dict[str, Any]) -> None:
         for path, text in words.get("files", {}).items():
             host.files.put(path, text, host.login)
         server: Any = _Server(self.world, host)
@@ -149,5 +148,5 @@ class CommandSocket:
 
 
 class _Server:
-    def __init__(self, world: World, host: Host) -> None:
+    def __init__(self, world: World, host: AnyHost) -> None:
         self.world, self.host = world, host

@@ -9,11 +9,10 @@ from typing import Any
 
 import asyncssh
 
-from lab.hosts.host import Host
 from lab.server.execution import GONE, Execution
 from lab.server.openssh_limits import Startups
 from lab.server.outage import Outage
-from lab.world import World
+from lab.world import AnyHost, World
 
 LOOPBACK = "127.0.0.1"
 # Those that cost least in this process; every client has one of them.
@@ -99,7 +98,7 @@ class HostServer:
     def __init__(
         self,
         world: World,
-        host: Host,
+        host: AnyHost,
         key: asyncssh.SSHKey,
         client_key: asyncssh.SSHKey,
         numbers: itertools.count[int],
