@@ -16,7 +16,7 @@ from lab.config import LabConfig
 from lab.faults import Faults
 from lab.filesystem import FileSystem
 from lab.journal import Journal, Record
-from lab.shell.interpreter import Shell
+from lab.shell.process import ShellProcess
 from lab.shell.streams import Input, Output
 
 
@@ -38,7 +38,7 @@ class AnyHost(Protocol):
 
     def shell(
         self, record: Record, stdin: Input, stdout: Output, stderr: Output, *, interactive: bool = False
-    ) -> Shell:
+    ) -> ShellProcess:
         """The login shell of the SSH user."""
 
     def answers(self, address: str) -> bool:

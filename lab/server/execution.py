@@ -13,8 +13,8 @@ import asyncssh
 
 from lab.faults import Fault
 from lab.journal import ACTOR, CONNECTION, Record
-from lab.shell.interpreter import Lines, Shell
 from lab.shell.parser import hands_lines_on
+from lab.shell.process import Lines, ShellProcess
 from lab.shell.streams import Buffer, LiveInput, Output, TextInput
 from lab.world import World
 
@@ -117,7 +117,7 @@ class Execution:
                 status = await self._met(lambda out, err: self._shell(out, err).run(self.command))
             await self._answer(status)
 
-    async def _line(self, shell: Shell, text: str) -> int:
+    async def _line(self, shell: ShellProcess, text: str) -> int:
         """One of a script's lines, in the shell that the script has started for it."""
         self.lines += 1
         line = Execution(self.server, self.login, self.process, text, script=self)
@@ -199,7 +199,7 @@ class Execution:
         self.login.connection.abort()
         raise _Dropped
 
-    def _shell(self, out: Output, err: Output, lines: Lines | None = None) -> Shell:
+    def _shell(self, out: Output, err: Output, lines: Lines | None = None) -> ShellProcess:
         async def read() -> str:
             with contextlib.suppress(*GONE):
                 return await self.process.stdin.read()
