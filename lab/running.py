@@ -55,7 +55,7 @@ class Running:
         self.socket = self._socket() if sshd else None
         self.connections: dict[str, dict[str, Any]] = {}
         self.host = host
-        self.control = ControlPort(self, host)
+        self.control = ControlPort(self.operate, host)
 
     def _socket(self) -> CommandSocket:
         path = self.directory / "lab.sock"
@@ -266,7 +266,7 @@ class Running:
         return found.occupy(directory, name)
 
     async def op_use_disk(self, host: str, path: str, how: str | None) -> None:
-        """Let somebody else use a disk of a service host (`lab.hosts.service.OtherUse`); None ends that."""
+        """Let somebody else use a disk of a service host (`lab.hosts.mounts.OtherUse`); None ends that."""
         found = self.world.host(host)
         if not isinstance(found, ServiceHost):
             raise ValueError(f"{host} is no service host")

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncssh
 
+from lab.faults import Fault
 from lab.server.execution import GONE, Execution
 from lab.server.openssh_limits import Startups
 from lab.server.outage import Outage
@@ -41,6 +42,9 @@ class Login(asyncssh.SSHServer):
             conn.abort()
         else:
             startups.waiting.add(self.number)
+
+    def abort(self) -> None:
+        self.connection.abort()
 
     def auth_completed(self) -> None:
         if self.owner.startups:
@@ -155,10 +159,19 @@ class HostServer:
         elif not self.outage.lasting:
             await self.open_port()
 
+    def go_down(self, fault: Fault) -> None:
+        self.outage.begin(fault)
+
     def close_port(self) -> None:
         if self._acceptor:
             self._acceptor.close()
             self._acceptor = None
+
+    def drop(self) -> None:
+        """Close the port, and end every connection."""
+        self.close_port()
+        for connection in list(self.live):
+            connection.abort()
 
     async def open_port(self) -> None:
         if self._acceptor is None:
@@ -166,9 +179,7 @@ class HostServer:
 
     async def stop(self) -> None:
         await self.outage.stop()
-        self.close_port()
-        for connection in list(self.live):
-            connection.abort()
+        self.drop()
         await asyncio.sleep(0)
 
     async def _process(self, process: asyncssh.SSHServerProcess[str]) -> None:
