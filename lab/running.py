@@ -204,10 +204,6 @@ class Running:
         session.last_action = self.clock.now() - age_seconds
         return self.world.describe(symid, source, target)
 
-    async def op_set_ready(self, symid: str, device: str, ready: bool) -> dict[str, Any]:
-        self.world.array(symid).device(device).ready = ready
-        return {"device": device, "ready": ready}
-
     async def op_set_switch(self, symid: str, name: str, value: Any) -> dict[str, Any]:
         array = self.world.array(symid)
         merged = {**array.switches.model_dump(), name: value}

@@ -159,3 +159,13 @@ class ServiceHost(MountingHost):
             ],
             "apps": {n: a.running for n, a in self.apps.items()},
         }
+
+
+def with_mask(address: str, mask: str | None) -> ipaddress.IPv4Interface:
+    """An address without a prefix as `ifconfig` takes it: with a mask, or by its class without one.
+
+    :raises ValueError: it is no IPv4 address.
+    """
+    first = int(address.split(".")[0])
+    classful = "255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0"
+    return ipaddress.IPv4Interface(f"{address}/{mask or classful}")

@@ -8,7 +8,7 @@ import inspect
 import re
 from typing import Any
 
-from lab.filesystem import EXISTS, FileError
+from lab.filesystem import FileError
 from lab.shell.builtin import BUILTINS, SPECIAL
 from lab.shell.call import Call, Program
 from lab.shell.parser import AndOr, Command, For, Loop, Redirect, Script, SyntaxFault, Word, parse
@@ -117,8 +117,7 @@ class Shell(ShellProcess):
             if name in SPECIAL:
                 for key, value in assigned:
                     self.variables[key] = value
-            status = await _settle(BUILTINS[name], self._call(fields, dict(assigned)))
-            return status
+            return await _settle(BUILTINS[name], self._call(fields, dict(assigned)))
         return await self.program(fields, dict(assigned))
 
     async def program(
@@ -198,7 +197,7 @@ class Shell(ShellProcess):
             exclusive = redirect.operator == ">" and "C" in self.options
             files.open(path, self.login, self.umask, append=redirect.operator == ">>", exclusive=exclusive)
         except FileError as error:
-            raise RedirectFault(self.host.wording.redirect(self.name, target, error.text, EXISTS)) from None
+            raise RedirectFault(self.host.wording.redirect(self.name, target, error.text)) from None
         self.fds[redirect.fd] = FileOutput(files, path)
 
     # expansion

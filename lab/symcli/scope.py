@@ -100,7 +100,7 @@ def _group(
     if symid is not None and "-sid" in [w.lower() for w in call.words] and not array.symid.endswith(symid):
         raise Refused("symid_of_group", group=name, symid=symid)
     if words and not (sources_only and len(words) == 1):
-        pairs, names = _pair_words(call, array, name, members, words)
+        pairs, names = _pair_words(call, name, members, words)
         _refuse_twice(array, pairs)
         return Scope(array, pairs, names, group=name)
     if "-tgt" in options.flags:
@@ -138,7 +138,7 @@ def _pair_up(members: dict[str, GroupMember], kind: str) -> tuple[list[Pair], di
 
 
 def _pair_words(
-    call: Call, array: Array, group: str, members: dict[str, GroupMember], words: list[str]
+    call: Call, group: str, members: dict[str, GroupMember], words: list[str]
 ) -> tuple[list[Pair], dict[Pair, tuple[str, str]]]:
     pairs: list[Pair] = []
     names: dict[Pair, tuple[str, str]] = {}
