@@ -126,7 +126,8 @@ class RealArray(Array):
 
     def _mounted(self, sources: list[Device]) -> dict[int, list[str]]:
         """Process id of a host -> where it has mounted something that stands on these devices."""
-        return {h.pid: [m.directory for d in sources for m in h.mounts_on(d, self.symid)] for h in self.hosts}
+        disks = [self.disks[source.number] for source in sources]
+        return {h.pid: [m.directory for disk in disks for m in h.mounts_on(disk)] for h in self.hosts}
 
     def restore(self, pairs: Sequence[Pair], *, force: bool = False, not_ready: bool = False) -> None:
         able = [
