@@ -74,6 +74,11 @@ def test_the_lab_imports_only_downwards_and_never_round_about() -> None:
     assert upward(found, lambda name: LAB.index(part[name])) == []
 
 
+@pytest.mark.parametrize("folder", ["bench", "demo", "private_airflow"])
+def test_nothing_imports_itself_round_about(folder: str) -> None:
+    assert circle(arrows(ROOT / folder, ROOT)) == []
+
+
 def test_an_import_is_found_wherever_it_stands(tmp_path: Path) -> None:
     (tmp_path / "lab" / "hosts").mkdir(parents=True)
     for name, text in {
