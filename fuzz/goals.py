@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.array import states
+from lab import states
 from lab.check.services import Pair, Service
 from lab.world import World
 

@@ -14,11 +14,11 @@ from typing import Any
 from lab.array.refused import Refused
 from lab.clock import Clock
 from lab.config import LabConfig
-from lab.hosts.host import Host
 from lab.operations import LabError, Operations
 from lab.running import Running
 from lab.server.execution import Execution, second_administrator
-from lab.world import World
+from lab.server.session import NoPort
+from lab.world import AnyHost, World
 
 PATIENCE = 30.0
 """Seconds within which a command ends or is lost: nothing that it waits for takes real time."""
@@ -86,11 +86,9 @@ class DirectLab(Operations):
         self._loop.close()
 
 
-async def _reply(world: World, host: Host, line: str, connection: int) -> Reply:
+async def _reply(world: World, host: AnyHost, line: str, connection: int) -> Reply:
     session = _Session(host.login, connection)
-    server: Any = _Server(world, host)
-    login: Any = session
-    task = asyncio.ensure_future(Execution(server, login, login, line).run())
+    task = asyncio.ensure_future(Execution(NoPort(world, host), session, session, line).run())
     task.add_done_callback(lambda _: session.ended.set())
     try:
         await asyncio.wait_for(session.ended.wait(), PATIENCE)
@@ -113,14 +111,13 @@ class _Stream:
 
 
 class _Session:
-    """As much of a session and its connection as `lab.execution` asks for; nothing comes in."""
+    """As much of a session and its connection as `lab.server.session` asks for; nothing comes in."""
 
     def __init__(self, user: str, number: int) -> None:
         self.user, self.number = user, number
         self.stdin, self.stdout, self.stderr = self, _Stream(), _Stream()
         self.gone, self.ended = asyncio.Event(), asyncio.Event()
         self.status: int | None = None
-        self.connection = self
 
     async def read(self) -> str:
         return ""
@@ -136,8 +133,3 @@ class _Session:
     def abort(self) -> None:
         self.gone.set()
         self.ended.set()
-
-
-class _Server:
-    def __init__(self, world: World, host: Host) -> None:
-        self.world, self.host = world, host

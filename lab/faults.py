@@ -48,8 +48,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lab.clock import Clock
-from lab.config import RandomFaultConfig
-from lab.fault_config import FaultConfig
+from lab.config.faults import FaultConfig, RandomFaultConfig
 from lab.journal import Journal
 
 TRANSPORT = frozenset({

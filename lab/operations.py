@@ -148,9 +148,6 @@ class Operations:
         )
         return found
 
-    def set_ready(self, symid: str, device: str, ready: bool) -> None:
-        self.ask("set_ready", symid=symid, device=device, ready=ready)
-
     def set_switch(self, symid: str, name: str, value: Any) -> None:
         self.ask("set_switch", symid=symid, name=name, value=value)
 

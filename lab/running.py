@@ -16,9 +16,9 @@ import yaml
 
 from lab.array.array import Array
 from lab.array.sessions import Pair
+from lab.building import build
 from lab.clock import Clock
 from lab.config import ConfigError, LabConfig
-from lab.hosts.host import Host
 from lab.hosts.service import ServiceHost
 from lab.journal import Journal
 from lab.real import start as real
@@ -29,7 +29,7 @@ from lab.server.control import ControlPort
 from lab.server.openssh import SshdError, SshdServer
 from lab.server.openssh_socket import CommandSocket
 from lab.server.ssh import LOOPBACK, HostServer
-from lab.world import World
+from lab.world import AnyHost
 
 
 class Running:
@@ -49,13 +49,13 @@ class Running:
         self.directory = directory or Path()
         self.clock = clock
         self.journal = Journal(clock, directory / "journal.jsonl" if directory is not None else None)
-        self.world = World(config, clock, self.journal, rate_factor)
+        self.world = build(config, clock, self.journal, rate_factor)
         self.numbers = itertools.count(1)
         self.servers: dict[str, HostServer | SshdServer] = {}
         self.socket = self._socket() if sshd else None
         self.connections: dict[str, dict[str, Any]] = {}
         self.host = host
-        self.control = ControlPort(self, host)
+        self.control = ControlPort(self.operate, host)
 
     def _socket(self) -> CommandSocket:
         path = self.directory / "lab.sock"
@@ -63,7 +63,9 @@ class Running:
             raise SshdError(f"{path} is too long a name for a socket: choose a shorter directory")
         return CommandSocket(self.world, path, self.numbers)
 
-    def _server(self, host: Host, key: asyncssh.SSHKey, public: asyncssh.SSHKey) -> HostServer | SshdServer:
+    def _server(
+        self, host: AnyHost, key: asyncssh.SSHKey, public: asyncssh.SSHKey
+    ) -> HostServer | SshdServer:
         if isinstance(host, RealHost):
             path, line = self.directory / "keys" / f"host_{host.name}", keys.public_line(public)
             return RealServer(host, self.directory / "sshd", path, line, None, self.host)
@@ -202,10 +204,6 @@ class Running:
         session.last_action = self.clock.now() - age_seconds
         return self.world.describe(symid, source, target)
 
-    async def op_set_ready(self, symid: str, device: str, ready: bool) -> dict[str, Any]:
-        self.world.array(symid).device(device).ready = ready
-        return {"device": device, "ready": ready}
-
     async def op_set_switch(self, symid: str, name: str, value: Any) -> dict[str, Any]:
         array = self.world.array(symid)
         merged = {**array.switches.model_dump(), name: value}
@@ -264,7 +262,7 @@ class Running:
         return found.occupy(directory, name)
 
     async def op_use_disk(self, host: str, path: str, how: str | None) -> None:
-        """Let somebody else use a disk of a service host (`lab.hosts.service.OtherUse`); None ends that."""
+        """Let somebody else use a disk of a service host (`lab.hosts.mounts.OtherUse`); None ends that."""
         found = self.world.host(host)
         if not isinstance(found, ServiceHost):
             raise ValueError(f"{host} is no service host")

@@ -1,36 +1,69 @@
-"""Everything that is simulated, in one place: arrays, hosts, clock, journal and faults."""
+"""Everything that is simulated, in one place: arrays, hosts, clock, journal and faults.
+
+It knows hosts by what `AnyHost` says of them; their kinds are above it, and `lab.building` puts them in.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from lab.array import states
+from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.sessions import Pair
 from lab.clock import Clock
 from lab.config import LabConfig
 from lab.faults import Faults
-from lab.hosts.host import Host
-from lab.journal import Journal
+from lab.filesystem import FileSystem
+from lab.journal import Journal, Record
+from lab.shell.process import ShellProcess
+from lab.shell.streams import Input, Output
+
+
+class AnyHost(Protocol):
+    """What the world, the servers and the operations ask of a host."""
+
+    world: World
+    name: str
+    connection_id: str
+    family: str
+    login: str
+    refusing: bool
+    """Whether it takes no new connections."""
+    files: FileSystem
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The two names that faults and operations know it by."""
+
+    def shell(
+        self, record: Record, stdin: Input, stdout: Output, stderr: Output, *, interactive: bool = False
+    ) -> ShellProcess:
+        """The login shell of the SSH user."""
+
+    def answers(self, address: str) -> bool:
+        """Whether it has this IPv4 address up."""
+
+    def uses_of(self, symid: str, number: int) -> list[str]:
+        """What it does with a device of an array now, in words; nothing when it leaves it alone."""
+
+    def state(self) -> dict[str, str]:
+        """What commands can change here, beside files and the states of copies."""
+
+    def describe(self) -> dict[str, Any]:
+        """It as plain data, for tests and the control port."""
 
 
 class World:
-    def __init__(self, config: LabConfig, clock: Clock, journal: Journal, rate_factor: float = 1.0) -> None:
-        from lab.hosts import build
-        from lab.real.array import RealArray
+    """`arrays` by Symmetrix id and `hosts` by name are empty at first."""
 
+    def __init__(self, config: LabConfig, clock: Clock, journal: Journal) -> None:
         self.config = config
         self.clock = clock
         self.journal = journal
         self.faults = Faults(clock, journal)
-        self.arrays = {
-            a.symid: RealArray(a, self, rate_factor) if a.real else Array(a, clock, rate_factor)
-            for a in config.arrays
-        }
-        self.hosts: dict[str, Host] = {h.name: build(h, self) for h in config.hosts}
-        for fault in config.faults:
-            self.faults.add(fault)
+        self.arrays: dict[str, Array] = {}
+        self.hosts: dict[str, AnyHost] = {}
 
     def started(self, services: Any = None) -> None:
         """The journal's first entry: the configured pairs and groups, which a checker may allow."""
@@ -49,7 +82,7 @@ class World:
         """Faults by seed; the numbers of those that were set."""
         return self.faults.draw(seed, self.config.random_faults)
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> AnyHost:
         for host in self.hosts.values():
             if name in (host.name, host.connection_id):
                 return host
@@ -64,6 +97,10 @@ class World:
     def uses(self, symid: str, number: int) -> list[tuple[str, str]]:
         """(host, what it does with the device) for every host that uses it now."""
         return [(h.name, use) for h in self.hosts.values() for use in h.uses_of(symid, number)]
+
+    def answers(self, address: str) -> bool:
+        """Whether any host has the IPv4 address up."""
+        return any(host.answers(address) for host in self.hosts.values())
 
     def spoil(self, array: Array, numbers: list[int], action: str) -> None:
         """`action` takes these devices away or changes their data: whoever uses one is corrupted."""

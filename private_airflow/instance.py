@@ -107,7 +107,6 @@ class LocalAirflow:
             write_private(self.home / INSTALLATION, token_hex(16))
         self._processes = Processes()
         self._started: dict[str, datetime] = {}
-        self._restore: dict[int, Any] = {}
         self.env = {
             **clean_environment(),
             **settings(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.imports import arrows, circle, upward
 
 PLUGINS = {path.name for path in (ROOT / "plugins").iterdir() if path.is_dir() and path.name[0] not in "._"}
 DOMAIN_MAY_USE = {
@@ -19,6 +21,17 @@ DOMAIN_MAY_USE = {
     "defusedxml",
     "croniter",
 }
+LAB = (
+    # what everything stands on
+    "strict", "states", "volumes", "clock", "filesystem", "journal", "config", "faults",
+    # what is simulated: the world knows arrays, and of hosts what its protocol says
+    "array", "shell", "world", "symcli", "hosts",
+    # how it is reached, what of it is real, and what puts it together
+    "server", "real", "building", "running",
+    # for whoever uses a lab; "lab" is what `import lab` gives
+    "operations", "client", "inprocess", "direct", "lab", "check", "tools", "__main__",
+)  # fmt: skip
+"""The files and packages of the lab from the ground up: each imports only what stands before it."""
 IO = {"subprocess", "socket", "asyncio", "threading", "time", "os", "logging"}
 
 
@@ -50,7 +63,46 @@ def test_the_domain_is_free_of_airflow_and_io(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules("lab"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_lab_does_not_know_the_operators(path: Path) -> None:
-    assert not imported(path) & (PLUGINS | {"airflow", "demo"})
+    assert not imported(path) & (PLUGINS | {"airflow", "demo", "private_airflow", "bench", "fuzz", "tests"})
+
+
+def test_the_lab_imports_only_downwards_and_never_round_about() -> None:
+    found = arrows(ROOT / "lab", ROOT)
+    part = {name: (name.split(".")[1:] or ["lab"])[0] for name in found}
+    assert set(part.values()) == set(LAB), "name it in LAB"
+    assert circle(found) == []
+    assert upward(found, lambda name: LAB.index(part[name])) == []
+
+
+@pytest.mark.parametrize("folder", ["bench", "demo", "private_airflow"])
+def test_nothing_imports_itself_round_about(folder: str) -> None:
+    assert circle(arrows(ROOT / folder, ROOT)) == []
+
+
+def test_an_import_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "lab" / "hosts").mkdir(parents=True)
+    for name, text in {
+        "lab/__init__.py": "from lab.world import World",
+        "lab/world.py": "def build():\n    from lab.hosts import build",
+        "lab/hosts/__init__.py": "from . import host",
+        "lab/hosts/host.py": "import json\nif TYPE_CHECKING:\n    import lab.clock",
+        "lab/clock.py": "import importlib\nimportlib.import_module('lab.world')",
+    }.items():
+        (tmp_path / name).write_text(text)
+    found = arrows(tmp_path / "lab", tmp_path)
+    assert found == {
+        "lab": {"lab.world"},
+        "lab.world": {"lab.hosts"},
+        "lab.hosts": {"lab.hosts.host"},
+        "lab.hosts.host": {"lab.clock"},
+        "lab.clock": {"lab.world"},
+    }
+    round_about = circle(found)
+    assert round_about[0] == round_about[-1]
+    assert set(round_about) == {"lab.world", "lab.hosts", "lab.hosts.host", "lab.clock"}
+    assert all(b in found[a] for a, b in pairwise(round_about))
+    order = ["lab.clock", "lab.hosts.host", "lab.hosts", "lab.world", "lab"]
+    assert upward(found, order.index) == ["lab.clock imports lab.world"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from lab.array import states
+from lab import states
 from lab.array.inventory import Inventory
 from lab.array.refused import Refused
 from lab.array.session import Session

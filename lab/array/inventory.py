@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.array import states
+from lab import states
 from lab.array.physics import copy_on
 from lab.array.refused import Refused
 from lab.array.session import Device, Session
 from lab.array.sessions import Pair, Sessions
 from lab.clock import Clock
-from lab.config import ArrayConfig, DeviceGroupConfig
+from lab.config.arrays import ArrayConfig, DeviceGroupConfig
 
 GLANCE = 0.02
 """Real seconds within which two readers may be shown the same moment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lab.array import states
+from lab import states
 from lab.array.session import Session
 
 

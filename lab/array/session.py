@@ -6,7 +6,7 @@ import math
 import zlib
 from dataclasses import dataclass, field
 
-from lab.array import states
+from lab import states
 
 
 @dataclass(eq=False)

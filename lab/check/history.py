@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from lab.array import states
+from lab import states
 from lab.check.services import Pair, Service, pair_of, read_services
 
 Entry = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.array import states
+from lab import states
 from lab.check.finding import Finding
 from lab.check.history import PREPARED, Entry, History, about, changed, controls
 from lab.check.services import Pair

@@ -21,15 +21,13 @@ From manual pages and published message texts; how sure each output is:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts import aix_lvm, aix_mount, aix_net
 from lab.hosts.service import ServiceHost
 from lab.shell.wording import AixWording
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/etc")
 

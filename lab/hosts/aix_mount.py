@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from lab.hosts.service import Mount, VolumeGroup, unslash
+from lab.hosts.mounts import Mount, unslash
+from lab.hosts.volume_groups import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 

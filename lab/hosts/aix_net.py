@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.hosts.service import Address, answers_ping
+from lab.hosts.service import Address, with_mask
 from lab.shell.call import Call, Program
 
 UP = "1e080863,480<UP,BROADCAST,NOTRAILERS,RUNNING,SIMPLEX,MULTICAST,GROUPRT,64BIT,CHECKSUM_OFFLOAD(ACTIVE)>"
@@ -99,9 +99,7 @@ def _change(call: Call, name: str, words: list[str]) -> int:
             return call.fail(f"ifconfig: 0821-195 {word}: bad value")
     host = call.host
     try:
-        first = int(address.split(".")[0])
-        classful = "255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0"
-        value = ipaddress.IPv4Interface(f"{address}/{mask or classful}")
+        value = with_mask(address, mask)
     except ValueError:
         return call.fail(f"ifconfig: 0821-195 {address}: bad value")
     there = [a for a in host.addresses if a.interface == name and a.value.ip == value.ip]
@@ -126,7 +124,7 @@ def ping(call: Call) -> int:
     words = [w for w in call.words if not re.fullmatch(r"-[cwq]|\d+", w)]
     if len(words) != 1:
         return call.fail("usage: ping [-c count] [-w wait] host")
-    up = answers_ping(call.host.world, words[0])
+    up = call.host.world.answers(words[0])
     call.line(f"PING {words[0]} ({words[0]}): 56 data bytes")
     if up:
         call.line(f"64 bytes from {words[0]}: icmp_seq=0 ttl=255 time=0 ms")

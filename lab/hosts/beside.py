@@ -8,30 +8,27 @@ group with `copy_of` is what its disks hold after that command; until then it ca
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
 
 from lab.hosts import torn
-
-if TYPE_CHECKING:
-    from lab.hosts.service import ServiceHost, VolumeGroup
+from lab.hosts.volume_groups import StorageHost, VolumeGroup
 
 
-def is_duplicate(host: ServiceHost, vg: VolumeGroup) -> bool:
+def is_duplicate(host: StorageHost, vg: VolumeGroup) -> bool:
     """Whether its disks have the source's identifiers now."""
     return vg.config.copy_of is not None and vg.renewed != torn.points(host.world, vg.disks)[0]
 
 
-def renew(host: ServiceHost, vg: VolumeGroup) -> None:
+def renew(host: StorageHost, vg: VolumeGroup) -> None:
     """Write identifiers of its own on to its disks."""
     vg.renewed = torn.points(host.world, vg.disks)[0]
 
 
-def source_of(host: ServiceHost, vg: VolumeGroup) -> VolumeGroup | None:
+def source_of(host: StorageHost, vg: VolumeGroup) -> VolumeGroup | None:
     """The group that it is a copy of, when the host has that too."""
     return host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
 
 
-def on_disks(host: ServiceHost, names: list[str]) -> VolumeGroup | None:
+def on_disks(host: StorageHost, names: list[str]) -> VolumeGroup | None:
     """The group whose disks have these names, all of them and no other; a path's last part will do."""
     wanted = sorted(name.rsplit("/", 1)[-1] for name in names)
     for vg in host.groups.values():
@@ -46,7 +43,7 @@ def identifier(vg: VolumeGroup) -> str:
     return f"00f6050a00004c00{zlib.crc32(text):08x}{zlib.crc32(text[::-1]):08x}"
 
 
-def held(host: ServiceHost, vg: VolumeGroup) -> str:
+def held(host: StorageHost, vg: VolumeGroup) -> str:
     """The identifier that is on the disks."""
     source = source_of(host, vg)
     return identifier(source) if source is not None and is_duplicate(host, vg) else identifier(vg)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lab.config import HostConfig
+from lab.array.array import Array
+from lab.config.hosts import HostConfig
 from lab.hosts.host import Host
 from lab.symcli import COMMANDS
-
-if TYPE_CHECKING:
-    from lab.array.array import Array
-    from lab.world import World
+from lab.world import World
 
 FOLDERS = ("/usr/symcli/bin", "/opt/emc/SYMCLI/bin")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.filesystem import FileSystem
 from lab.journal import Record
 from lab.shell.call import Program
@@ -14,9 +14,7 @@ from lab.shell.interpreter import Shell
 from lab.shell.streams import Input, Output
 from lab.shell.tools import BIN, TOOLS
 from lab.shell.wording import AixWording, GnuWording, HpuxWording, SunWording
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 
 class Host:
@@ -33,7 +31,7 @@ class Host:
         self.clock = world.clock
         self.name = config.name
         self.connection_id = config.connection_id
-        self.family = config.family
+        self.family: str = config.family
         self.login = config.login
         self.refusing = config.refuse_connections
         self.system = {**type(self).uname, "n": config.name}
@@ -100,6 +98,10 @@ class Host:
             "PATH": self.interactive_path if interactive else self.default_path,
         }
         return Shell(self, self.login, record, stdin, stdout, stderr, env=env)
+
+    def answers(self, address: str) -> bool:
+        """Whether it has this IPv4 address up."""
+        return False
 
     def uses_of(self, symid: str, number: int) -> list[str]:
         """What the host does with a device of an array now, in words; nothing when it leaves it alone."""

@@ -16,15 +16,13 @@ How sure each output is, from manual pages and public administration notes:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts import hpux_lvm, hpux_mount, hpux_net
 from lab.hosts.service import ServiceHost
 from lab.shell.wording import HpuxWording
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 SBIN = ("/usr/sbin", "/sbin", "/etc")
 

@@ -7,7 +7,7 @@ import re
 
 from lab.filesystem import FileError
 from lab.hosts import beside
-from lab.hosts.service import VolumeGroup
+from lab.hosts.volume_groups import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 

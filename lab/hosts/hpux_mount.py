@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from lab.hosts.service import Mount, unslash
+from lab.hosts.mounts import Mount, unslash
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.hosts.service import Address, answers_ping
+from lab.hosts.service import Address, with_mask
 from lab.shell.call import Call, Program
 
 HEAD = (
@@ -85,9 +85,7 @@ def _set(call: Call, name: str, words: list[str], found: Address | None) -> int:
         else:
             return call.fail(f"ifconfig: {word}: bad value")
     try:
-        first = int(address.split(".")[0])
-        classful = "255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0"
-        value = ipaddress.IPv4Interface(f"{address}/{mask or classful}")
+        value = with_mask(address, mask)
     except ValueError:
         return call.fail(f"ifconfig: {address}: bad value")
     host = call.host
@@ -103,7 +101,7 @@ def ping(call: Call) -> int:
     words = [w for w in call.words if not re.fullmatch(r"-[nm]|\d+", w)]
     if len(words) != 1:
         return call.fail("usage: ping host [-n count]")
-    up = answers_ping(call.host.world, words[0])
+    up = call.host.world.answers(words[0])
     call.line(f"PING {words[0]}: 64 byte packets")
     if up:
         call.line(f"64 bytes from {words[0]}: icmp_seq=0. time=0. ms")

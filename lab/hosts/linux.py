@@ -15,14 +15,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts import linux_disks, linux_lvm, linux_mount, linux_net, linux_system
 from lab.hosts.service import ServiceHost
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 BIN = ("/bin", "/usr/bin")
 SBIN = ("/sbin", "/usr/sbin")

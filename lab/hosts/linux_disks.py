@@ -13,14 +13,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lab.hosts.service import ServiceHost
+from lab.hosts.volume_groups import Disk
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 from lab.volumes import mapper_name
-
-if TYPE_CHECKING:
-    from lab.hosts.service import Disk, ServiceHost
 
 
 def disks(host: ServiceHost) -> list[Disk]:

@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lab.config import LogicalVolumeConfig
+from lab.config.hosts import LogicalVolumeConfig
 from lab.hosts import beside
-from lab.hosts.service import Disk, VolumeGroup
+from lab.hosts.volume_groups import Disk, VolumeGroup
 from lab.shell.call import Call, Program
 from lab.volumes import mapper_name
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lab.hosts import beside, sunos_mount
-from lab.hosts.service import Mount, unslash
+from lab.hosts.mounts import Mount, unslash
+from lab.hosts.service import ServiceHost
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 from lab.volumes import mapper_name
-
-if TYPE_CHECKING:
-    from lab.hosts.service import ServiceHost
 
 ROOT = Mount("/dev/mapper/rootvg-root", "/", "xfs", "rw,relatime,attr2,inode64,noquota", 0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.hosts.service import Address, answers_ping
+from lab.hosts.service import Address
 from lab.shell.call import Call, Program
 
 LIFE = "       valid_lft forever preferred_lft forever"
@@ -133,7 +133,7 @@ def ping(call: Call) -> int:
     words = [w for w in call.words if not re.fullmatch(r"-[cWwq]|-[cWw]?\d+|\d+", w)]
     if len(words) != 1:
         return call.fail("ping: usage error: Destination address required", 2)
-    up = answers_ping(call.host.world, words[0])
+    up = call.host.world.answers(words[0])
     call.line(f"PING {words[0]} ({words[0]}) 56(84) bytes of data.")
     if up:
         call.line(f"64 bytes from {words[0]}: icmp_seq=1 ttl=64 time=0.031 ms")

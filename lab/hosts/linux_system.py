@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.hosts.service import unslash
+from lab.hosts.mounts import unslash
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 

@@ -1,22 +1,15 @@
-"""A host where copied disks are used: addresses, volume groups, mounts and applications, as state."""
+"""A host where copied disks are used: beside volume groups and mounts, addresses and applications."""
 
 from __future__ import annotations
 
 import ipaddress
-import posixpath
-import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.array.session import Device
-from lab.config import AppConfig, HostConfig, LogicalVolumeConfig, VolumeGroupConfig
-from lab.hosts import beside, torn
-from lab.hosts.host import Host
+from lab.config.hosts import AppConfig, HostConfig
+from lab.hosts.mounts import Mount, MountingHost
 from lab.shell.call import Call
-from lab.volumes import Manager, volume_paths
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 
 @dataclass
@@ -30,90 +23,10 @@ class Address:
 
 
 @dataclass
-class Disk:
-    symid: str
-    device: Device
-    path: str
-    tags: set[str] = field(default_factory=set)
-    """VxVM's, of `vxdisk settag`."""
-
-
-@dataclass
-class VolumeGroup:
-    """`known`: the host has it in its tables (HP-UX: imported). Its disks are on the array.
-
-    `left` is when this host gave it up by itself, in lab seconds; `clean` the points in time of the copies
-    whose file systems were checked or unmounted here, by volume; `renewed` those of the copy that was given
-    identifiers of its own (`lab.hosts.beside`).
-    """
-
-    config: VolumeGroupConfig
-    disks: list[Disk]
-    known: bool
-    active: bool
-    volumes: dict[str, LogicalVolumeConfig]
-    left: float | None = None
-    clean: dict[str, list[float]] = field(default_factory=dict)
-    renewed: list[float] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.config.name
-
-    @property
-    def missing(self) -> list[Disk]:
-        """Disks that do not answer: their device is not ready on the array."""
-        return [d for d in self.disks if not d.device.ready]
-
-    def disks_of(self, volume: str) -> list[Disk]:
-        """The disks that a volume lies on."""
-        numbers = {int(d, 16) for d in self.volumes[volume].devices}
-        return [d for d in self.disks if not numbers or d.device.number in numbers]
-
-    def unready(self, volume: str) -> bool:
-        """Whether a disk of the volume does not answer."""
-        return any(not d.device.ready for d in self.disks_of(volume))
-
-    @property
-    def vgid(self) -> str:
-        return f"{zlib.crc32(self.name.encode()):08x}{zlib.crc32(self.name[::-1].encode()):08x}"
-
-    @property
-    def megabytes(self) -> int:
-        return sum(d.device.megabytes for d in self.disks)
-
-
-@dataclass
-class Mount:
-    device: str
-    directory: str
-    fs: str
-    options: str
-    since: float
-
-
-@dataclass
 class Process:
     pid: int
     name: str
     directory: str
-
-
-@dataclass(frozen=True)
-class OtherUse:
-    """What somebody else does with a disk, unseen by the host's own tables (Linux).
-
-    `mounted` in another namespace, `open` under another name, `loop`: a loop device lies on it, `btrfs`: one
-    of several disks of a mounted file system.
-    """
-
-    path: str
-    how: str
-
-    @property
-    def claims(self) -> bool:
-        """Whether the kernel then gives the disk to nobody else exclusively."""
-        return self.how in ("mounted", "btrfs")
 
 
 @dataclass
@@ -123,7 +36,7 @@ class App:
     processes: list[Process] = field(default_factory=list)
 
 
-class ServiceHost(Host):
+class ServiceHost(MountingHost):
     def __init__(self, config: HostConfig, world: World) -> None:
         super().__init__(config, world)
         self.interfaces = [i.name for i in config.interfaces]
@@ -135,33 +48,6 @@ class ServiceHost(Host):
         for a in config.addresses:
             if a.up:
                 self.addresses.append(Address(a.interface, ipaddress.IPv4Interface(a.address)))
-        self.groups: dict[str, VolumeGroup] = {}
-        for number, vg in enumerate(config.volume_groups):
-            disks = [
-                Disk(
-                    d.array,
-                    world.arrays[d.array].devices[int(d.device, 16)],
-                    d.path or f"/dev/disk{number}{i}",
-                )
-                for i, d in enumerate(vg.devices)
-            ]
-            volumes = {lv.name: lv for lv in vg.logical_volumes}
-            made = VolumeGroup(vg, disks, vg.imported, vg.active and vg.imported, volumes)
-            self.groups[vg.name] = made
-            if made.known:
-                beside.renew(self, made)
-            for lv in volumes:
-                self.cleaned(made, lv)
-        self.mounts: list[Mount] = []
-        for m in config.mounts:
-            self.files.add_directory(m.directory)
-            if m.mounted:
-                vg_name, lv_name = self.volume(m.device) or ("", "")
-                fs = self.groups[vg_name].volumes[lv_name].fs
-                options = m.options or self.default_options(fs)
-                self.mounts.append(Mount(m.device, m.directory, fs, options, self.clock.now()))
-        self.others: list[OtherUse] = []
-        """For tests: what else the disks are used for."""
         self.processes: list[Process] = []
         self.apps: dict[str, App] = {a.name: App(a, False) for a in config.apps}
         for app in self.apps.values():
@@ -170,116 +56,7 @@ class ServiceHost(Host):
             if app.config.command:
                 self.install_at(app.config.command, self._app_program(app))
 
-    def default_options(self, fs: str) -> str:
-        return "rw"
-
-    # volumes
-
-    def volume(self, device: str) -> tuple[str, str] | None:
-        """(volume group, logical volume) of a device path, whatever form the family gives it."""
-        for vg in self.groups.values():
-            for lv in vg.volumes:
-                if device in self.paths(vg, lv):
-                    return vg.name, lv
-        return None
-
-    def of(self, manager: Manager) -> dict[str, VolumeGroup]:
-        """The groups of one volume manager."""
-        return {n: g for n, g in self.groups.items() if g.config.manager == manager}
-
-    def activate(self, vg: VolumeGroup) -> None:
-        """The group's volumes can be used from now on; what is torn among them is put on record."""
-        if vg.active:
-            return
-        vg.active = True
-        self._use(f"volume group {vg.name} active", vg.disks)
-        for lv in vg.volumes:
-            self.torn(vg, lv, "activation")
-
-    def deactivate(self, vg: VolumeGroup) -> None:
-        if vg.active:
-            vg.active = False
-            self._release(f"volume group {vg.name} active", vg.disks)
-
-    def torn(self, vg: VolumeGroup, lv: str, during: str) -> str | None:
-        """Why the volume holds no single, ordered point in time; on record when it does not."""
-        found = torn.reason(self, vg, lv)
-        if found is not None:
-            self.world.journal.event(
-                "torn", host=self.name, volume=self.paths(vg, lv)[0], during=during, reason=found,
-                devices=self._keys(vg.disks_of(lv)),
-            )  # fmt: skip
-        return found
-
-    def foreign(self, vg: VolumeGroup) -> bool:
-        """Whether somebody else had it in use when it was copied: the copy is younger than `left`."""
-        times, _ = torn.points(self.world, vg.disks)
-        return vg.left is None or any(t > vg.left for t in times)
-
-    def dirty(self, vg: VolumeGroup, lv: str) -> bool:
-        """Whether the file system was copied while it was mounted, and not checked since."""
-        times, _ = torn.points(self.world, vg.disks_of(lv))
-        return times != vg.clean.get(lv, [])
-
-    def cleaned(self, vg: VolumeGroup, lv: str) -> None:
-        vg.clean[lv] = torn.points(self.world, vg.disks_of(lv))[0]
-
-    def _keys(self, disks: list[Disk]) -> list[str]:
-        return [f"{d.symid}:{self.world.arrays[d.symid].name(d.device)}" for d in disks]
-
-    def _use(self, what: str, disks: list[Disk]) -> None:
-        """On record: the host uses disks from now on, and the states of the copies on them."""
-        found: dict[str, str] = {}
-        for disk in disks:
-            array = self.world.arrays[disk.symid]
-            sessions = [s for s in array.sessions_of(disk.device) if s.target is disk.device]
-            found |= array.snapshot([(s.source.number, s.target.number) for s in sessions])
-        self.world.journal.event("use", host=self.name, use=what, devices=self._keys(disks), states=found)
-
-    def _release(self, what: str, disks: list[Disk]) -> None:
-        self.world.journal.event("release", host=self.name, use=what, devices=self._keys(disks))
-
-    def attach(self, device: str, directory: str, fs: str, options: str) -> None:
-        """Mount: the caller has looked whether that works."""
-        self.mounts.append(Mount(device, directory, fs, options, self.clock.now()))
-        vg, lv = self.volume(device) or ("", "")
-        self._use(f"{device} mounted on {directory}", self.groups[vg].disks_of(lv))
-
-    def detach(self, mount: Mount) -> None:
-        """Unmount: what was written meanwhile counts as changed on the targets of the copies."""
-        self.mounts.remove(mount)
-        vg, lv = self.volume(mount.device) or ("", "")
-        disks = self.groups[vg].disks_of(lv)
-        self.cleaned(self.groups[vg], lv)
-        rate = next((m.write_rate for m in self.config.mounts if m.directory == mount.directory), 0.0)
-        written = rate * (self.clock.now() - mount.since) / len(disks)
-        for disk in disks:
-            for session in self.world.arrays[disk.symid].sessions_of(disk.device):
-                if session.target is disk.device and written:
-                    session.changed_target = min(float(session.total), session.changed_target + written)
-        self._release(f"{mount.device} mounted on {mount.directory}", disks)
-
-    def paths(self, vg: VolumeGroup, lv: str) -> tuple[str, ...]:
-        """Every name of a volume's device."""
-        return volume_paths(self.family, vg.config.manager, vg.name, lv)
-
-    def mounted(self, device_or_directory: str) -> Mount | None:
-        """The last mount of a directory, or of a device under any of its names."""
-        volume = self.volume(device_or_directory)
-        for mount in reversed(self.mounts):
-            if mount.directory == device_or_directory or mount.device == device_or_directory:
-                return mount
-            if volume and self.volume(mount.device) == volume:
-                return mount
-        return None
-
-    def mounts_of(self, vg: VolumeGroup) -> list[Mount]:
-        found = []
-        for mount in self.mounts:
-            volume = self.volume(mount.device)
-            if volume and volume[0] == vg.name:
-                found.append(mount)
-        return found
+    # processes and applications
 
     def users_of(self, directory: str) -> list[Process]:
         return [p for p in self.processes if (p.directory + "/").startswith(directory.rstrip("/") + "/")]
@@ -292,36 +69,11 @@ class ServiceHost(Host):
         ]
         return bool(below or self.users_of(mount.directory))
 
-    def uses_of(self, symid: str, number: int) -> list[str]:
-        uses = []
-        for vg in self.groups.values():
-            if not any(d.symid == symid and d.device.number == number for d in vg.disks):
-                continue
-            paths = [d.path for d in vg.disks if d.symid == symid and d.device.number == number]
-            uses += [f"{use.path} {use.how}" for use in self.others if use.path in paths]
-            mounts = self.mounts_of(vg)
-            uses += [f"{m.device} mounted on {m.directory}" for m in mounts]
-            manager = vg.config.manager
-            if vg.active and not mounts and manager != "slice":
-                uses.append(f"volume group {vg.name} active")
-            elif vg.known and manager == "vxvm" and not mounts:
-                uses.append(f"disk group {vg.name} imported")
-        return uses
-
-    # processes and applications
-
     def occupy(self, directory: str, name: str = "sleep") -> int:
         """Let a process use a directory, for tests. Returns its pid."""
         process = Process(self.next_pid(), name, directory)
         self.processes.append(process)
         return process.pid
-
-    def use_disk(self, path: str, how: str | None) -> None:
-        """Let somebody else use a disk, for tests; None ends that."""
-        if how not in (None, "mounted", "open", "loop", "btrfs"):
-            raise ValueError(f"a disk is not used by {how}")
-        self.others = [use for use in self.others if use.path != path]
-        self.others += [OtherUse(path, how)] if how else []
 
     def kill(self, processes: list[Process]) -> None:
         self.processes = [p for p in self.processes if p not in processes]
@@ -379,6 +131,9 @@ class ServiceHost(Host):
 
     # for the journal, tests and the control port
 
+    def answers(self, address: str) -> bool:
+        return any(a.up and str(a.value.ip) == address for a in self.addresses)
+
     def state(self) -> dict[str, str]:
         found = {f"address {a.value.ip} on {a.interface}": "up" for a in self.addresses if a.up}
         found |= {f"volume group {v.name}": "active" for v in self.groups.values() if v.active}
@@ -406,11 +161,11 @@ class ServiceHost(Host):
         }
 
 
-def answers_ping(world: World, address: str) -> bool:
-    """Whether any host of the lab has the address up."""
-    hosts = [h for h in world.hosts.values() if isinstance(h, ServiceHost)]
-    return any(a.up and str(a.value.ip) == address for h in hosts for a in h.addresses)
+def with_mask(address: str, mask: str | None) -> ipaddress.IPv4Interface:
+    """An address without a prefix as `ifconfig` takes it: with a mask, or by its class without one.
 
-
-def unslash(path: str) -> str:
-    return posixpath.normpath(path) if path.startswith("/") else path
+    :raises ValueError: it is no IPv4 address.
+    """
+    first = int(address.split(".")[0])
+    classful = "255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0"
+    return ipaddress.IPv4Interface(f"{address}/{mask or classful}")

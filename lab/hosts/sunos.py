@@ -20,15 +20,13 @@ was mounted needs fsck (documented).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
 from lab.hosts import sunos_mount, sunos_net, sunos_zfs
 from lab.hosts.service import ServiceHost
 from lab.shell.wording import SunWording
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin")
 

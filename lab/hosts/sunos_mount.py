@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from lab.hosts import hpux_mount
-from lab.hosts.service import Mount, VolumeGroup, unslash
+from lab.hosts.mounts import Mount, unslash
+from lab.hosts.service import ServiceHost
+from lab.hosts.volume_groups import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
-
-if TYPE_CHECKING:
-    from lab.hosts.service import ServiceHost
 
 
 def _all(host: ServiceHost) -> list[Mount]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.hosts.service import Address, answers_ping
+from lab.hosts.service import Address, with_mask
 from lab.shell.call import Call, Program
 
 
@@ -96,10 +96,9 @@ def _set(call: Call, found: Address, words: list[str]) -> int:
     if address is None:
         return 0
     try:
-        first = int(address.split(".")[0])
-        classful = "255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0"
-        value = ipaddress.IPv4Interface(
-            address if "/" in address else f"{address}/{mask if mask not in (None, '+') else classful}"
+        whole = "/" in address
+        value = (
+            ipaddress.IPv4Interface(address) if whole else with_mask(address, None if mask == "+" else mask)
         )
     except ValueError:
         return call.fail(f"ifconfig: {address}: bad address")
@@ -114,7 +113,7 @@ def ping(call: Call) -> int:
     words = [w for w in call.words if not re.fullmatch(r"-[ns]|\d+", w)]
     if len(words) != 1:
         return call.fail("usage: ping host [timeout]")
-    if answers_ping(call.host.world, words[0]):
+    if call.host.world.answers(words[0]):
         call.line(f"{words[0]} is alive")
         return 0
     call.line(f"no answer from {words[0]}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 
-from lab.config import LogicalVolumeConfig
-from lab.hosts.service import VolumeGroup, unslash
+from lab.config.hosts import LogicalVolumeConfig
+from lab.hosts.mounts import unslash
+from lab.hosts.volume_groups import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 

@@ -9,13 +9,9 @@ lets fsck and mount fail so that it is seen (assumed).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lab.array import states
-
-if TYPE_CHECKING:
-    from lab.hosts.service import Disk, ServiceHost, VolumeGroup
-    from lab.world import World
+from lab import states
+from lab.hosts.volume_groups import Disk, StorageHost, VolumeGroup
+from lab.world import World
 
 # Sessions that the configuration starts are made one after the other: real seconds that this may take.
 TOGETHER = 0.001
@@ -38,7 +34,7 @@ def points(world: World, disks: list[Disk]) -> tuple[list[float], list[str]]:
     return times, idle
 
 
-def reason(host: ServiceHost, vg: VolumeGroup, lv: str) -> str | None:
+def reason(host: StorageHost, vg: VolumeGroup, lv: str) -> str | None:
     """Why the volume can not be used, or None."""
     together = TOGETHER * max(1.0, host.clock.speed)
     times, idle = points(host.world, vg.disks_of(lv))

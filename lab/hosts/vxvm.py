@@ -23,7 +23,7 @@ from __future__ import annotations
 import zlib
 
 from lab.hosts import beside
-from lab.hosts.service import VolumeGroup
+from lab.hosts.volume_groups import VolumeGroup
 from lab.shell.call import Call, Program
 from lab.shell.flags import Usage, read_flags
 

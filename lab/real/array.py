@@ -19,21 +19,19 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.array import states
+from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.session import Device, Session
 from lab.array.sessions import Pair
-from lab.config import ArrayConfig
+from lab.config.arrays import ArrayConfig
 from lab.real.disk import Disk
 from lab.real.freeze import FreezeError, frozen
 from lab.real.host import RealHost
 from lab.real.tracks import move
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 
 class RealArray(Array):
@@ -128,7 +126,8 @@ class RealArray(Array):
 
     def _mounted(self, sources: list[Device]) -> dict[int, list[str]]:
         """Process id of a host -> where it has mounted something that stands on these devices."""
-        return {h.pid: [m.directory for d in sources for m in h.mounts_on(d, self.symid)] for h in self.hosts}
+        disks = [self.disks[source.number] for source in sources]
+        return {h.pid: [m.directory for disk in disks for m in h.mounts_on(disk)] for h in self.hosts}
 
     def restore(self, pairs: Sequence[Pair], *, force: bool = False, not_ready: bool = False) -> None:
         able = [

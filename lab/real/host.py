@@ -11,18 +11,15 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.array.session import Device
-from lab.config import HostConfig
+from lab.config.hosts import HostConfig
+from lab.config.real import ROOT, RealHostConfig
 from lab.hosts.host import Host
 from lab.real import lvm
-from lab.real.config import ROOT, RealHostConfig
 from lab.real.disk import Disk
 from lab.real.mounts import Mount, mounts, stands_on
-
-if TYPE_CHECKING:
-    from lab.world import World
+from lab.world import World
 
 # Foreign mounts are copied into the namespace. As slaves they go when they are unmounted outside.
 NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -48,6 +45,8 @@ class RealHost(Host):
         self.pid = 0
         """Process id of the one that holds the namespaces; 0 while there is none."""
         self._holder: subprocess.Popen[str] | None = None
+        self._disks: dict[tuple[str, int], Disk] = {}
+        """Those of all arrays, by array and device number."""
 
     def open(self, disks: Iterable[Disk]) -> None:
         """Start it.
@@ -78,12 +77,13 @@ class RealHost(Host):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             file.chmod(0o755)
-        for disk in disks:
+        self._disks = {(disk.symid, disk.number): disk for disk in disks}
+        for disk in self._disks.values():
             self.show(disk)
 
     def close(self) -> None:
         """End it, with all its processes and mounts."""
-        holder, self._holder, self.pid = self._holder, None, 0
+        holder, self._holder, self.pid, self._disks = self._holder, None, 0, {}
         if holder is not None:
             holder.kill()
             holder.communicate()
@@ -111,11 +111,9 @@ class RealHost(Host):
             os.mknod(new, 0o060600, disk.shown)
             new.rename(node)
 
-    def mounts_on(self, device: Device, symid: str) -> list[Mount]:
-        """What is mounted here that stands on a device of an array."""
-        array: Any = self.world.arrays[symid]
-        disk = array.disks.get(device.number)
-        if not self.pid or disk is None or disk.used is None:
+    def mounts_on(self, disk: Disk) -> list[Mount]:
+        """What is mounted here that stands on a disk."""
+        if not self.pid or disk.used is None:
             return []
         seen: dict[int, Mount] = {}
         for mount in mounts(self.pid):
@@ -124,10 +122,10 @@ class RealHost(Host):
         return list(seen.values())
 
     def uses_of(self, symid: str, number: int) -> list[str]:
-        if not self._paths(symid, number):
+        disk = self._disks.get((symid, number))
+        if disk is None or not self._paths(symid, number):
             return []
-        device = self.world.arrays[symid].devices[number]
-        return [f"{m.fs} mounted on {m.directory}" for m in self.mounts_on(device, symid)]
+        return [f"{m.fs} mounted on {m.directory}" for m in self.mounts_on(disk)]
 
     def describe(self) -> dict[str, Any]:
         """`pid` is that of a process inside: `nsenter --target PID --mount --pid`."""

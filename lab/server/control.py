@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from lab.array.refused import Refused
-
-if TYPE_CHECKING:
-    from lab.running import Running
 
 LIMIT = 64 * 1024 * 1024
 
 
 class ControlPort:
-    def __init__(self, running: Running, address: str) -> None:
-        self.running = running
+    def __init__(self, operate: Callable[[str, dict[str, Any]], Awaitable[Any]], address: str) -> None:
+        """:param operate: does an operation, given by its name and its words.
+        :param address: of this machine, to listen on.
+        """
+        self.operate = operate
         self.address = address
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -53,7 +54,7 @@ class ControlPort:
             words = json.loads(line)
             if not isinstance(words, dict) or "op" not in words:
                 raise ValueError('expected {"op": NAME, ...}')
-            return {"ok": True, "result": await self.running.operate(words.pop("op"), words)}
+            return {"ok": True, "result": await self.operate(words.pop("op"), words)}
         except (ValueError, KeyError, TypeError, Refused) as error:
             reason = error.args[0] if error.args else type(error).__name__
             return {"ok": False, "error": str(reason)}

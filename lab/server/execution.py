@@ -7,19 +7,16 @@ import contextlib
 import shlex
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import asyncssh
 
 from lab.faults import Fault
 from lab.journal import ACTOR, CONNECTION, Record
-from lab.shell.interpreter import Lines, Shell
+from lab.server.session import Line, Server, Session
 from lab.shell.parser import hands_lines_on
+from lab.shell.process import Lines, ShellProcess
 from lab.shell.streams import Buffer, LiveInput, Output, TextInput
 from lab.world import World
-
-if TYPE_CHECKING:
-    from lab.server.ssh import HostServer, Login
 
 GONE = (
     OSError,
@@ -54,7 +51,7 @@ class Execution:
     """
 
     def __init__(
-        self, server: HostServer, login: Login, process: asyncssh.SSHServerProcess[str], command: str,
+        self, server: Server, login: Line, process: Session, command: str,
         *, interactive: bool = False, script: Execution | None = None,
     ) -> None:  # fmt: skip
         host = server.host
@@ -73,7 +70,7 @@ class Execution:
             self.world.clock, host=host.name, family=host.family, connection=login.number, login=login.user,
             command=command, words=list(_split(command)), **within,
         )  # fmt: skip
-        self.record.lose = lambda: self.login.connection.abort()
+        self.record.lose = self.login.abort
 
     def _flush(self) -> None:
         self._send(None)
@@ -117,7 +114,7 @@ class Execution:
                 status = await self._met(lambda out, err: self._shell(out, err).run(self.command))
             await self._answer(status)
 
-    async def _line(self, shell: Shell, text: str) -> int:
+    async def _line(self, shell: ShellProcess, text: str) -> int:
         """One of a script's lines, in the shell that the script has started for it."""
         self.lines += 1
         line = Execution(self.server, self.login, self.process, text, script=self)
@@ -151,12 +148,12 @@ class Execution:
             await self._leave()
         if "down" in met:
             self._journal(None, None)
-            self.server.outage.begin(met["down"])
+            self.server.go_down(met["down"])
             raise _Dropped
         if "cut_before" in met or "hang" in met:
             await self._unanswered("hang" in met)
         if "cut_running" in met:
-            self.login.connection.abort()
+            self.login.abort()
             await self.world.clock.sleep(met["cut_running"].config.seconds or 0, alone=True)
         if "noise" in met:
             self.stdout.write(met["noise"].config.stdout)
@@ -184,7 +181,7 @@ class Execution:
             replier._send(met["cut_bytes"].config.bytes or 0)
             await self._leave()
         if lost:
-            self.login.connection.abort()
+            self.login.abort()
             raise _Dropped
         if "delay" in met:
             await asyncio.sleep(met["delay"].config.seconds or 0)
@@ -196,10 +193,10 @@ class Execution:
         if hang:
             await self.login.gone.wait()
         self._journal(None, None)
-        self.login.connection.abort()
+        self.login.abort()
         raise _Dropped
 
-    def _shell(self, out: Output, err: Output, lines: Lines | None = None) -> Shell:
+    def _shell(self, out: Output, err: Output, lines: Lines | None = None) -> ShellProcess:
         async def read() -> str:
             with contextlib.suppress(*GONE):
                 return await self.process.stdin.read()

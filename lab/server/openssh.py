@@ -21,8 +21,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.hosts.host import Host
 from lab.symcli import COMMANDS
+from lab.world import AnyHost
 
 LAUNCHER = Path(__file__).with_name("openssh_launcher.py")
 PACKAGE = "openssh-server"
@@ -59,7 +59,7 @@ def find() -> str:
     return found
 
 
-def install(directory: Path, host: Host, path: Path) -> Path:
+def install(directory: Path, host: AnyHost, path: Path) -> Path:
     """Write the launchers of a host and give the one that is its login shell."""
     folder = directory / host.name / "bin"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class SshdServer:
     own_group = False
 
     def __init__(
-        self, host: Host, directory: Path, key: Path, client_line: str, path: Path, address: str
+        self, host: AnyHost, directory: Path, key: Path, client_line: str, path: Path, address: str
     ) -> None:
         self.host = host
         self.directory = directory / host.name

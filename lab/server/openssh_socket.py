@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.hosts.control import FOLDERS
-from lab.hosts.host import Host
 from lab.server.execution import Execution
-from lab.world import World
+from lab.server.session import NoPort
+from lab.world import AnyHost, World
 
 LIMIT = 64 * 1024 * 1024
 GOODBYE_SECONDS = 5.0
@@ -64,7 +64,7 @@ class _Stream:
 
 
 class _Process:
-    """One launcher, with as much of a session and of its connection as `lab.execution` asks for."""
+    """One launcher, with as much of a session and of its connection as `lab.server.session` asks for."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         self._writer = writer
@@ -73,7 +73,6 @@ class _Process:
         self.number = number
         self.user = ""
         self.gone = asyncio.Event()
-        self.connection = self
 
     def send(self, words: dict[str, Any]) -> None:
         if not self._writer.is_closing():
@@ -126,11 +125,10 @@ class CommandSocket:
         self._tasks.discard(task)
         writer.close()
 
-    async def _run(self, host: Host, process: _Process, words: dict[str, Any]) -> None:
+    async def _run(self, host: AnyHost, process: _Process, words: dict[str, Any]) -> None:
         for path, text in words.get("files", {}).items():
             host.files.put(path, text, host.login)
-        server: Any = _Server(self.world, host)
-        login: Any = process
+        server = NoPort(self.world, host)
         if "name" in words:
             settings = [f"{k}={v}" for k, v in words["env"].items()]
             program = [f"{FOLDERS[0]}/{words['name']}", *words["words"]]
@@ -138,16 +136,11 @@ class CommandSocket:
         else:
             command = words["command"]
         if command is not None:
-            await Execution(server, login, login, command).run()
+            await Execution(server, process, process, command).run()
             return
         while line := await process.stdin.readline():
             if line.strip() in ("exit", "logout"):
                 break
             if line.strip():
-                await Execution(server, login, login, line.strip(), interactive=True).run()
+                await Execution(server, process, process, line.strip(), interactive=True).run()
         process.exit(0)
-
-
-class _Server:
-    def __init__(self, world: World, host: Host) -> None:
-        self.world, self.host = world, host

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lab.faults import Fault
+from lab.world import AnyHost, World
 
-if TYPE_CHECKING:
-    from lab.server.ssh import HostServer
+
+class Port(Protocol):
+    """The port of a host, as an outage closes and opens it."""
+
+    world: World
+
+    @property
+    def host(self) -> AnyHost: ...
+
+    def event(self, event: str, number: int, **words: Any) -> None:
+        """Write it into the journal; `number` is the connection's, 0 for none."""
+
+    def drop(self) -> None:
+        """Close it, and end every connection."""
+
+    async def open_port(self) -> None:
+        """Listen again."""
 
 
 class Outage:
     """Watches the faults of one host's server for `down`."""
 
-    def __init__(self, server: HostServer) -> None:
+    def __init__(self, server: Port) -> None:
         self.server = server
         self._by: dict[int, asyncio.Task[None] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
@@ -40,9 +56,7 @@ class Outage:
     def begin(self, fault: Fault) -> None:
         """The port closes now, and every connection of the host drops."""
         self.server.event("down", 0, seconds=fault.config.seconds)
-        self.server.close_port()
-        for connection in list(self.server.live):
-            connection.abort()
+        self.server.drop()
         timed = fault.config.seconds is not None
         self._by[fault.id] = self._task(self._wait(fault)) if timed else None
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import asyncssh
 
-from lab.hosts.host import Host
+from lab.faults import Fault
 from lab.server.execution import GONE, Execution
 from lab.server.openssh_limits import Startups
 from lab.server.outage import Outage
-from lab.world import World
+from lab.world import AnyHost, World
 
 LOOPBACK = "127.0.0.1"
 # Those that cost least in this process; every client has one of them.
@@ -42,6 +42,9 @@ class Login(asyncssh.SSHServer):
             conn.abort()
         else:
             startups.waiting.add(self.number)
+
+    def abort(self) -> None:
+        self.connection.abort()
 
     def auth_completed(self) -> None:
         if self.owner.startups:
@@ -99,7 +102,7 @@ class HostServer:
     def __init__(
         self,
         world: World,
-        host: Host,
+        host: AnyHost,
         key: asyncssh.SSHKey,
         client_key: asyncssh.SSHKey,
         numbers: itertools.count[int],
@@ -156,10 +159,19 @@ class HostServer:
         elif not self.outage.lasting:
             await self.open_port()
 
+    def go_down(self, fault: Fault) -> None:
+        self.outage.begin(fault)
+
     def close_port(self) -> None:
         if self._acceptor:
             self._acceptor.close()
             self._acceptor = None
+
+    def drop(self) -> None:
+        """Close the port, and end every connection."""
+        self.close_port()
+        for connection in list(self.live):
+            connection.abort()
 
     async def open_port(self) -> None:
         if self._acceptor is None:
@@ -167,9 +179,7 @@ class HostServer:
 
     async def stop(self) -> None:
         await self.outage.stop()
-        self.close_port()
-        for connection in list(self.live):
-            connection.abort()
+        self.drop()
         await asyncio.sleep(0)
 
     async def _process(self, process: asyncssh.SSHServerProcess[str]) -> None:

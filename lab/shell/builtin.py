@@ -6,6 +6,7 @@ import re
 
 from lab.filesystem import FileError
 from lab.shell.call import Call, Program
+from lab.shell.process import ExitShell
 from lab.shell.words import condition, printf
 
 
@@ -18,8 +19,6 @@ def false(call: Call) -> int:
 
 
 def leave(call: Call) -> int:
-    from lab.shell.interpreter import ExitShell
-
     if not call.words:
         raise ExitShell(call.shell.status)
     if not re.fullmatch(r"\d+", call.words[0]):
@@ -30,8 +29,6 @@ def leave(call: Call) -> int:
 
 async def execute(call: Call) -> int:
     """`exec` alone keeps its redirections (the interpreter does that); with words it is the last command."""
-    from lab.shell.interpreter import ExitShell
-
     if not call.words:
         return 0
     raise ExitShell(await call.shell.program(call.words, {}, call.env, becomes=call.shell.process))

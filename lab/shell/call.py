@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.filesystem import FileSystem
 from lab.journal import Record
+from lab.shell.process import ShellProcess
 from lab.shell.streams import Input, Output
-
-if TYPE_CHECKING:
-    from lab.shell.interpreter import Shell
 
 
 @dataclass
@@ -24,7 +22,7 @@ class Call:
     stdin: Input
     stdout: Output
     stderr: Output
-    shell: Shell
+    shell: ShellProcess
     host: Any
     record: Record
     pid: int | None = None

@@ -3,85 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fnmatch
 import inspect
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lab.filesystem import EXISTS, FileError
-from lab.journal import Record
+from lab.filesystem import FileError
 from lab.shell.builtin import BUILTINS, SPECIAL
 from lab.shell.call import Call, Program
 from lab.shell.parser import AndOr, Command, For, Loop, Redirect, Script, SyntaxFault, Word, parse
-from lab.shell.streams import Buffer, FileOutput, Input, Output, TextInput
+from lab.shell.process import ExitShell, ShellProcess
+from lab.shell.streams import Buffer, FileOutput, Output, TextInput
 
 MAX_DEPTH = 20
 SPECIAL_IN_NAMES = re.compile(r"[*?\[]")
-
-
-Lines = Callable[["Shell", str], Awaitable[int]]
-"""Runs a command line in the shell that was made for it, and gives its exit code."""
-
-
-class ExitShell(Exception):
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class RedirectFault(Exception):
     pass
 
 
-class Shell:
-    """One shell process. `fds` maps 0, 1, 2 to an input and two outputs."""
+class Shell(ShellProcess):
+    """Runs the language."""
 
-    def __init__(
-        self,
-        host: Any,
-        login: str,
-        record: Record,
-        stdin: Input,
-        stdout: Output,
-        stderr: Output,
-        *,
-        env: dict[str, str] | None = None,
-        name: str = "sh",
-        depth: int = 0,
-    ) -> None:
-        self.host = host
-        self.login = login
-        self.record = record
-        self.fds: dict[int, Any] = {0: stdin, 1: stdout, 2: stderr}
-        self.variables: dict[str, str] = dict(env or {})
-        self.exported: set[str] = set(self.variables)
-        self.parameters: list[str] = []
-        self.name = name
-        self.options: set[str] = set()
-        self.cwd = self.variables.get("HOME", "/")
-        self.umask = 0o022
-        self.status = 0
-        self.depth = depth
-        self.pid = host.next_pid()
-        self._substituted: int | None = None
-        self.process: int | None = None
-        """The process that it is, as a list shows it; None for the login's own."""
-        self.lines: Lines | None = None
-        """Runs what this shell gives to `sh -c`; None when that is nothing special."""
-        self.lines_of_scripts: Lines | None = None
-        """The `lines` of the shells that this one starts with `sh -c`."""
-
-    def complain(self, text: str) -> None:
-        """Say it on standard error, unless that is the full disk too."""
-        with contextlib.suppress(FileError):
-            self.fds[2].write(text)
+    _substituted: int | None = None
+    """The exit code of the last command substitution."""
 
     # running
 
     async def run(self, text: str) -> int:
-        """Run a whole text; a syntax error runs nothing of it and is exit 2."""
         try:
             script = parse(text)
         except SyntaxFault as fault:
@@ -167,8 +117,7 @@ class Shell:
             if name in SPECIAL:
                 for key, value in assigned:
                     self.variables[key] = value
-            status = await _settle(BUILTINS[name], self._call(fields, dict(assigned)))
-            return status
+            return await _settle(BUILTINS[name], self._call(fields, dict(assigned)))
         return await self.program(fields, dict(assigned))
 
     async def program(
@@ -179,10 +128,6 @@ class Shell:
         *,
         becomes: int | None = None,
     ) -> int:
-        """Run a program of the host, found by its path or through PATH.
-
-        :param becomes: the process that becomes this program and ends with it (`exec`); None: a new one.
-        """
         call = self._call(argv, extra, env)
         found = self.host.find_program(argv[0], call.env.get("PATH", "/usr/bin:/bin"))
         if found is None:
@@ -206,17 +151,11 @@ class Shell:
         entry["exit"] = status
         return status
 
-    def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
-        env = {n: v for n, v in self.variables.items() if n in self.exported}
-        env.update(extra or {})
-        return env
-
     def _call(self, argv: list[str], extra: dict[str, str], env: dict[str, str] | None = None) -> Call:
         given = self.environment(extra) if env is None else env
         return Call(argv, given, self.fds[0], self.fds[1], self.fds[2], self, self.host, self.record)
 
     def child(self, name: str, env: dict[str, str], stdout: Output | None = None) -> Shell:
-        """A new process: it inherits environment, directory, umask and streams."""
         shell = Shell(
             self.host, self.login, self.record, self.fds[0], stdout or self.fds[1], self.fds[2],
             env=env, name=name, depth=self.depth + 1,
@@ -258,7 +197,7 @@ class Shell:
             exclusive = redirect.operator == ">" and "C" in self.options
             files.open(path, self.login, self.umask, append=redirect.operator == ">>", exclusive=exclusive)
         except FileError as error:
-            raise RedirectFault(self.host.wording.redirect(self.name, target, error.text, EXISTS)) from None
+            raise RedirectFault(self.host.wording.redirect(self.name, target, error.text)) from None
         self.fds[redirect.fd] = FileOutput(files, path)
 
     # expansion

@@ -32,7 +32,7 @@ async def cat(call: Call) -> int:
         try:
             call.out(call.files.read(call.path(word), call.login))
         except FileError as error:
-            status = call.fail(call.host.wording.file("cat", "open", word, error.text))
+            status = call.fail(call.host.wording.file("cat", word, error.text))
     return status
 
 
@@ -56,7 +56,7 @@ def mkdir(call: Call) -> int:
                     continue
             call.files.mkdir(path, call.login, call.shell.umask, mode)
         except FileError as error:
-            status = call.fail(call.host.wording.file("mkdir", "mkdir", word, error.text))
+            status = call.fail(call.host.wording.file("mkdir", word, error.text))
     return status
 
 
@@ -80,7 +80,7 @@ def rmdir(call: Call) -> int:
         try:
             call.files.rmdir(call.path(word), call.login)
         except FileError as error:
-            status = call.fail(call.host.wording.file("rmdir", "rmdir", word, error.text))
+            status = call.fail(call.host.wording.file("rmdir", word, error.text))
     return status
 
 
@@ -103,7 +103,7 @@ def rm(call: Call) -> int:
             else:
                 call.files.remove(path, call.login)
         except FileError as error:
-            status = call.fail(call.host.wording.file("rm", "remove", word, error.text))
+            status = call.fail(call.host.wording.file("rm", word, error.text))
     return status
 
 
@@ -125,7 +125,7 @@ def mv(call: Call) -> int:
                 return call.fail(f"mv: target '{new}' is not a directory")
             call.files.rename(path, target, call.login)
         except FileError as error:
-            status = call.fail(call.host.wording.file("mv", "stat", old, error.text))
+            status = call.fail(call.host.wording.file("mv", old, error.text))
     return status
 
 
@@ -144,7 +144,7 @@ def ls(call: Call) -> int:
             node = call.files.get(path)
             (directories if node.directory and "d" not in found else names).append((word, path))
         except FileError as error:
-            status = call.fail(call.host.wording.file("ls", "access", word, error.text), 2)
+            status = call.fail(call.host.wording.file("ls", word, error.text), 2)
     for word, _ in sorted(names):
         call.line(word)
     for index, (word, path) in enumerate(sorted(directories)):

@@ -16,7 +16,7 @@ class GnuWording:
         "mv": "cannot stat '{name}'", "ls": "cannot access '{name}'", "cat": "{name}",
     }  # fmt: skip
 
-    def file(self, program: str, verb: str, name: str, reason: str) -> str:
+    def file(self, program: str, name: str, reason: str) -> str:
         return f"{program}: {self.VERBS[program].format(name=name)}: {reason}"
 
     def not_found(self, shell: str, name: str) -> str:
@@ -27,8 +27,8 @@ class GnuWording:
     def syntax(self, shell: str, line: int, token: str) -> str:
         return f"{shell}: -c: line {line}: syntax error near unexpected token `{token}'\n"
 
-    def redirect(self, shell: str, name: str, reason: str, exists: str) -> str:
-        return f"{shell}: {name}: {'cannot overwrite existing file' if reason == exists else reason}"
+    def redirect(self, shell: str, name: str, reason: str) -> str:
+        return f"{shell}: {name}: {'cannot overwrite existing file' if reason == EXISTS else reason}"
 
 
 class HpuxWording:
@@ -40,7 +40,7 @@ class HpuxWording:
         "ls": "{name} not found", "cat": "cat: Cannot open {name}: {reason}",
     }  # fmt: skip
 
-    def file(self, program: str, verb: str, name: str, reason: str) -> str:
+    def file(self, program: str, name: str, reason: str) -> str:
         if reason == IS_DIRECTORY and program == "rm":
             return f"rm: {name} directory"
         return self.VERBS[program].format(name=name, reason=reason)
@@ -51,7 +51,7 @@ class HpuxWording:
     def syntax(self, shell: str, line: int, token: str) -> str:
         return f"{shell}: Syntax error at line {line} : `{token}' is not expected.\n"
 
-    def redirect(self, shell: str, name: str, reason: str, exists: str) -> str:
+    def redirect(self, shell: str, name: str, reason: str) -> str:
         reason = "The file already exists" if reason == EXISTS else reason
         return f"{shell}: {name}: Cannot create the specified file. ({reason})"
 
@@ -67,7 +67,7 @@ class AixWording:
         "ls": "ls: 0653-341 The file {name} does not exist.", "cat": "cat: 0652-050 Cannot open {name}.",
     }  # fmt: skip
 
-    def file(self, program: str, verb: str, name: str, reason: str) -> str:
+    def file(self, program: str, name: str, reason: str) -> str:
         return self.VERBS[program].format(name=name, reason=reason)
 
     def not_found(self, shell: str, name: str) -> str:
@@ -76,8 +76,8 @@ class AixWording:
     def syntax(self, shell: str, line: int, token: str) -> str:
         return f"{shell}: 0403-057 Syntax error at line {line} : `{token}' is not expected.\n"
 
-    def redirect(self, shell: str, name: str, reason: str, exists: str) -> str:
-        reason = "The file already exists" if reason == exists else reason
+    def redirect(self, shell: str, name: str, reason: str) -> str:
+        reason = "The file already exists" if reason == EXISTS else reason
         return f"{shell}: {name}: 0403-005 Cannot create the specified file. ({reason})"
 
 
@@ -90,7 +90,7 @@ class SunWording:
         "mv": "mv: cannot access {name}", "ls": "{name}: {reason}", "cat": "cat: cannot open {name}",
     }  # fmt: skip
 
-    def file(self, program: str, verb: str, name: str, reason: str) -> str:
+    def file(self, program: str, name: str, reason: str) -> str:
         return self.VERBS[program].format(name=name, reason=reason)
 
     def not_found(self, shell: str, name: str) -> str:
@@ -99,5 +99,5 @@ class SunWording:
     def syntax(self, shell: str, line: int, token: str) -> str:
         return f"{shell}: syntax error at line {line}: `{token}' unexpected\n"
 
-    def redirect(self, shell: str, name: str, reason: str, exists: str) -> str:
-        return f"{shell}: {name}: {'file already exists' if reason == exists else 'cannot create'}"
+    def redirect(self, shell: str, name: str, reason: str) -> str:
+        return f"{shell}: {name}: {'file already exists' if reason == EXISTS else 'cannot create'}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lab.array.array import Array
 from lab.array.inventory import GroupMember
@@ -14,9 +14,6 @@ from lab.array.sessions import Pair
 from lab.filesystem import FileError
 from lab.shell.call import Call
 from lab.symcli.options import Options
-
-if TYPE_CHECKING:
-    from lab.hosts.control import ControlHost
 
 
 @dataclass
@@ -35,16 +32,16 @@ class Scope:
         return f"group '{self.group}'" if self.group is not None else f"device file '{self.file}'"
 
 
-def array_of(host: ControlHost, symid: str) -> Array:
+def array_of(arrays: Sequence[Array], symid: str) -> Array:
     """By the 12 digits or by their end."""
-    found = [a for a in host.arrays if symid.isdigit() and a.symid.endswith(symid)]
+    found = [a for a in arrays if symid.isdigit() and a.symid.endswith(symid)]
     if len(found) != 1:
         raise Refused("no_such_symid", symid=symid)
     return found[0]
 
 
-def group_of(host: ControlHost, name: str) -> tuple[Array, dict[str, GroupMember]]:
-    for array in host.arrays:
+def group_of(arrays: Sequence[Array], name: str) -> tuple[Array, dict[str, GroupMember]]:
+    for array in arrays:
         if name in array.groups:
             return array, array.groups[name]
     raise Refused("no_such_group", group=name)
@@ -64,7 +61,7 @@ def resolve(call: Call, options: Options, *, making: bool = False, sources_only:
         raise Refused("extra_word", command=call.name, word=words[0])
     if "-sid" not in options.values:
         raise Refused("symid_needed", command=call.name)
-    array = array_of(call.host, options.values["-sid"])
+    array = array_of(call.host.arrays, options.values["-sid"])
     pairs = _read_file(call, array, file)
     return Scope(array, pairs, {p: (array.name(p[0]), array.name(p[1])) for p in pairs}, file=file)
 
@@ -97,13 +94,13 @@ def _refuse_twice(array: Array, pairs: list[Pair]) -> None:
 def _group(
     call: Call, options: Options, name: str, words: list[str], making: bool, sources_only: bool
 ) -> Scope:
-    array, members = group_of(call.host, name)
+    array, members = group_of(call.host.arrays, name)
     symid = options.values.get("-sid")
     # A default from the environment does not contradict a group; an option does.
     if symid is not None and "-sid" in [w.lower() for w in call.words] and not array.symid.endswith(symid):
         raise Refused("symid_of_group", group=name, symid=symid)
     if words and not (sources_only and len(words) == 1):
-        pairs, names = _pair_words(call, array, name, members, words)
+        pairs, names = _pair_words(call, name, members, words)
         _refuse_twice(array, pairs)
         return Scope(array, pairs, names, group=name)
     if "-tgt" in options.flags:
@@ -141,7 +138,7 @@ def _pair_up(members: dict[str, GroupMember], kind: str) -> tuple[list[Pair], di
 
 
 def _pair_words(
-    call: Call, array: Array, group: str, members: dict[str, GroupMember], words: list[str]
+    call: Call, group: str, members: dict[str, GroupMember], words: list[str]
 ) -> tuple[list[Pair], dict[Pair, tuple[str, str]]]:
     pairs: list[Pair] = []
     names: dict[Pair, tuple[str, str]] = {}

@@ -20,7 +20,7 @@ from lab.symcli.options import Options
 async def _list(call: Call, options: Options) -> int:
     if "-sid" not in options.values:
         raise Refused("symid_needed", command=call.name)
-    array = scope.array_of(call.host, options.values["-sid"])
+    array = scope.array_of(call.host.arrays, options.values["-sid"])
     await lock.acquire(call, control=False)
     _table(call, array)
     return 0
@@ -29,7 +29,7 @@ async def _list(call: Call, options: Options) -> int:
 async def _show(call: Call, options: Options) -> int:
     arrays = call.host.arrays
     if "-sid" in options.values:
-        arrays = [scope.array_of(call.host, options.values["-sid"])]
+        arrays = [scope.array_of(call.host.arrays, options.values["-sid"])]
     await lock.acquire(call, control=False)
     for array in arrays:
         _summary(call, array)

@@ -34,7 +34,7 @@ LOCKS = {3: ("0", "Array"), 49: ("15", "Device")}
 
 def _arrays(call: Call, options: Options) -> list[Array]:
     if "-sid" in options.values:
-        return [scope.array_of(call.host, options.values["-sid"])]
+        return [scope.array_of(call.host.arrays, options.values["-sid"])]
     arrays: list[Array] = call.host.arrays
     return arrays
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from lab.array import states
+from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.session import Device
@@ -28,7 +28,7 @@ async def _list(call: Call, options: Options) -> int:
     await lock.acquire(call, control=False)
     arrays = call.host.arrays
     if "-sid" in options.values:
-        arrays = [scope.array_of(call.host, options.values["-sid"])]
+        arrays = [scope.array_of(call.host.arrays, options.values["-sid"])]
     elif "-devs" in options.values or "-range" in options.values:
         raise Refused("symid_needed", command=call.name)
     named = identifiers.asked(options)
@@ -62,7 +62,7 @@ async def _show(call: Call, options: Options) -> int:
 def _one(call: Call, options: Options) -> tuple[Array, Device]:
     if "-sid" not in options.values:
         raise Refused("symid_needed", command=call.name)
-    array = scope.array_of(call.host, options.values["-sid"])
+    array = scope.array_of(call.host.arrays, options.values["-sid"])
     return array, array.device(options.words[1])
 
 

@@ -14,7 +14,7 @@ from typing import get_args
 from lab.array.array import Array
 from lab.array.inventory import GroupMember
 from lab.array.refused import Refused
-from lab.config import DeviceGroupConfig
+from lab.config.arrays import DeviceGroupConfig
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope, xml
 from lab.symcli.action import Action
@@ -56,7 +56,7 @@ async def _list(call: Call, options: Options) -> int:
         return _list_groups(call, as_xml, "-v" in options.flags)
     if "-g" not in options.values:
         raise Refused("scope_needed", command=call.name)
-    array, members = scope.group_of(call.host, options.values["-g"])
+    array, members = scope.group_of(call.host.arrays, options.values["-g"])
     return _list_ld(call, options.values["-g"], array, members, as_xml)
 
 
@@ -72,7 +72,7 @@ async def _show(call: Call, options: Options) -> int:
     if one:
         return _show_ld(call, options, rest[1], as_xml)
     name = rest[0]
-    array, members = scope.group_of(call.host, name)
+    array, members = scope.group_of(call.host.arrays, name)
     return _show_group(call, name, array, members, as_xml)
 
 
@@ -96,7 +96,7 @@ async def _create(call: Call, options: Options) -> int:
 async def _delete(call: Call, options: Options) -> int:
     await _lock(call, options)
     name = options.words[1]
-    array, members = scope.group_of(call.host, name)
+    array, members = scope.group_of(call.host.arrays, name)
     if members and "-force" not in options.flags:
         raise Refused("group_not_empty", group=name)
     del array.groups[name], array.group_configs[name]
@@ -145,12 +145,12 @@ def _group_to_fill(call: Call, options: Options) -> tuple[str, Array, str]:
     if {"-tgt", "-bcv"} <= options.flags:
         raise Refused("options_exclusive", one="-tgt", other="-bcv")
     name = options.values["-g"]
-    array, members = scope.group_of(call.host, name)
+    array, members = scope.group_of(call.host.arrays, name)
     symid = options.values.get("-sid")
     if symid is None and not members and len(call.host.arrays) > 1:
         raise Refused("symid_needed", command=call.name)
     if symid is not None:
-        wanted = scope.array_of(call.host, symid)
+        wanted = scope.array_of(call.host.arrays, symid)
         if wanted is not array and members:
             raise Refused("symid_of_group", group=name, symid=symid)
         if wanted is not array:
@@ -191,7 +191,7 @@ def _show_ld(call: Call, options: Options, ld: str, as_xml: bool) -> int:
     if "-g" not in options.values:
         raise Refused("scope_needed", command=call.name)
     name = options.values["-g"]
-    array, members = scope.group_of(call.host, name)
+    array, members = scope.group_of(call.host.arrays, name)
     if ld not in members:
         raise Refused("no_such_ld", name=ld, group=name)
     device = members[ld].device

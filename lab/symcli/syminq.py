@@ -49,7 +49,7 @@ async def _run(call: Call, options: Options) -> int:
         raise Refused("options_exclusive", one="-pdevfile", other="-identifier")
     arrays = call.host.arrays
     if "-sid" in options.values:
-        arrays = [scope.array_of(call.host, options.values["-sid"])]
+        arrays = [scope.array_of(call.host.arrays, options.values["-sid"])]
     await lock.acquire(call, control=False)
     seen = [one for one in _seen(arrays) if not paths or one[0] == paths[0]]
     if not seen:

@@ -19,7 +19,7 @@ async def _list(call: Call, options: Options) -> int:
         raise Refused("scope_needed", command=call.name)
     name = options.values["-g"]
     await lock.acquire(call, control=False)
-    array, members = scope.group_of(call.host, name)
+    array, members = scope.group_of(call.host.arrays, name)
     if "-v" not in options.flags:
         print_blocks(call, array, members)
         return 0
@@ -34,7 +34,7 @@ async def _remove(call: Call, options: Options) -> int:
         raise Refused("scope_needed", command=call.name)
     await lock.acquire(call, control=False, interval=options.number("-i"), count=options.number("-c"))
     name = options.values["-g"]
-    _, members = scope.group_of(call.host, name)
+    _, members = scope.group_of(call.host.arrays, name)
     if options.words[1] not in members:
         raise Refused("no_such_ld", name=options.words[1], group=name)
     del members[options.words[1]]

@@ -20,7 +20,7 @@ Groups = dict[str, list[Device]]
 async def _array(call: Call, options: Options) -> Array:
     if "-sid" not in options.values:
         raise Refused("symid_needed", command=call.name)
-    array = scope.array_of(call.host, options.values["-sid"])
+    array = scope.array_of(call.host.arrays, options.values["-sid"])
     await lock.acquire(call, control=False)
     return array
 

@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from lab.array import states
-from lab.config import Switches
+from lab import states
+from lab.config.arrays import Switches
 from lab.symcli import ACTIONS, lock, messages, options
 from lab.symcli.layout import LAYOUTS
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lab import Lab
+from lab.building import build
 from lab.clock import Clock
 from lab.config import load
 from lab.journal import Journal, Record
 from lab.shell.streams import Buffer, TextInput
-from lab.world import World
 from tests.conftest import judge
 
 # A lab time that is easy to read in expected texts.
@@ -24,7 +24,7 @@ class Bench:
     def __init__(self, config: Any = None) -> None:
         self.clock = Clock(manual=True, start=START)
         self.journal = Journal(self.clock)
-        self.world = World(load(config), self.clock, self.journal)
+        self.world = build(load(config), self.clock, self.journal)
         self.world.started()
 
     async def run(self, host: str, command: str, stdin: str = "") -> tuple[int, str, str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from lab import states
 from lab.__main__ import main
-from lab.array import states
 from lab.tools import coverage
 
 A, PAIR = "000190101234", (0x1234, 0x4321)

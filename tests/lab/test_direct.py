@@ -138,3 +138,10 @@ def test_threads_may_use_it_one_after_the_other(lab: DirectLab) -> None:
         one.start()
         one.join()
     assert [reply.exit for reply in replies] == [0, 0]
+
+
+def test_a_host_without_a_port_of_its_own_loses_the_command_that_takes_it_down(lab: DirectLab) -> None:
+    lab.fault("down", host="aastmphpux", match="vgdisplay", count=1)
+    assert lab.execute("aastmphpux", VGDISPLAY, 1).exit is None
+    assert lab.commands()[-1]["calls"] == []
+    assert lab.execute("aastmphpux", VGDISPLAY, 2).exit == 0

@@ -32,12 +32,6 @@ async def no(bench: Any, host: str, command: str, part: str, exit: int = 1) -> N
     assert status == exit and part in out + err, (command, status, out, err)
 
 
-async def refresh(bench: Any, group: str) -> None:
-    await ok(bench, SE, f"{S}-g {group} -tgt recreate -nop")
-    await bench.clock.advance(60)
-    await ok(bench, SE, f"{S}-g {group} -tgt activate -nop")
-
-
 async def test_aix_service(bench: Any) -> None:
     assert "192.168.50.11" in await ok(bench, AIX, "netstat -in")
     await ok(bench, AIX, "ifconfig en0 192.168.50.11 delete")

@@ -8,7 +8,7 @@ import pytest
 
 from lab.array.array import Array
 from lab.clock import Clock
-from lab.config import ArrayConfig
+from lab.config.arrays import ArrayConfig
 
 START = 1_767_607_200.0
 ONE = (0x10, 0x20)

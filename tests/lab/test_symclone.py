@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab.array import states
+from lab import states
 
 S = "/usr/symcli/bin/symclone "
 A, B = "000190101234", "000297600001"

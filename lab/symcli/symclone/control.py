@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.array import states
+from lab import states
 from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.shell.streams import Output

@@ -20,7 +20,7 @@ async def run(call: Call, options: Options) -> int:
     as_xml = options.xml
     arrays = call.host.arrays
     if "-sid" in options.values:
-        arrays = [scope.array_of(call.host, options.values["-sid"])]
+        arrays = [scope.array_of(call.host.arrays, options.values["-sid"])]
     await lock.acquire(call, control=False)
     for array in arrays:
         array.settle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.array import states
+from lab import states
 from lab.array.refused import Refused
 from lab.shell.call import Call
 from lab.symcli import lock, messages, scope

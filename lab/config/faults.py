@@ -1,4 +1,4 @@
-"""One fault as the YAML, the control port and Python give it."""
+"""One fault as the YAML, the control port and Python give it, and one that a seed may set."""
 
 from __future__ import annotations
 
@@ -72,3 +72,15 @@ class FaultConfig(Strict):
             except (KeyError, OSError, ValueError):
                 raise ValueError(f"no time zone {self.timezone!r}") from None
         return self
+
+
+class RandomFaultConfig(Strict):
+    """A fault that a seed may set: `draws` times, each with `probability`.
+
+    Each that is drawn lets 0 to `within` more matching commands pass first.
+    """
+
+    fault: FaultConfig
+    probability: float = Field(ge=0, le=1)
+    draws: int = Field(default=1, ge=1)
+    within: int = Field(default=0, ge=0)
