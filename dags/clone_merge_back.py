@@ -23,7 +23,7 @@ from operators.merge_back import (
     MergeBackPlanOperator,
     MergeBackRestoreOperator,
 )
-from operators.run import RunEndOperator
+from operators.run_end import RunEndOperator
 from sensors.symclone import SymcloneStateSensor
 
 SUFFIX = "_merge_back"

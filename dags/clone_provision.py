@@ -15,8 +15,9 @@ from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool, pools_of
 from operators.base import CONFIG, retries
 from operators.each_service import each_service, reason_param
-from operators.run import ProvisionPlanOperator, RunEndOperator
-from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
+from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
+from operators.run_end import RunEndOperator
+from operators.symclone import SymcloneCreateOperator
 from sensors.symclone import SymcloneStateSensor
 
 SUFFIX = "_provision"

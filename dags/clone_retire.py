@@ -16,8 +16,8 @@ from clones.runs.pools import array_pool, pools_of
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
 from operators.base import CONFIG, retries
 from operators.each_service import each_service, reason_param
-from operators.run import RunEndOperator
-from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.run_end import RunEndOperator
 
 SUFFIX = "_retire"
 

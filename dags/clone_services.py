@@ -19,7 +19,8 @@ from clones.runs.pools import array_pool, host_pool, pools_of
 from clones.runs.result import RESTART
 from operators.base import CONFIG, retries
 from operators.each_service import each_service, reason_param
-from operators.run import RunEndOperator, RunPlanOperator
+from operators.run_end import RunEndOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
     ServiceRestartUnchangedOperator,

@@ -1,9 +1,8 @@
-"""Tasks that change copies: device group, create, recreate, activate, terminate."""
+"""Tasks that make copies: create, recreate, activate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -12,13 +11,15 @@ from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
-from clones.decide.approval import ASK_AGAIN, Approval, digest
-from clones.errors import Refused
 from clones.observe.sync import to_plain
-from clones.runs import provision, retire
 from clones.states import SyncSeen
-from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator
+from operators.one_sync import OneSyncOperator
+
+# Former places, for one release more.
+from operators.provision import SymcloneProvideGroupOperator as SymcloneProvideGroupOperator
+from operators.retire import RetirePlanOperator as RetirePlanOperator
+from operators.retire import SymcloneRemoveGroupOperator as SymcloneRemoveGroupOperator
+from operators.retire import SymcloneTerminateOperator as SymcloneTerminateOperator
 from operators.source_hooks import Window, mark_begun
 from reporting.completed import copy_asset, ledger
 
@@ -26,28 +27,7 @@ if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class _SyncOperator(CloneOperator):
-    """One step for one sync. Its XCom is what was seen at the end, as JSON.
-
-    :param sync: name of the sync.
-
-    Other parameters: :class:`operators.base.CloneOperator`.
-    """
-
-    template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
-
-    def __init__(self, *, sync: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sync = sync
-
-    def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        raise NotImplementedError
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
-        return to_plain(hosts.run(self.steps(scope)))
-
-
-class SymcloneCreateOperator(_SyncOperator):
+class SymcloneCreateOperator(OneSyncOperator):
     """Give every pair of a sync its copy session, where it has none (`symclone create -diff`).
 
     :raises clones.errors.CloneError: the service is not down, a pair is not the configured one, a target is
@@ -63,18 +43,7 @@ class SymcloneCreateOperator(_SyncOperator):
         return resync_and_break.create(scope, scope.service.sync(self.sync))
 
 
-class SymcloneProvideGroupOperator(_SyncOperator):
-    """Make a sync's device group and add its devices, as far as they are missing (`symdg create`, `add dev`).
-
-    :raises clones.errors.CloneError: the group is another one than configured, a device is not to be had, or
-        SYMCLI refused.
-    """
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))
-
-
-class _OwnActivationOperator(_SyncOperator):
+class _OwnActivationOperator(OneSyncOperator):
     """A step that must know which activation of its sync was this run's own.
 
     That stands in the state store of the sync's asset, of which this task has an inlet. Airflow deletes a
@@ -134,7 +103,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     :raises clones.errors.CloneError: see :mod:`clones.errors`.
     """
 
-    template_fields: Sequence[str] = (*_SyncOperator.template_fields, "mend_torn")
+    template_fields: Sequence[str] = (*OneSyncOperator.template_fields, "mend_torn")
 
     def __init__(
         self,
@@ -167,80 +136,3 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     def _mend(self) -> bool:
         return str(self.mend_torn) == "True"
-
-
-class _ApprovedOperator(_SyncOperator):
-    """A step that, in a DAG with an approval, does only what was approved.
-
-    :param approval_task_id: the task whose XCom `approval` holds the approval; None: none is asked for.
-    :param plan_task_id: the task whose XCom `plan` holds what was approved.
-    """
-
-    def __init__(
-        self, *, approval_task_id: str | None = None, plan_task_id: str = "plan", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.approval_task_id = approval_task_id
-        self.plan_task_id = plan_task_id
-
-    def approved(self, context: Context, scope: Scope) -> dict[str, Any] | None:
-        """What was approved, or None when no approval is asked for.
-
-        :raises Refused: there is no approval of this run's plan, or it is not good any more.
-        """
-        if self.approval_task_id is None:
-            return None
-        pull = context["ti"].xcom_pull
-        approval = Approval.read(pull(task_ids=self.approval_task_id, key=APPROVAL))
-        plan = pull(task_ids=self.plan_task_id, key="plan")
-        if approval is None or not plan or digest(plan["bound"]) != approval.digest:
-            raise Refused(
-                f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
-                ASK_AGAIN,
-            )
-        if not approval.is_good(datetime.now(UTC), scope.service.approval_timeout):
-            raise Refused(
-                f"Sync {self.sync}: what {approval.by} approved at {approval.at} is not good any more after "
-                "`approval_timeout`. Nothing was sent to the array.",
-                ASK_AGAIN,
-            )
-        return dict(plan["bound"])
-
-
-class SymcloneTerminateOperator(_ApprovedOperator):
-    """End the sessions of a sync's pairs for good (`symclone terminate`), the service proven down.
-
-    A session that moves is refused: it would need `-symforce`, which is never sent.
-
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
-    """
-
-    starts_count = True
-
-    def acts_on(self, scope: Scope) -> Sequence[str]:
-        return scope.service_hosts()
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))
-
-
-class SymcloneRemoveGroupOperator(_ApprovedOperator):
-    """Take a sync's names out of its device group and delete the group once it is empty.
-
-    :raises clones.errors.CloneError: a pair has a session, the group holds other names, or SYMCLI refused.
-    """
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context, scope)))
-
-
-class RetirePlanOperator(PlanToApproveOperator):
-    """Show which sessions would be ended and which device groups deleted; refuse what must not be.
-
-    Its XCom `plan` is what :func:`clones.runs.retire.to_approve` returns, with `action` and `reason`.
-    """
-
-    does = "retire"
-
-    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
-        return retire.to_approve(scope)

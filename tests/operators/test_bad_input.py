@@ -15,7 +15,7 @@ import operators.base
 from clones.act.lock import Owner, installation_mark
 from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
 from operators.base import LOOK_AGAIN
-from operators.run import RunPlanOperator
+from operators.run_plan import RunPlanOperator
 from operators.symclone import SymcloneRecreateOperator
 from tests.conftest import PREPARED, SYMID, Log, Store, TaskInstance, connect, perform, sent, take_down
 

@@ -17,7 +17,7 @@ from clones.errors import CloneError, Fenced, Stale
 from hooks import symcli
 from hooks.symcli import SymcliHook
 from operators import base
-from operators.run import RunEndOperator
+from operators.run_end import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform, sent

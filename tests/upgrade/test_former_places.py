@@ -18,6 +18,13 @@ import pytest
         ("operators.alerts", "deadline", "reporting.alerts"),
         ("operators.source", "SourceBeforeActivateOperator", "operators.source_hooks"),
         ("operators.source", "SourceAfterActivateOperator", "operators.source_hooks"),
+        ("operators.run", "RunPlanOperator", "operators.run_plan"),
+        ("operators.run", "RunEndOperator", "operators.run_end"),
+        ("operators.run", "ProvisionPlanOperator", "operators.provision"),
+        ("operators.symclone", "SymcloneProvideGroupOperator", "operators.provision"),
+        ("operators.symclone", "SymcloneTerminateOperator", "operators.retire"),
+        ("operators.symclone", "SymcloneRemoveGroupOperator", "operators.retire"),
+        ("operators.symclone", "RetirePlanOperator", "operators.retire"),
         # Where they always were: named in the database by deferred tasks and by retry policies.
         ("triggers.symclone", "SymcloneStateTrigger", "triggers.symclone"),
         ("clones.errors", "Refused", "clones.errors"),
