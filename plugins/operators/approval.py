@@ -15,7 +15,8 @@ from clones.clean import in_markdown, one_line
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval
 from clones.errors import CloneError, Mistyped, Refused
-from operators.base import CloneOperator, leave_word
+from operators.base import CloneOperator
+from operators.task_record import leave_word
 
 PLAN_RETRIES = 2
 """Further tries of a plan: it changes nothing, and Airflow can lose a task that waits in its queue."""

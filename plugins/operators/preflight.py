@@ -12,7 +12,7 @@ from cli.preflight import look
 from clones.asking.steps import Note
 from clones.errors import Unknown
 from clones.observe.findings import Level, summary, table
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 
 ALL = "all"
 

@@ -20,7 +20,8 @@ from clones.runs.record import TaskRecord, without_reason
 from clones.runs.result import RunResult
 from clones.runs.superseded import Asked, asked_since, still_needed
 from hooks.hosts import open_hosts
-from operators.base import CloneOperator, leave_word, recorded
+from operators.base import CloneOperator
+from operators.task_record import leave_word, recorded
 from reporting import completed
 from reporting.metrics import measure
 from reporting.run_records import RunRecordLink, leave_record

@@ -27,7 +27,7 @@ from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from clones.services_yaml.file import load
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
 from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell

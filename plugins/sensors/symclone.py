@@ -13,8 +13,10 @@ from clones.errors import CloneError, Refused, TryAgain
 from clones.observe.sync import observe, to_plain
 from clones.states import SyncSeen, wanted_states
 from hooks.hosts import open_hosts
-from operators.base import CloneOperator, leave_word, raise_unless_reached
+from operators.base import CloneOperator
 from operators.ended_from_outside import refuse_ended
+from operators.task_record import leave_word
+from operators.waits import raise_unless_reached
 
 
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):

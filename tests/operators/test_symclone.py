@@ -15,7 +15,8 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from clones.errors import MustWait, Refused, Torn, TornForNow, Unknown
 from hooks.symcli import SymcliHook
 from lab import Lab
-from operators.base import RETRY_POLICY, CloneOperator
+from operators.base import CloneOperator
+from operators.retrying import RETRY_POLICY
 from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator

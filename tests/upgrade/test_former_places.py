@@ -25,6 +25,9 @@ import pytest
         ("operators.symclone", "SymcloneTerminateOperator", "operators.retire"),
         ("operators.symclone", "SymcloneRemoveGroupOperator", "operators.retire"),
         ("operators.symclone", "RetirePlanOperator", "operators.retire"),
+        ("operators.base", "CONFIG", "hooks.configuration"),
+        ("operators.base", "retries", "operators.retrying"),
+        ("operators.base", "RETRY_POLICY", "operators.retrying"),
         # Where they always were: named in the database by deferred tasks and by retry policies.
         ("triggers.symclone", "SymcloneStateTrigger", "triggers.symclone"),
         ("clones.errors", "Refused", "clones.errors"),
