@@ -55,6 +55,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             ),
             SecondPersonApprovalOperator(
                 task_id="approve",
+                service=name,
                 subject=f"Overwrite PRODUCTION of {name} with its copies?",
                 response_timeout=timedelta(seconds=service.approval_timeout),
             ),

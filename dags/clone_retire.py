@@ -52,6 +52,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         )
         approve = SecondPersonApprovalOperator(
             task_id="approve",
+            service=name,
             subject=f"End the copies of {name} for good?",
             response_timeout=timedelta(seconds=service.approval_timeout),
         )

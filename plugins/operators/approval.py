@@ -17,6 +17,7 @@ from clones.decide.approval import ASK_AGAIN, Approval
 from clones.errors import CloneError, Mistyped, Refused
 from operators.base import CloneOperator
 from operators.task_record import leave_word
+from reporting.board_link import BoardLink
 
 PLAN_RETRIES = 2
 """Further tries of a plan: it changes nothing, and Airflow can lose a task that waits in its queue."""
@@ -132,15 +133,21 @@ class SecondPersonApprovalOperator(ApprovalOperator):
 
     :param plan_task_id: the task whose XCom `plan` holds the plan: its ``text`` in lines and its ``digest``.
 
+    :param service: whose plan it is, for the button that leads to the board; None: it leads to all services.
+
     Its XCom `approval` is ``{"digest", "by", "at"}``. Other parameters: Airflow's ``ApprovalOperator``.
     """
 
     template_fields: Sequence[str] = ("subject",)
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#f7e1c3"
 
-    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
+    def __init__(
+        self, *, plan_task_id: str = "plan", service: str | Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(fail_on_reject=True, **kwargs)
         self.plan_task_id = plan_task_id
+        self.service = service
 
     def execute(self, context: Context) -> Any:
         try:

@@ -13,6 +13,7 @@ from clones.asking.steps import Note
 from clones.errors import Unknown
 from clones.observe.findings import Level, summary, table
 from hooks.configuration import CONFIG
+from reporting.board_link import BoardLink
 
 ALL = "all"
 
@@ -28,6 +29,7 @@ class PreflightOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(self, *, service: str = ALL, config: str = CONFIG, **kwargs: Any) -> None:

@@ -50,7 +50,7 @@ class RunEndOperator(CloneOperator):
     :mod:`clones.runs.record`.
     """
 
-    operator_extra_links = (RunRecordLink(),)
+    operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
     ends_run = True
 
     def __init__(self, **kwargs: Any) -> None:

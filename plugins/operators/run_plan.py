@@ -48,7 +48,7 @@ class RunPlanOperator(CloneOperator):
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
-    operator_extra_links = (RunRecordLink(),)
+    operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
 
     def __init__(
         self,

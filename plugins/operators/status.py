@@ -30,6 +30,7 @@ from clones.services_yaml.file import load
 from hooks.configuration import CONFIG
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
+from reporting.board_link import BoardLink
 from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell
 
 
@@ -49,6 +50,7 @@ class CloneStatusOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("config",)
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(self, *, config: str = CONFIG, **kwargs: Any) -> None:
