@@ -32,16 +32,25 @@ if TYPE_CHECKING:
 class CloneOperator(NewestTryOperator, WaitingOperator):
     """One step for one service.
 
-    :param service: name of a service in the configuration file, or a whole service as a mapping with the
-        same keys as there, ``name`` and, if need be, ``symcli``.
-    :param config: path of the configuration file.
+    :param service: name of a service in the configuration file (a template), or a whole service as a mapping
+        with the same keys as there, ``name`` and, if need be, ``symcli``. Give all tasks of a DAG the same
+        ``name``: the lock is of that name. Without it the name is the task id.
+    :param config: path of the configuration file (a template); not read for a mapping. By default
+        ``SYMCLONE_CONFIG``, else ``config/services.yaml`` beside ``plugins``.
     :param hold_lock: take the service's lock for this try first, and shut earlier tries out of the hosts that
         it acts on. The run's last task gives the lock back; without such a task the next run takes it over.
         False only for what changes nothing, and for `after_activate` hooks.
-    :param needs_pools: Airflow pools that the run's tasks need: nothing is done unless all are known to
-        exist.
+    :param needs_pools: names of Airflow pools that the run's tasks need: nothing is done unless all are known
+        to exist.
     :param deferrable: while a copy is moving, or another run works on the service, wait in the triggerer;
         else fail, to be tried again.
+    :raises clones.errors.Refused: a rule says no. Airflow fails the task at once.
+    :raises clones.errors.ConfigError: the service is not configured, or not well. Airflow fails the task at
+        once.
+    :raises clones.errors.TryAgain: it may pass by itself: a lock, a host that cannot be reached, a command
+        whose end is not known. Airflow tries again, as often as ``retries`` of the task says.
+
+    Its XCom `record` is what it did, try by try, for the run's record (:mod:`clones.runs.record`).
     """
 
     template_fields: Sequence[str] = ("service", "config")

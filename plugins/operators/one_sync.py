@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -11,6 +11,7 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.observe.sync import to_plain
 from clones.states import SyncSeen
+from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 
 if TYPE_CHECKING:
@@ -18,17 +19,37 @@ if TYPE_CHECKING:
 
 
 class OneSyncOperator(CloneOperator):
-    """One step for one sync. Its XCom is what was seen at the end, as JSON.
+    """One step for one sync.
 
-    :param sync: name of the sync.
+    :param sync: name of the sync, within its service (a template).
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON
+    (:func:`clones.observe.sync.to_plain`).
 
     Other parameters: :class:`operators.base.CloneOperator`.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
 
-    def __init__(self, *, sync: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sync = sync
 
     def steps(self, scope: Scope) -> Steps[SyncSeen]:

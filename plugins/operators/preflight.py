@@ -24,8 +24,11 @@ class PreflightOperator(BaseOperator):
     Its XCom `findings` is a list of ``{"level": "ok" | "warning" | "error" | "unknown", "where", "what",
     "remedy"}``. The task fails when there are errors, or when something could not be told.
 
-    :param service: one service's name, or ``all``.
-    :param config: path of the configuration file.
+    :param service: one service's name, or ``all`` (a template).
+    :param config: path of the configuration file (a template). By default ``SYMCLONE_CONFIG``, else
+        ``config/services.yaml`` beside ``plugins``.
+    :raises airflow.sdk.exceptions.AirflowFailException: something does not fit.
+    :raises clones.errors.Unknown: something could not be told.
     """
 
     template_fields: Sequence[str] = ("service", "config")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval, digest
 from clones.errors import Refused
 from clones.runs import retire
+from hooks.configuration import CONFIG
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.one_sync import OneSyncOperator
 
@@ -28,9 +29,27 @@ class _ApprovedOperator(OneSyncOperator):
     """
 
     def __init__(
-        self, *, approval_task_id: str | None = None, plan_task_id: str = "plan", **kwargs: Any
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        approval_task_id: str | None = None,
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.approval_task_id = approval_task_id
         self.plan_task_id = plan_task_id
 
@@ -63,7 +82,10 @@ class SymcloneTerminateOperator(_ApprovedOperator):
 
     A session that moves is refused: it would need `-symforce`, which is never sent.
 
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
+    :raises clones.errors.Refused: there is no good approval of this run's plan, the service is not down, or a
+        session moves.
+
+    It leaves no XCom `return_value`.
     """
 
     starts_count = True
@@ -77,6 +99,8 @@ class SymcloneTerminateOperator(_ApprovedOperator):
 
 class SymcloneRemoveGroupOperator(_ApprovedOperator):
     """Take a sync's names out of its device group and delete the group once it is empty.
+
+    It leaves no XCom `return_value`.
 
     :raises clones.errors.CloneError: a pair has a session, the group holds other names, or SYMCLI refused.
     """

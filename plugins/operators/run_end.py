@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -19,6 +19,7 @@ from clones.observe.sync import observe
 from clones.runs.end import falls_short
 from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
 from clones.states import SyncSeen
+from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from operators.shut_out import keep_lock, shut_out_of
 from reporting import completed, last_seen
@@ -45,20 +46,38 @@ class RunEndOperator(CloneOperator):
     this one too. By default people are then told (:func:`reporting.alerts.run_failed`), with what the task
     that failed said of it; not of a run that its author mistyped.
 
-    Its XCom is ``{"result": "done" | "refused" | "unchanged" | "stopped", "at": task id or ""}`` with ``why``
-    and ``press`` of one that failed; the XComs `run_record` and `run_record_md` are the run's record, see
-    :mod:`clones.runs.record`.
+    :raises airflow.sdk.exceptions.AirflowFailException: the run did not do what was asked.
+    :raises clones.errors.Unknown: what became of the copies could not be seen; it is looked at again.
+
+    Its XCom `result`, also its `return_value`, is ``{"result": "done" | "refused" | "unchanged" |
+    "stopped", "at": task id or ""}`` with ``why`` and ``press`` of one that
+    failed; the XComs `run_record` and `run_record_md` are the run's record, see :mod:`clones.runs.record`.
     """
 
     operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
     ends_run = True
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
         kwargs["inlets"] = [*kwargs.get("inlets", ()), last_seen.FLEET]
         kwargs["outlets"] = [*kwargs.get("outlets", ()), last_seen.CHANGES]
         # It must also come to its end when the run never got the lock, or another run holds it.
-        super().__init__(hold_lock=False, **kwargs)
+        super().__init__(
+            hold_lock=False,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]

@@ -19,6 +19,7 @@ from clones.runs.plan_only import foresee, plain
 from clones.runs.record import TaskRecord, without_reason
 from clones.runs.result import RunResult
 from clones.runs.superseded import Asked, asked_since, still_needed
+from hooks.configuration import CONFIG
 from hooks.hosts import open_hosts
 from operators.base import CloneOperator
 from operators.task_record import leave_word, recorded
@@ -33,12 +34,17 @@ if TYPE_CHECKING:
 class RunPlanOperator(CloneOperator):
     """Look at everything, refuse before anything is stopped, and skip the phases that the action leaves out.
 
-    :param action: one of :data:`clones.actions.ACTIONS`.
-    :param reason: why somebody wants it; required when a person triggered the run.
-    :param phases: the ids of each phase's tasks.
+    :param action: one of :data:`clones.actions.ACTIONS` (a template): ``refresh``, ``update``, ``resync``,
+        ``break``, ``start`` or ``stop``.
+    :param reason: why somebody wants it; required when a person triggered the run (a template).
+    :param phases: the ids of each phase's tasks, by phase (:data:`clones.actions.PHASES`).
     :param plan_only: only show what the action would send; take no lock, and skip every later task. A
         refusal then stands in the log and the task succeeds; what is not known still fails it. A text (of a
         template) counts as true when it is ``True``.
+    :raises clones.errors.Refused: the action must not be done as things are. Nothing was stopped or sent.
+    :raises clones.errors.Mistyped: a run by hand gives no reason.
+    :raises airflow.sdk.exceptions.DownstreamTasksSkipped: the action leaves tasks out. The task itself
+        succeeds.
 
     A run whose work is done already (:mod:`clones.runs.superseded`) changes nothing and skips every later
     task. Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
@@ -53,13 +59,24 @@ class RunPlanOperator(CloneOperator):
     def __init__(
         self,
         *,
+        service: str | Mapping[str, Any],
         action: str,
         reason: str,
         phases: Mapping[str, Sequence[str]],
         plan_only: bool | str = False,
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hold_lock=True, **kwargs)
+        super().__init__(
+            hold_lock=True,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.action = action
         self.reason = reason
         self.phases = phases

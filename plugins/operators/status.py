@@ -46,7 +46,11 @@ class CloneStatusOperator(BaseOperator):
     A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
     ended: what a run passes through is not what it leaves.
 
-    :param config: path of the configuration file.
+    :param config: path of the configuration file (a template). By default ``SYMCLONE_CONFIG``, else
+        ``config/services.yaml`` beside ``plugins``.
+    :raises clones.errors.ConfigError: the configuration file cannot be used.
+
+    It leaves no XCom: what it saw stands in the store of asset `clone_status`.
     """
 
     template_fields: Sequence[str] = ("config",)

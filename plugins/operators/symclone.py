@@ -13,6 +13,7 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.observe.sync import to_plain
 from clones.states import SyncSeen
+from hooks.configuration import CONFIG
 from operators.one_sync import OneSyncOperator
 
 # Former places, for one release more.
@@ -32,6 +33,8 @@ class SymcloneCreateOperator(OneSyncOperator):
 
     :raises clones.errors.CloneError: the service is not down, a pair is not the configured one, a target is
         smaller than its source, or SYMCLI refused.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
 
     starts_count = True
@@ -55,10 +58,28 @@ class _OwnActivationOperator(OneSyncOperator):
     activated is then taken for somebody else's.
     """
 
-    def __init__(self, *, service: str | Mapping[str, Any], sync: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
         if isinstance(service, str) and not any("{" in name for name in (service, sync)):
             kwargs.setdefault("inlets", [copy_asset(service, sync)])
-        super().__init__(service=service, sync=sync, **kwargs)
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
 
 
 class SymcloneRecreateOperator(_OwnActivationOperator):
@@ -70,7 +91,10 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
         left alone but what is prepared.
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
+    :raises clones.errors.Refused: the service is not down, a pair is not the configured one, a pair is in a
+        state that does not permit it, or somebody else has changed the copy since this run's plan.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
 
     starts_count = True
@@ -78,8 +102,27 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def acts_on(self, scope: Scope) -> Sequence[str]:
         return scope.service_hosts()
 
-    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.plan_task_id = plan_task_id
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
@@ -96,11 +139,16 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     :param mend_torn: when only some pairs are active, recreate these and activate all together; else refuse.
         A text (of a template) counts as true when it is ``True``.
-    :param window: the tasks of the hooks around it. When only the failed tasks of a run were cleared, the
-        `after_activate` have ended what the `before_activate` began: these are run again here first.
+    :param window: the tasks of the hooks around it; None: there are none. When only the failed tasks of a run
+        were cleared, the `after_activate` have ended what the `before_activate` began: these are run again
+        here first.
     :param plan_task_id: the task whose XCom `plan` holds the run's plan: when that saw the service up, and
         the run does not stop it, nothing is split.
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
+    :raises clones.errors.Refused: a pair is in a state that does not permit it, or the service is up.
+    :raises clones.errors.Torn: only some pairs are active, and `mend_torn` is false.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON. It does not wait until the
+    copy is complete: :class:`sensors.symclone.SymcloneStateSensor` does.
     """
 
     template_fields: Sequence[str] = (*OneSyncOperator.template_fields, "mend_torn")
@@ -108,12 +156,26 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     def __init__(
         self,
         *,
+        service: str | Mapping[str, Any],
+        sync: str,
         mend_torn: bool | str = False,
         window: Window | None = None,
         plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.mend_torn = mend_torn
         self.plan_task_id = plan_task_id
         self.window = window or Window()
