@@ -36,7 +36,12 @@ BEGUN, ENDED = "begun", "ended"
 
 @dataclass(frozen=True)
 class Window:
-    """The ids of the tasks around one activation, in their order."""
+    """The ids of the tasks around one activation, in their order.
+
+    :param before: of its `before_activate`.
+    :param activate: of the activation itself.
+    :param after: of its `after_activate`.
+    """
 
     before: tuple[str, ...] = ()
     activate: str = ""

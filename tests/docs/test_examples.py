@@ -92,3 +92,27 @@ def test_on_a_fresh_copy(database: None, fast: Any, capsys: pytest.CaptureFixtur
 
 def asset_names(events: list[Any]) -> set[str]:
     return {event.asset.name for event in events}
+
+
+@ONE_ARRAY
+def test_the_hook_in_a_task_of_ones_own(database: None, fast: Any) -> None:  # noqa: F811
+    from airflow.sdk import DAG, task
+
+    from hooks.symcli import SymcliHook
+
+    with DAG("own_task", schedule=None, catchup=False) as dag:
+
+        @task
+        def arrays() -> str:
+            with SymcliHook("symcli_demo") as hook:
+                result = hook.run_command(["/usr/symcli/bin/symcfg", "list"], timeout=120)
+            assert result.exit_code == 0, result.said()
+            return result.stdout
+
+        @task
+        def shown(listed: str) -> None:
+            assert "000190101234" in listed
+
+        shown(arrays())
+    assert succeeded(run(dag))
+    assert any("symcfg list" in entry["command"] for entry in fast.commands())
