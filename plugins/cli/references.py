@@ -283,7 +283,7 @@ def services_yaml() -> str:
         out += [f"## {heading}\n", f"{markdown(model['description'])}\n"]
         out += ["| Key | Takes | Default | Meaning | Example |\n|---|---|---|---|---|"]
         for key, shown in model["properties"].items():
-            given = f"`{plain(shown.get('default'))}`"
+            given = "not given" if shown.get("default") is None else f"`{plain(shown['default'])}`"
             if key in model.get("required", ()):
                 given = "required"
             elif isinstance(shown.get("default"), dict) and "$ref" in shown:
@@ -297,8 +297,6 @@ def services_yaml() -> str:
 
 def plain(value: Any) -> str:
     """A value as one writes it into the file."""
-    if value is None:
-        return "none"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     shown = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
