@@ -28,7 +28,8 @@ HEAD = """
 from datetime import timedelta
 from airflow.sdk import DAG, Param, TaskGroup, CronTriggerTimetable
 from airflow.sdk.bases.operator import chain
-from operators.run import RunEndOperator, RunPlanOperator
+from operators.run_end import RunEndOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from sensors.symclone import SymcloneStateSensor

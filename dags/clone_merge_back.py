@@ -14,8 +14,8 @@ from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool, pools_of
+from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.base import CONFIG, retries
 from operators.each_service import each_service, reason_param
 from operators.merge_back import (
     MergeBackConfirmOperator,
@@ -23,7 +23,8 @@ from operators.merge_back import (
     MergeBackPlanOperator,
     MergeBackRestoreOperator,
 )
-from operators.run import RunEndOperator
+from operators.retrying import retries
+from operators.run_end import RunEndOperator
 from sensors.symclone import SymcloneStateSensor
 
 SUFFIX = "_merge_back"
@@ -54,6 +55,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             ),
             SecondPersonApprovalOperator(
                 task_id="approve",
+                service=name,
                 subject=f"Overwrite PRODUCTION of {name} with its copies?",
                 response_timeout=timedelta(seconds=service.approval_timeout),
             ),

@@ -9,7 +9,7 @@ from airflow.sdk import DAG, Param
 
 from clones.services_yaml.file import load
 from hooks import needs
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 from operators.preflight import ALL, PreflightOperator
 
 needs.require()

@@ -13,10 +13,12 @@ from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool, pools_of
-from operators.base import CONFIG, retries
+from hooks.configuration import CONFIG
 from operators.each_service import each_service, reason_param
-from operators.run import ProvisionPlanOperator, RunEndOperator
-from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
+from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
+from operators.retrying import retries
+from operators.run_end import RunEndOperator
+from operators.symclone import SymcloneCreateOperator
 from sensors.symclone import SymcloneStateSensor
 
 SUFFIX = "_provision"

@@ -13,11 +13,12 @@ from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool, pools_of
+from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.base import CONFIG, retries
 from operators.each_service import each_service, reason_param
-from operators.run import RunEndOperator
-from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.retrying import retries
+from operators.run_end import RunEndOperator
 
 SUFFIX = "_retire"
 
@@ -51,6 +52,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         )
         approve = SecondPersonApprovalOperator(
             task_id="approve",
+            service=name,
             subject=f"End the copies of {name} for good?",
             response_timeout=timedelta(seconds=service.approval_timeout),
         )

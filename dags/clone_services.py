@@ -17,9 +17,11 @@ from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import NO_LIMITS, Limits, Service, Sync
 from clones.runs.pools import array_pool, host_pool, pools_of
 from clones.runs.result import RESTART
-from operators.base import CONFIG, retries
+from hooks.configuration import CONFIG
 from operators.each_service import each_service, reason_param
-from operators.run import RunEndOperator, RunPlanOperator
+from operators.retrying import retries
+from operators.run_end import RunEndOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
     ServiceRestartUnchangedOperator,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
 from clones.services_yaml.file import load
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 from operators.status import CloneStatusOperator
 
 _minutes = load(CONFIG).status.every_minutes

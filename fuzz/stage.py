@@ -115,14 +115,16 @@ class Stage:
         from clones.services_yaml import file
         from fuzz.runs import current
         from fuzz.transport import plug_in
-        from operators import base
+        from hooks import from_airflow
+        from operators import newest_try
 
         variables: dict[str, Any] = {lock.INSTANCE: lambda: None, pools.KNOWN: str}
         read: Any = file._load
         for module, name, here in (
             (file, "_load", cache(read.__wrapped__)),
-            (base, "variable", lambda key: variables[key]()),
-            (base, "this_airflow", lambda: current().run.airflow.instance),
+            (from_airflow, "variable", lambda key: variables[key]()),
+            (newest_try, "variable", lambda key: variables[key]()),
+            (newest_try, "this_airflow", lambda: current().run.airflow.instance),
             (hitl, "upsert_hitl_detail", lambda **_: None),
         ):
             setattr(module, name, here)

@@ -14,7 +14,10 @@ import operators.approval
 import operators.each_service
 import operators.merge_back
 import operators.preflight
-import operators.run
+import operators.provision
+import operators.retire
+import operators.run_end
+import operators.run_plan
 import operators.service
 import operators.source_hooks
 import operators.status

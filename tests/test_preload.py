@@ -42,7 +42,7 @@ def test_reading_the_dag_files_loads_nothing_but_what_airflow_has_in_its_workers
 
 
 def test_without_it_a_task_would_load_the_operators() -> None:
-    assert {"clones.runs.refresh", "operators.run"} <= loaded_after("json")
+    assert {"clones.runs.refresh", "operators.run_plan"} <= loaded_after("json")
 
 
 def test_and_nothing_is_left_for_a_task_that_waits() -> None:
@@ -58,7 +58,7 @@ def test_celerys_workers_load_it_before_they_fork(monkeypatch: pytest.MonkeyPatc
     # What a worker does before it makes its pool of processes.
     program = (
         "import sys; from airflow.providers.celery.executors.celery_executor_utils import app; "
-        "app.loader.init_worker(); print({'asyncssh', 'operators.run'} <= set(sys.modules))"
+        "app.loader.init_worker(); print({'asyncssh', 'operators.run_plan'} <= set(sys.modules))"
     )
     assert said_by(program) == "True"
     monkeypatch.delenv(name)

@@ -16,7 +16,7 @@ from clones.errors import ConfigError
 from clones.runs.pools import KNOWN, Pool, pools_of
 from clones.services_yaml.file import load
 from hooks import installation
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 
 
 def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:

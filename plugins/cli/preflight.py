@@ -21,8 +21,8 @@ from clones.runs.pools import findings as pool_findings
 from clones.runs.pools import pools_of
 from clones.services_yaml.file import load
 from hooks import needs
+from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
-from operators.base import known_pools
 
 
 def look(

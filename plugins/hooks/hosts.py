@@ -19,4 +19,4 @@ def open_hosts(record: TaskRecord | None = None, **options: Any) -> SymcliHook:
     needs.require()
     from hooks.symcli import SymcliHook
 
-    return SymcliHook(record, **options)
+    return SymcliHook(record=record, **options)

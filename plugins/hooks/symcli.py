@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from types import TracebackType
@@ -31,6 +31,7 @@ from airflow.sdk.execution_time.comms import GetConnection
 from clones.asking.fence import Fence
 from clones.asking.one_trip import Turns, as_one, take_apart
 from clones.asking.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
+from clones.asking.steps import run as as_steps
 from clones.errors import CloneError, Refused, Stale
 from clones.runs.record import TaskRecord
 from hooks.connection import Login, read
@@ -52,34 +53,46 @@ def awake() -> float:
 
 
 class SymcliHook(BaseHook):
-    """Runs the domain's procedures, with one SSH connection per host, kept until the hook is closed.
+    """Runs commands over SSH, with one SSH session per host, kept until the hook is closed.
 
+    By itself, for one host, also in a task of your own (:meth:`run_command`)::
+
+        with SymcliHook("symcli_demo") as hook:
+            result = hook.run_command(["/usr/symcli/bin/symcfg", "list"], timeout=120)
+
+    For a procedure of the domain, whose commands name their hosts themselves (:meth:`run`)::
+
+        with SymcliHook() as hosts:
+            seen = hosts.run(observe(scope, sync))
+
+    :param connection: Airflow connection id (SSH) of the host on which :meth:`run_command` runs; None: this
+        hook only runs procedures.
     :param record: where every command and note is kept, or None.
     :param level: of the log, at which each command, what came back and notes are written; not warnings and
         estimates.
     :param look_limit: seconds after which a look is too old to change anything on it; None: never.
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
     :param clock: tells seconds, also those for which the machine was suspended; None: :func:`awake`.
+    :param logger_name: of the log, as Airflow's hooks have it; None: the hook's own.
 
     :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they
     are.
-    :attr:`under_way` are the commands that were sent and have not come back. Use it as a context manager::
-
-        with SymcliHook() as hosts:
-            seen = hosts.run(observe(scope, sync))
+    :attr:`under_way` are the commands that were sent and have not come back.
     """
 
     def __init__(
         self,
-        record: TaskRecord | None = None,
+        connection: str | None = None,
         *,
+        record: TaskRecord | None = None,
         level: int = logging.INFO,
         look_limit: float | None = None,
         must_fence: bool = False,
         clock: Callable[[], float] | None = None,
-        **kwargs: Any,
+        logger_name: str | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(logger_name)
+        self.connection = connection
         self.level = level
         self.look_limit = look_limit
         self.must_fence = must_fence
@@ -115,6 +128,37 @@ class SymcliHook(BaseHook):
             self.commands,
             self.trips,
         )
+
+    def run_command(self, words: Sequence[str], *, timeout: float = 60.0) -> Result:
+        """Run one command on the host of :attr:`connection`, and log it with what came back.
+
+        No shell takes the words apart: each arrives as it is. For a pipe give
+        ``["/bin/sh", "-c", "one | other"]``.
+
+        Best for commands that only look. One that changes something is your own affair: it takes no lock of a
+        service, and no fence keeps it back when Airflow has given this try up and started another. Never send
+        it again before you have looked what became of it.
+
+        :param words: the program's absolute path, and its arguments.
+        :param timeout: seconds it may take in all, from sending it to its exit code. What still runs then
+            goes on there.
+        :returns: ``exit_code``, ``stdout`` and ``stderr``, and how many ``seconds`` it took. ``exit_code`` is
+            None when none arrived; ``lost`` then says why, and whether the command took effect is not known.
+            Characters that act on a terminal are written out (``\\x1b``).
+        :raises ValueError: the hook has no connection, `words` is no list of texts, or `timeout` is not
+            above 0.
+        :raises clones.errors.Refused: the connection is not defined, not trusted or not allowed in. Nothing
+            was sent.
+        :raises clones.errors.Unknown: the host cannot be reached. Nothing was sent.
+        """
+        if self.connection is None:
+            raise ValueError("This hook has no connection. Give it one: SymcliHook('symcli_demo')")
+        if isinstance(words, str) or not words or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"{words!r} is no list of texts. Write it like ['/bin/ls', '-l']")
+        if not timeout > 0:
+            raise ValueError(f"timeout={timeout} is not above 0. Give seconds")
+        command = Command(self.connection, tuple(words), timeout)
+        return self.run(as_steps(command))
 
     def run(self, steps: Steps[T]) -> T:
         """Drive a procedure to its end, logging each command and note.

@@ -15,7 +15,10 @@ from clones.clean import in_markdown, one_line
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval
 from clones.errors import CloneError, Mistyped, Refused
-from operators.base import CloneOperator, leave_word
+from hooks.configuration import CONFIG
+from operators.base import CloneOperator
+from operators.task_record import leave_word
+from reporting.board_link import BoardLink
 
 PLAN_RETRIES = 2
 """Further tries of a plan: it changes nothing, and Airflow can lose a task that waits in its queue."""
@@ -41,7 +44,10 @@ class PlanToApproveOperator(CloneOperator):
     began because Airflow lost it in its queue, is no clear. One that was ended while it worked may have been
     cleared then: where its tries are not counted nothing else shows that, so it is refused, too.
 
-    :param reason: why somebody wants it; required.
+    :param reason: why somebody wants it; required (a template). The approver reads it.
+    :raises clones.errors.Refused: the run was cleared, was not triggered by a user, or longer ago than
+        `approval_timeout`; or what is planned must not be.
+    :raises clones.errors.Mistyped: there is no reason.
 
     Its XCom `plan` is the plan with `action`, `reason`, `made` (when, ISO with zone) and `run_began` (when
     Airflow says that the run has begun).
@@ -49,8 +55,24 @@ class PlanToApproveOperator(CloneOperator):
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "reason")
 
-    def __init__(self, *, reason: str, **kwargs: Any) -> None:
-        super().__init__(hold_lock=True, **kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        reason: str,
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            hold_lock=True,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.reason = reason
         self._killed = False
 
@@ -131,15 +153,26 @@ class SecondPersonApprovalOperator(ApprovalOperator):
 
     :param plan_task_id: the task whose XCom `plan` holds the plan: its ``text`` in lines and its ``digest``.
 
-    Its XCom `approval` is ``{"digest", "by", "at"}``. Other parameters: Airflow's ``ApprovalOperator``.
+    :param service: whose plan it is, for the button that leads to the board; None: it leads to all services.
+
+    :raises clones.errors.Refused: the run was cleared, or its plan is too old.
+    :raises airflow.sdk.exceptions.AirflowFailException: somebody said no, nobody answered in time, or the one
+        who asked approved it.
+
+    Its XCom `approval`, also its `return_value`, is ``{"digest", "by", "at"}``: of what plan, the
+    user, and the time in ISO form. Other parameters: Airflow's ``ApprovalOperator``.
     """
 
     template_fields: Sequence[str] = ("subject",)
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#f7e1c3"
 
-    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
+    def __init__(
+        self, *, plan_task_id: str = "plan", service: str | Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(fail_on_reject=True, **kwargs)
         self.plan_task_id = plan_task_id
+        self.service = service
 
     def execute(self, context: Context) -> Any:
         try:

@@ -17,6 +17,7 @@ from clones.config import Limits, Service
 from clones.services_yaml.checks import RESERVED
 from clones.services_yaml.file import load
 from reporting.alerts import run_failed
+from reporting.board_link import BoardLink
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class NotBuiltOperator(BaseOperator):
     :param why: the error, in one line.
     """
 
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#f5d6d6"
 
     def __init__(self, *, service: str, config: str, why: str, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from clones.decide.approval import ASK_AGAIN, Approval
 from clones.errors import Fenced, Refused
 from clones.observe.sync import to_plain
 from clones.runs import merge_back
+from hooks.configuration import CONFIG
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
 
@@ -28,7 +29,11 @@ the task of this run, over kills, retries and clears."""
 
 
 class MergeBackPlanOperator(PlanToApproveOperator):
-    """Show what would be overwritten, with the proof that production and the service are down."""
+    """Show what would be overwritten, with the proof that production and the service are down.
+
+    Its XCom `plan` is what :func:`clones.runs.merge_back.plan` returns, with what
+    :class:`operators.approval.PlanToApproveOperator` adds.
+    """
 
     does = "merge-back"
 
@@ -42,8 +47,24 @@ class _MergeBackOperator(CloneOperator):
     :param plan_task_id: the task whose XCom `plan` holds the run's plan.
     """
 
-    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
-        super().__init__(hold_lock=True, **kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            hold_lock=True,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.plan_task_id = plan_task_id
 
     def plan(self, context: Context) -> dict[str, Any]:
@@ -62,16 +83,36 @@ class MergeBackRestoreOperator(_MergeBackOperator):
     marked as spent before the command is sent. A task that is cleared afterwards goes on if the restore is
     seen under way or done, and is refused if not.
 
-    :param sync: name of the sync.
+    :param sync: name of the sync, within its service (a template).
     :param approval_task_id: the task whose XCom `approval` holds the approval.
+    :raises clones.errors.Refused: there is no good approval of this run's plan, it was spent, or what is seen
+        is not what was approved.
 
-    Its XCom is what was seen at the end.
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
 
-    def __init__(self, *, sync: str, approval_task_id: str = "approve", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        approval_task_id: str = "approve",
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            plan_task_id=plan_task_id,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sync = sync
         self.approval_task_id = approval_task_id
 
@@ -122,13 +163,33 @@ class MergeBackRestoreOperator(_MergeBackOperator):
 class MergeBackEndOperator(_MergeBackOperator):
     """Remove a sync's restore flag (`symclone terminate -restored`), once every pair is Restored.
 
-    :param sync: name of the sync.
+    :param sync: name of the sync, within its service (a template).
+    :raises clones.errors.Refused: a pair is in another state.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
 
-    def __init__(self, *, sync: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            plan_task_id=plan_task_id,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sync = sync
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
@@ -136,7 +197,12 @@ class MergeBackEndOperator(_MergeBackOperator):
 
 
 class MergeBackConfirmOperator(_MergeBackOperator):
-    """See that every sync was merged back and has no restore flag any more. Its XCom is what was seen."""
+    """See that every sync was merged back and has no restore flag any more.
+
+    :raises clones.errors.Refused: a sync was not.
+
+    Its XCom `return_value` is a list of what was seen of each sync, as JSON.
+    """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> list[dict[str, object]]:
         return hosts.run(merge_back.confirm(scope, self.plan(context)))

@@ -12,7 +12,8 @@ from cli.preflight import look
 from clones.asking.steps import Note
 from clones.errors import Unknown
 from clones.observe.findings import Level, summary, table
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
+from reporting.board_link import BoardLink
 
 ALL = "all"
 
@@ -23,11 +24,15 @@ class PreflightOperator(BaseOperator):
     Its XCom `findings` is a list of ``{"level": "ok" | "warning" | "error" | "unknown", "where", "what",
     "remedy"}``. The task fails when there are errors, or when something could not be told.
 
-    :param service: one service's name, or ``all``.
-    :param config: path of the configuration file.
+    :param service: one service's name, or ``all`` (a template).
+    :param config: path of the configuration file (a template). By default ``SYMCLONE_CONFIG``, else
+        ``config/services.yaml`` beside ``plugins``.
+    :raises airflow.sdk.exceptions.AirflowFailException: something does not fit.
+    :raises clones.errors.Unknown: something could not be told.
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(self, *, service: str = ALL, config: str = CONFIG, **kwargs: Any) -> None:

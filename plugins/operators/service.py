@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -15,6 +15,7 @@ from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.runs import refresh
 from clones.runs.result import RESTARTED
+from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from reporting import completed
 
@@ -26,6 +27,8 @@ class ServiceStopOperator(CloneOperator):
     """Take a service's resources down, in reverse order; what is down already is left alone.
 
     :raises clones.errors.CloneError: a resource stays up, or cannot tell.
+
+    It leaves no XCom `return_value`.
     """
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
@@ -39,6 +42,8 @@ class ServiceStartOperator(CloneOperator):
     """Bring a service's resources up, in order, if every sync is wholly active; what is up is left alone.
 
     :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
+
+    It leaves no XCom `return_value`.
     """
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
@@ -53,11 +58,32 @@ class ServiceCommandOperator(CloneOperator):
 
     :param place: `before_stop`, `after_start` or `probes`.
     :param hook: its name there.
+
+    It leaves no XCom `return_value`.
+
     :raises clones.errors.CloneError: it failed, or could not be told; not with `blocking: false`.
     """
 
-    def __init__(self, *, place: str, hook: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        place: str,
+        hook: str,
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.place = place
         self.hook = hook
 
@@ -90,10 +116,29 @@ class ServiceRestartUnchangedOperator(CloneOperator):
     when any copy is not what the run's plan saw.
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan.
+    :raises airflow.sdk.exceptions.AirflowSkipException: the service is left as it is.
+    :raises airflow.sdk.exceptions.AirflowFailException: the service runs on its old copies again.
     """
 
-    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.plan_task_id = plan_task_id
 
     def acts_on(self, scope: Scope) -> Sequence[str]:

@@ -17,7 +17,8 @@ from clones.asking import fence
 from clones.asking.steps import Result
 from clones.config.scope import Scope
 from clones.errors import CloneError
-from operators.base import CloneOperator, former_name, owner
+from operators.base import CloneOperator
+from operators.newest_try import former_name, owner
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook

@@ -8,7 +8,7 @@ again by the task that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from clones.config.scope import Scope
 from clones.errors import CloneError
 from clones.observe.running_commands import refuse_on_hosts
 from clones.runs.result import PLAN
+from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from operators.service import hook_named
 from operators.shut_out import keep_lock, shut_out_of
@@ -35,7 +36,12 @@ BEGUN, ENDED = "begun", "ended"
 
 @dataclass(frozen=True)
 class Window:
-    """The ids of the tasks around one activation, in their order."""
+    """The ids of the tasks around one activation, in their order.
+
+    :param before: of its `before_activate`.
+    :param activate: of the activation itself.
+    :param after: of its `after_activate`.
+    """
 
     before: tuple[str, ...] = ()
     activate: str = ""
@@ -69,18 +75,39 @@ class SourceBeforeActivateOperator(CloneOperator):
     While the activation itself would wait, so does this, before it does anything; when that would refuse, so
     does this.
 
-    :param sync: name of the sync.
+    It leaves no XCom `return_value`; its XCom `begun` is a mark of its own that it has run.
+
+    :param sync: name of the sync, within its service.
     :param hook: name of the hook there.
     :param window: the tasks around this activation.
-    :param mend_torn: as that of the activation.
+    :param mend_torn: as that of the activation; a text (of a template) counts as true when it is ``True``.
+    :raises clones.errors.CloneError: the activation would be refused, or the command failed.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "mend_torn")
 
     def __init__(
-        self, *, sync: str, hook: str, window: Window, mend_torn: bool | str = False, **kwargs: Any
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        hook: str,
+        window: Window,
+        mend_torn: bool | str = False,
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sync = sync
         self.hook = hook
         self.window = window
@@ -114,16 +141,39 @@ class SourceAfterActivateOperator(CloneOperator):
     tries out, where it can. Once the command is done it fails, too: *Clear, Only failed tasks* then runs both
     again.
 
-    :param sync: name of the sync.
+    It leaves no XCom `return_value`; its XCom `ended` is the list of the marks `begun` that it has ended.
+
+    :param sync: name of the sync, within its service.
     :param hook: name of the hook there.
     :param window: the tasks around this activation.
+    :param hold_lock: leave it false: this must not need the control host.
+    :raises clones.errors.CloneError: the command failed, or must be run again.
+    :raises airflow.sdk.exceptions.AirflowFailException: it was run, and a task before it has failed.
     """
 
     runs_anyway = True
 
-    def __init__(self, *, sync: str, hook: str, window: Window, **kwargs: Any) -> None:
-        kwargs.setdefault("hold_lock", False)
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        hook: str,
+        window: Window,
+        config: str = CONFIG,
+        hold_lock: bool = False,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sync = sync
         self.hook = hook
         self.window = window

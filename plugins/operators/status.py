@@ -27,9 +27,10 @@ from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from clones.services_yaml.file import load
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
+from reporting.board_link import BoardLink
 from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell
 
 
@@ -45,10 +46,15 @@ class CloneStatusOperator(BaseOperator):
     A service that comes to `down` while a run of one of its DAGs goes on keeps its status until that has
     ended: what a run passes through is not what it leaves.
 
-    :param config: path of the configuration file.
+    :param config: path of the configuration file (a template). By default ``SYMCLONE_CONFIG``, else
+        ``config/services.yaml`` beside ``plugins``.
+    :raises clones.errors.ConfigError: the configuration file cannot be used.
+
+    It leaves no XCom: what it saw stands in the store of asset `clone_status`.
     """
 
     template_fields: Sequence[str] = ("config",)
+    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(self, *, config: str = CONFIG, **kwargs: Any) -> None:

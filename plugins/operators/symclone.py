@@ -1,9 +1,8 @@
-"""Tasks that change copies: device group, create, recreate, activate, terminate."""
+"""Tasks that make copies: create, recreate, activate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -12,13 +11,16 @@ from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
-from clones.decide.approval import ASK_AGAIN, Approval, digest
-from clones.errors import Refused
 from clones.observe.sync import to_plain
-from clones.runs import provision, retire
 from clones.states import SyncSeen
-from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.base import CloneOperator
+from hooks.configuration import CONFIG
+from operators.one_sync import OneSyncOperator
+
+# Former places, for one release more.
+from operators.provision import SymcloneProvideGroupOperator as SymcloneProvideGroupOperator
+from operators.retire import RetirePlanOperator as RetirePlanOperator
+from operators.retire import SymcloneRemoveGroupOperator as SymcloneRemoveGroupOperator
+from operators.retire import SymcloneTerminateOperator as SymcloneTerminateOperator
 from operators.source_hooks import Window, mark_begun
 from reporting.completed import copy_asset, ledger
 
@@ -26,32 +28,13 @@ if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class _SyncOperator(CloneOperator):
-    """One step for one sync. Its XCom is what was seen at the end, as JSON.
-
-    :param sync: name of the sync.
-
-    Other parameters: :class:`operators.base.CloneOperator`.
-    """
-
-    template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
-
-    def __init__(self, *, sync: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sync = sync
-
-    def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        raise NotImplementedError
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
-        return to_plain(hosts.run(self.steps(scope)))
-
-
-class SymcloneCreateOperator(_SyncOperator):
+class SymcloneCreateOperator(OneSyncOperator):
     """Give every pair of a sync its copy session, where it has none (`symclone create -diff`).
 
     :raises clones.errors.CloneError: the service is not down, a pair is not the configured one, a target is
         smaller than its source, or SYMCLI refused.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
 
     starts_count = True
@@ -63,18 +46,7 @@ class SymcloneCreateOperator(_SyncOperator):
         return resync_and_break.create(scope, scope.service.sync(self.sync))
 
 
-class SymcloneProvideGroupOperator(_SyncOperator):
-    """Make a sync's device group and add its devices, as far as they are missing (`symdg create`, `add dev`).
-
-    :raises clones.errors.CloneError: the group is another one than configured, a device is not to be had, or
-        SYMCLI refused.
-    """
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))
-
-
-class _OwnActivationOperator(_SyncOperator):
+class _OwnActivationOperator(OneSyncOperator):
     """A step that must know which activation of its sync was this run's own.
 
     That stands in the state store of the sync's asset, of which this task has an inlet. Airflow deletes a
@@ -86,10 +58,28 @@ class _OwnActivationOperator(_SyncOperator):
     activated is then taken for somebody else's.
     """
 
-    def __init__(self, *, service: str | Mapping[str, Any], sync: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
         if isinstance(service, str) and not any("{" in name for name in (service, sync)):
             kwargs.setdefault("inlets", [copy_asset(service, sync)])
-        super().__init__(service=service, sync=sync, **kwargs)
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
 
 
 class SymcloneRecreateOperator(_OwnActivationOperator):
@@ -101,7 +91,10 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
         left alone but what is prepared.
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
+    :raises clones.errors.Refused: the service is not down, a pair is not the configured one, a pair is in a
+        state that does not permit it, or somebody else has changed the copy since this run's plan.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
 
     starts_count = True
@@ -109,8 +102,27 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def acts_on(self, scope: Scope) -> Sequence[str]:
         return scope.service_hosts()
 
-    def __init__(self, *, plan_task_id: str = "plan", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.plan_task_id = plan_task_id
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
@@ -127,24 +139,43 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     :param mend_torn: when only some pairs are active, recreate these and activate all together; else refuse.
         A text (of a template) counts as true when it is ``True``.
-    :param window: the tasks of the hooks around it. When only the failed tasks of a run were cleared, the
-        `after_activate` have ended what the `before_activate` began: these are run again here first.
+    :param window: the tasks of the hooks around it; None: there are none. When only the failed tasks of a run
+        were cleared, the `after_activate` have ended what the `before_activate` began: these are run again
+        here first.
     :param plan_task_id: the task whose XCom `plan` holds the run's plan: when that saw the service up, and
         the run does not stop it, nothing is split.
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
+    :raises clones.errors.Refused: a pair is in a state that does not permit it, or the service is up.
+    :raises clones.errors.Torn: only some pairs are active, and `mend_torn` is false.
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON. It does not wait until the
+    copy is complete: :class:`sensors.symclone.SymcloneStateSensor` does.
     """
 
-    template_fields: Sequence[str] = (*_SyncOperator.template_fields, "mend_torn")
+    template_fields: Sequence[str] = (*OneSyncOperator.template_fields, "mend_torn")
 
     def __init__(
         self,
         *,
+        service: str | Mapping[str, Any],
+        sync: str,
         mend_torn: bool | str = False,
         window: Window | None = None,
         plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.mend_torn = mend_torn
         self.plan_task_id = plan_task_id
         self.window = window or Window()
@@ -167,80 +198,3 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     def _mend(self) -> bool:
         return str(self.mend_torn) == "True"
-
-
-class _ApprovedOperator(_SyncOperator):
-    """A step that, in a DAG with an approval, does only what was approved.
-
-    :param approval_task_id: the task whose XCom `approval` holds the approval; None: none is asked for.
-    :param plan_task_id: the task whose XCom `plan` holds what was approved.
-    """
-
-    def __init__(
-        self, *, approval_task_id: str | None = None, plan_task_id: str = "plan", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.approval_task_id = approval_task_id
-        self.plan_task_id = plan_task_id
-
-    def approved(self, context: Context, scope: Scope) -> dict[str, Any] | None:
-        """What was approved, or None when no approval is asked for.
-
-        :raises Refused: there is no approval of this run's plan, or it is not good any more.
-        """
-        if self.approval_task_id is None:
-            return None
-        pull = context["ti"].xcom_pull
-        approval = Approval.read(pull(task_ids=self.approval_task_id, key=APPROVAL))
-        plan = pull(task_ids=self.plan_task_id, key="plan")
-        if approval is None or not plan or digest(plan["bound"]) != approval.digest:
-            raise Refused(
-                f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
-                ASK_AGAIN,
-            )
-        if not approval.is_good(datetime.now(UTC), scope.service.approval_timeout):
-            raise Refused(
-                f"Sync {self.sync}: what {approval.by} approved at {approval.at} is not good any more after "
-                "`approval_timeout`. Nothing was sent to the array.",
-                ASK_AGAIN,
-            )
-        return dict(plan["bound"])
-
-
-class SymcloneTerminateOperator(_ApprovedOperator):
-    """End the sessions of a sync's pairs for good (`symclone terminate`), the service proven down.
-
-    A session that moves is refused: it would need `-symforce`, which is never sent.
-
-    :raises clones.errors.CloneError: see :mod:`clones.errors`.
-    """
-
-    starts_count = True
-
-    def acts_on(self, scope: Scope) -> Sequence[str]:
-        return scope.service_hosts()
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))
-
-
-class SymcloneRemoveGroupOperator(_ApprovedOperator):
-    """Take a sync's names out of its device group and delete the group once it is empty.
-
-    :raises clones.errors.CloneError: a pair has a session, the group holds other names, or SYMCLI refused.
-    """
-
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context, scope)))
-
-
-class RetirePlanOperator(PlanToApproveOperator):
-    """Show which sessions would be ended and which device groups deleted; refuse what must not be.
-
-    Its XCom `plan` is what :func:`clones.runs.retire.to_approve` returns, with `action` and `reason`.
-    """
-
-    does = "retire"
-
-    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
-        return retire.to_approve(scope)

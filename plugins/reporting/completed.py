@@ -33,7 +33,15 @@ log = logging.getLogger(__name__)
 
 
 def copy_asset(service: str, sync: str) -> Asset:
-    """The asset that stands for one sync's copy."""
+    """The asset that stands for one sync's copy: give it as a DAG's ``schedule``.
+
+    Its events are those of runs of the service's own DAG (:func:`reporting.completed.announce`). Their
+    ``extra`` is ``{"service", "sync", "point_in_time", "last_action", "run_id"}``; the point in time is in
+    UTC, in ISO form.
+
+    :param service: name of the service.
+    :param sync: name of the sync, within it.
+    """
     return Asset(name=f"{service}/{sync}", uri=f"symclone://{service}/{sync}")
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import attrs
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
 from clones.actions import dags_of
@@ -20,10 +17,8 @@ from clones.runs import record as run_record
 from clones.runs.record import JSON, MARKDOWN, TaskRecord
 from clones.runs.result import RunResult
 from clones.states import SyncSeen
+from reporting.board_link import base_path, board_page
 from reporting.links import Links
-
-BOARD = "board_plugin"
-"""The plugin that shows records, where a site has it."""
 
 
 def leave_record(
@@ -83,9 +78,8 @@ class RunRecordLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """The board's page of that run; without a board Airflow's with that task's XComs."""
         service = getattr(operator, "service", None)
-        base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-        if isinstance(service, str) and find_spec(BOARD):
-            place = "/".join(quote(part, safe="") for part in (service, "run", ti_key.dag_id, ti_key.run_id))
-            # Airflow shows in the page's frame what stands in the address after the page's own.
-            return f"{base}/plugin/clones{base}/clones/#/service/{place}"
-        return f"{Links(base).task(ti_key.dag_id, ti_key.run_id, ti_key.task_id)}/xcom"
+        if isinstance(service, str):
+            page = board_page("service", service, "run", ti_key.dag_id, ti_key.run_id)
+            if page:
+                return page
+        return f"{Links(base_path()).task(ti_key.dag_id, ti_key.run_id, ti_key.task_id)}/xcom"

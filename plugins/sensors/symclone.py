@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
@@ -12,9 +13,12 @@ from clones.decide.rules import Verdict, decide_wait
 from clones.errors import CloneError, Refused, TryAgain
 from clones.observe.sync import observe, to_plain
 from clones.states import SyncSeen, wanted_states
+from hooks.configuration import CONFIG
 from hooks.hosts import open_hosts
-from operators.base import CloneOperator, leave_word, raise_unless_reached
+from operators.base import CloneOperator
 from operators.ended_from_outside import refuse_ended
+from operators.task_record import leave_word
+from operators.waits import raise_unless_reached
 
 
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
@@ -24,9 +28,21 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
     ``deferrable=False`` it pokes, best in ``mode="reschedule"``. It fails at once on a state from which the
     wanted one cannot come by itself. A lock or an unreadable answer is no end of the wait.
 
-    :param sync: name of the sync.
-    :param wanted: ``copied``, ``active``, ``prepared``, ``restored``, ``none`` or the name of one state.
-    :param timeout: seconds to wait.
+    :param sync: name of the sync, within its service (a template).
+    :param wanted: ``copied``, ``active``, ``prepared``, ``precopied``, ``restored``, ``none`` or the name of
+        one state (a template).
+    :param timeout: seconds, or a timedelta, to wait in all; None: Airflow's ``[sensors] default_timeout``,
+        7 days.
+    :param poke_interval: seconds, or a timedelta, between two looks; only with ``deferrable=False``. The
+        triggerer keeps to the service's `poll_interval` and `poll_max`.
+    :param mode: ``reschedule`` or ``poke``, as of any sensor; only with ``deferrable=False``.
+    :param deferrable: wait in the triggerer; else look from a worker, again and again.
+    :raises clones.errors.Refused: the wanted state cannot come by itself, `wanted` is no state, or the host
+        does not let us look.
+    :raises airflow.sdk.exceptions.AirflowSensorTimeout: time is up.
+
+    Its XCom `seen` is what was seen of the sync at the end, as JSON; while it waits in the triggerer, XCom
+    `progress` shows how far the copy is. It takes no lock.
 
     Other parameters: :class:`operators.base.CloneOperator` and Airflow's ``BaseSensorOperator``.
     """
@@ -34,8 +50,28 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync", "wanted")
     ui_color = "#e6f1f2"
 
-    def __init__(self, *, sync: str, wanted: str = "copied", mode: str = "reschedule", **kwargs: Any) -> None:
-        super().__init__(mode=mode, **kwargs)
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        wanted: str = "copied",
+        timeout: timedelta | float | None = None,
+        poke_interval: timedelta | float = 60,
+        mode: str = "reschedule",
+        config: str = CONFIG,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            mode=mode,
+            timeout=timeout,
+            poke_interval=poke_interval,
+            service=service,
+            config=config,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sync = sync
         self.wanted = wanted
 

@@ -46,11 +46,13 @@ class SymcloneStateTrigger(BaseEventTrigger):
     :param deadline: ISO time with zone after which the wait is over.
     :param poll_interval: seconds between two looks at least.
     :param poll_max: seconds between two looks at most.
-    :param ends_task: end the task here with success, without a worker; else the task is resumed.
+    :param ends_task: end the task here with success, without a worker, and leave XComs `seen` and `progress`;
+        else the task is resumed.
     :param symid: the array, when the devices were already looked up.
     :param devices: then the device number of each of the pairs' names.
 
     Yields one event: ``{"status": "reached" | "refused" | "late", "message": str}``, or the task's success.
+    It raises nothing: after what goes wrong it looks again. Its XCom `progress` is how far the copy is.
     """
 
     def __init__(

@@ -172,3 +172,23 @@ def test_airflows_button_leads_to_the_record(browser: Browser, site: Site) -> No
     with logged_in(browser, site, place) as page:
         expect(board(page).get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG)
         expect(board(page).get_by_role("heading", level=1)).to_contain_text(run["dag_run_id"])
+
+
+def test_every_step_has_a_button_that_leads_to_its_service(browser: Browser, site: Site) -> None:
+    (run,) = site.rest.request("GET", f"/dags/{SERVICE}/dagRuns")["dag_runs"]
+    of_run = f"/dags/{SERVICE}/dagRuns/{run['dag_run_id']}/taskInstances"
+    steps = site.rest.request("GET", of_run)["task_instances"]
+    ended = [step["task_id"] for step in steps if step["state"] == "success"]
+    assert "break.data.wait_copied" in ended and "finish" in ended
+    for step in ended:
+        links = site.rest.request("GET", f"{of_run}/{step}/links")["extra_links"]
+        assert links["Board"] == f"{BOARD}/clones/#/service/{SERVICE}", step
+    (look, *_) = site.rest.request("GET", "/dags/clone_status/dagRuns")["dag_runs"]
+    swept = f"/dags/clone_status/dagRuns/{look['dag_run_id']}/taskInstances/sweep/links"
+    assert site.rest.request("GET", swept)["extra_links"]["Board"] == f"{BOARD}/clones/#/"
+    with logged_in(browser, site, f"/dags/{SERVICE}/runs/{run['dag_run_id']}/tasks/finish/details") as page:
+        button = page.get_by_role("link", name="Board", exact=True)
+        expect(button).to_be_visible(timeout=LONG)
+        expect(page.get_by_role("link", name="Run record", exact=True)).to_be_visible()
+        page.goto(site.airflow.url + (button.get_attribute("href") or ""))
+        expect(board(page).get_by_role("heading", level=1)).to_contain_text(SERVICE, timeout=LONG)

@@ -46,7 +46,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 from clones.services_yaml.file import load
 from operators import alerts
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 
 # As of a service with a deadline, but for the interval; it waits for ever.
 late = alerts.deadline("lnxpp", load(CONFIG).services["lnxpp"].model_copy(update={"run_deadline": 1}), CONFIG)

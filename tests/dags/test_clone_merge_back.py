@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from clones.services_yaml.file import load
-from operators import base
+from hooks import configuration
 from tests.conftest import SERVICES
 from tests.dags.conftest import dags as load_dags
 from tests.support.production import services
 
 
 def dags(monkeypatch: pytest.MonkeyPatch, config: Path, only: str = "") -> dict[str, Any]:
-    monkeypatch.setattr(base, "CONFIG", str(config))
+    monkeypatch.setattr(configuration, "CONFIG", str(config))
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", only)
     module = load_dags("clone_merge_back")
     return {name: value for name, value in vars(module).items() if name.endswith("_merge_back")}

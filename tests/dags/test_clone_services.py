@@ -200,12 +200,12 @@ def test_the_first_task_of_every_dag_asks_whether_its_pools_exist() -> None:
 def test_the_sweep_knows_which_task_is_in_which_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from clones.runs.pool_waits import places
     from clones.services_yaml.file import load
-    from operators import base
+    from hooks import configuration
     from tests.support.hooked import hooked_services
     from tests.support.production import services
 
     for path in (hooked_services(tmp_path / "hooked.yaml"), services(tmp_path / "production.yaml")):
-        monkeypatch.setattr(base, "CONFIG", str(path))
+        monkeypatch.setattr(configuration, "CONFIG", str(path))
         config = load(path)
         known = {
             (one.pool, one.dag_id, task)
@@ -228,10 +228,10 @@ def test_what_runs_after_a_failure_needs_no_pool_that_may_be_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The failure may be that one is missing: the run ends, and says so."""
-    from operators import base
+    from hooks import configuration
     from tests.support.hooked import hooked_services
 
-    monkeypatch.setattr(base, "CONFIG", str(hooked_services(tmp_path / "services.yaml")))
+    monkeypatch.setattr(configuration, "CONFIG", str(hooked_services(tmp_path / "services.yaml")))
     after = set()
     for file in ("clone_services", "clone_provision", "clone_retire", "clone_merge_back"):
         module = dags(file)

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import DeltaTriggerTimetable
 
 from clones.errors import ConfigError
-from operators import base
+from hooks import configuration
 from tests.conftest import SERVICES
 from tests.dags.conftest import dags, run
 
@@ -19,7 +19,7 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, minutes: str | None) 
     path = tmp_path / "services.yaml"
     line = f"status: {{every_minutes: {minutes}}}\n" if minutes else ""
     path.write_text(line + SERVICES.read_text())
-    monkeypatch.setattr(base, "CONFIG", str(path))
+    monkeypatch.setattr(configuration, "CONFIG", str(path))
     return dags("clone_status").dag
 
 

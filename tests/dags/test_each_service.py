@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from clones.config import Service
 from clones.runs import pools
 from clones.services_yaml.checks import RESERVED
-from operators import base
+from hooks import configuration
 from operators.each_service import each_service
 from tests.conftest import ROOT, SERVICES, new_context
 from tests.dags.conftest import dags
@@ -68,7 +68,7 @@ def test_no_name_of_a_service_ends_a_file(file: str, tmp_path: Path, monkeypatch
     assert {"build", "chain", "DAG", "each_service", "list", "globals", "None"} <= set(names)
     path = tmp_path / "services.yaml"
     path.write_text(yaml.safe_dump(many(names)))
-    monkeypatch.setattr(base, "CONFIG", str(path))
+    monkeypatch.setattr(configuration, "CONFIG", str(path))
     found = bag(file)
     assert not found.import_errors
     suffix = getattr(module, "SUFFIX", "")
@@ -80,7 +80,7 @@ def test_no_name_of_a_service_ends_a_file(file: str, tmp_path: Path, monkeypatch
 def test_a_service_that_cannot_be_built_keeps_no_other_from_it(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(base, "CONFIG", str(services(tmp_path / "services.yaml")))
+    monkeypatch.setattr(configuration, "CONFIG", str(services(tmp_path / "services.yaml")))
     good = {name: [task.task_id for task in dag.tasks] for name, dag in bag(file).dags.items()}
     broken = next(name for name in good if name.startswith("lnxpp"))
 

@@ -21,7 +21,7 @@ from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from lab import Lab
 from lab.config import load
-from tests.conftest import SERVICES, Log, connect
+from tests.conftest import SERVICES, SYMID, Log, connect
 
 HOST = "symcli_demo"
 
@@ -43,6 +43,41 @@ async def both(asked: Command) -> list[Result]:
 async def test_streams_and_exit_code(lab: Any) -> None:
     for result in await both(command("/bin/sh", "-c", "echo out; echo err >&2; exit 7")):
         assert (result.exit_code, result.stdout, result.stderr) == (7, "out\n", "err\n")
+
+
+def test_one_command_on_one_host(lab: Any, log: Log) -> None:
+    """As in a task of somebody's own."""
+    with SymcliHook(HOST) as hook:
+        result = hook.run_command(["/bin/sh", "-c", "echo out; echo err >&2; exit 7"])
+        assert (result.exit_code, result.stdout, result.stderr) == (7, "out\n", "err\n")
+        listed = hook.run_command(["/usr/symcli/bin/symcfg", "list"], timeout=120)
+        assert listed.exit_code == 0 and SYMID in listed.stdout
+        assert hook.connections == 1
+        lab.fault(host=HOST, match="echo late", kind="hang")
+        late = hook.run_command(["/bin/sh", "-c", "echo late"], timeout=0.3)
+        assert late.exit_code is None and "longer than 0.3 s" in late.lost
+    assert "exit code 7" in log.text and "stderr | err" in log.text
+
+
+@pytest.mark.parametrize(
+    ("connection", "words", "timeout", "says"),
+    [
+        (None, ["/bin/ls"], 60, "has no connection"),
+        (HOST, "/bin/ls -l", 60, "no list of texts"),
+        (HOST, [], 60, "no list of texts"),
+        (HOST, ["/bin/sleep", 1], 60, "no list of texts"),
+        (HOST, ["/bin/ls"], 0, "not above 0"),
+        (HOST, ["/bin/ls"], float("nan"), "not above 0"),
+    ],
+)
+def test_a_command_that_cannot_be_meant(connection: Any, words: Any, timeout: float, says: str) -> None:
+    with SymcliHook(connection) as hook, pytest.raises(ValueError, match=says):
+        hook.run_command(words, timeout=timeout)
+
+
+def test_one_command_on_a_host_that_nobody_defined() -> None:
+    with SymcliHook("nowhere") as hook, pytest.raises(Refused, match="define the SSH connection nowhere"):
+        hook.run_command(["/bin/ls"])
 
 
 async def test_words_arrive_as_they_were(lab: Any) -> None:
@@ -227,7 +262,7 @@ async def test_one_of_several_that_does_not_end(lab: Any) -> None:
 
 async def test_the_log_and_the_record_show_each_of_several(lab: Any, log: Log) -> None:
     record = TaskRecord((), 1, lambda: datetime.now(UTC), lambda tries: None)
-    with SymcliHook(record) as hosts:
+    with SymcliHook(record=record) as hosts:
         hosts.run(looks("echo one", "exit 7"))
     for text in (
         "echo one'  [exit code 0, ",

@@ -18,7 +18,7 @@ from clones.errors import CloneError
 from lab import Lab
 from lab.config import load
 from lab.tools import coverage
-from operators.run import RunPlanOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
 from tests.conftest import ROOT, SERVICES, SYMID, connect

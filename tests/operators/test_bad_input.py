@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
 
-import operators.base
+import operators.newest_try
 from clones.act.lock import Owner, installation_mark
 from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
-from operators.base import LOOK_AGAIN
-from operators.run import RunPlanOperator
+from operators.run_plan import RunPlanOperator
 from operators.symclone import SymcloneRecreateOperator
+from operators.waits import LOOK_AGAIN
 from tests.conftest import PREPARED, SYMID, Log, Store, TaskInstance, connect, perform, sent, take_down
 
 DATA = {"service": "aastmphpux", "sync": "data"}
@@ -295,7 +295,7 @@ def test_a_run_that_is_deleted_while_another_waits_for_it(
 ) -> None:
     """Nobody says its end: the lock is looked at again from time to time."""
     plan(context, "scheduled__1")
-    monkeypatch.setattr(operators.base, "_has_ended", lambda context, other: True)
+    monkeypatch.setattr(operators.newest_try, "has_ended", lambda context, other: True)
     operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="refresh", reason="", phases={})
     context["dag_run"].run_id = "backfill__2"
     operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)  # type: ignore[arg-type]

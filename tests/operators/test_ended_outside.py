@@ -14,10 +14,11 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from clones.errors import Refused, Unknown
 from operators.approval import SecondPersonApprovalOperator, refuse_cleared
 from operators.merge_back import MergeBackRestoreOperator
-from operators.run import RunEndOperator, RunPlanOperator
+from operators.retire import RetirePlanOperator
+from operators.run_end import RunEndOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.source_hooks import SourceAfterActivateOperator, Window
-from operators.symclone import RetirePlanOperator
 from reporting import ended_runs
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, new_context, take_down

@@ -15,10 +15,10 @@ from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable, Variabl
 from clones.act.lock import INSTANCE, Owner, installation_mark
 from clones.errors import ConfigError, Refused, Unknown
 from clones.runs.pools import KNOWN
-from hooks.from_airflow import variable
+from hooks.from_airflow import known_pools, variable
 from hooks.installation import FILE_NAME, FILE_VARIABLE, VARIABLE
 from hooks.symcli import SymcliHook
-from operators import base
+from operators import newest_try
 
 CONTEXT: Any = {
     "dag_run": SimpleNamespace(dag_id="S", run_id="r"),
@@ -27,7 +27,7 @@ CONTEXT: Any = {
 
 
 def name() -> str:
-    return base.owner(CONTEXT).installation
+    return newest_try.owner(CONTEXT).installation
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def test_it_is_read(monkeypatch: pytest.MonkeyPatch, file: Path, tmp_path: Path)
 
 def test_a_lock_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "of-its-environment")
-    assert "environment" not in str(base.owner(CONTEXT)) and len(name()) == 16
+    assert "environment" not in str(newest_try.owner(CONTEXT)) and len(name()) == 16
 
 
 def test_no_two_tries_have_one_name() -> None:
-    first, second = base.owner(CONTEXT), base.owner(CONTEXT)
+    first, second = newest_try.owner(CONTEXT), newest_try.owner(CONTEXT)
     assert first.run == second.run and first != second
 
 
@@ -132,7 +132,7 @@ def test_an_api_server_that_is_not_there_has_said_nothing(
         variable(INSTANCE)
     assert not any(isinstance(request, PutVariable) for request in asked)
     with pytest.raises(Unknown, match="could not be asked"):
-        base.known_pools()
+        known_pools()
     with SymcliHook() as hosts, pytest.raises(Unknown, match="connection nowhere could not be read"):
         hosts._client("nowhere")
 
@@ -168,4 +168,4 @@ def test_another_run_is_gone_only_when_airflow_says_so(detail: Any, ended: bool 
         raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
 
     context: Any = {"ti": SimpleNamespace(get_dagrun_state=state)}
-    assert base._has_ended(context, Owner("S", "r", "a1b2c3")) is ended
+    assert newest_try.has_ended(context, Owner("S", "r", "a1b2c3")) is ended

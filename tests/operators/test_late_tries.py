@@ -16,8 +16,8 @@ from clones.asking.fence import NOT_NEWEST
 from clones.errors import CloneError, Fenced, Stale
 from hooks import symcli
 from hooks.symcli import SymcliHook
-from operators import base
-from operators.run import RunEndOperator
+from operators import newest_try
+from operators.run_end import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import ONE_ARRAY, Log, carried_out, new_context, perform, sent
@@ -245,7 +245,7 @@ def test_nothing_is_sent_on_a_look_that_is_too_old(
         result = execute(hook, client, command, turns)
         if not slept and "/usr/sbin/ping" in command.line():
             slept.append(True)
-            clock.now += base.look_limit() + 1
+            clock.now += newest_try.look_limit() + 1
         return result
 
     context = of_run("run_1")
@@ -258,7 +258,7 @@ def test_nothing_is_sent_on_a_look_that_is_too_old(
             keep(key, value, **words)
             if not slept and "recreate" in str(value):
                 slept.append(True)
-                clock.now += base.look_limit() + 1
+                clock.now += newest_try.look_limit() + 1
 
         context["task_state_store"].set = slowly
     since = len(lab.journal)
@@ -289,7 +289,7 @@ def test_a_long_command_does_not_make_what_follows_too_old_and_a_pause_behind_it
 
             def suspended(*commands: Any) -> None:
                 keep(*commands)
-                clock.now += base.look_limit() + 1
+                clock.now += newest_try.look_limit() + 1
                 monkeypatch.setattr(hook.record, "sent", keep)
 
             monkeypatch.setattr(hook.record, "sent", suspended)
@@ -316,7 +316,7 @@ def test_what_begins_anew_takes_nothing_from_a_newer_try(
         if not slept and "/usr/sbin/ping" in command.line():
             slept.append(True)
             perform(lab, task("recreate"), of_run("run_1"))
-            clock.now += base.look_limit() + 1
+            clock.now += newest_try.look_limit() + 1
         return result
 
     monkeypatch.setattr(SymcliHook, "_execute", suspend)
@@ -338,7 +338,7 @@ def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
         keep(key, value, **words)
         if not slept and "/usr/sbin/mount -F" in str(value):
             slept.append(True)
-            clock.now += base.look_limit() + 1
+            clock.now += newest_try.look_limit() + 1
 
     context["task_state_store"].set = slowly
     since = len(lab.journal)
@@ -360,7 +360,7 @@ def test_a_task_that_airflow_has_given_up_does_not_begin_anew(
     execute = SymcliHook._execute
 
     def suspend(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
-        clock.now += base.look_limit() + 1
+        clock.now += newest_try.look_limit() + 1
         return execute(hook, client, command, turns)
 
     monkeypatch.setattr(SymcliHook, "_execute", suspend)
@@ -377,7 +377,7 @@ def test_looks_that_are_always_too_slow_end_the_try(
     execute = SymcliHook._execute
 
     def slow(hook: SymcliHook, client: Any, command: Any, turns: Any) -> Any:
-        clock.now += base.look_limit() + 1
+        clock.now += newest_try.look_limit() + 1
         return execute(hook, client, command, turns)
 
     monkeypatch.setattr(SymcliHook, "_execute", slow)
@@ -389,4 +389,4 @@ def test_looks_that_are_always_too_slow_end_the_try(
 def test_the_limit_is_well_below_the_heartbeat_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     for timeout, limit in (("300", 120.0), ("60", 30.0), ("20", 10.0)):
         monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", timeout)
-        assert base.look_limit() == limit
+        assert newest_try.look_limit() == limit

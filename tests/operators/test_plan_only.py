@@ -23,7 +23,7 @@ from clones.errors import MustWait, Refused
 from clones.runs.plan_only import foresee
 from clones.services_yaml.file import load
 from hooks.symcli import SymcliHook
-from operators.run import RunPlanOperator
+from operators.run_plan import RunPlanOperator
 from reporting.completed import copy_asset
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, process_list
 from tests.support.hooked import hooked_services, in_short

@@ -17,8 +17,8 @@ from clones.runs import provision
 from clones.services_yaml.file import load
 from hooks.symcli import SymcliHook
 from lab import Lab
-from operators.run import ProvisionPlanOperator
-from operators.symclone import SymcloneCreateOperator, SymcloneProvideGroupOperator
+from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
+from operators.symclone import SymcloneCreateOperator
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, perform, sent, take_down, typed
 from tests.support.mortal import Killed, MortalHook

@@ -17,7 +17,7 @@ from clones.runs import retire
 from clones.services_yaml.file import load
 from lab import Lab
 from operators.approval import APPROVAL
-from operators.symclone import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down, typed
 from tests.operators.test_provision import (
     GROUP,

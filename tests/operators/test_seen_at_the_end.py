@@ -12,7 +12,8 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 
 from clones.errors import CloneError
 from clones.fleet.changes import looked_at
-from operators.run import RunEndOperator, RunPlanOperator
+from operators.run_end import RunEndOperator
+from operators.run_plan import RunPlanOperator
 from operators.status import CloneStatusOperator
 from reporting.alerts import MistypedRun
 from reporting.last_seen import CHANGES, FLEET

@@ -13,7 +13,7 @@ from clones.act import stop_and_start
 from clones.asking.steps import Command
 from clones.errors import Locked, NotDone, Refused, Unknown
 from hooks.symcli import SymcliHook
-from operators.run import RunPlanOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, perform, puts_token, take_down, without_script

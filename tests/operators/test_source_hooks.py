@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from clones.asking.fence import NOT_NEWEST
 from clones.errors import ConfigError, Fenced, Locked, NotDone, Refused, Unknown
-from operators.run import RunPlanOperator
+from operators.run_plan import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceRestartUnchangedOperator
 from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator

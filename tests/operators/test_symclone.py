@@ -15,8 +15,9 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from clones.errors import MustWait, Refused, Torn, TornForNow, Unknown
 from hooks.symcli import SymcliHook
 from lab import Lab
-from operators.base import RETRY_POLICY, CloneOperator
-from operators.run import RunPlanOperator
+from operators.base import CloneOperator
+from operators.retrying import RETRY_POLICY
+from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
 from reporting.completed import ACTIVATION, copy_asset

@@ -107,7 +107,7 @@ def test_a_notifier_that_fails_says_so_to_airflow(config: Path) -> None:
 
 @pytest.mark.parametrize("minutes", [None, 240])
 def test_the_deadline_of_a_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int | None) -> None:
-    from operators import base
+    from hooks import configuration
 
     path = tmp_path / "services.yaml"
     text = SERVICES.read_text()
@@ -116,7 +116,7 @@ def test_the_deadline_of_a_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
             "    sync_max_delay: 11520", f"    sync_max_delay: 11520\n    run_deadline: {minutes}"
         )
     path.write_text(text)
-    monkeypatch.setattr(base, "CONFIG", str(path))
+    monkeypatch.setattr(configuration, "CONFIG", str(path))
     module = dags()
     found = module.lnxpp.deadline
     assert module.aastmphpux.deadline in (None, [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reporting import run_records
+from reporting import board_link
 from reporting.run_records import RunRecordLink
 
 RUN = "manual__2026-11-26T10:00:00+00:00"
@@ -28,7 +28,7 @@ def test_where_it_leads(
     monkeypatch: pytest.MonkeyPatch, base: str, service: Any, board: bool, leads: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"https://airflow.example.com{base}")
-    monkeypatch.setattr(run_records, "find_spec", lambda name: object() if board else None)
+    monkeypatch.setattr(board_link, "find_spec", lambda name: object() if board else None)
     key: Any = SimpleNamespace(dag_id="s_retire", run_id=RUN, task_id="finish")
     link = RunRecordLink().get_link(SimpleNamespace(service=service), ti_key=key)
     assert link == leads.format(base=base, run=QUOTED)

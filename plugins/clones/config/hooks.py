@@ -14,20 +14,22 @@ from clones.names import ConnectionId, HookName, Word
 class Hook(Model):
     """A command of the site's own, at a set place of every run."""
 
-    name: HookName = Field(description="The last part of its task's id.")
+    name: HookName = Field(description="The last part of its task's id.", examples=["begin_backup"])
     connection: ConnectionId | None = Field(
         None,
         description="Airflow connection (SSH) of the host that runs it: by default the first of `hosts`; "
         "around an activation required, as the source's host.",
+        examples=["oraprod"],
     )
     command: tuple[Word, ...] = Field(
         min_length=1,
         description="A list of words, run without a shell; exit code 0: done. It must bear being run twice: "
         "after a lost session nobody knows whether it took effect.",
+        examples=[["/opt/site/bin/ora-backup", "begin", "CVI"]],
     )
-    timeout: Seconds = Field(600, description="Seconds it may take in all.")
+    timeout: Seconds = Field(600, description="Seconds it may take in all.", examples=[120])
     blocking: bool = Field(
-        True, description="false: its failure is a warning in the log, and the run goes on."
+        True, description="false: its failure is a warning in the log, and the run goes on.", examples=[False]
     )
 
 

@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 class Within:
     """The numbers that are taken, both ends included. No number of a configuration is without bounds.
 
-    :param unit: what is counted, for the message.
+    :param unit: what is counted, for the message; in brackets, the upper bound in other words.
     """
 
     least: float
@@ -32,7 +32,8 @@ class Within:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "minimum": self.least, "maximum": self.most}
+        unit = self.unit.split(" (")[0]
+        return {**handler(schema), "minimum": self.least, "maximum": self.most, "x-unit": unit}
 
 
 Seconds = Annotated[float, Within(0.001, 7 * 86400, "seconds (7 days)")]

@@ -27,13 +27,16 @@ from clones.names import (
 class Ip(Model):
     """An address that the service brings up."""
 
-    ipname: IpAddress = Field(description="The address.")
+    ipname: IpAddress = Field(description="The address.", examples=["192.168.32.41"])
     ipdev: InterfaceName = Field(
         description="Interface; on HP-UX and SunOS with the number of the alias (`lan900:1`, `e1000g0:1`), "
-        "on AIX without."
+        "on AIX without.",
+        examples=["lan900:1"],
     )
-    netmask: Netmask = Field(description="`255.255.252.0` or a prefix length.")
-    timeout: Seconds = 30
+    netmask: Netmask = Field(
+        description="`255.255.252.0` or a prefix length.", examples=["255.255.252.0", "22"]
+    )
+    timeout: Seconds = Field(30, description="Seconds that each of its commands may take.", examples=[60])
 
     @model_validator(mode="after")
     def _netmask_fits(self) -> Ip:
@@ -47,31 +50,39 @@ class Ip(Model):
 class Vg(Model):
     """A volume group, a disk group of VxVM or a pool of ZFS on the copied disks."""
 
-    name: VolumeGroupName
+    name: VolumeGroupName = Field(
+        description="The group's name, as the copy bears it on the host.", examples=["vgCVI"]
+    )
     manager: Literal["lvm", "vxvm", "zfs"] = Field(
         "lvm",
         description="What manages the disks: the family's own LVM, Veritas VxVM (on every family) or ZFS (on "
         "SunOS). To be given on SunOS, which has no LVM.",
+        examples=["vxvm"],
     )
     devices: tuple[DiskName, ...] = Field(
         (),
         description="The group's disks, as the host names them: `/dev/mapper/mpathb` on Linux, `hdisk4` on "
         "AIX, `/dev/rdisk/disk21` on HP-UX, `c2t0d3` in VxVM and on SunOS.",
+        examples=[["/dev/mapper/mpathb", "/dev/mapper/mpathc"]],
     )
     same_host_as_source: bool = Field(
         False,
         description="The host also sees the disks that these are copies of: the copy gets identifiers, and "
         "the name, of its own before it is used. Needs `devices`.",
+        examples=[True],
     )
     source_name: VolumeGroupName | None = Field(
         None,
         description="VxVM beside its source: the disk group's name there, which the copy bears until it is "
         "imported as `name`.",
+        examples=["ppdg"],
     )
     map_file: AbsolutePath | None = Field(
-        None, description="HP-UX: map file for vgimport and vgexport. Required there for LVM."
+        None,
+        description="HP-UX: map file for vgimport and vgexport. Required there for LVM.",
+        examples=["/var/lib/symclone/vgCVI.map"],
     )
-    timeout: Seconds = 180
+    timeout: Seconds = Field(180, description="Seconds that each of its commands may take.", examples=[300])
 
     @model_validator(mode="after")
     def _beside_the_source(self) -> Vg:
@@ -103,16 +114,20 @@ class Vg(Model):
 class Fs(Model):
     """A file system on the copied disks."""
 
-    dev: FsDevice = Field(description="Block device; of ZFS the file system's name (`pppool/data`).")
-    mnt: AbsolutePath = Field(description="Mount point.")
-    type: FsType
-    mnt_opt: MountOptions | None = Field(None, description="Mount options.")
+    dev: FsDevice = Field(
+        description="Block device; of ZFS the file system's name (`pppool/data`).",
+        examples=["/dev/vgCVI/lv_CVI", "pppool/data"],
+    )
+    mnt: AbsolutePath = Field(description="Mount point.", examples=["/aaststcvi"])
+    type: FsType = Field(description="Type of the file system.", examples=["vxfs", "ext4"])
+    mnt_opt: MountOptions | None = Field(None, description="Mount options.", examples=["noatime,ro"])
     kill: bool = Field(
         False,
         description="true: whatever still uses the file system when it is to be unmounted is killed "
         "(`fuser -k`). false: the unmount fails, and nobody is harmed.",
+        examples=[True],
     )
-    timeout: Seconds = Field(600, description="Seconds for each of check, mount and unmount.")
+    timeout: Seconds = Field(600, description="Seconds for each of check, mount and unmount.", examples=[900])
 
     @model_validator(mode="after")
     def _device_of_that_type(self) -> Fs:
@@ -139,27 +154,49 @@ DownExitCodes = Annotated[tuple[_Code, ...], AfterValidator(_down_codes)]
 class App(Model):
     """An application, by its own commands (each a list of words, run without a shell)."""
 
-    name: SyncName
-    start: tuple[Word, ...] = Field(min_length=1)
-    stop: tuple[Word, ...] = Field(min_length=1)
-    check: tuple[Word, ...] = Field(min_length=1, description="Exit code 0: it runs.")
-    down_exit_codes: DownExitCodes = Field(
-        (1, 3), description="Exit codes of `check` that mean: it does not run. Any other is unknown."
+    name: SyncName = Field(description="How logs and errors name it.", examples=["pp"])
+    start: tuple[Word, ...] = Field(
+        min_length=1,
+        description="Starts it. Exit code 0: it is started.",
+        examples=[["/opt/pp/bin/ppctl", "start"]],
     )
-    timeout: Seconds = 600
+    stop: tuple[Word, ...] = Field(
+        min_length=1,
+        description="Stops it. Exit code 0: it is stopped.",
+        examples=[["/opt/pp/bin/ppctl", "stop"]],
+    )
+    check: tuple[Word, ...] = Field(
+        min_length=1, description="Exit code 0: it runs.", examples=[["/opt/pp/bin/ppctl", "status"]]
+    )
+    down_exit_codes: DownExitCodes = Field(
+        (1, 3),
+        description="Exit codes of `check` that mean: it does not run. Any other is unknown.",
+        examples=[[3]],
+    )
+    timeout: Seconds = Field(600, description="Seconds that each of its commands may take.", examples=[1200])
 
 
 class Command(Model):
     """Anything else that lies on the copied disks, by the site's own commands (run without a shell)."""
 
-    name: SyncName
-    start: tuple[Word, ...] = Field(min_length=1, description="Brings it up.")
-    stop: tuple[Word, ...] = Field(min_length=1, description="Takes it down.")
-    probe: tuple[Word, ...] = Field(min_length=1, description="Only looks. Exit code 0: it is up.")
-    down_exit_codes: DownExitCodes = Field(
-        (1, 3), description="Exit codes of `probe` that mean: it is down. Any other is unknown."
+    name: SyncName = Field(description="How logs and errors name it.", examples=["raw_devices"])
+    start: tuple[Word, ...] = Field(
+        min_length=1, description="Brings it up.", examples=[["/opt/site/bin/raw", "bind"]]
     )
-    timeout: Seconds = Field(600, description="Seconds for each of the three.")
+    stop: tuple[Word, ...] = Field(
+        min_length=1, description="Takes it down.", examples=[["/opt/site/bin/raw", "release"]]
+    )
+    probe: tuple[Word, ...] = Field(
+        min_length=1,
+        description="Only looks. Exit code 0: it is up.",
+        examples=[["/opt/site/bin/raw", "show"]],
+    )
+    down_exit_codes: DownExitCodes = Field(
+        (1, 3),
+        description="Exit codes of `probe` that mean: it is down. Any other is unknown.",
+        examples=[[1]],
+    )
+    timeout: Seconds = Field(600, description="Seconds for each of the three.", examples=[120])
 
 
 Resource = Ip | Vg | Fs | App | Command
@@ -168,11 +205,45 @@ Resource = Ip | Vg | Fs | App | Command
 class ResourceEntry(Model):
     """One resource: exactly one of the kinds, as the only key."""
 
-    ip: Ip | None = None
-    vg: Vg | None = None
-    fs: Fs | None = None
-    app: App | None = None
-    command: Command | None = None
+    ip: Ip | None = Field(
+        None,
+        description="An address.",
+        examples=[{"ipname": "192.168.32.41", "ipdev": "lan900:1", "netmask": "255.255.252.0"}],
+    )
+    vg: Vg | None = Field(
+        None,
+        description="A volume group, a disk group or a pool.",
+        examples=[{"name": "vgCVI", "map_file": "/var/lib/symclone/vgCVI.map"}],
+    )
+    fs: Fs | None = Field(
+        None,
+        description="A file system.",
+        examples=[{"dev": "/dev/vgCVI/lv_CVI", "mnt": "/aaststcvi", "type": "vxfs"}],
+    )
+    app: App | None = Field(
+        None,
+        description="An application.",
+        examples=[
+            {
+                "name": "pp",
+                "start": ["/opt/pp/bin/ppctl", "start"],
+                "stop": ["/opt/pp/bin/ppctl", "stop"],
+                "check": ["/opt/pp/bin/ppctl", "status"],
+            }
+        ],
+    )
+    command: Command | None = Field(
+        None,
+        description="Anything else, by commands of the site.",
+        examples=[
+            {
+                "name": "raw_devices",
+                "start": ["/opt/site/bin/raw", "bind"],
+                "stop": ["/opt/site/bin/raw", "release"],
+                "probe": ["/opt/site/bin/raw", "show"],
+            }
+        ],
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> ResourceEntry:
@@ -188,38 +259,46 @@ class ResourceEntry(Model):
 class Host(Model):
     """A host on which the copied disks are used."""
 
-    connection: ConnectionId = Field(description="Airflow connection (SSH).")
+    connection: ConnectionId = Field(description="Airflow connection (SSH).", examples=["aastmphpux"])
     family: Literal["hpux", "linux", "aix", "sunos"] = Field(
-        description="Decides the commands that are sent."
+        description="Decides the commands that are sent.", examples=["hpux"]
     )
     work_dir: AbsolutePath | None = Field(
         None,
         description="Folder on this host for the tokens that shut out earlier tries, writable by the SSH "
         "account; by default the `work_dir` of its service's control host (`symcli.work_dir`).",
+        examples=["/var/tmp/symclone"],
     )
 
 
 class DownCheck(Model):
     """A command that says whether the copies are still in use somewhere, above all on servers of others."""
 
-    name: SyncName
-    connection: ConnectionId = Field(description="Airflow connection (SSH) of the host that runs it.")
+    name: SyncName = Field(description="How logs and errors name it.", examples=["reports"])
+    connection: ConnectionId = Field(
+        description="Airflow connection (SSH) of the host that runs it.", examples=["rep1"]
+    )
     command: tuple[Word, ...] = Field(
         min_length=1,
         description="A list of words, run without a shell; it must only look. Exit code 0: the copies are "
         "not in use there; 1: they are; any other: it could not tell, and the run goes no further.",
+        examples=[["/opt/site/bin/unused", "reports"]],
     )
-    timeout: Seconds = Field(60, description="Seconds it may take in all.")
+    timeout: Seconds = Field(60, description="Seconds it may take in all.", examples=[30])
 
 
 class Production(Model):
     """What uses the source disks. A merge-back overwrites these: all of it must say that it is down."""
 
     hosts: tuple[Host, ...] = Field(
-        min_length=1, description="Every host that may use the source disks; nothing is stopped there."
+        min_length=1,
+        description="Every host that may use the source disks; nothing is stopped there.",
+        examples=[[{"connection": "oraprod", "family": "hpux"}]],
     )
     resources: tuple[ResourceEntry, ...] = Field(
-        min_length=1, description="What runs on the source disks; only probed, never started or stopped."
+        min_length=1,
+        description="What runs on the source disks; only probed, never started or stopped.",
+        examples=[[{"fs": {"dev": "/dev/vgPROD/lv_CVI", "mnt": "/aaprdcvi", "type": "vxfs"}}]],
     )
 
     @model_validator(mode="after")

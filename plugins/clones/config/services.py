@@ -18,21 +18,29 @@ from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName, Te
 class Symcli(Model):
     """How SYMCLI is called on a control host."""
 
-    bin: AbsolutePath = Field("/usr/symcli/bin", description="Folder of the SYMCLI programs.")
+    bin: AbsolutePath = Field(
+        "/usr/symcli/bin", description="Folder of the SYMCLI programs.", examples=["/opt/emc/SYMCLI/bin"]
+    )
     work_dir: AbsolutePath = Field(
         "/var/tmp/symclone-airflow",
         description="Folder on the control host for locks and pair files, writable by the SSH account.",
+        examples=["/var/tmp/symclone"],
     )
     command_timeout: Seconds = Field(
         1200,
         description="Seconds a control command may take in all; more than the 10 minutes that "
         "`-i 20 -c 30` may spend retrying while the array is locked.",
+        examples=[1800],
     )
-    query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
+    query_timeout: Seconds = Field(
+        120, description="Seconds a status command may take in all.", examples=[300]
+    )
     retry_interval: Annotated[int, Within(1, 600, "seconds")] = Field(
-        20, description="`-i` of control commands, in seconds."
+        20, description="`-i` of control commands, in seconds.", examples=[30]
     )
-    retry_count: Annotated[int, Within(1, 1000, "times")] = Field(30, description="`-c` of control commands.")
+    retry_count: Annotated[int, Within(1, 1000, "times")] = Field(
+        30, description="`-c` of control commands.", examples=[60]
+    )
 
     def on(self, control_host: str) -> Symcli:
         """The settings for a control host, by its connection."""
@@ -46,6 +54,7 @@ class SymcliOfHosts(Symcli):
         {},
         description="Settings for one control host, by its connection, where they are others than those "
         "above: `ctl2: {bin: /opt/emc/SYMCLI/bin}`. What is left out there is as above.",
+        examples=[{"ctl2": {"bin": "/opt/emc/SYMCLI/bin"}}],
     )
 
     def on(self, control_host: str) -> Symcli:
@@ -62,10 +71,10 @@ class Limits(Model):
     """How many commands run at the same time, over all services; each limit is an Airflow pool."""
 
     per_array: Annotated[int, _TASKS] | None = Field(
-        None, description="Control commands on one array; none: as many as come."
+        None, description="Control commands on one array; none: as many as come.", examples=[4]
     )
     per_host: Annotated[int, _TASKS] | None = Field(
-        None, description="Tasks on one service host; none: as many as come."
+        None, description="Tasks on one service host; none: as many as come.", examples=[2]
     )
 
 
@@ -77,7 +86,11 @@ class StatusSweep(Model):
 
     every_minutes: Annotated[
         Annotated[int, Within(1, 1440, "minutes (a day)")] | None, BeforeValidator(or_none)
-    ] = Field(5, description="Minutes from one look at all copies to the next; none: only when triggered.")
+    ] = Field(
+        5,
+        description="Minutes from one look at all copies to the next; none: only when triggered.",
+        examples=[10],
+    )
 
 
 class Alerts(Model):
@@ -87,12 +100,20 @@ class Alerts(Model):
         None,
         description="Airflow notifier (a class, also one of yours in plugins/), as a dotted path; none: it "
         "is only logged.",
+        examples=["airflow.providers.smtp.notifications.smtp.SmtpNotifier"],
     )
     arguments: dict[str, Any] = Field(
         {},
         description="Its arguments. Those that it takes as templates may use `{{ alert.subject }}`, "
         "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed, late or "
         "waiting). No passwords: name an Airflow connection. Numbers arrive as text.",
+        examples=[
+            {
+                "to": "storage@example.com",
+                "subject": "{{ alert.subject }}",
+                "html_content": "{{ alert.text }}",
+            }
+        ],
     )
 
     @model_validator(mode="after")
@@ -109,68 +130,109 @@ LONGEST_DELAY = 366 * 1440
 class Service(Model):
     """A service on copied disks, or only the syncs that feed other servers."""
 
-    description: Text = Field("", max_length=200)
-    control_host: ConnectionId = Field(description="Airflow connection (SSH) of the host with SYMCLI.")
+    description: Text = Field(
+        "",
+        max_length=200,
+        description="What it is, in one line: the DAG's description.",
+        examples=["Test copy of the CVI database"],
+    )
+    control_host: ConnectionId = Field(
+        description="Airflow connection (SSH) of the host with SYMCLI.", examples=["symcli_prod"]
+    )
     schedule: Schedule = Field(
         None,
         description="When the service is refreshed: five cron fields, a preset like @daily, or none.",
+        examples=["30 2 * * 1-5"],
     )
-    timezone: TimeZone = Field("UTC", description="Time zone of the schedule.")
+    timezone: TimeZone = Field("UTC", description="Time zone of the schedule.", examples=["Europe/Paris"])
     sync_max_delay: Annotated[int, Within(1, LONGEST_DELAY, "minutes (366 days)")] = Field(
-        description="Minutes after which a copy is too old (status `warn`)."
+        description="Minutes after which a copy is too old (status `warn`).", examples=[1620]
     )
     hosts: tuple[Host, ...] = Field(
-        (), description="Where the service may run: started on the first, proven down on all."
+        (),
+        description="Where the service may run: started on the first, proven down on all.",
+        examples=[[{"connection": "aastmphpux", "family": "hpux"}]],
     )
     resources: tuple[ResourceEntry, ...] = Field(
-        description="In the order in which they are started. `[]` for a service that only has syncs."
+        description="In the order in which they are started. `[]` for a service that only has syncs.",
+        examples=[[{"fs": {"dev": "/dev/vgCVI/lv_CVI", "mnt": "/aaststcvi", "type": "vxfs"}}]],
     )
     unattended: bool = Field(
         False,
         description="Only with `resources: []`: nobody can prove that the targets are unused; "
         "whoever runs this service answers for it.",
+        examples=[True],
     )
     down_checks: tuple[DownCheck, ...] = Field(
         (),
         description="Commands on other servers that say whether the copies are still in use there. All must "
         "say no before a copy is overwritten.",
+        examples=[
+            [{"name": "reports", "connection": "rep1", "command": ["/opt/site/bin/unused", "reports"]}]
+        ],
     )
     rollback: bool = Field(
-        True, description="A start that fails half way takes down again what it has brought up."
+        True,
+        description="A start that fails half way takes down again what it has brought up.",
+        examples=[False],
     )
-    syncs: tuple[Sync, ...] = Field(min_length=1, description="In the order in which they are made.")
+    syncs: tuple[Sync, ...] = Field(
+        min_length=1,
+        description="In the order in which they are made.",
+        examples=[[{"name": "data", "symid": "000190101234", "pairs": ["1234:4321"]}]],
+    )
     production: Production | None = Field(
         None,
         description="How production is proven down. With it the service gets a merge-back DAG; without it, "
         "none.",
+        examples=[
+            {
+                "hosts": [{"connection": "oraprod", "family": "hpux"}],
+                "resources": [{"fs": {"dev": "/dev/vgPROD/lv_CVI", "mnt": "/aaprdcvi", "type": "vxfs"}}],
+            }
+        ],
     )
     approval_timeout: Seconds = Field(
         86400,
         description="Seconds that a merge-back or a retirement waits for the second person's approval, and "
         "that an approval is good for.",
+        examples=[14400],
     )
-    before_stop: Hooks = Field((), description="Commands before the service is stopped, in order.")
+    before_stop: Hooks = Field(
+        (),
+        description="Commands before the service is stopped, in order.",
+        examples=[[{"name": "drain", "command": ["/opt/site/bin/pool", "remove", "pp1"]}]],
+    )
     after_start: Hooks = Field(
-        (), description="Commands after the service was started, also on its old copies, in order."
+        (),
+        description="Commands after the service was started, also on its old copies, in order.",
+        examples=[[{"name": "open", "command": ["/opt/site/bin/pool", "add", "pp1"]}]],
     )
     probes: Hooks = Field(
         (),
         description="Commands that try the service after its start, in order: a run is done only after them.",
+        examples=[[{"name": "login", "command": ["/opt/site/bin/try-login"]}]],
     )
     restart_if_unchanged: bool = Field(
-        True, description="After a failure before any copy was changed, start the service on the old copies."
+        True,
+        description="After a failure before any copy was changed, start the service on the old copies.",
+        examples=[False],
     )
     overlap: bool = Field(
         True,
         description="Activate each sync as soon as the one before is active; false: only once it is copied.",
+        examples=[False],
     )
     poll_interval: Seconds = Field(
-        5, description="Seconds between two looks at a copy in progress, at least: when its end is near."
+        5,
+        description="Seconds between two looks at a copy in progress, at least: when its end is near.",
+        examples=[30],
     )
     poll_max: Seconds = Field(
         300,
         description="Seconds between two looks at a copy in progress, at most, however long it takes; below "
         "`poll_interval` it counts as that.",
+        examples=[600],
     )
     run_deadline: Annotated[
         Annotated[int, Within(1, 30 * 1440, "minutes (30 days)")] | None, BeforeValidator(or_none)
@@ -178,16 +240,22 @@ class Service(Model):
         None,
         description="Minutes after which a run that has not ended is told of as late (`alerts`), counted "
         "from when it was queued; none: never. It goes on all the same.",
+        examples=[240],
     )
     turn_timeout: Seconds = Field(
         12 * 3600,
         description="Seconds that a run waits for its turn while another run of the service goes on.",
+        examples=[21600],
     )
     retries: Annotated[int, Within(0, 20, "further tries")] = Field(
-        4, description="Further tries of what may pass (locks, SSH): by default over 15 minutes."
+        4,
+        description="Further tries of what may pass (locks, SSH): by default over 15 minutes.",
+        examples=[6],
     )
     retry_delay: Annotated[float, Within(0.001, 3600, "seconds (an hour)")] = Field(
-        60, description="Seconds before the first further try; doubled each time, up to an hour."
+        60,
+        description="Seconds before the first further try; doubled each time, up to an hour.",
+        examples=[120],
     )
 
     @model_validator(mode="after")
@@ -256,8 +324,40 @@ class Service(Model):
 class Config(Model):
     """The whole of ``services.yaml``."""
 
-    symcli: SymcliOfHosts = SymcliOfHosts()
-    limits: Limits = Limits()
-    status: StatusSweep = StatusSweep()
-    alerts: Alerts = Alerts()
-    services: dict[ServiceName, Service]
+    symcli: SymcliOfHosts = Field(
+        SymcliOfHosts(),
+        description="How SYMCLI is called, on all control hosts and on each.",
+        examples=[{"bin": "/opt/emc/SYMCLI/bin"}],
+    )
+    limits: Limits = Field(
+        Limits(),
+        description="How many commands run at the same time.",
+        examples=[{"per_array": 4, "per_host": 2}],
+    )
+    status: StatusSweep = Field(
+        StatusSweep(), description="The look at all copies.", examples=[{"every_minutes": 10}]
+    )
+    alerts: Alerts = Field(
+        Alerts(),
+        description="Who is told of runs that go wrong.",
+        examples=[
+            {
+                "notifier": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+                "arguments": {"to": "storage@example.com"},
+            }
+        ],
+    )
+    services: dict[ServiceName, Service] = Field(
+        description="The services by name; each becomes a DAG of its name.",
+        examples=[
+            {
+                "reporting_copies": {
+                    "control_host": "symcli_prod",
+                    "sync_max_delay": 480,
+                    "resources": [],
+                    "unattended": True,
+                    "syncs": [{"name": "warehouse", "symid": "000190101234", "pairs": ["1236:4323"]}],
+                }
+            }
+        ],
+    )

@@ -32,47 +32,86 @@ class Pair(Model):
 class Sync(Model):
     """One ordered step of a service: the pairs that are recreated and activated together."""
 
-    name: SyncName
-    symid: SymId | None = Field(None, description="The array. Required when pairs are device numbers.")
+    name: SyncName = Field(
+        description="How tasks, logs and errors name it; the last part of its tasks' ids.", examples=["data"]
+    )
+    symid: SymId | None = Field(
+        None, description="The array. Required when pairs are device numbers.", examples=["000190101234"]
+    )
     symdg: GroupName | None = Field(
-        None, description="Device group on the control host. Pairs are then logical device names."
+        None,
+        description="Device group on the control host. Pairs are then logical device names.",
+        examples=["DGCVI"],
     )
     pairs: tuple[Pair, ...] = Field(
         min_length=1,
         description="`SOURCE:TARGET` each: logical names in a device group (`DEV001:CLONE001`, or pinned "
         "`DEV001=1234:CLONE001=4321`), else device numbers (`1234:4321`).",
+        examples=[["DEV001=1234:CLONE001=4321"], ["1234:4321", "1235:4322"]],
     )
     precopy: bool = Field(
-        True, description="Recreate with `-precopy`: copy changed tracks ahead of the split."
+        True,
+        description="Recreate with `-precopy`: copy changed tracks ahead of the split.",
+        examples=[False],
     )
     consistent: bool = Field(
-        True, description="Activate with `-consistent`: all pairs at one point in time (D5)."
+        True,
+        description="Activate with `-consistent`: all pairs at one point in time (D5).",
+        examples=[False],
     )
     precopy_timeout: Seconds | None = Field(
         None,
         description="Before activating, wait up to so many seconds until the precopy has gone through all "
         "tracks once (`symclone verify -precopy -cycled`); none: activate at once.",
+        examples=[3600],
     )
-    recreate_timeout: Seconds = Field(300, description="Seconds until all pairs must be seen prepared.")
+    recreate_timeout: Seconds = Field(
+        300, description="Seconds until all pairs must be seen prepared.", examples=[600]
+    )
     restore_timeout: Seconds = Field(
-        86400, description="Seconds a merge-back's restore may take (used by the merge-back DAG)."
+        86400,
+        description="Seconds a merge-back's restore may take (used by the merge-back DAG).",
+        examples=[43200],
     )
     wait_for: Literal["copied", "active"] = Field(
         "copied",
         description="Start the service once all tracks are `copied`, or as soon as the pairs are `active`.",
+        examples=["active"],
     )
-    copy_timeout: Seconds = Field(6 * 3600, description="Seconds to wait for `copied` after the activation.")
+    copy_timeout: Seconds = Field(
+        6 * 3600, description="Seconds to wait for `copied` after the activation.", examples=[43200]
+    )
     recreate_while_copying: bool = Field(
-        False, description="The array's microcode accepts recreate of a session that is CopyInProg."
+        False,
+        description="The array's microcode accepts recreate of a session that is CopyInProg.",
+        examples=[True],
     )
     before_activate: Hooks = Field(
         (),
         description="Commands on the source's host before the activation (Oracle: begin backup), in order.",
+        examples=[
+            [
+                {
+                    "name": "begin_backup",
+                    "connection": "oraprod",
+                    "command": ["/opt/site/bin/ora-backup", "begin", "CVI"],
+                }
+            ]
+        ],
     )
     after_activate: Hooks = Field(
         (),
         description="Commands on the source's host after the activation (end backup, log switch), in order. "
         "Once a `before_activate` was begun they always run, also when the activation failed.",
+        examples=[
+            [
+                {
+                    "name": "end_backup",
+                    "connection": "oraprod",
+                    "command": ["/opt/site/bin/ora-backup", "end", "CVI"],
+                }
+            ]
+        ],
     )
 
     @model_validator(mode="before")

@@ -1,0 +1,59 @@
+"""What all tasks that work on one sync share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.observe.sync import to_plain
+from clones.states import SyncSeen
+from hooks.configuration import CONFIG
+from operators.base import CloneOperator
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
+
+
+class OneSyncOperator(CloneOperator):
+    """One step for one sync.
+
+    :param sync: name of the sync, within its service (a template).
+
+    Its XCom `return_value` is what was seen of the sync at the end, as JSON
+    (:func:`clones.observe.sync.to_plain`).
+
+    Other parameters: :class:`operators.base.CloneOperator`.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync")
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.sync = sync
+
+    def steps(self, scope: Scope) -> Steps[SyncSeen]:
+        raise NotImplementedError
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
+        return to_plain(hosts.run(self.steps(scope)))

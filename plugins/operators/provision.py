@@ -1,0 +1,76 @@
+"""Tasks that make what copies lack: the plan, and device groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+
+from clones.asking.steps import Command, Steps
+from clones.config.scope import Scope
+from clones.runs import provision
+from clones.runs.plan_only import plain
+from hooks.configuration import CONFIG
+from operators.one_sync import OneSyncOperator
+from operators.run_plan import RunPlanOperator
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
+
+
+class ProvisionPlanOperator(RunPlanOperator):
+    """Look at what the copies lack, and refuse all at once before anything is changed.
+
+    Its XCom `plan` is ``{"action", "commands": [{"host", "line", "because"}], "reason"}``; with `plan_only`
+    it is as :class:`operators.run_plan.RunPlanOperator` says.
+
+    :param reason: why somebody wants it; required when a person triggered the run (a template).
+    :param plan_only: only show what would be sent; take no lock, and skip every later task. A text (of a
+        template) counts as true when it is ``True``.
+    :raises clones.errors.Refused: a copy cannot be provisioned as it is.
+    :raises clones.errors.Mistyped: a run by hand gives no reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        reason: str,
+        plan_only: bool | str = False,
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            action="provision",
+            phases={},
+            reason=reason,
+            plan_only=plan_only,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        return provision.plan(scope)
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        plan = {"action": self.action, "commands": plain(hosts.run(self.foresee(scope)))}
+        context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
+
+
+class SymcloneProvideGroupOperator(OneSyncOperator):
+    """Make a sync's device group and add its devices, as far as they are missing (`symdg create`, `add dev`).
+
+    It leaves no XCom `return_value`.
+
+    :raises clones.errors.CloneError: the group is another one than configured, a device is not to be had, or
+        SYMCLI refused.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))

@@ -1,0 +1,121 @@
+"""Tasks that end copies for good: the plan, terminate, and the device groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+
+from clones.asking.steps import Steps
+from clones.config.scope import Scope
+from clones.decide.approval import ASK_AGAIN, Approval, digest
+from clones.errors import Refused
+from clones.runs import retire
+from hooks.configuration import CONFIG
+from operators.approval import APPROVAL, PlanToApproveOperator
+from operators.one_sync import OneSyncOperator
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
+
+
+class _ApprovedOperator(OneSyncOperator):
+    """A step that, in a DAG with an approval, does only what was approved.
+
+    :param approval_task_id: the task whose XCom `approval` holds the approval; None: none is asked for.
+    :param plan_task_id: the task whose XCom `plan` holds what was approved.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        sync: str,
+        approval_task_id: str | None = None,
+        plan_task_id: str = "plan",
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            sync=sync,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.approval_task_id = approval_task_id
+        self.plan_task_id = plan_task_id
+
+    def approved(self, context: Context, scope: Scope) -> dict[str, Any] | None:
+        """What was approved, or None when no approval is asked for.
+
+        :raises Refused: there is no approval of this run's plan, or it is not good any more.
+        """
+        if self.approval_task_id is None:
+            return None
+        pull = context["ti"].xcom_pull
+        approval = Approval.read(pull(task_ids=self.approval_task_id, key=APPROVAL))
+        plan = pull(task_ids=self.plan_task_id, key="plan")
+        if approval is None or not plan or digest(plan["bound"]) != approval.digest:
+            raise Refused(
+                f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
+                ASK_AGAIN,
+            )
+        if not approval.is_good(datetime.now(UTC), scope.service.approval_timeout):
+            raise Refused(
+                f"Sync {self.sync}: what {approval.by} approved at {approval.at} is not good any more after "
+                "`approval_timeout`. Nothing was sent to the array.",
+                ASK_AGAIN,
+            )
+        return dict(plan["bound"])
+
+
+class SymcloneTerminateOperator(_ApprovedOperator):
+    """End the sessions of a sync's pairs for good (`symclone terminate`), the service proven down.
+
+    A session that moves is refused: it would need `-symforce`, which is never sent.
+
+    :raises clones.errors.Refused: there is no good approval of this run's plan, the service is not down, or a
+        session moves.
+
+    It leaves no XCom `return_value`.
+    """
+
+    starts_count = True
+
+    def acts_on(self, scope: Scope) -> Sequence[str]:
+        return scope.service_hosts()
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))
+
+
+class SymcloneRemoveGroupOperator(_ApprovedOperator):
+    """Take a sync's names out of its device group and delete the group once it is empty.
+
+    It leaves no XCom `return_value`.
+
+    :raises clones.errors.CloneError: a pair has a session, the group holds other names, or SYMCLI refused.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context, scope)))
+
+
+class RetirePlanOperator(PlanToApproveOperator):
+    """Show which sessions would be ended and which device groups deleted; refuse what must not be.
+
+    Its XCom `plan` is what :func:`clones.runs.retire.to_approve` returns, with `action` and `reason`.
+    """
+
+    does = "retire"
+
+    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
+        return retire.to_approve(scope)

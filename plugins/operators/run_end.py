@@ -1,0 +1,175 @@
+"""The last task of a run: what it says decides how the run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from clones.actions import BREAK, PHASES
+from clones.asking.side_by_side import attempts
+from clones.asking.steps import Steps, note
+from clones.config.scope import Scope
+from clones.decide.freshness import freshness
+from clones.errors import CloneError, TryAgain, Unknown
+from clones.observe import own_state
+from clones.observe.sync import observe
+from clones.runs.end import falls_short
+from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
+from clones.states import SyncSeen
+from hooks.configuration import CONFIG
+from operators.base import CloneOperator
+from operators.shut_out import keep_lock, shut_out_of
+from reporting import completed, last_seen
+from reporting.alerts import MistypedRun, run_failed
+from reporting.metrics import measure
+from reporting.run_records import RunRecordLink, leave_record
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
+
+
+class RunEndOperator(CloneOperator):
+    """Give the lock back, and say how the run ended and what to press. Runs whatever happened before.
+
+    Its own look decides: a run is done only when every task that its plan wants has succeeded, and copies
+    and service are seen as the run was to leave them (:mod:`clones.runs.end`). What could not be seen of the
+    copies is looked at again, as often as `retries` allows.
+
+    Each copy that the run has made becomes an event of its asset (:func:`reporting.completed.announce`). What
+    it saw of copies and service stands in the store of asset `clone_status`
+    (:func:`reporting.last_seen.leave`).
+
+    It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
+    this one too. By default people are then told (:func:`reporting.alerts.run_failed`), with what the task
+    that failed said of it; not of a run that its author mistyped.
+
+    :raises airflow.sdk.exceptions.AirflowFailException: the run did not do what was asked.
+    :raises clones.errors.Unknown: what became of the copies could not be seen; it is looked at again.
+
+    Its XCom `result`, also its `return_value`, is ``{"result": "done" | "refused" | "unchanged" |
+    "stopped", "at": task id or ""}`` with ``why`` and ``press`` of one that
+    failed; the XComs `run_record` and `run_record_md` are the run's record, see :mod:`clones.runs.record`.
+    """
+
+    operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
+    ends_run = True
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("on_failure_callback", run_failed)
+        kwargs["inlets"] = [*kwargs.get("inlets", ()), last_seen.FLEET]
+        kwargs["outlets"] = [*kwargs.get("outlets", ()), last_seen.CHANGES]
+        # It must also come to its end when the run never got the lock, or another run holds it.
+        super().__init__(
+            hold_lock=False,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
+        ti = context["ti"]
+        held = self._keep_lock(context, scope, hosts)
+        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+        order = [*self.dag.task_dict] if self.has_dag() else sorted(states)  # as the DAG was written
+        plan = ti.xcom_pull(task_ids=PLAN, key="plan")
+        phases = (plan or {}).get("phases", [])
+        found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
+        if held and not {*found.values()} <= {"success", "skipped"}:
+            shut_out_of(self, scope, hosts, scope.fenced_hosts())
+        restarted = bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED)) if RESTART in found else False
+        result = judge(found, _wanted(found, plan), restarted=restarted)
+        looks = hosts.run(self._look(scope)) if plan else []
+        after = [look for look in looks if isinstance(look, SyncSeen)]
+        own = hosts.run(own_state.look(scope)) if plan else None
+        if result.ok and plan:
+            known = completed.activations(context, scope) if BREAK in phases else {}
+            short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
+            if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
+                raise Unknown(f"Service {scope.name}: {short.why}", "it is looked at again")
+            result = not_done(short.why, short.remedy) if short else result
+        elif result.ok and PLAN in found:
+            result = not_done(
+                "its plan has left nothing: somebody has marked it from outside.", f"{OUTSIDE}."
+            )
+        if result.at and result.at != ti.task_id:
+            result = result.because(ti.xcom_pull(task_ids=result.at, key="record"))
+        split = completed.known_copies(known, after) if result.ok and BREAK in phases else []
+        if result.ok and phases:
+            # Before the lock is given back: whoever takes it next reads this.
+            completed.write(context, scope, phases, split)
+            completed.keep_paces(context, scope, plan["estimates"])
+        try:
+            if held and not self.give_back(scope, hosts) and result.ok:
+                result = not_done(
+                    "another run has taken the lock over while this one looked for the last time: what it "
+                    "has done to the copies and the service since is not known here.",
+                    "look at the run that holds the lock, or at the board; trigger this one anew if need be.",
+                )
+        except CloneError as error:
+            self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
+        leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
+        completed.announce(context, scope, split)
+        if plan and isinstance(self.service, str):
+            last_seen.leave(self.log, context, scope, looks, own, tells=result.ok)
+        for line in result.lines():
+            self.log.info("%s", line)
+        ti.xcom_push(key="result", value=result.to_plain())
+        measure(context, scope.name, result, plan)
+        if not result.ok:
+            raise (MistypedRun if result.mistyped else AirflowFailException)(result.text())
+        return result.to_plain()
+
+    def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+        """Shut earlier tries out, if this run holds the lock. Whether it does.
+
+        :raises TryAgain: it could not be told at the first try.
+        """
+        ti = context["ti"]
+        try:
+            return keep_lock(self, context, scope, hosts)
+        except CloneError as error:
+            # Tried again once: people are told only when this task has failed for good.
+            if isinstance(error, TryAgain) and ti.try_number == 1 and getattr(ti, "max_tries", 0):
+                raise
+            self.log.warning(
+                "%s\nThe next run takes the lock over, because this one has ended. What to do before you act "
+                "by hand: see that no task of this run works any more.",
+                error,
+            )
+        return False
+
+    @staticmethod
+    def _look(scope: Scope) -> Steps[list[SyncSeen | CloneError]]:
+        """Each sync at the end, or why it cannot be seen."""
+        looks: list[SyncSeen | CloneError] = []
+        outcomes = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+        for sync, outcome in zip(scope.service.syncs, outcomes, strict=True):
+            try:
+                looks.append(outcome.value())
+            except CloneError as error:
+                looks.append(error)
+                yield from note(f"What became of sync {sync.name} could not be seen: {error}", warning=True)
+                continue
+            fresh = freshness(outcome.value(), scope.service.sync_max_delay)
+            yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
+        return looks
+
+
+def _wanted(states: Mapping[str, str], plan: Mapping[str, Any] | None) -> list[str]:
+    """The tasks that must have succeeded: all, without the phases that the plan leaves out."""
+    phases = (plan or {}).get("phases")
+    left_out = [phase for phase in PHASES if phases is not None and phase not in phases]
+    return [task for task in states if task.split(".")[0] not in left_out]

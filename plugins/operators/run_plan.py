@@ -1,0 +1,165 @@
+"""The first task of a run: look at everything, and refuse before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+from clones.actions import phases_run
+from clones.asking.steps import Command, Steps
+from clones.clean import one_line
+from clones.config.scope import Scope
+from clones.errors import Mistyped, MustWait, Refused
+from clones.observe.estimates import Pace
+from clones.runs import refresh
+from clones.runs.plan_only import foresee, plain
+from clones.runs.record import TaskRecord, without_reason
+from clones.runs.result import RunResult
+from clones.runs.superseded import Asked, asked_since, still_needed
+from hooks.configuration import CONFIG
+from hooks.hosts import open_hosts
+from operators.base import CloneOperator
+from operators.task_record import leave_word, recorded
+from reporting import completed
+from reporting.metrics import measure
+from reporting.run_records import RunRecordLink, leave_record
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
+
+
+class RunPlanOperator(CloneOperator):
+    """Look at everything, refuse before anything is stopped, and skip the phases that the action leaves out.
+
+    :param action: one of :data:`clones.actions.ACTIONS` (a template): ``refresh``, ``update``, ``resync``,
+        ``break``, ``start`` or ``stop``.
+    :param reason: why somebody wants it; required when a person triggered the run (a template).
+    :param phases: the ids of each phase's tasks, by phase (:data:`clones.actions.PHASES`).
+    :param plan_only: only show what the action would send; take no lock, and skip every later task. A
+        refusal then stands in the log and the task succeeds; what is not known still fails it. A text (of a
+        template) counts as true when it is ``True``.
+    :raises clones.errors.Refused: the action must not be done as things are. Nothing was stopped or sent.
+    :raises clones.errors.Mistyped: a run by hand gives no reason.
+    :raises airflow.sdk.exceptions.DownstreamTasksSkipped: the action leaves tasks out. The task itself
+        succeeds.
+
+    A run whose work is done already (:mod:`clones.runs.superseded`) changes nothing and skips every later
+    task. Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
+
+    Its XCom `plan` is what :func:`clones.runs.refresh.plan` returns, with `reason`. With `plan_only` its XCom
+    is `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
+    """
+
+    template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
+    operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        action: str,
+        reason: str,
+        phases: Mapping[str, Sequence[str]],
+        plan_only: bool | str = False,
+        config: str = CONFIG,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            hold_lock=True,
+            service=service,
+            config=config,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.action = action
+        self.reason = reason
+        self.phases = phases
+        self.plan_only = plan_only
+        self.paces: dict[str, Pace | None] = {}
+
+    def execute(self, context: Context) -> Any:
+        run = context["dag_run"]
+        self.reason = reason = one_line(self.reason) if self.reason != "None" else ""
+        if run.run_type == "manual" and not reason:
+            mistyped = Mistyped(
+                "This run was triggered by hand without a reason. Nothing was done.",
+                "trigger it again and write into `reason` why; it stands in the run's log",
+            )
+            leave_word(context, mistyped)
+            raise mistyped
+        self.log.info(
+            "%s run %s: action %s. Reason: %s",
+            run.run_type,
+            run.run_id,
+            self.action,
+            reason or without_reason(run.run_type),
+        )
+        if str(self.plan_only) == "True":
+            self._foresee(context)
+        return super().execute(context)
+
+    def _foresee(self, context: Context) -> None:
+        """Show what would be done, and end the run here: not even the lock is touched.
+
+        :raises DownstreamTasksSkipped: always, unless something could not be told.
+        """
+        refused: str = ""
+        foreseen: list[Command] = []
+        scope = self.scope()
+        self.paces = completed.paces(context, scope)
+        with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
+            try:
+                foreseen = hosts.run(self.foresee(scope))
+            except (Refused, MustWait) as error:
+                kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
+                refused = str(error)
+                self.log.warning("%s WOULD %s: %s", self.action, kind, refused)
+        context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": plain(foreseen)})
+        self._end_here(context, scope, record, "planned")
+
+    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+        """Judge the run, and list the commands that it would send."""
+        return foresee(scope, self.action, self.paces)
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self._end_if_not_needed(context, scope, hosts)
+        known = completed.in_order(context, scope)
+        plan = hosts.run(refresh.plan(scope, self.action, completed.paces(context, scope), known))
+        context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
+        skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
+        if skipped:
+            raise DownstreamTasksSkipped(tasks=skipped)
+
+    def _end_if_not_needed(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        """A run whose work another has done, or that was completed itself, ends here without the lock.
+
+        :raises DownstreamTasksSkipped: it does.
+        """
+        run = context["dag_run"]
+        since = asked_since(run.run_type, run.data_interval_end, run.run_after, run.clear_number or 0)
+        asked = Asked(run.run_id, phases_run(self.action, scope.service), since)
+        judgement = hosts.run(still_needed(scope, asked, *completed.read(context, scope)))
+        if judgement.needed:
+            self.log.info("This run is needed: %s", judgement.why)
+            return
+        own = judgement.by == run.run_id
+        self.log.warning(
+            "%s: %s. Nothing is changed, all further tasks are skipped. For a newer copy trigger a new run.",
+            "Completed already" if own else f"Superseded by run {judgement.by}",
+            judgement.why,
+        )
+        context["ti"].xcom_push(key="superseded", value={"by": judgement.by, "why": judgement.why})
+        self.give_back(scope, hosts)
+        self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
+
+    def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
+        context["ti"].xcom_push(key="result", value=RunResult(result).to_plain())
+        measure(context, scope.name, RunResult(result))
+        leave_record(self, context, scope, record, result=RunResult(result))
+        raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))
