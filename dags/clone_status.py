@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from operators.base import CONFIG
 from operators.status import CloneStatusOperator
 

@@ -20,7 +20,7 @@ from clones.errors import CloneError, ConfigError, MustWait, Refused
 from clones.runs import provision, retire
 from clones.runs.advice import text_at_command_line
 from clones.runs.plan_only import foresee, listed, plain
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from hooks.hosts import open_hosts
 
 PLANS: dict[str, Callable[[Scope], Steps[list[Command]]]] = {

@@ -19,8 +19,8 @@ from clones.preflight.check import check
 from clones.runs.advice import at_command_line
 from clones.runs.pools import findings as pool_findings
 from clones.runs.pools import pools_of
-from clones.services_yaml.file import load
 from hooks import needs
+from hooks.configuration import load
 from hooks.hosts import open_hosts
 from operators.base import known_pools
 

@@ -24,7 +24,7 @@ from clones.fleet import look as fleet
 from clones.fleet import status
 from clones.fleet.status import ServiceStatus
 from clones.runs.advice import at_command_line
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from hooks.hosts import open_hosts
 
 

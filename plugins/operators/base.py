@@ -31,10 +31,11 @@ from clones.observe.running_commands import refuse_on_hosts
 from clones.observe.sync import seen_place
 from clones.runs import pools
 from clones.runs.record import TaskRecord
-from clones.services_yaml.file import load, scope_from
+from clones.services_yaml.file import scope_from
 from clones.states import SyncSeen
 from hooks import needs
 from hooks.configuration import CONFIG as CONFIG
+from hooks.configuration import load
 from hooks.from_airflow import says_not_found, variable
 from hooks.hosts import open_hosts
 from hooks.installation import this_airflow

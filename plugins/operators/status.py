@@ -26,7 +26,7 @@ from clones.fleet.status import ServiceStatus
 from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from operators.base import CONFIG
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place

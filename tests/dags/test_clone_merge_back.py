@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from operators import base
 from tests.conftest import SERVICES
 from tests.dags.conftest import dags as load_dags

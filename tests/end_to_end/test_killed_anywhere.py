@@ -17,9 +17,9 @@ from clones.config.scope import Scope
 from clones.decide.identity import Ledger
 from clones.errors import Locked
 from clones.runs import refresh as planning
-from clones.services_yaml.file import load
 from clones.states import SyncSeen
 from hooks import symcli
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from lab import Lab
 from lab.check import findings

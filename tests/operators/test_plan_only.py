@@ -21,7 +21,7 @@ from clones.asking.steps import Command, Result
 from clones.config.scope import Scope
 from clones.errors import MustWait, Refused
 from clones.runs.plan_only import foresee
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
 from reporting.completed import copy_asset
