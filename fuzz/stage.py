@@ -114,7 +114,7 @@ class Stage:
         from clones.runs import pools
         from fuzz.runs import current
         from fuzz.transport import plug_in
-        from hooks import configuration
+        from hooks import configuration, from_airflow
         from operators import base
 
         variables: dict[str, Any] = {lock.INSTANCE: lambda: None, pools.KNOWN: str}
@@ -122,6 +122,7 @@ class Stage:
         for module, name, here in (
             (configuration, "_load", cache(read.__wrapped__)),
             (base, "variable", lambda key: variables[key]()),
+            (from_airflow, "variable", lambda key: variables[key]()),
             (base, "this_airflow", lambda: current().run.airflow.instance),
             (hitl, "upsert_hitl_detail", lambda **_: None),
         ):

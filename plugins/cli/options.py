@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
-from operators.base import CONFIG
+from hooks.configuration import CONFIG
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

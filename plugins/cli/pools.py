@@ -15,8 +15,7 @@ from pathlib import Path
 from clones.errors import ConfigError
 from clones.runs.pools import KNOWN, Pool, pools_of
 from hooks import installation
-from hooks.configuration import load
-from operators.base import CONFIG
+from hooks.configuration import CONFIG, load
 
 
 def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection, GetVariable
 
 from clones.errors import Unknown
+from clones.runs.pools import KNOWN
 
 _ABSENT = (ErrorType.VARIABLE_NOT_FOUND, ErrorType.CONNECTION_NOT_FOUND)
 
@@ -27,6 +28,15 @@ def variable(key: str) -> str | None:
         return str(known)
     refuse_to_guess(GetVariable(key=key), f"Airflow's variable {key}")
     return None
+
+
+def known_pools() -> list[str] | None:
+    """The pools that are known to exist in this Airflow, None when nobody has said.
+
+    :raises Unknown: it could not be read.
+    """
+    known = variable(KNOWN)
+    return None if known is None else known.split()
 
 
 def refuse_to_guess(request: GetVariable | GetConnection, what: str) -> None:

@@ -36,7 +36,7 @@ from clones.states import SyncSeen
 from hooks import needs
 from hooks.configuration import CONFIG as CONFIG
 from hooks.configuration import load
-from hooks.from_airflow import says_not_found, variable
+from hooks.from_airflow import known_pools, says_not_found, variable
 from hooks.hosts import open_hosts
 from hooks.installation import this_airflow
 from operators.ended_from_outside import refuse_ended
@@ -362,15 +362,6 @@ def retries(service: Service) -> dict[str, Any]:
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
     }
-
-
-def known_pools() -> list[str] | None:
-    """The pools that are known to exist in this Airflow, None when nobody has said.
-
-    :raises Unknown: it could not be read.
-    """
-    known = variable(pools.KNOWN)
-    return None if known is None else known.split()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.observability import stats
 
-from cli.status import look
 from clones.asking.steps import Note
 from clones.fleet import status
 from clones.fleet.changes import (
@@ -27,6 +26,7 @@ from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from hooks.configuration import load
+from hooks.whole_site import look_at_copies
 from operators.base import CONFIG
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
@@ -59,7 +59,7 @@ class CloneStatusOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         began = datetime.now(UTC)
-        services = look(self.config)
+        services = look_at_copies(self.config)
         at = datetime.now(UTC)
         from hooks.symcli import log_note
 
