@@ -18,9 +18,9 @@ from clones.decide.rules import (
     Verdict,
     decide_break,
     decide_resync,
-    decide_start,
     decide_under_service,
 )
+from clones.decide.start_order import decide_start
 from clones.errors import MustWait, Refused, Unknown
 from clones.observe import estimates
 from clones.observe.proof_down import GuardRow, look_around, look_at_all, require_known, unexplained
