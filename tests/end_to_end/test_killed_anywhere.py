@@ -77,7 +77,7 @@ def run(name: str, lives: int) -> bool:
             hosts.__exit__(None, None, None)
             hosts = MortalHook(-1)  # the next try, on connections of its own
             value = hosts.run(task(kept))
-        kept = value if isinstance(value, dict) else kept
+        kept = value.to_plain() if isinstance(value, planning.Plan) else kept
     hosts.__exit__(None, None, None)
     return killed
 

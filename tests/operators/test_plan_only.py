@@ -21,6 +21,8 @@ from clones.asking.steps import Command, Result
 from clones.config.scope import Scope
 from clones.errors import MustWait, Refused
 from clones.runs.plan_only import foresee
+from clones.runs.planned import sent_by
+from clones.runs.refresh import plan
 from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from operators.run import RunPlanOperator
@@ -84,8 +86,10 @@ def test_the_run_sends_what_was_foreseen(lab: Any, name: str, before: tuple[str,
         for earlier in before:
             carry_out(lab, hosts, scope, earlier)
         hosts.sent.clear()
-        foreseen = hosts.run(foresee(scope, action))
+        foreseen = sent_by(hosts.run(foresee(scope, action)))
+        decided = hosts.run(plan(scope, action)).steps
         assert hosts.sent == []
+        assert [(c.host, c.words) for c in sent_by(decided)] == [(c.host, c.words) for c in foreseen]
         carry_out(lab, hosts, scope, action)
         assert [(c.host, c.words) for c in foreseen] == [(c.host, c.words) for c in hosts.sent]
         assert foreseen
@@ -166,7 +170,7 @@ def test_hooks_stand_at_their_places(lab: Any, tmp_path: Path) -> None:
     config = load(str(hooked_services(tmp_path / "services.yaml")))
     scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
     with SymcliHook() as hosts:
-        foreseen = hosts.run(foresee(scope, "refresh"))
+        foreseen = sent_by(hosts.run(foresee(scope, "refresh")))
     assert in_short(command.line() for command in foreseen) == [
         "drain start",
         "umount",
