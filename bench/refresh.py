@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clones.runs.pools import pools_of
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from lab import Lab
 from lab.config import load as load_lab
 from private_airflow.instance import LocalAirflow

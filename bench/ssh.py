@@ -51,7 +51,7 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
     from clones.asking.fence import Fence, Token, put
     from clones.asking.steps import Command
     from clones.config.scope import Scope
-    from clones.services_yaml.file import load
+    from hooks.configuration import load
 
     command = Command(HOST, WORDS)
     hook = import_module("hooks.symcli").SymcliHook

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from clones.services_yaml.file import load
 from hooks import needs
-from hooks.configuration import CONFIG
+from hooks.configuration import CONFIG, load
 from operators.preflight import ALL, PreflightOperator
 
 needs.require()

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
-from clones.services_yaml.file import load
-from hooks.configuration import CONFIG
+from hooks.configuration import CONFIG, load
 from operators.status import CloneStatusOperator
 
 _minutes = load(CONFIG).status.every_minutes

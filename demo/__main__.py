@@ -15,11 +15,11 @@ from typing import NoReturn
 
 from clones.errors import ConfigError
 from clones.runs.pools import pools_of
-from clones.services_yaml.file import load
 from demo.outcome import copies_of
 from demo.real import show
 from demo.refresh import STATUS, DemoError, Refresh, sweep
 from demo.watch import Watch
+from hooks.configuration import load
 from lab.config import load as load_lab
 from private_airflow.instance import LocalAirflow, StartError
 from private_airflow.lab import ROOT, LabError, LocalLab

@@ -73,7 +73,7 @@ class Stage:
     def dag(self, variant: Variant, service: str, action: str) -> Any:
         """The DAG that an action of a service belongs to."""
         from clones.actions import OTHER_DAGS
-        from clones.services_yaml.file import load
+        from hooks.configuration import load
 
         of = action if action in OTHER_DAGS else ""
         key = (variant, service, of)
@@ -112,16 +112,15 @@ class Stage:
         import fuzz.waits  # noqa: F401  (with what it loads)
         from clones.act import lock
         from clones.runs import pools
-        from clones.services_yaml import file
         from fuzz.runs import current
         from fuzz.transport import plug_in
-        from hooks import from_airflow
+        from hooks import configuration, from_airflow
         from operators import newest_try
 
         variables: dict[str, Any] = {lock.INSTANCE: lambda: None, pools.KNOWN: str}
-        read: Any = file._load
+        read: Any = configuration._load
         for module, name, here in (
-            (file, "_load", cache(read.__wrapped__)),
+            (configuration, "_load", cache(read.__wrapped__)),
             (from_airflow, "variable", lambda key: variables[key]()),
             (newest_try, "variable", lambda key: variables[key]()),
             (newest_try, "this_airflow", lambda: current().run.airflow.instance),

@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-READER = "clones.symcli.read"
+READER = "cli.read_answer"
 SECONDS = 60
 
 

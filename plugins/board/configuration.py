@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clones.config import Config
 from clones.errors import ConfigError
-from clones.services_yaml.file import load
+from hooks.configuration import load
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from clones.errors import ConfigError
 from clones.runs.pools import KNOWN, Pool, pools_of
-from clones.services_yaml.file import load
 from hooks import installation
-from hooks.configuration import CONFIG
+from hooks.configuration import CONFIG, load
 
 
 def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:

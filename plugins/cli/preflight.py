@@ -8,43 +8,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import logging
 import sys
 from dataclasses import replace
 
 from cli.options import add_options, level_of
 from clones.errors import ConfigError
 from clones.observe.findings import Finding, Level, count, from_error, summary, table
-from clones.preflight.check import check
 from clones.runs.advice import at_command_line
-from clones.runs.pools import findings as pool_findings
-from clones.runs.pools import pools_of
-from clones.services_yaml.file import load
-from hooks import needs
-from hooks.from_airflow import known_pools
-from hooks.hosts import open_hosts
-
-
-def look(
-    config: str, service: str | None, *, in_task: bool = False, level: int = logging.INFO
-) -> list[Finding]:
-    """The findings about one service of a configuration file, or about all of them.
-
-    :param in_task: whether this is one of Airflow's tasks.
-    :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
-    :raises ConfigError: the file cannot be used, or has no such service.
-    """
-    read = load(config, only=service)
-    packages = needs.findings()
-    if count(packages, Level.ERROR):
-        return packages  # nothing can be reached
-    known = known_pools()
-    if known is None and in_task:
-        known = []  # a task would be told; elsewhere there may be no Airflow to ask
-    with open_hosts(level=level) as hosts:
-        found = hosts.run(check(read.services, read.symcli))
-    packages = [finding for finding in packages if finding.level is not Level.OK]
-    return [*packages, *found, *pool_findings(pools_of(read.limits, read.services), known)]
+from hooks.whole_site import preflight
 
 
 def exit_code(findings: list[Finding]) -> int:
@@ -62,7 +33,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            findings = look(arguments.config, arguments.service, level=level_of(arguments))
+            findings = preflight(arguments.config, arguments.service, level=level_of(arguments))
         except ConfigError as error:
             findings = [from_error("configuration", error)]
     findings = [replace(finding, remedy=at_command_line(finding.remedy)) for finding in findings]

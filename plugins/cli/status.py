@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import logging
 import sys
 import traceback
 from typing import NoReturn
@@ -20,24 +19,10 @@ from typing import NoReturn
 from cli.options import add_options, level_of
 from clones.decide.freshness import Status
 from clones.errors import ConfigError
-from clones.fleet import look as fleet
 from clones.fleet import status
 from clones.fleet.status import ServiceStatus
 from clones.runs.advice import at_command_line
-from clones.services_yaml.file import load
-from hooks.hosts import open_hosts
-
-
-def look(config: str, service: str | None = None, *, level: int = logging.DEBUG) -> list[ServiceStatus]:
-    """The status of one service of a configuration file, or of all of them, worst first.
-
-    :raises ConfigError: the file cannot be used, or has no such service.
-    """
-    read = load(config, only=service)
-    # At every sweep the device lists of all arrays would fill the log; what is wrong is in the errors.
-    with open_hosts(level=level) as hosts:
-        looked = hosts.run(fleet.look(read.services, read.symcli))
-    return status.judge(read.services, looked)
+from hooks.whole_site import look_at_copies
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,7 +45,7 @@ def main() -> int:
         try:
             services = [
                 status.with_advice(service, at_command_line)
-                for service in look(arguments.config, arguments.service, level=level_of(arguments))
+                for service in look_at_copies(arguments.config, arguments.service, level=level_of(arguments))
             ]
             worst = max((service.status for service in services), default=Status.UNKNOWN)
             said = status.summary(services)

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection, GetVariable
 
 from clones.errors import Unknown
-from clones.runs import pools
+from clones.runs.pools import KNOWN
 
 _ABSENT = (ErrorType.VARIABLE_NOT_FOUND, ErrorType.CONNECTION_NOT_FOUND)
 
@@ -35,7 +35,7 @@ def known_pools() -> list[str] | None:
 
     :raises Unknown: it could not be read.
     """
-    known = variable(pools.KNOWN)
+    known = variable(KNOWN)
     return None if known is None else known.split()
 
 

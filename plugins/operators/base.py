@@ -12,9 +12,9 @@ from clones.asking.steps import Result
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, NotMyTurn, TryAgain
 from clones.runs import pools
-from clones.services_yaml.file import load, scope_from
+from clones.services_yaml.file import scope_from
 from hooks import needs
-from hooks.configuration import CONFIG
+from hooks.configuration import CONFIG, load
 from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
 from operators.ended_from_outside import refuse_ended

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from clones.config import Limits, Service
 from clones.services_yaml.checks import RESERVED
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from reporting.alerts import run_failed
 from reporting.board_link import BoardLink
 

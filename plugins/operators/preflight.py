@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from cli.preflight import look
 from clones.asking.steps import Note
 from clones.errors import Unknown
 from clones.observe.findings import Level, summary, table
 from hooks.configuration import CONFIG
+from hooks.whole_site import preflight
 from reporting.board_link import BoardLink
 
 ALL = "all"
@@ -41,7 +41,7 @@ class PreflightOperator(BaseOperator):
         self.config = config
 
     def execute(self, context: Context) -> None:
-        findings = look(self.config, None if self.service == ALL else self.service, in_task=True)
+        findings = preflight(self.config, None if self.service == ALL else self.service, in_task=True)
         grave = [finding for finding in findings if finding.level in (Level.ERROR, Level.UNKNOWN)]
         from hooks.symcli import log_note
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from clones.asking.steps import Command, Steps
+from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.runs import provision
-from clones.runs.plan_only import plain
+from clones.runs.planned import Step, plain
 from hooks.configuration import CONFIG
 from operators.one_sync import OneSyncOperator
 from operators.run_plan import RunPlanOperator
@@ -55,11 +55,11 @@ class ProvisionPlanOperator(RunPlanOperator):
             **kwargs,
         )
 
-    def foresee(self, scope: Scope) -> Steps[list[Command]]:
+    def foresee(self, context: Context, scope: Scope) -> Steps[list[Step]]:
         return provision.plan(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        plan = {"action": self.action, "commands": plain(hosts.run(self.foresee(scope)))}
+        plan = {"action": self.action, "commands": plain(hosts.run(self.foresee(context, scope)))}
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
 
 

@@ -9,13 +9,13 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from clones.actions import phases_run
-from clones.asking.steps import Command, Steps
+from clones.asking.steps import Steps
 from clones.clean import one_line
 from clones.config.scope import Scope
 from clones.errors import Mistyped, MustWait, Refused
-from clones.observe.estimates import Pace
 from clones.runs import refresh
-from clones.runs.plan_only import foresee, plain
+from clones.runs.plan_only import foresee
+from clones.runs.planned import Step, plain
 from clones.runs.record import TaskRecord, without_reason
 from clones.runs.result import RunResult
 from clones.runs.superseded import Asked, asked_since, still_needed
@@ -49,8 +49,8 @@ class RunPlanOperator(CloneOperator):
     A run whose work is done already (:mod:`clones.runs.superseded`) changes nothing and skips every later
     task. Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
 
-    Its XCom `plan` is what :func:`clones.runs.refresh.plan` returns, with `reason`. With `plan_only` its XCom
-    is `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
+    Its XCom `plan` is what :meth:`clones.runs.refresh.Plan.to_plain` says, with `reason`. With `plan_only`
+    its XCom is `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
@@ -81,7 +81,6 @@ class RunPlanOperator(CloneOperator):
         self.reason = reason
         self.phases = phases
         self.plan_only = plan_only
-        self.paces: dict[str, Pace | None] = {}
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
@@ -110,12 +109,11 @@ class RunPlanOperator(CloneOperator):
         :raises DownstreamTasksSkipped: always, unless something could not be told.
         """
         refused: str = ""
-        foreseen: list[Command] = []
+        foreseen: list[Step] = []
         scope = self.scope()
-        self.paces = completed.paces(context, scope)
         with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
             try:
-                foreseen = hosts.run(self.foresee(scope))
+                foreseen = hosts.run(self.foresee(context, scope))
             except (Refused, MustWait) as error:
                 kind = "WAIT" if isinstance(error, MustWait) else "BE REFUSED"
                 refused = str(error)
@@ -123,14 +121,19 @@ class RunPlanOperator(CloneOperator):
         context["ti"].xcom_push(key="foreseen", value={"refused": refused, "commands": plain(foreseen)})
         self._end_here(context, scope, record, "planned")
 
-    def foresee(self, scope: Scope) -> Steps[list[Command]]:
-        """Judge the run, and list the commands that it would send."""
-        return foresee(scope, self.action, self.paces)
+    def foresee(self, context: Context, scope: Scope) -> Steps[list[Step]]:
+        """Judge the run, and list what it would do.
+
+        :raises Unknown: a store of Airflow's did not answer.
+        """
+        known = completed.in_order(context, scope)
+        return foresee(scope, self.action, completed.paces(context, scope), known)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self._end_if_not_needed(context, scope, hosts)
         known = completed.in_order(context, scope)
-        plan = hosts.run(refresh.plan(scope, self.action, completed.paces(context, scope), known))
+        made = hosts.run(refresh.plan(scope, self.action, completed.paces(context, scope), known))
+        plan = made.to_plain()
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
         skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:

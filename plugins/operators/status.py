@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.observability import stats
 
-from cli.status import look
 from clones.asking.steps import Note
 from clones.fleet import status
 from clones.fleet.changes import (
@@ -26,8 +25,8 @@ from clones.fleet.status import ServiceStatus
 from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
-from clones.services_yaml.file import load
-from hooks.configuration import CONFIG
+from hooks.configuration import CONFIG, load
+from hooks.whole_site import look_at_copies
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
 from reporting.board_link import BoardLink
@@ -65,7 +64,7 @@ class CloneStatusOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         began = datetime.now(UTC)
-        services = look(self.config)
+        services = look_at_copies(self.config)
         at = datetime.now(UTC)
         from hooks.symcli import log_note
 

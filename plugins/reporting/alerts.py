@@ -17,7 +17,7 @@ from clones.errors import ConfigError
 from clones.runs import alerts
 from clones.runs.alerts import Alert
 from clones.runs.pool_waits import Stuck
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from reporting.links import Links
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 from board.database import Stored
 from board.fleet import Facts, fleet, row
 from board.metrics import exposition
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from tests.conftest import SERVICES
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

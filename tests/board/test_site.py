@@ -44,7 +44,7 @@ LATE = """
 from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from operators import alerts
 from hooks.configuration import CONFIG
 

@@ -24,9 +24,10 @@ from clones.config import ResourceEntry
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError
 from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
-from clones.services_yaml.file import load, scope_from
+from clones.services_yaml.file import scope_from
 from clones.states import PairSeen, State, wanted_states
 from clones.symcli import commands
+from hooks.configuration import load
 from tests.clones.hostile import LURES, documents, get, places, put, texts, typed
 
 hostile = settings(

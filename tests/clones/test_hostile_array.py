@@ -354,7 +354,7 @@ def test_a_plan_on_a_garbled_answer_ends_in_words(text: str, action: str) -> Non
         return Result(command, 0, stdout=text)
 
     with contextlib.suppress(CloneError):
-        found = drive(plan(scope_from(BY_NUMBERS), action), Array(NOON), answers)
+        found = drive(plan(scope_from(BY_NUMBERS), action), Array(NOON), answers).to_plain()
         (pair,) = found["syncs"][0]["pairs"]
         assert (pair["source"], pair["target"], pair["wrong"]) == (0x1234, 0x4321, "")
         assert pair["state"] in text

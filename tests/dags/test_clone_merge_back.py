@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from clones.services_yaml.file import load
 from hooks import configuration
+from hooks.configuration import load
 from tests.conftest import SERVICES
 from tests.dags.conftest import dags as load_dags
 from tests.support.production import services

@@ -51,7 +51,7 @@ def test_the_end_waits_for_every_task_of_the_action(name: str, action: str) -> N
 
 def test_without_overlap_each_sync_waits_for_the_copy_before() -> None:
     module = dags()
-    from clones.services_yaml.file import load
+    from hooks.configuration import load
 
     service = load(SERVICES).services["aastmphpux"].model_copy(update={"overlap": False})
     task = module.build("serial", service).get_task("break.archivelogs.activate")
@@ -199,8 +199,8 @@ def test_the_first_task_of_every_dag_asks_whether_its_pools_exist() -> None:
 
 def test_the_sweep_knows_which_task_is_in_which_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from clones.runs.pool_waits import places
-    from clones.services_yaml.file import load
     from hooks import configuration
+    from hooks.configuration import load
     from tests.support.hooked import hooked_services
     from tests.support.production import services
 

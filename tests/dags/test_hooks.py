@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import TriggerRule
 
 from clones.actions import ACTIONS, PHASES
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from tests.conftest import SERVICES, connect
 from tests.dags.conftest import dags, run
 from tests.support.hooked import AROUND_DATA, hooked_services, sent_in_order, with_programs

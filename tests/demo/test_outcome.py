@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from clones.config import Service
-from clones.services_yaml.file import load
 from demo.outcome import Copy, copies_of, copy_problems, copy_table, service_states
+from hooks.configuration import load
 from lab import Lab
 from lab.config import load as load_lab
 

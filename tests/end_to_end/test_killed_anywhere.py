@@ -17,9 +17,9 @@ from clones.config.scope import Scope
 from clones.decide.identity import Ledger
 from clones.errors import Locked
 from clones.runs import refresh as planning
-from clones.services_yaml.file import load
 from clones.states import SyncSeen
 from hooks import symcli
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from lab import Lab
 from lab.check import findings
@@ -77,7 +77,7 @@ def run(name: str, lives: int) -> bool:
             hosts.__exit__(None, None, None)
             hosts = MortalHook(-1)  # the next try, on connections of its own
             value = hosts.run(task(kept))
-        kept = value if isinstance(value, dict) else kept
+        kept = value.to_plain() if isinstance(value, planning.Plan) else kept
     hosts.__exit__(None, None, None)
     return killed
 

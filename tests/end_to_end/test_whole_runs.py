@@ -14,7 +14,7 @@ import pytest
 from clones.act.lock import Owner
 from clones.asking.steps import Command
 from clones.resources import drivers
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID, connect, line_of

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from cli.preflight import look
 from clones.errors import ConfigError
 from clones.observe.findings import Level
 from hooks import needs
 from hooks.hosts import open_hosts
+from hooks.whole_site import preflight
 from tests.conftest import ROOT
 
 WITHOUT = """
@@ -106,7 +106,9 @@ def test_a_task_says_it_before_it_goes_to_a_host(without: Any) -> None:
 
 def test_preflight_says_it_and_looks_no_further(without: Any) -> None:
     without("asyncssh")
-    errors = [found for found in look(str(ROOT / "config/services.yaml"), None) if found.level is Level.ERROR]
+    errors = [
+        found for found in preflight(str(ROOT / "config/services.yaml"), None) if found.level is Level.ERROR
+    ]
     assert [(found.where, "pip install 'asyncssh'" in found.remedy) for found in errors] == [
         ("package asyncssh", True)
     ]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from clones.config.placeholders import still_to_fill_in
 from clones.errors import ConfigError
-from clones.services_yaml.file import load, read
+from clones.services_yaml.file import read
+from hooks.configuration import load
 from opensvc.__main__ import main
 from opensvc.reading import decode
 from opensvc.schedules import Planned, Unclear, to_cron

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,19 @@ from clones.act import resync_and_break, stop_and_start
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
 from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Result
+from clones.asking.whole_answers import END
 from clones.config.scope import Scope
-from clones.errors import MustWait, Refused
+from clones.decide.identity import Activation, stamps
+from clones.errors import CloneError, MustWait, Refused
+from clones.observe.sync import observe
 from clones.runs.plan_only import foresee
-from clones.services_yaml.file import load
+from clones.runs.planned import sent_by
+from clones.runs.refresh import plan
+from clones.symcli import commands
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from operators.run_plan import RunPlanOperator
-from reporting.completed import copy_asset
+from reporting.completed import ACTIVATION, copy_asset
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, process_list
 from tests.support.hooked import hooked_services, in_short
 
@@ -84,8 +91,10 @@ def test_the_run_sends_what_was_foreseen(lab: Any, name: str, before: tuple[str,
         for earlier in before:
             carry_out(lab, hosts, scope, earlier)
         hosts.sent.clear()
-        foreseen = hosts.run(foresee(scope, action))
+        foreseen = sent_by(hosts.run(foresee(scope, action)))
+        decided = hosts.run(plan(scope, action)).steps
         assert hosts.sent == []
+        assert [(c.host, c.words) for c in sent_by(decided)] == [(c.host, c.words) for c in foreseen]
         carry_out(lab, hosts, scope, action)
         assert [(c.host, c.words) for c in foreseen] == [(c.host, c.words) for c in hosts.sent]
         assert foreseen
@@ -112,6 +121,52 @@ def test_no_lock_and_all_the_rest_skipped(lab: Any, context: dict[str, Any]) -> 
 def test_a_refusal_is_said_and_nothing_is_listed(lab: Any, context: dict[str, Any]) -> None:
     shown = plan_only(context, "update")
     assert "update is refused: it is not down" in shown["refused"] and shown["commands"] == []
+
+
+def decided_by_the_run(hosts: Recorder, scope: Scope, action: str) -> CloneError | None:
+    """Why the plan of the run itself refuses."""
+    try:
+        hosts.run(plan(scope, action))
+    except CloneError as error:
+        return error
+    return None
+
+
+def test_what_a_stop_would_not_take_down_is_refused_by_the_run_too(lab: Any) -> None:
+    """Before it stops anything: the resources above it would be down already."""
+    elsewhere = f"/dev/vgOTHER/lvol1 /aaststcvi vxfs rw 0 0\n{END}\n"
+    lab.fault("exit", host="aastmphpux", match="mount -p", exit=0, stdout=elsewhere)
+    scope = scope_of("aastmphpux")
+    with Recorder() as hosts:
+        refused = decided_by_the_run(hosts, scope, "refresh")
+        with pytest.raises(Refused, match="fs /aaststcvi on aastmphpux would not come down") as foreseen:
+            hosts.run(foresee(scope, "refresh"))
+        assert isinstance(refused, Refused) and str(refused) == str(foreseen.value)
+        assert hosts.sent == []
+
+
+@ONE_ARRAY
+@pytest.mark.may_break(4)
+def test_a_start_is_judged_by_the_activations_that_were_kept(lab: Any, context: dict[str, Any]) -> None:
+    """The array's clock went back between the two; when the runs sent them is in the service's store."""
+    scope = scope_of("aastmphpux")
+    with Recorder() as hosts:
+        for action in ("stop", "resync"):
+            carry_out(lab, hosts, scope, action)
+        for sync in reversed(scope.service.syncs):
+            shown = hosts.run(observe(scope, sync))
+            hosts.execute(commands.activate(scope, sync, shown.symid, shown.pairs))
+            lab.advance(600)
+        seen = [hosts.run(observe(scope, sync)) for sync in scope.service.syncs]
+        assert "is older than the sync before it" in str(decided_by_the_run(hosts, scope, "start"))
+    assert "is older than the sync before it" in plan_only(context, "start")["refused"]
+    for number, shown in enumerate(seen):
+        sent = Activation(
+            ("other", "run"), datetime(2026, 11, 23, 10, 10 * number, tzinfo=UTC), stamps(shown)
+        )
+        store = context["asset_state_store"][copy_asset(scope.name, shown.name)]
+        store.set(ACTIVATION, sent.to_plain())
+    assert plan_only(context, "start")["refused"] == ""
 
 
 def run_script(*words: str) -> tuple[int, dict[str, Any]]:
@@ -166,7 +221,7 @@ def test_hooks_stand_at_their_places(lab: Any, tmp_path: Path) -> None:
     config = load(str(hooked_services(tmp_path / "services.yaml")))
     scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
     with SymcliHook() as hosts:
-        foreseen = hosts.run(foresee(scope, "refresh"))
+        foreseen = sent_by(hosts.run(foresee(scope, "refresh")))
     assert in_short(command.line() for command in foreseen) == [
         "drain start",
         "umount",

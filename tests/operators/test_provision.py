@@ -14,7 +14,7 @@ from clones.asking.steps import Command, Steps
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError, Locked, MustWait, NotDone, Refused, Unknown
 from clones.runs import provision
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from lab import Lab
 from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator

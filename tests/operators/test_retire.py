@@ -14,7 +14,7 @@ from clones.config.scope import Scope
 from clones.decide.approval import Approval
 from clones.errors import MustWait, Refused, Unknown
 from clones.runs import retire
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from lab import Lab
 from operators.approval import APPROVAL
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator

@@ -384,7 +384,7 @@ def test_what_breaks_it_and_no_service_at_all_are_unknown(
             raise raises
         return []
 
-    monkeypatch.setattr(status, "look", look)
+    monkeypatch.setattr(status, "look_at_copies", look)
     monkeypatch.setattr(sys, "argv", ["status"])
     assert status.main() == 3
     assert capsys.readouterr().out.startswith(says)

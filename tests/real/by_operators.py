@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clones.services_yaml.file import load
 from demo.real import site
+from hooks.configuration import load
 from lab.config import load as load_lab
 
 

@@ -12,8 +12,8 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, stamps
 from clones.observe.estimates import Pace
-from clones.services_yaml.file import load
 from clones.states import SyncSeen
+from hooks.configuration import load
 from reporting.completed import (
     ACTIVATION,
     LAST,

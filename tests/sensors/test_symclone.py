@@ -12,8 +12,7 @@ from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
 from clones.config.scope import Scope
 from clones.errors import Refused
-from clones.services_yaml.file import load
-from hooks.configuration import CONFIG
+from hooks.configuration import CONFIG, load
 from sensors.symclone import SymcloneStateSensor
 from tests.conftest import SYMID, sent
 from triggers.symclone import SymcloneStateTrigger

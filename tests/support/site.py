@@ -18,8 +18,8 @@ import yaml
 
 from clones.act.lock import installation_mark
 from clones.runs.pools import pools_of
-from clones.services_yaml.file import load
 from demo.many_services import ManyServices
+from hooks.configuration import load
 from lab import Lab
 from lab.check import findings
 from private_airflow.instance import INSTALLATION, LocalAirflow

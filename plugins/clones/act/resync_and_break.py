@@ -68,7 +68,8 @@ def resync(
     What this run has activated already is left alone; what somebody else has changed since its plan is
     refused.
 
-    :param plan: this run's, as :func:`clones.runs.refresh.plan` returns it; without one nothing is skipped.
+    :param plan: this run's, as :meth:`clones.runs.refresh.Plan.to_plain` says it; without one nothing is
+        skipped.
     :param ledger: what is kept of this sync's activations.
     :raises CloneError: see :mod:`clones.errors`.
     """

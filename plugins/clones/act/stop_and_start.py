@@ -15,7 +15,8 @@ from clones.asking.steps import Result, Steps, note, run
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, sent_at
-from clones.decide.rules import Decision, Verdict, decide_start
+from clones.decide.rules import Decision, Verdict
+from clones.decide.start_order import decide_start
 from clones.errors import CloneError, Fenced, NotDone, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard

@@ -164,7 +164,7 @@ def sent_at(seen: Sequence[SyncSeen], known: Mapping[str, Activation]) -> dict[s
 def planned_stamps(plan: Mapping[str, Any] | None, sync: Sync) -> dict[str, str | None] | None:
     """The same, of a sync as a run's plan saw it; None when there is no plan that saw it.
 
-    :param plan: as :func:`clones.runs.refresh.plan` returns it.
+    :param plan: as :meth:`clones.runs.refresh.Plan.to_plain` says it.
     """
     for one in (plan or {}).get("syncs", ()):
         if one["sync"] == sync.name:

@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from types import MappingProxyType
+from dataclasses import dataclass
+from datetime import timedelta
 
 from clones.config import Sync
-from clones.decide.approval import ASK_AGAIN
 from clones.states import ACTIVE, COMES_BY_ITSELF, PREPARED, PairSeen, State, SyncSeen, wanted_states
 
-ONE_POINT_IN_TIME = timedelta(minutes=10)
-"""Pairs of a sync whose last actions lie further apart were not activated together. Assumed: the longest
-single split of a group seen in the field took about six minutes."""
-
-ZONES_APART = timedelta(hours=26)
-"""The farthest that two clocks are apart which show the same moment, one at UTC+14, one at UTC-12."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """A last action may lie so far after the control host's clock and still be taken for just now."""
 
@@ -123,28 +115,6 @@ RETIRE: Mapping[State, Verdict] = {
 }
 """To end a session that moves would need `-symforce`, which is never sent."""
 
-MERGE_BACK: Mapping[State, Verdict] = {
-    **dict.fromkeys(State, _REFUSE),
-    State.COPIED: _ACT,
-    State.SPLIT: _ACT,
-    State.COPY_IN_PROG: _WAIT,
-}
-"""Before a restore was sent under the run's approval."""
-RESTORE_SENT: Mapping[State, Verdict] = {
-    **dict.fromkeys(State, _REFUSE),
-    State.REST_IN_PROG: _NOTHING,
-    State.RESTORED: _NOTHING,
-}
-"""After it was: an approval is good for one restore of each sync."""
-END_RESTORED: Mapping[State, Verdict] = {
-    **dict.fromkeys(State, _REFUSE),
-    State.RESTORED: _ACT,
-    State.REST_IN_PROG: _WAIT,
-    State.COPIED: _NOTHING,
-    State.SPLIT: _NOTHING,
-}
-"""What a `terminate -restored` calls for."""
-
 REMEDIES: Mapping[State, str] = {
     State.NONE: "there is no session: run this service's `_provision` DAG",
     State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
@@ -157,90 +127,21 @@ REMEDIES: Mapping[State, str] = {
     State.SPLIT: "run the action `update` or `refresh`: a split session must be recreated first",
 }
 
-
 MEND_TORN = (
     "run the action `update` (or `refresh`): once the active pairs are Copied it recreates these and "
     "activates all together"
 )
-_NO_COPY = "there is nothing to merge back: the resync gave up what the target held; activate it first"
-_NEEDS_FULL = "only a whole copy (Copied) can be merged back: ask the storage team to copy it in full first"
-MERGE_BACK_REMEDIES: Mapping[State, str] = {
-    **REMEDIES,
-    **dict.fromkeys(PREPARED | {State.CREATE_IN_PROG}, _NO_COPY),
-    **dict.fromkeys((State.COPY_ON_ACCESS, State.COPY_ON_WRITE), _NEEDS_FULL),
-    State.NONE: "there is no session, so there is nothing to merge back",
-    State.TERMINATE_IN_PROG: "somebody ends this session: find out who",
-    State.REST_IN_PROG: "a merge-back is under way that this approval was not spent for: clear the failed "
-    "task of the run that began it; when there is none, ask the storage team who did",
-    State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
-    "the run that did it, or let the storage team end it with `symclone terminate -restored`",
-}
-_ASK_AGAIN = f"to merge back once more, {ASK_AGAIN}"
-_PARTLY = (
-    "production may be partly overwritten: leave it down, see with `symclone query` how each pair stands, "
-    "and bring the storage team in before anything else is done"
-)
-RESTORE_SENT_REMEDIES: Mapping[State, str] = {
-    **dict.fromkeys(State, _PARTLY),
-    State.COPIED: _ASK_AGAIN,
-    State.SPLIT: _ASK_AGAIN,
-}
-END_RESTORED_REMEDIES: Mapping[State, str] = dict.fromkeys(State, _PARTLY)
-
-
-def decide_merge_back(seen: SyncSeen, *, sent: bool) -> Decision:
-    """What a merge-back (`restore`) is to do. All pairs must be in one state; a part is never restored.
-
-    :param sent: whether this run has sent a restore of this sync under its present approval.
-    """
-    if sent:
-        decision = _gravest(
-            RESTORE_SENT, seen, "this run's restore is under way or done", "", RESTORE_SENT_REMEDIES
-        )
-        if decision.verdict is not _REFUSE:
-            return decision
-        states = {pair.state for pair in seen.pairs}
-        remedy = decision.remedy if states <= {State.COPIED, State.SPLIT} else _PARTLY
-        return replace(
-            decision, why=f"a restore was sent under this approval already, and {decision.why}", remedy=remedy
-        )
-    return _of_one_state(_gravest(MERGE_BACK, seen, "", "restore", MERGE_BACK_REMEDIES), seen)
-
-
-def decide_end_restored(seen: SyncSeen) -> Decision:
-    """Whether the restore flag is removed (`terminate -restored`): only when every pair is Restored."""
-    decision = _gravest(
-        END_RESTORED,
-        seen,
-        "no pair has the restore flag",
-        "end the restore of",
-        END_RESTORED_REMEDIES,
-    )
-    return _of_one_state(decision, seen)
-
-
-def _of_one_state(decision: Decision, seen: SyncSeen) -> Decision:
-    """Refuse to act on some pairs of a sync only, or on pairs that came here by different ways."""
-    if decision.verdict is not _ACT or len({pair.state for pair in seen.pairs}) == 1:
-        return decision
-    shown = ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
-    return Decision(
-        _REFUSE,
-        f"not every pair is in the same state: {shown}",
-        seen.pairs,
-        "find out with `symclone query` what was done to some of them; all must be in one state",
-    )
 
 
 def decide_create(seen: SyncSeen) -> Decision:
     """Which pairs get a session that have none."""
-    return _gravest(CREATE, seen, "every pair has a session", "create a session for")
+    return gravest(CREATE, seen, "every pair has a session", "create a session for")
 
 
 def decide_resync(sync: Sync, seen: SyncSeen) -> Decision:
     """What resync (`recreate`) is to do; within a run: :func:`clones.decide.identity.decide_again`."""
     table = {**RESYNC, State.COPY_IN_PROG: _ACT} if sync.recreate_while_copying else RESYNC
-    return _gravest(table, seen, "every pair is prepared already", "recreate")
+    return gravest(table, seen, "every pair is prepared already", "recreate")
 
 
 def decide_break(seen: SyncSeen, *, mend: bool, while_copying: bool = False) -> Decision:
@@ -250,7 +151,7 @@ def decide_break(seen: SyncSeen, *, mend: bool, while_copying: bool = False) -> 
         rather than refused. The decision's pairs are then the active ones, to be recreated first.
     :param while_copying: the array takes a recreate of a pair that is CopyInProg; else mending waits.
     """
-    decision = _gravest(BREAK, seen, "every pair is active already", "activate")
+    decision = gravest(BREAK, seen, "every pair is active already", "activate")
     if decision.verdict is not _ACT:
         return decision
     active = tuple(pair for pair in seen.pairs if pair.state in ACTIVE)
@@ -285,7 +186,7 @@ def decide_break(seen: SyncSeen, *, mend: bool, while_copying: bool = False) -> 
 
 def decide_retire(seen: SyncSeen) -> Decision:
     """Which pairs' sessions are to be ended for good."""
-    return _gravest(RETIRE, seen, "no pair has a session", "terminate the session of")
+    return gravest(RETIRE, seen, "no pair has a session", "terminate the session of")
 
 
 def is_torn(seen: SyncSeen) -> bool:
@@ -309,90 +210,6 @@ def decide_under_service(decision: Decision) -> Decision:
         "find out who did (`symaudit` on the control host); the action `refresh` stops the service and makes "
         "its copies anew",
     )
-
-
-def decide_start(
-    syncs: Sequence[SyncSeen], sent: Mapping[str, datetime] | None = MappingProxyType({})
-) -> Decision:
-    """Whether the service may be started: all syncs wholly active, each at one point in time, in order.
-
-    :param sent: by sync, when the activation was sent that is known to have made it
-        (:func:`clones.decide.identity.sent_at`). None: the order is not asked, for the service has run on
-        these very copies.
-    """
-    for seen in syncs:
-        idle = tuple(pair for pair in seen.pairs if pair.wrong or pair.state not in ACTIVE)
-        if idle:
-            shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in idle)
-            return Decision(
-                _REFUSE,
-                f"sync {seen.name} is not wholly active: {shown}",
-                idle,
-                "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
-            )
-    for number, seen in enumerate(syncs):
-        times = [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
-        if len(times) < len(seen.pairs):
-            silent = seen.without_time
-            return Decision(
-                _REFUSE,
-                f"when sync {seen.name} was activated is not known: the array does not show the time of the "
-                f"last action of {labels(silent)}",
-                silent,
-                "look at `last_action` of these sessions in the output of `symdev list` in the log above; "
-                "when it is shown again, start again (or run the action `refresh`)",
-                unknown=True,
-            )
-        if max(times) - min(times) > ONE_POINT_IN_TIME:
-            return Decision(
-                _REFUSE,
-                f"sync {seen.name} is torn: its pairs were activated between {min(times)} and {max(times)}",
-                seen.pairs,
-                "run the action `refresh`: it makes all pairs anew at one point in time",
-            )
-        for before in syncs[:number] if sent is not None else ():
-            order = _in_order(before, seen, sent or {})
-            if order is not None:
-                return order
-    return Decision(_ACT, "every sync is wholly active, in order")
-
-
-def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) -> Decision | None:
-    """None when a sync is not older than one before it.
-
-    Two arrays' times are by two clocks, and may be by two zones, and no array's goes back once a year without
-    telling: where the runs have kept when they sent both activations, that decides.
-    """
-    first, second = _last(before), _last(seen)
-    apart = second - first
-    if before.name in sent and seen.name in sent:
-        kept = sent[seen.name] - sent[before.name]
-        if abs(kept) > CLOCK_TOLERANCE:
-            first, second, apart = sent[before.name], sent[seen.name], kept
-        elif before.symid != seen.symid:
-            return None  # one after the other, by workers whose clocks need not agree to the second
-    elif before.symid != seen.symid and abs(apart) <= ZONES_APART:
-        return Decision(
-            _REFUSE,
-            f"whether sync {seen.name} ({second}) is older than sync {before.name} ({first}) is not known: "
-            "two arrays show their times by two clocks, and no run is known to have activated both",
-            seen.pairs,
-            "run the action `refresh`: it activates the syncs in their order, and keeps when",
-            unknown=True,
-        )
-    if apart >= timedelta(0):
-        return None
-    return Decision(
-        _REFUSE,
-        f"sync {seen.name} ({second}) is older than the sync before it ({first})",
-        seen.pairs,
-        "run the action `refresh`: it activates the syncs in their order",
-    )
-
-
-def _last(seen: SyncSeen) -> datetime:
-    """Of pairs that all show one."""
-    return max(pair.session.last_action for pair in seen.pairs if pair.session and pair.session.last_action)
 
 
 def decide_wait(seen: SyncSeen, wanted: str) -> Decision:
@@ -432,13 +249,19 @@ def labels(pairs: Sequence[PairSeen]) -> str:
     return ", ".join(pair.label for pair in pairs)
 
 
-def _gravest(
+def gravest(
     table: Mapping[State, Verdict],
     seen: SyncSeen,
     nothing: str,
     act: str,
     remedies: Mapping[State, str] = REMEDIES,
 ) -> Decision:
+    """The decision of a table for a sync: the gravest of its pairs'.
+
+    :param nothing: why there is nothing to do.
+    :param act: what is done, before the pairs that it concerns.
+    :param remedies: by the state that is refused.
+    """
     wrong = tuple(pair for pair in seen.pairs if pair.wrong)
     if wrong:
         return Decision(

@@ -28,7 +28,8 @@ from typing import Any
 from clones.actions import BREAK, RESYNC, START, STOP
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, Run, sent_at
-from clones.decide.rules import Verdict, decide_start
+from clones.decide.rules import Verdict
+from clones.decide.start_order import decide_start
 from clones.errors import CloneError, Refused
 from clones.observe import own_state
 from clones.observe.own_state import OwnState

@@ -18,7 +18,8 @@ from clones.asking.steps import Command, Steps, note, run
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval, differences, digest
-from clones.decide.rules import Decision, Verdict, decide_end_restored, decide_merge_back
+from clones.decide.merge_back import decide_end_restored, decide_merge_back
+from clones.decide.rules import Decision, Verdict
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
 from clones.observe.estimates import differing
 from clones.observe.proof_down import prove_down, prove_production_down

@@ -11,7 +11,7 @@ from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_create, decide_wait
 from clones.errors import Refused
-from clones.runs.plan_only import conclude
+from clones.runs.planned import Step, conclude
 from clones.runs.refresh import refuse_shared_devices
 from clones.states import PairSeen, State, SyncSeen, device_text
 from clones.symcli import commands
@@ -19,16 +19,16 @@ from clones.symcli import commands
 TO_BE_MADE = frozenset({State.NONE, State.TERMINATE_IN_PROG})
 
 
-def plan(scope: Scope) -> Steps[list[Command]]:
+def plan(scope: Scope) -> Steps[list[Step]]:
     """Look at everything, and say what would be sent. Nothing is changed.
 
-    :returns: the commands that would change something, in order.
+    :returns: what is decided, with the commands that would change something, in order.
     :raises Refused: everything that must not be done, at once.
     :raises TryAgain: something could not be told.
     """
     refused: list[str] = []
-    groups: dict[str, Command] = {}
-    creates: list[Command] = []
+    groups: dict[str, Step] = {}
+    creates: list[Step] = []
     overwritten: list[PairSeen] = []
     shown: list[SyncSeen] = []
     for sync in scope.service.syncs:
@@ -38,10 +38,7 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             refused.append(str(error))
             continue
         shown.append(looked.seen)
-        groups |= {
-            todo.what: replace(todo.command, because=f"not yet so: {todo.what}")
-            for todo in _lacking(scope, sync, looked)
-        }
+        groups |= {todo.what: _step(todo) for todo in _lacking(scope, sync, looked)}
         decision = decide_create(looked.seen)
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
         if decision.verdict is not Verdict.REFUSE:
@@ -51,16 +48,18 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             decision = rest if rest.verdict is Verdict.REFUSE else decision
         if decision.verdict is Verdict.REFUSE:
             refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
+        created: tuple[Command, ...] = ()
         if decision.verdict is Verdict.ACT:
             overwritten += decision.pairs
             command = commands.create(scope, sync, looked.seen.symid, decision.pairs)
-            creates.append(replace(command, because=decision.why))
+            created = (replace(command, because=decision.why),)
             unsized = [pair.label for pair in decision.pairs if not pair.sizes_known]
             if unsized:
                 refused.append(
                     f"{scope.subject(sync)}: the array does not show the sizes of {', '.join(unsized)}\n"
                     "What to do: see with `symdev show` that each target is at least as large as its source"
                 )
+        creates.append(Step(f"create of sync {sync.name}", decision.verdict, decision.why, created))
     try:
         refuse_shared_devices(scope, shown)
     except Refused as error:
@@ -71,8 +70,13 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             *(pair.label for pair in overwritten),
             warning=True,
         )
-    foreseen = [*groups.values(), *creates]
-    return (yield from conclude(scope, "provision", refused, foreseen, must_be_down=bool(creates)))
+    steps = [*groups.values(), *creates]
+    return (yield from conclude(scope, "provision", refused, steps, must_be_down=bool(overwritten)))
+
+
+def _step(todo: Todo) -> Step:
+    why = f"not yet so: {todo.what}"
+    return Step(todo.what, Verdict.ACT, why, (replace(todo.command, because=why),))
 
 
 def provide_group(scope: Scope, sync: Sync) -> Steps[None]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.asking.side_by_side import abreast, attempts
 from clones.asking.steps import Steps, note
-from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.decide.identity import AT_STAKE, Activation, require_stamps, sent_at
@@ -18,16 +18,48 @@ from clones.decide.rules import (
     Verdict,
     decide_break,
     decide_resync,
-    decide_start,
     decide_under_service,
 )
+from clones.decide.start_order import decide_start
 from clones.errors import MustWait, Refused, Unknown
 from clones.observe import estimates
 from clones.observe.proof_down import GuardRow, look_around, look_at_all, require_known, unexplained
 from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.sync import is_same, observe, to_plain
 from clones.resources.base import Use
+from clones.runs.planned import Step
+from clones.runs.refresh_steps import Decided, stays_up, steps_of
 from clones.states import ACTIVE, SyncSeen, device_text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is going to do.
+
+    :param phases: those that run, in order.
+    :param syncs: as observed.
+    :param estimates: by each sync that would be recreated.
+    :param up: whether any part of the service is up.
+    :param steps: what is decided, in the order in which the run does it. Each task looks and decides again
+        before it acts (D1).
+    """
+
+    action: str
+    phases: tuple[str, ...]
+    syncs: tuple[SyncSeen, ...]
+    estimates: Mapping[str, estimates.Estimate]
+    up: bool
+    steps: tuple[Step, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """What the run's tasks go by, as JSON: all but the steps."""
+        return {
+            "action": self.action,
+            "phases": list(self.phases),
+            "syncs": [to_plain(seen) for seen in self.syncs],
+            "estimates": {name: guess.to_plain() for name, guess in self.estimates.items()},
+            "up": self.up,
+        }
 
 
 def plan(
@@ -35,13 +67,11 @@ def plan(
     action: str,
     paces: Mapping[str, estimates.Pace | None] = MappingProxyType({}),
     known: Mapping[str, Activation] = MappingProxyType({}),
-) -> Steps[dict[str, Any]]:
+) -> Steps[Plan]:
     """Look at everything and judge it for an action.
 
     :param paces: by sync, what the last completed run showed, for the estimate.
     :param known: by sync, the newest activation that was kept.
-    :returns: ``action``, ``phases`` that run, ``syncs`` as observed, ``estimates`` by sync that would be
-        recreated, and ``up``: whether any part of the service is up. Plain JSON.
     :raises Refused: all that the action must not do, at once, before it did anything.
     :raises MustWait: a copy is moving; while it does, the service is left as it is.
     :raises Unknown: a resource could not tell whether it is up, or a pair does not show the time of its last
@@ -55,7 +85,7 @@ def plan(
     )
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
-    decisions: list[tuple[Sync, SyncSeen, Decision]] = []
+    decisions: list[Decided] = []
     observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
     for sync, outcome in zip(scope.service.syncs, observed, strict=True):
         shown = None
@@ -82,7 +112,7 @@ def plan(
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
         if decision.verdict is Verdict.REFUSE:
             refused.append(_refusal(scope.subject(sync), action, decision))
-        decisions.append((sync, shown, decision))
+        decisions.append(Decided(sync, shown, decision))
     try:
         if phases != (STOP,):
             refuse_shared_devices(scope, seen)
@@ -107,41 +137,45 @@ def plan(
             )
         )
     if up and BREAK in phases and STOP not in phases and RESYNC not in phases:
-        under = [(sync, decide_under_service(decision)) for sync, _, decision in decisions]
+        under = [(one.sync, decide_under_service(one.decision)) for one in decisions]
         refused += [
             _refusal(scope.subject(sync), action, decision)
             for sync, decision in under
             if decision.verdict is Verdict.REFUSE
         ]
+    if STOP in phases:
+        refused += stays_up(scope, rows)
     strange = unexplained(rows, around)
     if strange:
         refused.append(_in_use_by_others(scope, action, strange))
     if refused:
         raise _all(refused)
-    for sync, _, decision in decisions:
-        if decision.verdict is Verdict.WAIT and decision.wanted == "settled":  # a precopy goes on by itself
+    for one in decisions:
+        # A precopy goes on by itself.
+        if one.decision.verdict is Verdict.WAIT and one.decision.wanted == "settled":
             raise MustWait(
-                f"{scope.subject(sync)}: {decision.why}",
-                sync=sync.name,
+                f"{scope.subject(one.sync)}: {one.decision.why}",
+                sync=one.sync.name,
                 wanted="settled",
-                seconds=sync.copy_timeout,
+                seconds=one.sync.copy_timeout,
             )
     require_known(scope, [*rows, *around])
     if RESYNC in phases or START in phases:
         # By these it is told later what this run has done; a start goes by them, too.
         require_stamps(scope, seen, AT_STAKE)
-    copied = [one for one in decisions if RESYNC in phases and one[2].verdict is Verdict.ACT]
+    copied = [one for one in decisions if RESYNC in phases and one.decision.verdict is Verdict.ACT]
     guesses = yield from abreast(
-        estimates.look(scope, sync, shown, decision.pairs, paces.get(sync.name))
-        for sync, shown, decision in copied
+        estimates.look(scope, one.sync, one.seen, one.decision.pairs, paces.get(one.sync.name))
+        for one in copied
     )
-    return {
-        "action": action,
-        "phases": list(phases),
-        "syncs": [to_plain(shown) for shown in seen],
-        "estimates": {one[0].name: guess.to_plain() for one, guess in zip(copied, guesses, strict=True)},
-        "up": bool(up),
-    }
+    return Plan(
+        action,
+        tuple(phases),
+        tuple(seen),
+        {one.sync.name: guess for one, guess in zip(copied, guesses, strict=True)},
+        bool(up),
+        tuple(steps_of(scope, phases, decisions, rows)),
+    )
 
 
 def _in_use_by_others(scope: Scope, action: str, strange: list[GuardRow]) -> Refused:
@@ -160,7 +194,7 @@ def _all(refused: list[Refused]) -> Refused:
     return Refused("\n".join(str(one) for one in refused), f"mend all {len(refused)}, then run it again")
 
 
-def left_out(plan: dict[str, Any]) -> list[str]:
+def left_out(plan: Mapping[str, Any]) -> list[str]:
     """The phases that a plan's action leaves out."""
     return [phase for phase in PHASES if phase not in plan["phases"]]
 

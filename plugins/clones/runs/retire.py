@@ -21,22 +21,22 @@ from clones.errors import Refused
 from clones.observe.proof_down import prove_down
 from clones.observe.running_commands import list_running, refuse_leftovers
 from clones.observe.sync import is_same, to_plain
-from clones.runs.plan_only import conclude, plain
+from clones.runs.planned import Step, conclude, plain, sent_by
 from clones.states import State, SyncSeen
 from clones.symcli import commands
 from clones.symcli.output import Group
 
 
-def plan(scope: Scope) -> Steps[list[Command]]:
+def plan(scope: Scope) -> Steps[list[Step]]:
     """Look at everything, and say what would be sent. Nothing is changed.
 
-    :returns: the commands that would change something, in order.
+    :returns: what is decided, with the commands that would change something, in order.
     :raises Refused: everything that must not be done, at once.
     :raises TryAgain: something could not be told.
     """
     refused: list[str] = []
-    ends: list[Command] = []
-    removals: list[Command] = []
+    ends: list[Step] = []
+    removals: list[Step] = []
     gone: set[tuple[str | None, str]] = set()  # names that a sync before takes out of the group of both
     for sync in scope.service.syncs:
         try:
@@ -45,20 +45,27 @@ def plan(scope: Scope) -> Steps[list[Command]]:
             yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
             if decision.verdict is Verdict.REFUSE:
                 refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
+            ended: tuple[Command, ...] = ()
             if decision.verdict is Verdict.ACT:
-                ends.append(commands.terminate(scope, sync, looked.seen.symid, decision.pairs))
-            removals += [todo.command for todo in _left(scope, sync, looked.group, gone)]
+                ended = (commands.terminate(scope, sync, looked.seen.symid, decision.pairs),)
+            ends.append(Step(f"retire of sync {sync.name}", decision.verdict, decision.why, ended))
+            removals += [
+                Step(todo.what, Verdict.ACT, f"not yet so: {todo.what}", (todo.command,))
+                for todo in _left(scope, sync, looked.group, gone)
+            ]
             gone |= {(sync.symdg, name) for name in _names(sync)}
         except Refused as error:
             refused.append(str(error))
-    return (yield from conclude(scope, "retire", refused, [*ends, *removals], must_be_down=bool(ends)))
+    return (
+        yield from conclude(scope, "retire", refused, [*ends, *removals], must_be_down=bool(sent_by(ends)))
+    )
 
 
 def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
     """The plan as a second person is to approve it.
 
     :returns: ``bound``: the commands, and each sync as seen; its ``digest``; ``commands`` as
-        :func:`clones.runs.plan_only.plain` writes them; and ``text`` for the approver, in lines. Plain JSON.
+        :func:`clones.runs.planned.plain` writes them; and ``text`` for the approver, in lines. Plain JSON.
     :raises CloneError: as :func:`plan`.
     """
     shown = plain((yield from plan(scope)))

@@ -1,12 +1,10 @@
-"""Reading ``services.yaml``: every error names the file, the line, the service, the field and the remedy."""
+"""What ``services.yaml`` says: every error names file, line, service, field and remedy."""
 
 from __future__ import annotations
 
 import difflib
-import functools
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -84,48 +82,29 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def load(path: str | Path, only: str | None = None) -> Config:
-    """Read the configuration.
+def decode(raw: bytes, path: str) -> str:
+    """The text of a file.
 
-    :param only: validate this service alone and leave the others out (for a task, which runs one service;
-        whoever parses the whole file has checked it as a whole).
-    :raises ConfigError: listing everything that is wrong, one line each.
+    :param path: how messages name it.
+    :raises ConfigError: it is not UTF-8.
     """
-    stat = _stat(Path(path))
-    return _load(str(path), stat, only)
-
-
-def _stat(path: Path) -> tuple[float, int]:
     try:
-        stat = path.stat()
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}.",
-            "create it from config/services.yaml, or set SYMCLONE_CONFIG to where it is",
-        ) from None
-    return stat.st_mtime, stat.st_size
-
-
-@functools.lru_cache(maxsize=8)
-def _load(path: str, stat: tuple[float, int], only: str | None) -> Config:
-    raw = Path(path).read_bytes()
-    try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(
             f"{path}:{line}: is not text in UTF-8: it holds the byte {raw[error.start]:#04x}.",
             "save the file as UTF-8; if it is in Latin-1, `iconv -f latin1 -t utf-8` converts it",
         ) from None
-    return read(text, path, only=only)
 
 
 def read(text: str, path: str, *, only: str | None = None) -> Config:
     """The configuration that a text gives.
 
     :param path: how messages name it.
-    :param only: as of :func:`load`.
-    :raises ConfigError: as of :func:`load`.
+    :param only: validate this service alone and leave the others out (for a task, which runs one service;
+        whoever parses the whole file has checked it as a whole).
+    :raises ConfigError: listing everything that is wrong, one line each.
     """
     try:
         root = yaml.compose(text, Loader=_Loader)

@@ -7,10 +7,10 @@ list was seen captured. Device numbers have 4 or 5 digits even for one device, a
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from xml.etree.ElementTree import Element, ParseError
 
 from clones.errors import Unknown
@@ -179,7 +179,7 @@ def _session(element: Element) -> Session:
         source=_number(element.findtext("SRC/dev_name"), "session's source"),
         target=_number(element.findtext("TGT/dev_name"), "session's target"),
         state=State.read(written),
-        written=sys.intern(written or "(no state)"),  # thousands of waits remember it
+        written=intern(written or "(no state)"),  # thousands of waits remember it
         percent=_count(percent),
         last_action=_time(element.findtext("last_action")),
     )

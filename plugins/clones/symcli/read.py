@@ -1,19 +1,9 @@
-"""``python -m clones.symcli.read CASE``: let the readers loose on one recorded answer.
-
-A case is a YAML file with ``command`` (words), ``exit``, ``stdout`` and ``stderr``, as a recording of a real
-control host writes it. Prints one line of JSON and ends with 0; or what could not be read, and 1.
-"""
+"""What this project understands of one recorded answer of SYMCLI, by all of its readers."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from clones.errors import CloneError
 from clones.states import Session
 from clones.symcli import output
 from clones.symcli.commands import CLOCK_MARK
@@ -69,19 +59,3 @@ def _plain(session: Session) -> dict[str, Any]:
         "percent": session.percent,
         "last_action": session.last_action.isoformat() if session.last_action else None,
     }
-
-
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m clones.symcli.read CASE", file=sys.stderr)
-        return 2
-    try:
-        print(json.dumps(read(yaml.safe_load(Path(arguments[0]).read_text(encoding="utf-8")))))
-    except (CloneError, OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        print(f"{arguments[0]}: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -17,8 +17,8 @@ from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict
 from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
-from clones.services_yaml.file import load
 from clones.symcli.output import Group
+from hooks.configuration import load
 from tests.clones.one_by_one import one_by_one
 
 HERE = Path(__file__).parents[1]

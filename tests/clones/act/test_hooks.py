@@ -12,7 +12,7 @@ from clones.asking.steps import Command, Finished, Note, Result, answer
 from clones.config import Hook
 from clones.config.scope import Scope
 from clones.errors import CloneError, NotDone, Unknown
-from clones.services_yaml.file import load
+from hooks.configuration import load
 
 CONFIG = load(Path(__file__).parents[3] / "config" / "services.yaml")
 SCOPE = Scope("lnxpp", CONFIG.services["lnxpp"], CONFIG.symcli)

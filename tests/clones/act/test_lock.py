@@ -17,7 +17,7 @@ from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Symcli
 from clones.config.scope import Scope
 from clones.errors import Locked, NotMyTurn, Refused, Unknown
-from clones.services_yaml.file import load
+from hooks.configuration import load
 
 CONFIG = load(Path(__file__).parents[3] / "config" / "services.yaml")
 RUN = "scheduled__2026-11-23T02:30:00+00:00"

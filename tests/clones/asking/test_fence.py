@@ -18,7 +18,7 @@ from clones.config import Symcli
 from clones.config.scope import Scope
 from clones.errors import Fenced, Refused, Unknown
 from clones.observe.running_commands import LOOKS
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from tests.clones.act.test_lock import drive
 from tests.conftest import SERVICES
 

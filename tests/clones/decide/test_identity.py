@@ -275,13 +275,13 @@ def fails(kind: type[CloneError], steps: Steps[Any], at: dict[str, list[str | No
 def test_a_time_that_is_not_shown_starts_nothing() -> None:
     says = "Service svc is not started: when sync data was activated is not known.*D2 -> C2"
     fails(Unknown, stop_and_start.start(scope()), MUTE, says)
-    kept = drive(refresh.plan(scope(), "refresh"), written(["Copied", "Copied"]), hosts([]))
+    kept = drive(refresh.plan(scope(), "refresh"), written(["Copied", "Copied"]), hosts([])).to_plain()
     fails(Unknown, refresh.unchanged_since(scope(), kept), MUTE, says)
 
 
 def test_what_the_plan_saw_without_a_time_is_not_called_unchanged() -> None:
     it, array = scope(), written(["Copied", "Copied"])
-    kept = drive(refresh.plan(it, "refresh"), array, hosts([]))
+    kept = drive(refresh.plan(it, "refresh"), array, hosts([])).to_plain()
     assert drive(refresh.unchanged_since(it, kept), array, hosts([]))
     kept["syncs"][0]["pairs"][1]["last_action"] = None
     assert not drive(refresh.unchanged_since(it, kept), array, hosts([]))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.decide import rules
+from clones.decide import merge_back, rules, start_order
 from clones.decide.rules import Decision, Verdict
 from clones.states import ACTIVE, GROUPS, PREPARED, State, SyncSeen
 from tests.clones.cases_in_tables import CASES, cells, spoken
@@ -34,7 +34,7 @@ def decide(action: str, shown: SyncSeen, while_copying: bool = False) -> Decisio
         case "break" | "mend":
             return rules.decide_break(shown, mend=action == "mend", while_copying=while_copying)
         case "start":
-            return rules.decide_start([shown])
+            return start_order.decide_start([shown])
     raise AssertionError(f"no such action: {action}")
 
 
@@ -89,7 +89,7 @@ def test_in_time(case: dict[str, Any]) -> None:
     if action == "start":
         kept = case.get("sent", {})
         sent = {name: datetime.fromisoformat(f"{text}:00+00:00") for name, text in (kept or {}).items()}
-        decision = rules.decide_start(shown, None if kept is None else sent)
+        decision = start_order.decide_start(shown, None if kept is None else sent)
     elif action == "wait":
         decision = rules.decide_wait(shown[0], case["wanted"])
     else:
@@ -135,14 +135,14 @@ def test_what_holds_for_every_mix_of_two_states(states: tuple[State, State]) -> 
         assert all(pair.state in ACTIVE | {State.SPLIT} for pair in resync.pairs)
     if split.verdict is Verdict.ACT:
         assert all(state in PREPARED for state in states), "a part of a sync is never activated"
-    if rules.decide_start([shown]).verdict is Verdict.ACT:
+    if start_order.decide_start([shown]).verdict is Verdict.ACT:
         assert all(state in ACTIVE for state in states)
     for sent, allowed in ((False, {State.COPIED, State.SPLIT}), (True, {State.REST_IN_PROG, State.RESTORED})):
-        merge_back = rules.decide_merge_back(shown, sent=sent)
-        assert not (sent and merge_back.verdict in (Verdict.ACT, Verdict.WAIT)), "one restore an approval"
-        if merge_back.verdict in (Verdict.ACT, Verdict.NOTHING):
-            assert set(states) <= allowed and merge_back.pairs in ((), shown.pairs)
-    if rules.decide_end_restored(shown).verdict is Verdict.ACT:
+        restore = merge_back.decide_merge_back(shown, sent=sent)
+        assert not (sent and restore.verdict in (Verdict.ACT, Verdict.WAIT)), "one restore an approval"
+        if restore.verdict in (Verdict.ACT, Verdict.NOTHING):
+            assert set(states) <= allowed and restore.pairs in ((), shown.pairs)
+    if merge_back.decide_end_restored(shown).verdict is Verdict.ACT:
         assert set(states) == {State.RESTORED}
     for wanted in ("prepared", "active", "copied", "settled"):
         over = rules.decide_wait(shown, wanted)
@@ -156,9 +156,9 @@ def test_what_holds_for_every_mix_of_two_states(states: tuple[State, State]) -> 
         (rules.RESYNC, rules.REMEDIES),
         (rules.BREAK, rules.REMEDIES),
         (rules.RETIRE, rules.REMEDIES),
-        (rules.MERGE_BACK, rules.MERGE_BACK_REMEDIES),
-        (rules.RESTORE_SENT, rules.RESTORE_SENT_REMEDIES),
-        (rules.END_RESTORED, rules.END_RESTORED_REMEDIES),
+        (merge_back.MERGE_BACK, merge_back.MERGE_BACK_REMEDIES),
+        (merge_back.RESTORE_SENT, merge_back.RESTORE_SENT_REMEDIES),
+        (merge_back.END_RESTORED, merge_back.END_RESTORED_REMEDIES),
     ],
 )
 def test_every_table_has_every_state(table: dict[State, Verdict], remedies: dict[State, str]) -> None:

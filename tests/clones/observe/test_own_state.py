@@ -31,7 +31,7 @@ def test_states(case: dict[str, Any]) -> None:
 
 def test_what_cannot_be_asked_is_unknown_and_no_error() -> None:
     from clones.config.scope import Scope
-    from clones.services_yaml.file import load
+    from hooks.configuration import load
     from tests.conftest import SERVICES
 
     config = load(str(SERVICES))

@@ -17,8 +17,8 @@ from clones.config.scope import Scope
 from clones.errors import Locked, Unknown
 from clones.observe.running_commands import nothing_still_runs, processes, refuse_on_hosts, still_running
 from clones.resources import PLACES
-from clones.services_yaml.file import load
 from clones.symcli.commands import WITH_PAIR_FILE
+from hooks.configuration import load
 from tests.conftest import SERVICES
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "leftovers.yaml").read_text())

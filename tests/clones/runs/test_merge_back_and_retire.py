@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.decide import rules
+from clones.decide import merge_back, rules
 from clones.decide.rules import Verdict
 from tests.clones.seeing import seen
 
@@ -23,9 +23,9 @@ CASES = [
 def test_case(case: dict[str, Any]) -> None:
     shown = seen(*case["syncs"]["data"]["states"])
     if case["action"] == "merge_back":
-        decision = rules.decide_merge_back(shown, sent=case.get("sent", False))
+        decision = merge_back.decide_merge_back(shown, sent=case.get("sent", False))
     elif case["action"] == "end_restored":
-        decision = rules.decide_end_restored(shown)
+        decision = merge_back.decide_end_restored(shown)
     else:
         decision = rules.decide_retire(shown)
     expect = case["expect"]

@@ -11,7 +11,7 @@ import yaml
 from clones.actions import actions_of, phases_run
 from clones.errors import ConfigError
 from clones.runs.result import RESTART, first_lines, judge
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 
 SERVICES = load(Path(__file__).parents[3] / "config" / "services.yaml").services

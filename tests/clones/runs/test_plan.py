@@ -145,7 +145,7 @@ def check(
     sent: list[Command] = []
     error: CloneError | None = None
     try:
-        found = drive(plan(it, action), array, hosts, sent)
+        found = drive(plan(it, action), array, hosts, sent).to_plain()
     except CloneError as raised:
         error = raised
     assert not any(command.changes for command in sent), "a plan only looks"
@@ -220,7 +220,7 @@ def test_no_answer(code: int | None, program: str, expected: str, says: str) -> 
     for action in ACTIONS:
         array, codes = written(["Copied", "Copied"]), {f"/{program}": code}
         if action == "stop" and expected == "refuse":  # a warning there, and that sync is not seen
-            found = drive(plan(scope(), "stop"), array, exits({**codes, "check": CHECK["down"]}))
+            found = drive(plan(scope(), "stop"), array, exits({**codes, "check": CHECK["down"]})).to_plain()
             assert len(found["syncs"]) == (1 if program == "symdg" else 0)
             continue
         said = check(scope(), action, array, ["down", "down"], expected, codes)

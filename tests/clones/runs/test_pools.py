@@ -10,7 +10,7 @@ from clones.config import Limits
 from clones.errors import Refused
 from clones.observe.findings import Level
 from clones.runs.pools import findings, pools_of, require
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from tests.conftest import SERVICES
 from tests.support.hooked import hooked_services
 

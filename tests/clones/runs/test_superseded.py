@@ -14,7 +14,7 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.runs import superseded
 from clones.runs.superseded import Asked, asked_since
-from clones.services_yaml.file import load
+from hooks.configuration import load
 from tests.clones.seeing import seen
 from tests.conftest import SERVICES
 

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.schema import KEPT
 from clones.config import Config
 from clones.config.schedule import PRESETS
 from clones.errors import ConfigError
-from clones.services_yaml.file import load, read
-from clones.services_yaml.schema import KEPT, schema_text
+from clones.services_yaml.file import read
+from clones.services_yaml.schema import schema_text
+from hooks.configuration import load
 from tests.clones.hostile import put
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "services.yaml"
@@ -114,7 +116,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_schema_is_current() -> None:
-    assert KEPT.read_text() == schema_text(), "run `PYTHONPATH=plugins python -m clones.services_yaml.schema`"
+    assert KEPT.read_text() == schema_text(), "run `PYTHONPATH=plugins python -m cli.schema`"
 
 
 def _numbers(schema: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.symcli.read import main
+from cli.read_answer import main
 from lab.__main__ import main as lab_main
 
 

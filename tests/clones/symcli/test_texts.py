@@ -13,10 +13,10 @@ import yaml
 from clones.asking.steps import Command, Result
 from clones.config.scope import Scope
 from clones.errors import Locked, Refused, TryAgain, Unknown
-from clones.services_yaml.file import load
 from clones.states import PairSeen
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
+from hooks.configuration import load
 
 HERE = Path(__file__).parents[1]
 QUERIES = yaml.safe_load((HERE / "cases" / "symcli" / "query.yaml").read_text())

@@ -1,0 +1,101 @@
+"""Whether a service may be started on its copies: each at one point in time, and one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, labels
+from clones.states import ACTIVE, SyncSeen
+
+ONE_POINT_IN_TIME = timedelta(minutes=10)
+"""Pairs of a sync whose last actions lie further apart were not activated together. Assumed: the longest
+single split of a group seen in the field took about six minutes."""
+
+ZONES_APART = timedelta(hours=26)
+"""The farthest that two clocks are apart which show the same moment, one at UTC+14, one at UTC-12."""
+
+
+def decide_start(
+    syncs: Sequence[SyncSeen], sent: Mapping[str, datetime] | None = MappingProxyType({})
+) -> Decision:
+    """Whether the service may be started: all syncs wholly active, each at one point in time, in order.
+
+    :param sent: by sync, when the activation was sent that is known to have made it
+        (:func:`clones.decide.identity.sent_at`). None: the order is not asked, for the service has run on
+        these very copies.
+    """
+    for seen in syncs:
+        idle = tuple(pair for pair in seen.pairs if pair.wrong or pair.state not in ACTIVE)
+        if idle:
+            shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in idle)
+            return Decision(
+                Verdict.REFUSE,
+                f"sync {seen.name} is not wholly active: {shown}",
+                idle,
+                "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
+            )
+    for number, seen in enumerate(syncs):
+        times = [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
+        if len(times) < len(seen.pairs):
+            silent = seen.without_time
+            return Decision(
+                Verdict.REFUSE,
+                f"when sync {seen.name} was activated is not known: the array does not show the time of the "
+                f"last action of {labels(silent)}",
+                silent,
+                "look at `last_action` of these sessions in the output of `symdev list` in the log above; "
+                "when it is shown again, start again (or run the action `refresh`)",
+                unknown=True,
+            )
+        if max(times) - min(times) > ONE_POINT_IN_TIME:
+            return Decision(
+                Verdict.REFUSE,
+                f"sync {seen.name} is torn: its pairs were activated between {min(times)} and {max(times)}",
+                seen.pairs,
+                "run the action `refresh`: it makes all pairs anew at one point in time",
+            )
+        for before in syncs[:number] if sent is not None else ():
+            order = _in_order(before, seen, sent or {})
+            if order is not None:
+                return order
+    return Decision(Verdict.ACT, "every sync is wholly active, in order")
+
+
+def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) -> Decision | None:
+    """None when a sync is not older than one before it.
+
+    Two arrays' times are by two clocks, and may be by two zones, and no array's goes back once a year without
+    telling: where the runs have kept when they sent both activations, that decides.
+    """
+    first, second = _last(before), _last(seen)
+    apart = second - first
+    if before.name in sent and seen.name in sent:
+        kept = sent[seen.name] - sent[before.name]
+        if abs(kept) > CLOCK_TOLERANCE:
+            first, second, apart = sent[before.name], sent[seen.name], kept
+        elif before.symid != seen.symid:
+            return None  # one after the other, by workers whose clocks need not agree to the second
+    elif before.symid != seen.symid and abs(apart) <= ZONES_APART:
+        return Decision(
+            Verdict.REFUSE,
+            f"whether sync {seen.name} ({second}) is older than sync {before.name} ({first}) is not known: "
+            "two arrays show their times by two clocks, and no run is known to have activated both",
+            seen.pairs,
+            "run the action `refresh`: it activates the syncs in their order, and keeps when",
+            unknown=True,
+        )
+    if apart >= timedelta(0):
+        return None
+    return Decision(
+        Verdict.REFUSE,
+        f"sync {seen.name} ({second}) is older than the sync before it ({first})",
+        seen.pairs,
+        "run the action `refresh`: it activates the syncs in their order",
+    )
+
+
+def _last(seen: SyncSeen) -> datetime:
+    """Of pairs that all show one."""
+    return max(pair.session.last_action for pair in seen.pairs if pair.session and pair.session.last_action)

@@ -1,0 +1,132 @@
+"""The steps of a refresh and of the other actions, in order, by what their plan has seen and decided.
+
+The commands are those of the drivers and of :mod:`clones.symcli.commands`, as the run sends them; only what a
+step leaves behind is foreseen here: pairs that were recreated are prepared, a resource that was stopped is
+where its driver calls it `stopped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from clones.act.hooks import command_of
+from clones.actions import BREAK, RESYNC, START, STOP
+from clones.asking.steps import Command
+from clones.config import Hook, Sync
+from clones.config.scope import Scope
+from clones.decide.rules import Decision, Verdict
+from clones.errors import Refused
+from clones.observe.proof_down import Row
+from clones.resources.base import Use
+from clones.runs.planned import Step
+from clones.states import SyncSeen
+from clones.symcli import commands
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What is decided about a sync: about its resync, or its break in a run without one."""
+
+    sync: Sync
+    seen: SyncSeen
+    decision: Decision
+
+
+def steps_of(
+    scope: Scope, phases: Collection[str], decisions: Sequence[Decided], rows: Sequence[Row]
+) -> list[Step]:
+    """All steps of a run that is not refused.
+
+    :param decisions: one a sync, in order.
+    :param rows: what each resource says.
+    """
+    service = scope.service
+    steps: list[Step] = []
+    if STOP in phases:
+        steps += _hooks(scope, service.before_stop, "before_stop")
+        for host in service.hosts:
+            steps += [_stop(row) for row in reversed(rows) if row.host == host.connection]
+    if RESYNC in phases:
+        steps += [_resync(scope, one) for one in decisions]
+    if BREAK in phases:
+        for one in decisions:
+            steps += _hooks(scope, one.sync.before_activate, "before_activate")
+            steps.append(_break(scope, one, recreated=RESYNC in phases))
+            steps += _hooks(scope, one.sync.after_activate, "after_activate")
+    if START in phases:
+        first = service.hosts[0].connection
+        steps += [_start(row, stops=STOP in phases) for row in rows if row.host == first]
+        steps += _hooks(scope, service.after_start, "after_start")
+        steps += _hooks(scope, service.probes, "probes")
+    return steps
+
+
+def stays_up(scope: Scope, rows: Sequence[Row]) -> list[Refused]:
+    """Of each resource that a stop would not take down: the refusal."""
+    return [
+        Refused(
+            f"Service {scope.name}: {row.driver.label} on {row.host} would not come down: it is "
+            f"{row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}. Nothing was changed.",
+            "bring it to where it is configured, or take it down by hand",
+        )
+        for row in rows
+        if row.probe.use is Use.UP and not row.driver.stop(row.probe.at)
+    ]
+
+
+def _hooks(scope: Scope, hooks: Sequence[Hook], place: str) -> list[Step]:
+    found = []
+    for hook in hooks:
+        what = f"hook {hook.name} of {place}"
+        command = replace(command_of(scope, hook), because=what)
+        found.append(Step(what, Verdict.ACT, "it is configured", (command,)))
+    return found
+
+
+def _stop(row: Row) -> Step:
+    return _bring("stop", row, _said(row), row.driver.stop(row.probe.at))
+
+
+def _start(row: Row, *, stops: bool) -> Step:
+    if stops and row.driver.stop(row.probe.at):
+        return _bring("start", row, "this run has stopped it", row.driver.start(row.driver.stopped))
+    return _bring("start", row, _said(row), row.driver.start(row.probe.at))
+
+
+def _bring(action: str, row: Row, why: str, found: Sequence[Command]) -> Step:
+    return Step(
+        f"{action} of {row.driver.label} on {row.host}",
+        Verdict.ACT if found else Verdict.NOTHING,
+        why,
+        tuple(replace(command, because=why) for command in found),
+    )
+
+
+def _resync(scope: Scope, one: Decided) -> Step:
+    found: tuple[Command, ...] = ()
+    if one.decision.verdict is Verdict.ACT:
+        command = commands.recreate(scope, one.sync, one.seen.symid, one.decision.pairs)
+        found = (replace(command, because=_states(one.seen)),)
+    return Step(f"resync of sync {one.sync.name}", one.decision.verdict, one.decision.why, found)
+
+
+def _break(scope: Scope, one: Decided, *, recreated: bool) -> Step:
+    """:param recreated: every pair is prepared by then, whatever it was before."""
+    what = f"break of sync {one.sync.name}"
+    verdict, why = one.decision.verdict, one.decision.why
+    if recreated:
+        verdict, why = Verdict.ACT, "all pairs are prepared by then"
+    if verdict is Verdict.NOTHING:
+        return Step(what, verdict, why)
+    command = commands.activate(scope, one.sync, one.seen.symid, one.seen.pairs)
+    because = why if recreated else _states(one.seen)
+    return Step(what, verdict, why, (replace(command, because=because),))
+
+
+def _states(seen: SyncSeen) -> str:
+    return ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
+
+
+def _said(row: Row) -> str:
+    return f"{row.driver.label} is {row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}"

@@ -1,0 +1,57 @@
+"""A look at all that a configuration names, over SSH: the status of its copies, and the preflight.
+
+The sweep, the preflight's task and the scripts all look by these.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from clones.fleet import look as fleet
+from clones.fleet import status
+from clones.fleet.status import ServiceStatus
+from clones.observe.findings import Finding, Level, count
+from clones.preflight.check import check
+from clones.runs.pools import findings as pool_findings
+from clones.runs.pools import pools_of
+from hooks import needs
+from hooks.configuration import load
+from hooks.from_airflow import known_pools
+from hooks.hosts import open_hosts
+
+
+def look_at_copies(
+    config: str, service: str | None = None, *, level: int = logging.DEBUG
+) -> list[ServiceStatus]:
+    """The status of one service of a configuration file, or of all of them, worst first.
+
+    :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
+    :raises ConfigError: the file cannot be used, or has no such service.
+    """
+    read = load(config, only=service)
+    # At every sweep the device lists of all arrays would fill the log; what is wrong is in the errors.
+    with open_hosts(level=level) as hosts:
+        looked = hosts.run(fleet.look(read.services, read.symcli))
+    return status.judge(read.services, looked)
+
+
+def preflight(
+    config: str, service: str | None, *, in_task: bool = False, level: int = logging.INFO
+) -> list[Finding]:
+    """The findings about one service of a configuration file, or about all of them.
+
+    :param in_task: whether this is one of Airflow's tasks.
+    :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
+    :raises ConfigError: the file cannot be used, or has no such service.
+    """
+    read = load(config, only=service)
+    packages = needs.findings()
+    if count(packages, Level.ERROR):
+        return packages  # nothing can be reached
+    known = known_pools()
+    if known is None and in_task:
+        known = []  # a task would be told; elsewhere there may be no Airflow to ask
+    with open_hosts(level=level) as hosts:
+        found = hosts.run(check(read.services, read.symcli))
+    packages = [finding for finding in packages if finding.level is not Level.OK]
+    return [*packages, *found, *pool_findings(pools_of(read.limits, read.services), known)]
