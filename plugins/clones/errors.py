@@ -7,6 +7,7 @@ CloneError
 │   ├── Torn         only some pairs of a sync were activated
 │   │   └── TornForNow  and the next try mends it, or sees that all are
 │   └── Missing      what is configured is not there, as was seen
+├── NotApproved      no second person has said yes to it
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
     │   └── NotMyTurn  another run works on the service: this one goes on once that one has ended
@@ -63,6 +64,10 @@ class TornForNow(Torn):
 
 class Missing(Refused):
     """What the configuration names was looked for where it should be, and is not there."""
+
+
+class NotApproved(CloneError):
+    """No second person has said yes: the run ends there, and nobody is asked again."""
 
 
 class TryAgain(CloneError):

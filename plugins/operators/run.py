@@ -11,17 +11,16 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from clones.actions import BREAK, PHASES, phases_run
 from clones.asking.side_by_side import attempts
 from clones.asking.steps import Command, Steps, note
-from clones.clean import one_line
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
-from clones.errors import CloneError, Mistyped, MustWait, Refused, TryAgain, Unknown
+from clones.errors import CloneError, MustWait, Refused, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.estimates import Pace
 from clones.observe.sync import observe
-from clones.runs import provision, refresh
+from clones.runs import provision, reason, refresh
 from clones.runs.end import falls_short
 from clones.runs.plan_only import foresee, plain
-from clones.runs.record import TaskRecord, without_reason
+from clones.runs.record import TaskRecord
 from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.runs.superseded import Asked, asked_since, still_needed
 from clones.states import SyncSeen
@@ -75,20 +74,18 @@ class RunPlanOperator(CloneOperator):
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
-        self.reason = reason = one_line(self.reason) if self.reason != "None" else ""
-        if run.run_type == "manual" and not reason:
-            mistyped = Mistyped(
-                "This run was triggered by hand without a reason. Nothing was done.",
-                "trigger it again and write into `reason` why; it stands in the run's log",
-            )
-            leave_word(context, mistyped)
-            raise mistyped
+        self.reason = reason.of(self.reason)
+        try:
+            reason.require(self.reason, by_hand=run.run_type == "manual", read_by=reason.LOG)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         self.log.info(
             "%s run %s: action %s. Reason: %s",
             run.run_type,
             run.run_id,
             self.action,
-            reason or without_reason(run.run_type),
+            self.reason or reason.without(run.run_type),
         )
         if str(self.plan_only) == "True":
             self._foresee(context)
