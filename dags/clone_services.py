@@ -15,6 +15,7 @@ from airflow.sdk.bases.operator import chain
 
 from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import NO_LIMITS, Limits, Service, Sync
+from clones.runs.hook_windows import Window
 from clones.runs.pools import array_pool, host_pool, pools_of
 from clones.runs.result import RESTART
 from operators.base import CONFIG, retries
@@ -26,7 +27,7 @@ from operators.service import (
     ServiceStartOperator,
     ServiceStopOperator,
 )
-from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
+from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from reporting.alerts import deadline
 from reporting.completed import copy_assets, fresh_copies

@@ -15,10 +15,11 @@ from clones.config.scope import Scope
 from clones.decide.approval import Approval, require, require_recent
 from clones.observe.sync import to_plain
 from clones.runs import provision, retire
+from clones.runs.hook_windows import Window
 from clones.states import SyncSeen
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.base import CloneOperator
-from operators.source_hooks import Window, mark_begun
+from operators.source_hooks import is_over, mark_begun
 from reporting.completed import copy_asset, ledger
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
         plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan")
-        if self.window.before and self.window.is_over(ti, self.task_id):
+        if self.window.before and is_over(ti, self.window, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
             hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
