@@ -21,6 +21,8 @@ CloneError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class CloneError(Exception):
     """What happened, to what, and what to do next.
@@ -33,6 +35,18 @@ class CloneError(Exception):
         self.what = what
         self.remedy = remedy
         super().__init__(f"{what}\nWhat to do: {remedy}" if remedy else what)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What becomes of a task that fails with an error of this kind, or one below it.
+
+    :param again: it is tried again, as often as `retries` allows.
+    """
+
+    kind: type[CloneError]
+    again: bool
+    why: str
 
 
 def kind_of(error: BaseException) -> str:
@@ -131,3 +145,14 @@ class Unknown(TryAgain):
 
 class Unreadable(Unknown):
     """A command was carried out, and what it printed cannot be read."""
+
+
+RETRIES = (
+    Retry(TornForNow, True, "the next try mends it"),
+    Retry(Refused, False, "refused: trying again cannot help"),
+    Retry(ConfigError, False, "the configuration must be mended"),
+    Retry(NotApproved, False, "nobody is asked again"),
+    Retry(TryAgain, True, "it may pass by itself"),
+)
+"""The first that fits an error decides: refusals fail at once; locks, lost sessions and the like are tried
+again. Of what is no error of ours Airflow's own rule holds."""

@@ -26,7 +26,18 @@ from clones.asking import fence
 from clones.asking.steps import Result
 from clones.config import Service
 from clones.config.scope import Scope
-from clones.errors import CloneError, Fenced, MustWait, NotDone, NotMyTurn, Refused, Stale, TryAgain, kind_of
+from clones.errors import (
+    RETRIES,
+    CloneError,
+    Fenced,
+    MustWait,
+    NotDone,
+    NotMyTurn,
+    Refused,
+    Stale,
+    TryAgain,
+    kind_of,
+)
 from clones.observe.running_commands import refuse_on_hosts
 from clones.observe.sync import seen_place
 from clones.runs import pools
@@ -45,13 +56,15 @@ if TYPE_CHECKING:
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
-        RetryRule("clones.errors.TornForNow", RetryAction.RETRY, reason="the next try mends it"),
-        RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: trying again cannot help"),
-        RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be mended"),
-        RetryRule("clones.errors.TryAgain", RetryAction.RETRY, reason="it may pass by itself"),
+        RetryRule(
+            f"{rule.kind.__module__}.{rule.kind.__name__}",
+            RetryAction.RETRY if rule.again else RetryAction.FAIL,
+            reason=rule.why,
+        )
+        for rule in RETRIES
     ]
 )
-"""Refusals fail at once; locks, lost sessions and the like are tried again, as often as `retries` allows."""
+""":data:`clones.errors.RETRIES`, as Airflow wants it: by the errors' full names."""
 
 LOOK_AGAIN = timedelta(minutes=10)
 """How long the end of another run is waited for before its lock is looked at again."""

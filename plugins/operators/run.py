@@ -227,7 +227,7 @@ class RunEndOperator(CloneOperator):
             )
         if result.at and result.at != ti.task_id:
             result = result.because(ti.xcom_pull(task_ids=result.at, key="record"))
-        split = completed.known_copies(known, after) if result.ok and BREAK in phases else []
+        split = completed.split_copies(known, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             completed.write(context, scope, phases, split)
