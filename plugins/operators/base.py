@@ -44,6 +44,7 @@ from clones.runs import pools
 from clones.runs.record import TaskRecord
 from clones.services_yaml.file import load, scope_from
 from clones.states import SyncSeen
+from clones.time_limits import OLD_LOOK
 from hooks import needs
 from hooks.configuration import CONFIG as CONFIG
 from hooks.from_airflow import says_not_found, variable
@@ -80,9 +81,6 @@ AGAIN = 3
 STOOD_STILL = 2.0
 """Seconds between Airflow's word that it runs this try and the lock, after which it is asked once more. Less
 than any other try takes to begin."""
-
-LOOK_LIMIT = 120.0
-"""Seconds after which a look is too old to act on; half of the heartbeat time-out where that is less."""
 
 log = logging.getLogger(__name__)
 
@@ -458,7 +456,7 @@ def former_name() -> str | None:
 def look_limit() -> float:
     """Seconds after which a look is too old to act on."""
     timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout", fallback=300.0)
-    return min(LOOK_LIMIT, timeout / 2)
+    return min(OLD_LOOK.seconds, timeout / 2)
 
 
 def _has_ended(context: Context, other: lock.Owner) -> bool | None:

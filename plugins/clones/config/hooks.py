@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from clones.config.model import Model, Seconds
 from clones.names import ConnectionId, HookName, Word
+from clones.time_limits import HOOK
 
 
 class Hook(Model):
@@ -25,7 +26,7 @@ class Hook(Model):
         description="A list of words, run without a shell; exit code 0: done. It must bear being run twice: "
         "after a lost session nobody knows whether it took effect.",
     )
-    timeout: Seconds = Field(600, description="Seconds it may take in all.")
+    timeout: Seconds = Field(HOOK.seconds, description="Seconds it may take in all.")
     blocking: bool = Field(
         True, description="false: its failure is a warning in the log, and the run goes on."
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from clones import time_limits
 from clones.config.model import Model, Seconds
 from clones.names import (
     AbsolutePath,
@@ -33,7 +34,7 @@ class Ip(Model):
         "on AIX without."
     )
     netmask: Netmask = Field(description="`255.255.252.0` or a prefix length.")
-    timeout: Seconds = 30
+    timeout: Seconds = time_limits.IP.seconds
 
     @model_validator(mode="after")
     def _netmask_fits(self) -> Ip:
@@ -71,7 +72,7 @@ class Vg(Model):
     map_file: AbsolutePath | None = Field(
         None, description="HP-UX: map file for vgimport and vgexport. Required there for LVM."
     )
-    timeout: Seconds = 180
+    timeout: Seconds = time_limits.VG.seconds
 
     @model_validator(mode="after")
     def _beside_the_source(self) -> Vg:
@@ -112,7 +113,9 @@ class Fs(Model):
         description="true: whatever still uses the file system when it is to be unmounted is killed "
         "(`fuser -k`). false: the unmount fails, and nobody is harmed.",
     )
-    timeout: Seconds = Field(600, description="Seconds for each of check, mount and unmount.")
+    timeout: Seconds = Field(
+        time_limits.FS.seconds, description="Seconds for each of check, mount and unmount."
+    )
 
     @model_validator(mode="after")
     def _device_of_that_type(self) -> Fs:
@@ -146,7 +149,7 @@ class App(Model):
     down_exit_codes: DownExitCodes = Field(
         (1, 3), description="Exit codes of `check` that mean: it does not run. Any other is unknown."
     )
-    timeout: Seconds = 600
+    timeout: Seconds = time_limits.APP.seconds
 
 
 class Command(Model):
@@ -159,7 +162,7 @@ class Command(Model):
     down_exit_codes: DownExitCodes = Field(
         (1, 3), description="Exit codes of `probe` that mean: it is down. Any other is unknown."
     )
-    timeout: Seconds = Field(600, description="Seconds for each of the three.")
+    timeout: Seconds = Field(time_limits.COMMAND.seconds, description="Seconds for each of the three.")
 
 
 Resource = Ip | Vg | Fs | App | Command
@@ -209,7 +212,7 @@ class DownCheck(Model):
         description="A list of words, run without a shell; it must only look. Exit code 0: the copies are "
         "not in use there; 1: they are; any other: it could not tell, and the run goes no further.",
     )
-    timeout: Seconds = Field(60, description="Seconds it may take in all.")
+    timeout: Seconds = Field(time_limits.DOWN_CHECK.seconds, description="Seconds it may take in all.")
 
 
 class Production(Model):

@@ -13,6 +13,7 @@ from clones.config.resources import DownCheck, Host, Production, ResourceEntry
 from clones.config.schedule import Schedule, TimeZone, or_none
 from clones.config.syncs import Sync
 from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName, Text
+from clones.time_limits import APPROVAL, CONTROL, QUERY, TURN
 
 
 class Symcli(Model):
@@ -24,11 +25,11 @@ class Symcli(Model):
         description="Folder on the control host for locks and pair files, writable by the SSH account.",
     )
     command_timeout: Seconds = Field(
-        1200,
+        CONTROL.seconds,
         description="Seconds a control command may take in all; more than the 10 minutes that "
         "`-i 20 -c 30` may spend retrying while the array is locked.",
     )
-    query_timeout: Seconds = Field(120, description="Seconds a status command may take in all.")
+    query_timeout: Seconds = Field(QUERY.seconds, description="Seconds a status command may take in all.")
     retry_interval: Annotated[int, Within(1, 600, "seconds")] = Field(
         20, description="`-i` of control commands, in seconds."
     )
@@ -145,7 +146,7 @@ class Service(Model):
         "none.",
     )
     approval_timeout: Seconds = Field(
-        86400,
+        APPROVAL.seconds,
         description="Seconds that a merge-back or a retirement waits for the second person's approval, and "
         "that an approval is good for.",
     )
@@ -180,7 +181,7 @@ class Service(Model):
         "from when it was queued; none: never. It goes on all the same.",
     )
     turn_timeout: Seconds = Field(
-        12 * 3600,
+        TURN.seconds,
         description="Seconds that a run waits for its turn while another run of the service goes on.",
     )
     retries: Annotated[int, Within(0, 20, "further tries")] = Field(

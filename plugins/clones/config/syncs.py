@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from clones.config.hooks import Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds
 from clones.names import GroupName, SymId, SyncName, match_pair
+from clones.time_limits import COPY, RECREATE, RESTORE
 
 
 class Pair(Model):
@@ -53,15 +54,19 @@ class Sync(Model):
         description="Before activating, wait up to so many seconds until the precopy has gone through all "
         "tracks once (`symclone verify -precopy -cycled`); none: activate at once.",
     )
-    recreate_timeout: Seconds = Field(300, description="Seconds until all pairs must be seen prepared.")
+    recreate_timeout: Seconds = Field(
+        RECREATE.seconds, description="Seconds until all pairs must be seen prepared."
+    )
     restore_timeout: Seconds = Field(
-        86400, description="Seconds a merge-back's restore may take (used by the merge-back DAG)."
+        RESTORE.seconds, description="Seconds a merge-back's restore may take (used by the merge-back DAG)."
     )
     wait_for: Literal["copied", "active"] = Field(
         "copied",
         description="Start the service once all tracks are `copied`, or as soon as the pairs are `active`.",
     )
-    copy_timeout: Seconds = Field(6 * 3600, description="Seconds to wait for `copied` after the activation.")
+    copy_timeout: Seconds = Field(
+        COPY.seconds, description="Seconds to wait for `copied` after the activation."
+    )
     recreate_while_copying: bool = Field(
         False, description="The array's microcode accepts recreate of a session that is CopyInProg."
     )
