@@ -195,6 +195,7 @@ class RunEndOperator(CloneOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
+        kwargs.setdefault("trigger_rule", "all_done")
         kwargs["inlets"] = [*kwargs.get("inlets", ()), last_seen.FLEET]
         kwargs["outlets"] = [*kwargs.get("outlets", ()), last_seen.CHANGES]
         # It must also come to its end when the run never got the lock, or another run holds it.
