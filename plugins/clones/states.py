@@ -55,8 +55,8 @@ COMES_BY_ITSELF: dict[State, frozenset[State]] = {
 MOVING = frozenset(COMES_BY_ITSELF)
 """To be waited for: no command is sent to such a pair, apart from what a rule names."""
 COPYING = frozenset({State.CREATE_IN_PROG, State.PRE_COPY, State.COPY_IN_PROG, State.REST_IN_PROG})
-"""Tracks are copied, so that a percent says how far it is. Not the same: a precopy goes round for ever, and a
-session that is being ended copies nothing."""
+"""A percent says how far these are. Not the same: no rule waits for the end of a precopy as such, and of a
+session that is being ended no percent is of use."""
 
 GROUPS: dict[str, frozenset[State]] = {
     "prepared": PREPARED,
@@ -133,13 +133,11 @@ class Device:
     """One device of the array.
 
     :param size: megabytes, or None when not shown.
-    :param pd_name: the control host's name for it, or ``Not Visible``.
     """
 
     number: int
     status: str = ""
     size: int | None = None
-    pd_name: str = ""
     sessions: tuple[Session, ...] = ()
 
 
