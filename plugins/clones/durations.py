@@ -22,3 +22,9 @@ def spoken(duration: timedelta | float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes else f"{whole} s"
+
+
+def about(seconds: float) -> str:
+    """An estimate: ``about 12 min``, rounded to the last unit that is said."""
+    unit = 1 if seconds < 60 else 60 if seconds < 86400 else 3600
+    return f"about {spoken(round(seconds / unit) * unit)}"

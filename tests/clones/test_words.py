@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.durations import spoken
+from clones.durations import about, spoken
 from clones.states import COPYING, GROUPS, MOVING
 from tests.conftest import ROOT
 
@@ -19,6 +19,21 @@ SPOKEN = [(*case["with"], case["gives"]) for case in FUNCTIONS if case["call"] =
 @pytest.mark.parametrize(("seconds", "said"), SPOKEN)
 def test_a_duration_is_said_as_the_board_says_it(seconds: float, said: str) -> None:
     assert spoken(seconds) == spoken(timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (45.4, "45 s"),
+        (89, "1 min"),
+        (100, "2 min"),
+        (2099.9, "35 min"),
+        (86399, "1 d 0 h"),
+        (91000, "1 d 1 h"),
+    ],
+)
+def test_an_estimate_is_rounded(seconds: float, said: str) -> None:
+    assert about(seconds) == f"about {said}"
 
 
 def test_moving_is_what_is_waited_for_and_not_all_that_copies() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from clones.durations import spoken
+from clones.durations import about
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Progress:
         rate, left = self.rate, self.seconds_left
         if rate is None or left is None:
             return f"{self.percent}% copied, rate not known yet"
-        return f"{self.percent}% copied, {rate * 60:.3g}% a minute, about {spoken(round(left))} left"
+        return f"{self.percent}% copied, {rate * 60:.3g}% a minute, {about(left)} left"
 
 
 def backoff(failures: int, bounds: Bounds, chance: float) -> float:
