@@ -13,10 +13,10 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
-from clones.runs.pools import array_pool, pools_of
+from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.each_service import each_service, reason_param
+from operators.each_service import ONE_AT_A_TIME, each_service, pool_names, reason_param
 from operators.merge_back import (
     MergeBackConfirmOperator,
     MergeBackEndOperator,
@@ -33,15 +33,13 @@ SUFFIX = "_merge_back"
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The merge-back DAG of one service."""
     step: dict[str, Any] = {"service": name, "config": CONFIG}
-    needs = [pool.name for pool in pools_of(limits, {name: service})]
+    needs = pool_names(limits, name, service)
     with DAG(
         dag_id=name + SUFFIX,
         description=f"OVERWRITES PRODUCTION of {name} with what its copies hold",
         doc_md=_doc(name, service),
         schedule=None,
-        catchup=False,
-        max_active_runs=1,
-        auto_register=False,
+        **ONE_AT_A_TIME,
         tags=["symclone", "merge-back"],
         params={"reason": reason_param("Why production is to be overwritten. The approver reads it.")},
         default_args={"retries": 0},
@@ -78,8 +76,8 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                     ]
         tasks.append(MergeBackConfirmOperator(task_id="confirm", **step))
         chain(*tasks)
-        # It runs whatever happened, and as the only leaf it decides the run's state.
-        tasks[-1] >> RunEndOperator(task_id="finish", trigger_rule="all_done", **step)
+        # As the only leaf it decides the run's state.
+        tasks[-1] >> RunEndOperator(task_id="finish", **step)
     return dag
 
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
+from airflow.sdk import DAG, BaseOperator, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
-from clones.runs.pools import array_pool, pools_of
+from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
-from operators.each_service import each_service, reason_param
+from operators.each_service import (
+    ONE_AT_A_TIME,
+    each_service,
+    plan_only_param,
+    pool_names,
+    reason_param,
+    syncs_listed,
+)
 from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
@@ -33,18 +40,11 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         description=f"Device groups and first full copies of {name}, as far as they are missing",
         doc_md=_doc(name, service),
         schedule=None,
-        catchup=False,
-        max_active_runs=1,
-        auto_register=False,
+        **ONE_AT_A_TIME,
         tags=["symclone", "provision"],
         params={
             "reason": reason_param("Why you run it. It stands in the run's record."),
-            "plan_only": Param(
-                False,
-                type="boolean",
-                title="Plan only",
-                description_md="Show in the log of `plan` what would be sent, and change nothing.",
-            ),
+            "plan_only": plan_only_param(),
         },
         default_args=retries(service),
     ) as dag:
@@ -54,7 +54,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             config=CONFIG,
             reason="{{ params.reason or '' }}",
             plan_only="{{ params.plan_only }}",
-            needs_pools=[pool.name for pool in pools_of(limits, {name: service})],
+            needs_pools=pool_names(limits, name, service),
         )
         grouped = [sync for sync in service.syncs if sync.grouped]
         groups: list[BaseOperator] = []
@@ -85,23 +85,18 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 )
                 for sync in service.syncs
             ]
-        # It runs whatever happened, and as the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
+        # As the only leaf it decides the run's state.
+        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG)
         chain(plan, *groups, *creates, waits, finish)
     return dag
 
 
 def _doc(name: str, service: Service) -> str:
-    syncs = "\n".join(
-        f"1. **{sync.name}**: {sync.symdg or sync.symid}: "
-        + ", ".join(f"`{pair.label}`" for pair in sync.pairs)
-        for sync in service.syncs
-    )
     return (
         f"### Provision {name}\nMakes the device groups and the copy sessions of service {name} that are "
         "missing, and leaves what is there. **What is on a target that has no session yet is overwritten.** "
         f"Afterwards run the DAG `{name}`: its action `update` or `refresh` makes the copies usable.\n\n"
-        f"Control host: {service.control_host}. Syncs, in order:\n\n{syncs}\n"
+        f"Control host: {service.control_host}. Syncs, in order:\n\n{syncs_listed(service)}\n"
     )
 
 

@@ -12,10 +12,10 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
-from clones.runs.pools import array_pool, pools_of
+from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.each_service import each_service, reason_param
+from operators.each_service import ONE_AT_A_TIME, each_service, pool_names, reason_param
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
@@ -26,7 +26,7 @@ SUFFIX = "_retire"
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that retires the copies of one service."""
     step: dict[str, Any] = {"service": name, "config": CONFIG}
-    needs = [pool.name for pool in pools_of(limits, {name: service})]
+    needs = pool_names(limits, name, service)
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
@@ -37,9 +37,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             f"stays there. Before, pause the DAG `{name}`; after, take the service out of services.yaml.\n"
         ),
         schedule=None,
-        catchup=False,
-        max_active_runs=1,
-        auto_register=False,
+        **ONE_AT_A_TIME,
         tags=["symclone", "retire"],
         params={"reason": reason_param("Why the copies are no longer needed. The approver reads it.")},
         default_args={"retries": 0},
@@ -72,8 +70,8 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                     )
                     for sync in grouped
                 ]
-        # It runs whatever happened, and as the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG, trigger_rule="all_done")
+        # As the only leaf it decides the run's state.
+        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG)
         chain(plan, approve, *ends, *removes, finish)
     return dag
 

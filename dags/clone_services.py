@@ -15,10 +15,18 @@ from airflow.sdk.bases.operator import chain
 
 from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
 from clones.config import NO_LIMITS, Limits, Service, Sync
-from clones.runs.pools import array_pool, host_pool, pools_of
+from clones.runs.hook_windows import Window
+from clones.runs.pools import array_pool, host_pool
 from clones.runs.result import RESTART
 from hooks.configuration import CONFIG
-from operators.each_service import each_service, reason_param
+from operators.each_service import (
+    ONE_AT_A_TIME,
+    each_service,
+    plan_only_param,
+    pool_names,
+    reason_param,
+    syncs_listed,
+)
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
 from operators.run_plan import RunPlanOperator
@@ -28,7 +36,7 @@ from operators.service import (
     ServiceStartOperator,
     ServiceStopOperator,
 )
-from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator, Window
+from operators.source_hooks import SourceAfterActivateOperator, SourceBeforeActivateOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from reporting.alerts import deadline
 from reporting.completed import copy_assets, fresh_copies
@@ -60,9 +68,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         description=service.description or f"Refresh of the copies of {name}",
         doc_md=_doc(name, service),
         schedule=schedule,
-        catchup=False,
-        max_active_runs=1,
-        auto_register=False,
+        **ONE_AT_A_TIME,
         deadline=deadline(name, service, CONFIG),
         tags=["symclone"],
         params=_params(service),
@@ -140,15 +146,14 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             reason="{{ params.reason or '' }}",
             phases=phases,
             plan_only="{{ params.plan_only }}",
-            needs_pools=[pool.name for pool in pools_of(limits, {name: service})],
+            needs_pools=pool_names(limits, name, service),
             inlets=copies,
         )
-        # It runs whatever happened, and as the only leaf it decides the run's state.
+        # As the only leaf it decides the run's state.
         finish = RunEndOperator(
             task_id="finish",
             service=name,
             config=CONFIG,
-            trigger_rule="all_done",
             inlets=copies,
             outlets=[fresh_copies(name)],
         )
@@ -232,25 +237,16 @@ def _params(service: Service) -> dict[str, Param]:
         "reason": reason_param(
             "Why you run it. It stands in the run's record.", scheduled=bool(service.schedule)
         ),
-        "plan_only": Param(
-            False,
-            type="boolean",
-            title="Plan only",
-            description_md="Show in the log of `plan` what would be sent, and change nothing.",
-        ),
+        "plan_only": plan_only_param(),
     }
 
 
 def _doc(name: str, service: Service) -> str:
-    syncs = "\n".join(
-        f"1. **{sync.name}**: {sync.symdg or sync.symid}: "
-        + ", ".join(f"`{pair.label}`" for pair in sync.pairs)
-        for sync in service.syncs
-    )
     runs_on = ", ".join(host.connection for host in service.hosts) or "no host: it only drives copies"
     return (
         f"### {name}\n{service.description}\n\nRuns on: {runs_on}. Control host: {service.control_host}. "
-        f"A copy is too old after {service.sync_max_delay} minutes.\n\nSyncs, in order:\n\n{syncs}\n"
+        f"A copy is too old after {service.sync_max_delay} minutes.\n\n"
+        f"Syncs, in order:\n\n{syncs_listed(service)}\n"
     )
 
 

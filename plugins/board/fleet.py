@@ -67,7 +67,7 @@ class Facts:
         record = stored.value if stored else None
         syncs = [sync.name for sync in service.syncs] if service else list((record or {}).get("syncs", {}))
         limit = timedelta(minutes=service.sync_max_delay) if service else None
-        return show(record, syncs, limit, self.looks, self.now)
+        return show(name, record, syncs, limit, self.looks, self.now)
 
     def own(self, name: str) -> dict[str, Any] | None:
         """Whether the service itself ran when a run saw it last; which, for who may see that run."""

@@ -9,12 +9,13 @@ from board.fleet import Facts
 from clones.decide.freshness import Status
 from clones.observe.own_state import State
 from hooks import needs
+from reporting import metric_names as names
+from reporting.metric_names import Metric
 
 if TYPE_CHECKING:
     from prometheus_client import Gauge
 
 log = logging.getLogger(__name__)
-PER_SYNC = ("service", "sync")
 
 
 def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
@@ -27,24 +28,18 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
 
     registry = CollectorRegistry()
 
-    def gauge(name: str, says: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(f"symclone_{name}", says, labels, registry=registry)
+    def gauge(metric: Metric) -> Gauge:
+        return Gauge(metric.name, metric.says, metric.labels, registry=registry)
 
-    status = gauge("copy_status", "0 up, 1 warn, 2 down, 3 unknown.", PER_SYNC)
-    age = gauge("copy_age_seconds", "Age of the copy: of its oldest pair.", PER_SYNC)
-    limit = gauge("copy_limit_seconds", "Age from which on the copy is too old.", PER_SYNC)
-    percent = gauge("copy_percent", "Copied so far, while tracks are moving.", PER_SYNC)
-    service = gauge("service_status", "0 up, 1 warn, 2 down, 3 unknown: as its worst copy.", ("service",))
-    own = gauge("service_up", "1: the service ran when a run of it ended last; else 0.", ("service",))
-    running = gauge("service_running", "Whether a run of the service goes on.", ("service",))
-    seconds = gauge("last_run_seconds", "How long the last run took.", ("service",))
-    ended = gauge("last_run_timestamp_seconds", "When the last run ended.", ("service",))
-    result = gauge("last_run_success", "1: the last run did what was asked.", ("service", "dag", "result"))
-    readable = gauge("configuration_readable", "Whether services.yaml can be used as it is now.")
-    readable.set(0 if error else 1)
+    status, age = gauge(names.COPY_STATUS), gauge(names.COPY_AGE)
+    limit, percent = gauge(names.COPY_LIMIT), gauge(names.COPY_PERCENT)
+    service, own = gauge(names.SERVICE_STATUS), gauge(names.SERVICE_UP)
+    running = gauge(names.SERVICE_RUNNING)
+    seconds, ended = gauge(names.LAST_RUN_SECONDS), gauge(names.LAST_RUN_ENDED)
+    result = gauge(names.LAST_RUN_SUCCESS)
+    gauge(names.READABLE).set(0 if error else 1)
     if facts.looks.last is not None:
-        looked = gauge("last_look_timestamp_seconds", "When all copies were last looked at.")
-        looked.set(facts.looks.last.timestamp())
+        gauge(names.LAST_LOOK).set(facts.looks.last.timestamp())
     busy = {run.dag_id for run in facts.going if run.state == "running"}
 
     def measure(name: str) -> None:

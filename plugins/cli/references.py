@@ -37,7 +37,7 @@ PUBLIC = {
         "operators.service.ServiceCommandOperator",
         "operators.source_hooks.SourceBeforeActivateOperator",
         "operators.source_hooks.SourceAfterActivateOperator",
-        "operators.source_hooks.Window",
+        "clones.runs.hook_windows.Window",
     ],
     "The first and the last task of a run": [
         "operators.run_plan.RunPlanOperator",
@@ -151,6 +151,7 @@ def docs(thing: Any) -> Iterator[Doc]:
     """Its docstring, and those of what it is a kind of, nearest first."""
     for one in inspect.getmro(thing) if inspect.isclass(thing) else (thing,):
         if one.__doc__ and one.__module__.split(".")[0] in {
+            "clones",
             "operators",
             "sensors",
             "hooks",

@@ -7,6 +7,7 @@ CloneError
 │   ├── Torn         only some pairs of a sync were activated
 │   │   └── TornForNow  and the next try mends it, or sees that all are
 │   └── Missing      what is configured is not there, as was seen
+├── NotApproved      no second person has said yes to it
 └── TryAgain         it may pass by itself
     ├── Locked       another command holds the array, the database, a gatekeeper or the service
     │   └── NotMyTurn  another run works on the service: this one goes on once that one has ended
@@ -20,6 +21,8 @@ CloneError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class CloneError(Exception):
     """What happened, to what, and what to do next.
@@ -32,6 +35,18 @@ class CloneError(Exception):
         self.what = what
         self.remedy = remedy
         super().__init__(f"{what}\nWhat to do: {remedy}" if remedy else what)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What becomes of a task that fails with an error of this kind, or one below it.
+
+    :param again: it is tried again, as often as `retries` allows.
+    """
+
+    kind: type[CloneError]
+    again: bool
+    why: str
 
 
 def kind_of(error: BaseException) -> str:
@@ -63,6 +78,10 @@ class TornForNow(Torn):
 
 class Missing(Refused):
     """What the configuration names was looked for where it should be, and is not there."""
+
+
+class NotApproved(CloneError):
+    """No second person has said yes: the run ends there, and nobody is asked again."""
 
 
 class TryAgain(CloneError):
@@ -126,3 +145,14 @@ class Unknown(TryAgain):
 
 class Unreadable(Unknown):
     """A command was carried out, and what it printed cannot be read."""
+
+
+RETRIES = (
+    Retry(TornForNow, True, "the next try mends it"),
+    Retry(Refused, False, "refused: trying again cannot help"),
+    Retry(ConfigError, False, "the configuration must be mended"),
+    Retry(NotApproved, False, "nobody is asked again"),
+    Retry(TryAgain, True, "it may pass by itself"),
+)
+"""The first that fits an error decides: refusals fail at once; locks, lost sessions and the like are tried
+again. Of what is no error of ours Airflow's own rule holds."""

@@ -52,6 +52,11 @@ COMES_BY_ITSELF: dict[State, frozenset[State]] = {
     State.TERMINATE_IN_PROG: frozenset({State.NONE}),
 }
 """The states that each moving state ends in without any command."""
+MOVING = frozenset(COMES_BY_ITSELF)
+"""To be waited for: no command is sent to such a pair, apart from what a rule names."""
+COPYING = frozenset({State.CREATE_IN_PROG, State.PRE_COPY, State.COPY_IN_PROG, State.REST_IN_PROG})
+"""A percent says how far these are. Not the same: no rule waits for the end of a precopy as such, and of a
+session that is being ended no percent is of use."""
 
 GROUPS: dict[str, frozenset[State]] = {
     "prepared": PREPARED,
@@ -60,7 +65,7 @@ GROUPS: dict[str, frozenset[State]] = {
     "precopied": PREPARED | ACTIVE,
     "restored": frozenset({State.RESTORED}),
     "none": frozenset({State.NONE}),
-    "settled": frozenset(State) - frozenset(COMES_BY_ITSELF) - {State.UNKNOWN},
+    "settled": frozenset(State) - MOVING - {State.UNKNOWN},
 }
 """What a wait can ask for by one word; any single state can be asked for by its name."""
 
@@ -128,13 +133,11 @@ class Device:
     """One device of the array.
 
     :param size: megabytes, or None when not shown.
-    :param pd_name: the control host's name for it, or ``Not Visible``.
     """
 
     number: int
     status: str = ""
     size: int | None = None
-    pd_name: str = ""
     sessions: tuple[Session, ...] = ()
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clones.errors import Refused
+from clones.time_limits import LOGIN
 
 SSH_PORT = 22
-CONNECT_SECONDS = 30
+CONNECT_SECONDS = LOGIN.seconds
 KNOWN_HOSTS = "~/.ssh/known_hosts"
 
 

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clones.time_limits import LOGIN_TURN
+
 LOGINS = 4
 """At the same time on one host: so two machines with workers stay below ten."""
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = LOGIN_TURN.seconds
 """For so long a place is waited for. Then it is tried without: others may be hung at a host that is ill."""
 LOOK_SECONDS = 0.05
 

@@ -21,6 +21,7 @@ from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Result
 from clones.clean import one_line
 from clones.errors import CloneError
+from clones.time_limits import CLOSE, LINGER
 from hooks.connection import CONNECT_SECONDS, Login
 from hooks.refusals import no_algorithm, not_let_in, other_key, text, unknown_key, unreachable
 from hooks.ssh_options import Prepared, prepare
@@ -38,8 +39,7 @@ KINDS = (
     ("MAC", "_mac_algs"),
 )
 """The first lists with which a host begins, in order (RFC 4253, 7.1), and where asyncssh has ours."""
-LINGER_SECONDS = 2.0
-CLOSE_SECONDS = 2.0
+LINGER_SECONDS = LINGER.seconds
 
 
 class _Seen(asyncssh.SSHClient):
@@ -265,4 +265,4 @@ async def hang_up(connection: asyncssh.SSHClientConnection) -> None:
     """Say goodbye, and wait for it only a little."""
     connection.close()
     with suppress(TimeoutError, OSError, asyncssh.Error):
-        await asyncio.wait_for(connection.wait_closed(), CLOSE_SECONDS)
+        await asyncio.wait_for(connection.wait_closed(), CLOSE.seconds)

@@ -17,10 +17,11 @@ from asyncssh.kex import get_default_kex_algs, get_kex_algs
 from asyncssh.mac import get_default_mac_algs, get_mac_algs
 from asyncssh.public_key import get_default_public_key_algs, get_public_key_algs
 
+from clones.time_limits import KEEPALIVE
 from hooks.connection import Login, wrong
 
 SSH_CONFIG = "~/.ssh/config"
-KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 30, 10
+KEEPALIVE_COUNT = 10
 """Who has not answered for five minutes is gone; a host that stands still for a minute is not."""
 OLD_CIPHERS = ("aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc")
 """Taken by default where the host has nothing better: old HP-UX, AIX and SunOS have no other."""
@@ -68,7 +69,7 @@ def prepare(login: Login) -> Prepared:
         "username": login.user,
         "password": login.password,
         "known_hosts": hosts,
-        "keepalive_interval": KEEPALIVE_SECONDS,
+        "keepalive_interval": KEEPALIVE.seconds,
         "keepalive_count_max": KEEPALIVE_COUNT,
         "canonicalize_hostname": False,
         # What a person wants of a terminal in ~/.ssh/config is not meant for commands.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -13,8 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from clones.asking.steps import Steps
 from clones.clean import in_markdown, one_line
 from clones.config.scope import Scope
-from clones.decide.approval import ASK_AGAIN, Approval
-from clones.errors import CloneError, Mistyped, Refused
+from clones.decide.approval import ASK_AGAIN, Request, judge_answer, refuse_old, to_be_asked_about
+from clones.errors import CloneError, NotApproved, Refused
+from clones.runs import reason
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from operators.task_record import leave_word
@@ -85,8 +87,9 @@ class PlanToApproveOperator(CloneOperator):
 
     def execute(self, context: Context) -> Any:
         try:
-            asked = requester(context)
-            refuse_cleared(context, self)
+            request = request_of(context, self)
+            asked = request.requester
+            request.refuse_cleared()
             self._begin_try(context)
         except CloneError as error:
             leave_word(context, error)
@@ -117,19 +120,17 @@ class PlanToApproveOperator(CloneOperator):
     def _asked(self, context: Context, asked: str) -> Any:
         if not self._resumed:
             try:
-                limit = timedelta(seconds=self.scope().service.approval_timeout)
-                _refuse_old("This run was triggered", context["dag_run"].run_after, limit)
+                seconds = self.scope().service.approval_timeout
+                refuse_old("This run was triggered", context["dag_run"].run_after, datetime.now(UTC), seconds)
             except CloneError as error:
                 leave_word(context, error)
                 raise
-        self.reason = one_line(self.reason) if self.reason != "None" else ""
-        if not self.reason:
-            mistyped = Mistyped(
-                "This run was triggered without a reason. Nothing was done.",
-                "trigger it again and write into `reason` why; the approver reads it",
-            )
-            leave_word(context, mistyped)
-            raise mistyped
+        self.reason = reason.of(self.reason)
+        try:
+            reason.require(self.reason, by_hand=True, read_by=reason.APPROVER)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         self.log.info("Asked for by %s. Reason: %s", asked, self.reason)
         return super().execute(context)
 
@@ -175,32 +176,22 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         self.service = service
 
     def execute(self, context: Context) -> Any:
-        try:
-            return self._ask(context)
-        except (CloneError, AirflowFailException) as error:
-            leave_word(context, error)
-            raise
+        with _left_word(context):
+            self._ask(context)
 
-    def _ask(self, context: Context) -> Any:
-        refuse_cleared(context, self)
-        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
-        if not plan:
-            raise AirflowFailException(f"There is no plan to approve.\nWhat to do: {ASK_AGAIN}.")
-        if "run_began" not in plan:
-            raise Refused(
-                "The plan of this run was made before an upgrade, and does not say of which beginning of the "
-                "run it is: who asks for it now is not known. Nothing was changed.",
-                ASK_AGAIN,
-            )
-        if plan["run_began"] != _began(context):
-            raise _cleared(context)
+    def _ask(self, context: Context) -> None:
+        request = request_of(context, self)
+        request.refuse_cleared()
+        made = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        plan = to_be_asked_about(made, request, _began(context))
         if self.response_timeout:
-            _refuse_old("The plan was made", datetime.fromisoformat(plan["made"]), self.response_timeout)
+            seconds = self.response_timeout.total_seconds()
+            refuse_old("The plan was made", datetime.fromisoformat(plan["made"]), datetime.now(UTC), seconds)
         self.options = _options(plan["digest"])
         # Indented lines are shown as they are, whatever a host printed into them.
         shown = "\n".join(f"    {line}" for line in plan["text"])
         self.body = (
-            f"Asked by **{in_markdown(requester(context))}**; somebody else must answer.\n\n"
+            f"Asked by **{in_markdown(request.requester)}**; somebody else must answer.\n\n"
             f"Reason:\n\n    {plan['reason']}\n\n{shown}\n"
         )
         try:
@@ -215,46 +206,46 @@ class SecondPersonApprovalOperator(ApprovalOperator):
 
         :param digest: of the plan that was shown.
         """
-        try:
+        with _left_word(context):
             return self._judge(context, event, digest)
-        except (CloneError, AirflowFailException) as error:
-            leave_word(context, error)
-            raise
 
     def _judge(self, context: Context, event: dict[str, Any], digest: str) -> dict[str, str]:
-        refuse_cleared(context, self)
+        request = request_of(context, self)
+        request.refuse_cleared()
         if "error" in event:
-            raise AirflowFailException(
-                f"Nobody approved in time: {event['error']} Nothing was changed.\nWhat to do: {ASK_AGAIN}."
-            )
+            raise NotApproved(f"Nobody approved in time: {event['error']} Nothing was changed.", ASK_AGAIN)
         self.options = _options(digest)
         self.validate_chosen_options(event["chosen_options"])
-        who = event.get("responded_by_user")
-        names = _names(who)
-        name = names[-1] if names else "nobody who is known"
-        if event["chosen_options"] != self.options[:1]:
-            raise AirflowFailException(f"Rejected by {name}. Nothing was changed.")
-        if not names:
-            raise AirflowFailException(
-                "Who approved is not known, so it is no approval. Nothing was changed.\n"
-                f"What to do: {ASK_AGAIN}; let a user who is logged in approve."
-            )
-        asked = requester(context)
-        if asked.casefold() in {one.casefold() for one in names}:
-            raise AirflowFailException(
-                f"{name} asked for this and approved it: two persons are needed. Nothing was changed.\n"
-                f"What to do: {ASK_AGAIN}; let somebody else approve."
-            )
         at = event["responded_at"]
-        at = at.isoformat() if isinstance(at, datetime) else str(at)
-        approval = Approval(digest=digest, by=name, at=at).to_plain()
-        if Approval.read(approval) is None:
-            raise AirflowFailException(
-                f"What was approved is not known. Nothing was changed.\nWhat to do: {ASK_AGAIN}."
-            )
-        self.log.info("Approved by %s at %s: plan %s, asked by %s", name, at, digest, asked)
-        context["ti"].xcom_push(key=APPROVAL, value=approval)
-        return approval
+        approval = judge_answer(
+            yes=event["chosen_options"] == self.options[:1],
+            names=_names(event.get("responded_by_user")),
+            at=at.isoformat() if isinstance(at, datetime) else str(at),
+            requester=request.requester,
+            plan=digest,
+        )
+        self.log.info(
+            "Approved by %s at %s: plan %s, asked by %s", approval.by, approval.at, digest, request.requester
+        )
+        context["ti"].xcom_push(key=APPROVAL, value=approval.to_plain())
+        return approval.to_plain()
+
+
+@contextmanager
+def _left_word(context: Context) -> Iterator[None]:
+    """Keep why nobody was asked or no answer counts.
+
+    :raises AirflowFailException: it was not approved. Airflow must not ask again, whatever `retries` says.
+    """
+    try:
+        yield
+    except NotApproved as error:
+        failed = AirflowFailException(str(error))
+        leave_word(context, failed)
+        raise failed from None
+    except CloneError as error:
+        leave_word(context, error)
+        raise
 
 
 def _options(digest: str) -> list[str]:
@@ -262,58 +253,22 @@ def _options(digest: str) -> list[str]:
     return [f"{SecondPersonApprovalOperator.APPROVE} {digest[:16]}", SecondPersonApprovalOperator.REJECT]
 
 
-def requester(context: Context) -> str:
-    """The user who triggered this run.
-
-    :raises Refused: it was not triggered by hand, or by whom is not known.
-    """
-    run = context["dag_run"]
-    name = one_line(getattr(run, "triggering_user_name", None) or "")
-    if not name or str(getattr(run.run_type, "value", run.run_type)) != "manual":
-        raise Refused(
-            "Who triggered this run is not known, so nobody else can approve it. Nothing was changed.",
-            "trigger it by hand, in the UI or over REST, as a user who is logged in",
-        )
-    return name
-
-
-def refuse_cleared(context: Context, task: BaseOperator) -> None:
-    """The requester is whoever triggered the run once: what others have started again is not his wish.
-
-    Airflow 3.3.2 counts a clear in the run, unless it was asked not to touch the run (``reset_dag_runs``
-    false over REST): then more tries than `retries` allows show it, or a later last try (tried). A run that
-    had ended and goes on has begun anew, which the approval sees. Clearing a task that has never begun, in a
-    run that goes on, changes nothing and shows nowhere.
-
-    :raises Refused: the run or this task was cleared.
-    """
+def request_of(context: Context, task: BaseOperator) -> Request:
+    """How this run came to be, as Airflow says."""
     ti, run = context["ti"], context["dag_run"]
-    last = task.retries + 1
-    if run.clear_number or ti.try_number > last or getattr(ti, "max_tries", 0) + 1 > last:
-        raise _cleared(context)
-
-
-def _cleared(context: Context) -> Refused:
-    return Refused(
-        f"This run was cleared, or begun again, after {requester(context)} had triggered it: who asks for it "
-        "now is not known, so nobody can approve it. Nothing was changed.",
-        ASK_AGAIN,
+    return Request(
+        by=one_line(getattr(run, "triggering_user_name", None) or ""),
+        by_hand=str(getattr(run.run_type, "value", run.run_type)) == "manual",
+        clears=run.clear_number or 0,
+        try_number=ti.try_number,
+        most_tries=getattr(ti, "max_tries", 0) + 1,
+        retries=task.retries,
     )
 
 
 def _began(context: Context) -> str:
     """When this run has begun. It is another time once the run had ended and was begun again."""
     return str(getattr(context["dag_run"], "start_date", None))
-
-
-def _refuse_old(what: str, then: datetime, limit: timedelta) -> None:
-    """:raises Refused: who asked for it may not want it any more."""
-    if datetime.now(UTC) - then > limit:
-        raise Refused(
-            f"{what} at {then:%Y-%m-%d %H:%M} UTC, longer ago than `approval_timeout` "
-            f"({limit.total_seconds():.0f} s). Nothing was changed.",
-            ASK_AGAIN,
-        )
 
 
 def _names(user: object) -> list[str]:

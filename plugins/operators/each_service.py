@@ -14,10 +14,15 @@ from airflow.sdk import DAG, BaseOperator, Context, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from clones.config import Limits, Service
+from clones.runs.pools import pools_of
 from clones.services_yaml.checks import RESERVED
 from hooks.configuration import load
 from reporting.alerts import run_failed
 from reporting.board_link import BoardLink
+
+ONE_AT_A_TIME: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "auto_register": False}
+"""Of every DAG of a service. One run at a time; none for dates that passed before it was unpaused; and
+Airflow takes it from the file's globals only, never one whose building failed half way."""
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ def each_service(
     In a task's own process only its service is read and built; the DAG processor reads and checks them all.
 
     :param config: path of the configuration file.
-    :param build: with `auto_register=False`, or Airflow would also take a DAG whose building failed half way.
+    :param build: with :data:`ONE_AT_A_TIME`.
     :param suffix: of the DAGs' names, behind the service's.
     :param wanted: whether a service has such a DAG.
     :returns: by a name that nothing else in a module can have, whatever the service is called.
@@ -69,17 +74,39 @@ def reason_param(says: str, *, scheduled: bool = False) -> Param:
     return Param(type="string", minLength=1, pattern=r"\S", description_md=says, **words)
 
 
+def plan_only_param() -> Param:
+    """The field that asks for a plan and no more."""
+    return Param(
+        False,
+        type="boolean",
+        title="Plan only",
+        description_md="Show in the log of `plan` what would be sent, and change nothing.",
+    )
+
+
+def pool_names(limits: Limits, name: str, service: Service) -> list[str]:
+    """The pools that a run of the service needs: its first task looks whether they exist."""
+    return [pool.name for pool in pools_of(limits, {name: service})]
+
+
+def syncs_listed(service: Service) -> str:
+    """The syncs with their pairs, in order, for a DAG's description in Markdown."""
+    return "\n".join(
+        f"1. **{sync.name}**: {sync.symdg or sync.symid}: "
+        + ", ".join(f"`{pair.label}`" for pair in sync.pairs)
+        for sync in service.syncs
+    )
+
+
 def _not_built(name: str, suffix: str, config: str, why: str) -> DAG:
     """It stands in the place of a DAG: its description says why, and a run of it fails and is told."""
     with DAG(
         dag_id=name + suffix,
         description=f"CANNOT BE BUILT: {why}",
         schedule=None,
-        catchup=False,
-        max_active_runs=1,
         tags=["symclone", "not built"],
         default_args={"retries": 0},
-        auto_register=False,
+        **ONE_AT_A_TIME,
     ) as dag:
         # Named as the last task of every run: one that goes on meanwhile ends here, too, and not as done.
         NotBuiltOperator(task_id="finish", service=name, config=config, why=why)

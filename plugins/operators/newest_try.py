@@ -17,6 +17,7 @@ from clones.asking.steps import Result
 from clones.config.scope import Scope
 from clones.errors import Fenced, Stale
 from clones.observe.running_commands import refuse_on_hosts
+from clones.time_limits import OLD_LOOK
 from hooks.from_airflow import says_not_found, variable
 from hooks.installation import this_airflow
 from operators.ended_from_outside import refuse_ended
@@ -35,9 +36,6 @@ AGAIN = 3
 STOOD_STILL = 2.0
 """Seconds between Airflow's word that it runs this try and the lock, after which it is asked once more. Less
 than any other try takes to begin."""
-
-LOOK_LIMIT = 120.0
-"""Seconds after which a look is too old to act on; half of the heartbeat time-out where that is less."""
 
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
@@ -166,7 +164,7 @@ def former_name() -> str | None:
 def look_limit() -> float:
     """Seconds after which a look is too old to act on."""
     timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout", fallback=300.0)
-    return min(LOOK_LIMIT, timeout / 2)
+    return min(OLD_LOOK.seconds, timeout / 2)
 
 
 def has_ended(context: Context, other: lock.Owner) -> bool | None:

@@ -10,8 +10,7 @@ from airflow.sdk import Context
 
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
-from clones.decide.approval import ASK_AGAIN, Approval, digest
-from clones.errors import Refused
+from clones.decide.approval import Approval, require, require_recent
 from clones.runs import retire
 from hooks.configuration import CONFIG
 from operators.approval import APPROVAL, PlanToApproveOperator
@@ -63,17 +62,9 @@ class _ApprovedOperator(OneSyncOperator):
         pull = context["ti"].xcom_pull
         approval = Approval.read(pull(task_ids=self.approval_task_id, key=APPROVAL))
         plan = pull(task_ids=self.plan_task_id, key="plan")
-        if approval is None or not plan or digest(plan["bound"]) != approval.digest:
-            raise Refused(
-                f"Sync {self.sync}: there is no approval of this run's plan. Nothing was sent to the array.",
-                ASK_AGAIN,
-            )
-        if not approval.is_good(datetime.now(UTC), scope.service.approval_timeout):
-            raise Refused(
-                f"Sync {self.sync}: what {approval.by} approved at {approval.at} is not good any more after "
-                "`approval_timeout`. Nothing was sent to the array.",
-                ASK_AGAIN,
-            )
+        subject = f"Sync {self.sync}"
+        approval = require(approval, plan, subject)
+        require_recent(approval, datetime.now(UTC), scope.service.approval_timeout, subject)
         return dict(plan["bound"])
 
 

@@ -8,16 +8,19 @@ from typing import Any
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from clones.config import Service
+from clones.errors import RETRIES
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
-        RetryRule("clones.errors.TornForNow", RetryAction.RETRY, reason="the next try mends it"),
-        RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: trying again cannot help"),
-        RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be mended"),
-        RetryRule("clones.errors.TryAgain", RetryAction.RETRY, reason="it may pass by itself"),
+        RetryRule(
+            f"{rule.kind.__module__}.{rule.kind.__name__}",
+            RetryAction.RETRY if rule.again else RetryAction.FAIL,
+            reason=rule.why,
+        )
+        for rule in RETRIES
     ]
 )
-"""Refusals fail at once; locks, lost sessions and the like are tried again, as often as `retries` allows."""
+""":data:`clones.errors.RETRIES`, as Airflow wants it: by the errors' full names."""
 
 
 def retries(service: Service) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class RunEndOperator(CloneOperator):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("on_failure_callback", run_failed)
+        kwargs.setdefault("trigger_rule", "all_done")
         kwargs["inlets"] = [*kwargs.get("inlets", ()), last_seen.FLEET]
         kwargs["outlets"] = [*kwargs.get("outlets", ()), last_seen.CHANGES]
         # It must also come to its end when the run never got the lock, or another run holds it.
@@ -106,7 +107,7 @@ class RunEndOperator(CloneOperator):
             )
         if result.at and result.at != ti.task_id:
             result = result.because(ti.xcom_pull(task_ids=result.at, key="record"))
-        split = completed.known_copies(known, after) if result.ok and BREAK in phases else []
+        split = completed.split_copies(known, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             completed.write(context, scope, phases, split)

@@ -10,13 +10,12 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from clones.actions import phases_run
 from clones.asking.steps import Steps
-from clones.clean import one_line
 from clones.config.scope import Scope
-from clones.errors import Mistyped, MustWait, Refused
-from clones.runs import refresh
+from clones.errors import CloneError, MustWait, Refused
+from clones.runs import reason, refresh
 from clones.runs.plan_only import foresee
 from clones.runs.planned import Step, plain
-from clones.runs.record import TaskRecord, without_reason
+from clones.runs.record import TaskRecord
 from clones.runs.result import RunResult
 from clones.runs.superseded import Asked, asked_since, still_needed
 from hooks.configuration import CONFIG
@@ -84,20 +83,18 @@ class RunPlanOperator(CloneOperator):
 
     def execute(self, context: Context) -> Any:
         run = context["dag_run"]
-        self.reason = reason = one_line(self.reason) if self.reason != "None" else ""
-        if run.run_type == "manual" and not reason:
-            mistyped = Mistyped(
-                "This run was triggered by hand without a reason. Nothing was done.",
-                "trigger it again and write into `reason` why; it stands in the run's log",
-            )
-            leave_word(context, mistyped)
-            raise mistyped
+        self.reason = reason.of(self.reason)
+        try:
+            reason.require(self.reason, by_hand=run.run_type == "manual", read_by=reason.LOG)
+        except CloneError as error:
+            leave_word(context, error)
+            raise
         self.log.info(
             "%s run %s: action %s. Reason: %s",
             run.run_type,
             run.run_id,
             self.action,
-            reason or without_reason(run.run_type),
+            self.reason or reason.without(run.run_type),
         )
         if str(self.plan_only) == "True":
             self._foresee(context)

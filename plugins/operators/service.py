@@ -9,11 +9,10 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from clones.act import stop_and_start
-from clones.act.hooks import run_hook, run_hooks
+from clones.act.hooks import hook_named, run_hook, run_hooks
 from clones.config import Hook
 from clones.config.scope import Scope
-from clones.errors import ConfigError
-from clones.runs import refresh
+from clones.runs.old_copies import why_left_down
 from clones.runs.result import RESTARTED
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
@@ -97,14 +96,6 @@ class ServiceCommandOperator(CloneOperator):
         return hook_named(getattr(scope.service, self.place), self.hook)
 
 
-def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
-    """:raises ConfigError: it is not configured there any more."""
-    for hook in hooks:
-        if hook.name == name:
-            return hook
-    raise ConfigError(f"There is no hook {name!r} here.", "see services.yaml: was it renamed or taken out?")
-
-
 class ServiceRestartUnchangedOperator(CloneOperator):
     """After a failure: start the service again on its old copies, if nothing was done to them.
 
@@ -146,17 +137,9 @@ class ServiceRestartUnchangedOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
-        if plan is None:
-            raise AirflowSkipException("The run failed before it stopped anything: the service is as it was.")
-        if not plan["up"]:
-            raise AirflowSkipException("The service was down before this run, and is left down.")
-        if not scope.service.restart_if_unchanged:
-            raise AirflowSkipException("`restart_if_unchanged` is false: the service is left down.")
-        if not hosts.run(refresh.unchanged_since(scope, plan)):
-            raise AirflowSkipException(
-                "The copies are not what they were when the run began: the service is left down. "
-                "What to do: mend what failed, clear that task, and the run goes on from there."
-            )
+        why = hosts.run(why_left_down(scope, plan))
+        if why:
+            raise AirflowSkipException(why)
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
         hosts.run(stop_and_start.start(scope, self.listed, None))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))

@@ -9,7 +9,6 @@ again by the task that needs it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,14 +16,14 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from clones.act import resync_and_break
-from clones.act.hooks import run_hook, run_hooks
+from clones.act.hooks import hook_named, run_hook, run_hooks
 from clones.config.scope import Scope
 from clones.errors import CloneError
 from clones.observe.running_commands import refuse_on_hosts
+from clones.runs.hook_windows import Window, to_run
 from clones.runs.result import PLAN
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
-from operators.service import hook_named
 from operators.shut_out import keep_lock, shut_out_of
 
 if TYPE_CHECKING:
@@ -34,39 +33,22 @@ BEGUN, ENDED = "begun", "ended"
 """XComs: a mark that a task makes when it has run its `before_activate`, and the marks that were ended."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """The ids of the tasks around one activation, in their order.
-
-    :param before: of its `before_activate`.
-    :param activate: of the activation itself.
-    :param after: of its `after_activate`.
-    """
-
-    before: tuple[str, ...] = ()
-    activate: str = ""
-    after: tuple[str, ...] = ()
-
-    def marks(self, ti: Any, tasks: Sequence[str]) -> list[str]:
-        """Of those tasks that have made one, in their order."""
-        found = [ti.xcom_pull(task_ids=task, key=BEGUN) for task in tasks]
-        return [mark for mark in found if mark]
-
-    def is_over(self, ti: Any, task_id: str) -> bool:
-        """Whether what was in force up to this task, by the last that made a mark, was ended since."""
-        begun = self.marks(ti, [*self.earlier(task_id), task_id])
-        ended = [mark for task in self.after for mark in ti.xcom_pull(task_ids=task, key=ENDED) or ()]
-        return bool(begun) and begun[-1] in ended
-
-    def earlier(self, task_id: str) -> list[str]:
-        """The tasks before one of them."""
-        tasks = [*self.before, self.activate, *self.after]
-        return tasks[: tasks.index(task_id)]
-
-
 def mark_begun(ti: Any) -> None:
     """The `before_activate` up to here are in force now."""
     ti.xcom_push(key=BEGUN, value=uuid4().hex)
+
+
+def marks(ti: Any, tasks: Sequence[str]) -> dict[str, str]:
+    """By task, the mark that it has made; without those that made none."""
+    found = {task: ti.xcom_pull(task_ids=task, key=BEGUN) for task in tasks}
+    return {task: mark for task, mark in found.items() if mark}
+
+
+def is_over(ti: Any, window: Window, task_id: str) -> bool:
+    """Whether what was in force up to this task was ended since."""
+    begun = marks(ti, [*window.earlier(task_id), task_id])
+    ended = [mark for task in window.after for mark in ti.xcom_pull(task_ids=task, key=ENDED) or ()]
+    return window.is_over(task_id, begun, ended)
 
 
 class SourceBeforeActivateOperator(CloneOperator):
@@ -123,10 +105,10 @@ class SourceBeforeActivateOperator(CloneOperator):
         hosts.run(
             resync_and_break.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True", plan=plan)
         )
-        hooks = [hook]
-        if self.window.is_over(context["ti"], self.task_id):
+        again = is_over(context["ti"], self.window, self.task_id)
+        if again:
             self.log.warning("The hooks before this one were ended since: they are run again first.")
-            hooks = list(sync.before_activate[: sync.before_activate.index(hook) + 1])
+        hooks = to_run(sync.before_activate, hook, again=again)
         hosts.run(run_hooks(scope, hooks, f"before_activate of sync {sync.name}"))
         mark_begun(context["ti"])
 
@@ -183,7 +165,7 @@ class SourceAfterActivateOperator(CloneOperator):
         sync = scope.service.sync(self.sync)
         failed = self._failed(ti)
         still = self._shut_out(context, scope, hosts) if failed else None
-        ti.xcom_push(key=ENDED, value=self.window.marks(ti, [*self.window.before, self.window.activate]))
+        ti.xcom_push(key=ENDED, value=[*marks(ti, self.window.begins).values()])
         hosts.run(
             run_hook(
                 scope,
@@ -208,11 +190,7 @@ class SourceAfterActivateOperator(CloneOperator):
         """The tasks of the window before this one that have failed, or were not run after such a one."""
         earlier = self.window.earlier(self.task_id)
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=earlier, run_ids=[ti.run_id])
-        return [
-            task
-            for task in earlier
-            if str(states.get(ti.run_id, {}).get(task)) in ("failed", "upstream_failed")
-        ]
+        return self.window.failed(self.task_id, states.get(ti.run_id, {}))
 
     def _shut_out(self, context: Context, scope: Scope, hosts: SymcliHook) -> CloneError | None:
         """What failed may only have stood still. Its `before_activate` must not begin again what this ends,

@@ -12,6 +12,7 @@ from clones.act.hooks import run_hooks
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.observe.sync import to_plain
+from clones.runs.hook_windows import Window
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.one_sync import OneSyncOperator
@@ -21,7 +22,7 @@ from operators.provision import SymcloneProvideGroupOperator as SymcloneProvideG
 from operators.retire import RetirePlanOperator as RetirePlanOperator
 from operators.retire import SymcloneRemoveGroupOperator as SymcloneRemoveGroupOperator
 from operators.retire import SymcloneTerminateOperator as SymcloneTerminateOperator
-from operators.source_hooks import Window, mark_begun
+from operators.source_hooks import is_over, mark_begun
 from reporting.completed import copy_asset, ledger
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
         plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan")
-        if self.window.before and self.window.is_over(ti, self.task_id):
+        if self.window.before and is_over(ti, self.window, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
             hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))

@@ -20,6 +20,7 @@ from clones.errors import Unknown
 from clones.observe import estimates
 from clones.observe.estimates import Pace
 from clones.runs import superseded
+from clones.runs.fresh_copies import Copy, announcement, is_news, known_copies, last_action
 from clones.states import SyncSeen
 
 LAST = "last_completed"
@@ -109,19 +110,11 @@ def in_order(context: Context, scope: Scope) -> dict[str, Activation]:
     return activations(context, scope) if len(scope.service.syncs) > 1 else {}
 
 
-def known_copies(
-    known: Mapping[str, Activation], after: Sequence[SyncSeen]
-) -> list[tuple[SyncSeen, Activation]]:
-    """Of these syncs, those that still are what the newest activation that was kept made of them, with that.
-
-    :param known: of :func:`activations`.
-    """
-    found = []
+def split_copies(known: Mapping[str, Activation], after: Sequence[SyncSeen]) -> list[Copy]:
+    """:func:`clones.runs.fresh_copies.known_copies`, with a line in the log for each sync that is none."""
+    found = known_copies(known, after)
     for seen in after:
-        last = known.get(seen.name)
-        if last is not None and last.made(seen):
-            found.append((seen, last))
-        else:
+        if seen not in [copy for copy, _ in found]:
             log.info("Sync %s is not a copy that any run is known to have activated", seen.name)
     return found
 
@@ -146,14 +139,12 @@ def _or_unknown(scope: Scope, sync: str) -> Iterator[None]:
         ) from None
 
 
-def write(
-    context: Context, scope: Scope, phases: list[str], split: Sequence[tuple[SyncSeen, Activation]]
-) -> None:
+def write(context: Context, scope: Scope, phases: list[str], split: Sequence[Copy]) -> None:
     """Remember that this run was completed, and when the copies that it ends with were activated.
 
     What cannot be written is said in the log: the next run then works once more than it need.
 
-    :param split: of :func:`known_copies`.
+    :param split: of :func:`clones.runs.fresh_copies.known_copies`.
     """
     stores = context.get("asset_state_store")
     if stores is None:
@@ -170,35 +161,31 @@ def write(
         log.warning("That this run was completed could not be remembered: %s", error)
 
 
-def announce(context: Context, scope: Scope, split: Sequence[tuple[SyncSeen, Activation]]) -> None:
+def announce(context: Context, scope: Scope, split: Sequence[Copy]) -> None:
     """Make an event of each copy that this run has made, for the DAGs that are scheduled on it.
 
-    Its extra is ``{"service", "sync", "point_in_time", "last_action", "run_id"}``: when the activation was
-    sent, in UTC by Airflow's clock (the copy is of then or a little later), and the copy's last action as the
-    array shows it. A copy is announced once, also when this task is cleared.
+    Its extra is what :func:`clones.runs.fresh_copies.announcement` makes. A copy is announced once, also when
+    this task is cleared.
 
-    :param split: of :func:`known_copies`.
+    :param split: of :func:`clones.runs.fresh_copies.known_copies`.
     """
-    stores, run_id = context.get("asset_state_store"), context["dag_run"].run_id
+    stores, ti = context.get("asset_state_store"), context["ti"]
     for seen, activation in split:
-        if activation.run != (context["ti"].dag_id, run_id):
-            log.info("Sync %s was not split by this run: nothing is announced", seen.name)
-            continue
-        asset, last_action = copy_asset(scope.name, seen.name), min(activation.after.values())
+        asset, announced = copy_asset(scope.name, seen.name), None
         try:
-            if stores is not None and stores[asset].get(ANNOUNCED) == last_action:
-                continue
             if stores is not None:
-                stores[asset].set(ANNOUNCED, last_action)
+                announced = stores[asset].get(ANNOUNCED)
         except AirflowRuntimeError as error:
             log.warning("Whether sync %s was announced before is not known: %s", seen.name, error)
-        extra = {
-            "service": scope.name,
-            "sync": seen.name,
-            "point_in_time": activation.at.isoformat(timespec="seconds"),
-            "last_action": last_action,
-            "run_id": run_id,
-        }
+        if not is_news(activation, (ti.dag_id, context["dag_run"].run_id), announced):
+            log.info("Sync %s is not announced: another run has split it, or it was before", seen.name)
+            continue
+        try:
+            if stores is not None:
+                stores[asset].set(ANNOUNCED, last_action(activation))
+        except AirflowRuntimeError as error:
+            log.warning("That sync %s is announced could not be remembered: %s", seen.name, error)
+        extra = announcement(scope.name, seen.name, activation)
         context["outlet_events"][fresh_copies(scope.name)].add(asset, extra=extra)
 
 

@@ -10,19 +10,19 @@ from airflow.sdk import Context
 from airflow.sdk.observability import stats
 
 from clones.runs.result import RunResult
+from reporting.metric_names import RUN_DURATION, RUN_ENDED, RUN_TRACKS
 
 
 def measure(context: Context, service: str, result: RunResult, plan: Mapping[str, Any] | None = None) -> None:
-    """``symclone.run_ended`` counts by result, ``symclone.run_duration`` is how long it took,
-    ``symclone.run_tracks`` how many tracks of each sync differed at its beginning, where that was shown.
+    """Send :data:`reporting.metric_names.STATSD`; of tracks only what was shown.
 
     :param plan: XCom `plan` of the run.
     """
     run = context["dag_run"]
     tags = {"service": service, "dag": run.dag_id, "result": result.result.replace(" ", "_")}
-    stats.incr("symclone.run_ended", tags=tags)
+    stats.incr(RUN_ENDED.name, tags=tags)
     if getattr(run, "start_date", None) is not None:
-        stats.timing("symclone.run_duration", datetime.now(UTC) - run.start_date, tags=tags)
+        stats.timing(RUN_DURATION.name, datetime.now(UTC) - run.start_date, tags=tags)
     for sync, guess in (plan or {}).get("estimates", {}).items():
         if guess["tracks"] is not None:
-            stats.gauge("symclone.run_tracks", guess["tracks"], tags={"service": service, "sync": sync})
+            stats.gauge(RUN_TRACKS.name, guess["tracks"], tags={"service": service, "sync": sync})

@@ -22,12 +22,11 @@ from clones.observe.next_look import Bounds, backoff, chunks, pieces
 from clones.observe.sync import ask_precopied, held_against, list_shown, locate
 from clones.states import SyncSeen, device_text
 from clones.symcli.output import DeviceList
+from clones.time_limits import REFUSED_WAIT
 from hooks.symcli_async import SymcliHookAsync, shared_hook
 
 LONGEST_BACKOFF = 300.0
 """Seconds between two tries of an array that cannot be asked."""
-REFUSED_SECONDS = 600.0
-"""For so long a connection must be refused before that ends the waits on it."""
 AT_ONCE = 20
 """Waits that one turn of the event loop decides for; one takes a tenth of a millisecond and more."""
 
@@ -170,7 +169,7 @@ class Watch:
             await self._hosts.connect(self.key.host)
         except CloneError as error:
             self._refused_since = self._at() if self._refused_since is None else self._refused_since
-            if isinstance(error, Refused) and self._at() - self._refused_since >= REFUSED_SECONDS:
+            if isinstance(error, Refused) and self._at() - self._refused_since >= REFUSED_WAIT.seconds:
                 for wait in waits:
                     wait.refused(error)
             else:

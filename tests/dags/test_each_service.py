@@ -18,7 +18,7 @@ from clones.config import Service
 from clones.runs import pools
 from clones.services_yaml.checks import RESERVED
 from hooks import configuration
-from operators.each_service import each_service
+from operators.each_service import ONE_AT_A_TIME, each_service
 from tests.conftest import ROOT, SERVICES, new_context
 from tests.dags.conftest import dags
 from tests.support.production import services
@@ -123,6 +123,7 @@ def test_what_failed_half_way_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> Non
         "<lnxpp>": "CANNOT BE BUILT: RuntimeError: half way"
     }
     assert len(found) == 3
+    assert ONE_AT_A_TIME["auto_register"] is False
     for file in FILES:
         text = (ROOT / "dags" / f"{file}.py").read_text()
-        assert text.count("with DAG(") == text.count("auto_register=False") == 1
+        assert text.count("with DAG(") == text.count("**ONE_AT_A_TIME") == 1

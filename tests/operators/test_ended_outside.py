@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, Er
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from clones.errors import Refused, Unknown
-from operators.approval import SecondPersonApprovalOperator, refuse_cleared
+from operators.approval import SecondPersonApprovalOperator, request_of
 from operators.merge_back import MergeBackRestoreOperator
 from operators.retire import RetirePlanOperator
 from operators.run_end import RunEndOperator
@@ -200,7 +200,7 @@ def test_who_asks_is_not_known_once_it_was_cleared(
     plan = RetirePlanOperator(task_id="plan", reason="test", retries=retries, **ABOUT)
     approve = SecondPersonApprovalOperator(task_id="approve", subject="?", retries=retries)
     if not is_clear:
-        refuse_cleared(context, plan)
+        request_of(context, plan).refuse_cleared()
         return
     with pytest.raises(Refused, match="was cleared, or begun again, after asker had triggered it") as refused:
         if task == "plan":

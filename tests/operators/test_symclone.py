@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from clones.errors import MustWait, Refused, Torn, TornForNow, Unknown
+from clones.errors import RETRIES, MustWait, Refused, Torn, TornForNow, Unknown
 from hooks.symcli import SymcliHook
 from lab import Lab
 from operators.base import CloneOperator
@@ -277,6 +277,17 @@ def test_archivelogs_are_not_activated_before_data(lab: Any, context: dict[str, 
     assert not sent(lab, "activate")
     activate(lab, context, **DATA)
     activate(lab, context, **LOGS)
+
+
+def test_airflow_tries_again_what_the_domain_does() -> None:
+    """By the errors' names, which must be importable as they are."""
+    for rule in RETRIES:
+        decision = RETRY_POLICY.evaluate(rule.kind.__new__(rule.kind), 1, 3)
+        assert (decision.action.value, decision.reason) == ("retry" if rule.again else "fail", rule.why)
+    assert [rule.exception for rule in RETRY_POLICY.rules][1:3] == [
+        "clones.errors.Refused",
+        "clones.errors.ConfigError",
+    ]
 
 
 def test_torn_is_refused_alone_and_mended_in_a_refresh(lab: Any, context: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, stamps
 from clones.observe.estimates import Pace
+from clones.runs.fresh_copies import announcement, is_news, known_copies
 from clones.states import SyncSeen
 from hooks.configuration import load
 from reporting.completed import (
@@ -22,7 +23,6 @@ from reporting.completed import (
     copy_asset,
     fresh_copies,
     keep_paces,
-    known_copies,
     paces,
     write,
 )
@@ -121,6 +121,22 @@ def test_what_is_not_known_to_be_the_runs_own_is_not_announced(context: dict[str
 def test_a_copy_is_announced_whatever_clock_the_array_shows(context: dict[str, Any]) -> None:
     ahead = activated(context, copy("data", -300, -299))
     assert announced(context, ahead) == [("aastmphpux/data", "16:59")]
+
+
+def test_what_is_news() -> None:
+    """Of this run's own, and not announced; where that is not known, it is said once more."""
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    made = Activation(("s", "manual__1"), at, {"000190101234 1:2": "T5", "000190101234 3:4": "T4"})
+    assert is_news(made, ("s", "manual__1"), None) and is_news(made, ("s", "manual__1"), "T3")
+    assert not is_news(made, ("s", "manual__1"), "T4")
+    assert not is_news(made, ("s", "manual__2"), None) and not is_news(made, ("t", "manual__1"), None)
+    assert announcement("s", "data", made) == {
+        "service": "s",
+        "sync": "data",
+        "point_in_time": "2026-11-23T12:00:00+00:00",
+        "last_action": "T4",
+        "run_id": "manual__1",
+    }
 
 
 def test_without_a_store_nothing_is_known_to_be_the_runs_own(context: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const formats = new Map();
 
-/** `3 d 2 h`, `4 h 10 min`, `12 min`, `40 s`, as the sweep's log says it; no line ends before a unit. */
+/** `3 d 2 h`, `4 h 10 min`, `12 min`, `40 s`, as clones/durations.py says it; but no line ends before a unit. */
 export function spoken(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];

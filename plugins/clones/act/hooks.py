@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from clones.asking.steps import Command, Steps, note, run
 from clones.config import Hook
 from clones.config.scope import Scope
-from clones.errors import CloneError, Fenced, NotDone, Unknown
+from clones.errors import CloneError, ConfigError, Fenced, NotDone, Unknown
 
 
 def command_of(scope: Scope, hook: Hook, *, fenced: bool = True) -> Command:
     """What a hook sends. Nobody knows what it does, so it counts as a change."""
     return Command(scope.service.host_of(hook), hook.command, hook.timeout, changes=True, fenced=fenced)
+
+
+def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
+    """:raises ConfigError: it is not configured there any more."""
+    for hook in hooks:
+        if hook.name == name:
+            return hook
+    raise ConfigError(f"There is no hook {name!r} here.", "see services.yaml: was it renamed or taken out?")
 
 
 def run_hook(scope: Scope, hook: Hook, place: str, *, fenced: bool = True) -> Steps[None]:

@@ -32,6 +32,7 @@ from clones.asking.fence import NOT_MADE, Fence, Token
 from clones.asking.steps import Command, Result, Steps, note, run
 from clones.config.scope import Scope
 from clones.errors import ConfigError, Fenced, Locked, NotMyTurn, Refused, Unknown
+from clones.time_limits import ON_HOST
 
 NOT_FREE, LOST, NOT_MINE, OVER = 3, 4, 6, 7
 """Exit codes of :data:`TAKE`: somebody has it or it cannot be made; another was faster; this run has not; a
@@ -307,7 +308,15 @@ def _sh(host: str, script: str, *arguments: str) -> Command:
     place = next(word for word in arguments if "/locks/" in word)
     words = ("/bin/sh", "-c", script, "lock", *arguments)
     title = f"lock: {_TITLES[script]} {place}"
-    return Command(host, words, 60, changes=script != OWNERS, fenced=False, secret=True, title=title)
+    return Command(
+        host,
+        words,
+        ON_HOST.seconds,
+        changes=script != OWNERS,
+        fenced=False,
+        secret=True,
+        title=title,
+    )
 
 
 def _gone(listed: Result) -> bool:

@@ -28,9 +28,8 @@ from clones.asking.side_by_side import abreast
 from clones.asking.steps import Command, Result, Steps, note, run
 from clones.config import Host, Service
 from clones.errors import CloneError, NotDone, Unknown
+from clones.time_limits import DISK_LOOK, DISK_SCAN
 
-LOOK_SECONDS = 60.0
-SCAN_SECONDS = 600.0
 TURS = "--num=5"
 """How often ``sg_turs`` asks: the first answer after an activation is often a unit attention."""
 RESCAN = 'echo 1 > "$1"'
@@ -151,7 +150,7 @@ def _failed(name: str, host: Host, disk: str, result: Result) -> CloneError:
 
 
 def _look(host: Host, *words: str) -> Command:
-    return Command(host.connection, ("env", "LC_ALL=C", *words), LOOK_SECONDS, title=" ".join(words))
+    return Command(host.connection, ("env", "LC_ALL=C", *words), DISK_LOOK.seconds, title=" ".join(words))
 
 
 def _rescan(host: Host, path: str) -> Command:
@@ -159,4 +158,4 @@ def _rescan(host: Host, path: str) -> Command:
 
 
 def _find(host: Host, *words: str) -> Command:
-    return Command(host.connection, words, SCAN_SECONDS)
+    return Command(host.connection, words, DISK_SCAN.seconds)

@@ -29,6 +29,7 @@ from clones.asking.steps import Command, Result, Steps, note, run
 from clones.asking.whole_answers import END
 from clones.config.scope import Scope
 from clones.errors import Fenced, Refused, Unknown
+from clones.time_limits import ON_HOST
 
 MARK = "symclone_fence"
 """What every fence begins with, so that a list of processes which cuts their words still shows it."""
@@ -145,7 +146,9 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
     place = folder(scope.work_dir_on(host), scope.name)
     title = f"fence: this try is the newest of {scope.name} here"
     words = ("/bin/sh", "-c", PUT, "fence", place, str(fence.token))
-    result = yield from run(Command(host, words, 60, changes=True, fenced=False, secret=True, title=title))
+    result = yield from run(
+        Command(host, words, ON_HOST.seconds, changes=True, fenced=False, secret=True, title=title)
+    )
     if result.exit_code is None:
         raise Unknown(
             f"Service {scope.name}: whether an earlier try is shut out of {host} is not known: "

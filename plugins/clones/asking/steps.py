@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from clones.time_limits import SMALL_LOOK
+
 T = TypeVar("T")
 
 PROOF, ESTIMATE = "proof", "estimate"
@@ -37,7 +39,7 @@ class Command:
 
     host: str
     words: tuple[str, ...]
-    timeout: float = 60.0
+    timeout: float = SMALL_LOOK.seconds
     changes: bool = False
     title: str = ""
     because: str = field(default="", compare=False)

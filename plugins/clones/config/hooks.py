@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from clones.config.model import Model, Seconds
 from clones.names import ConnectionId, HookName, Word
+from clones.time_limits import HOOK
 
 
 class Hook(Model):
@@ -27,7 +28,7 @@ class Hook(Model):
         "after a lost session nobody knows whether it took effect.",
         examples=[["/opt/site/bin/ora-backup", "begin", "CVI"]],
     )
-    timeout: Seconds = Field(600, description="Seconds it may take in all.", examples=[120])
+    timeout: Seconds = Field(HOOK.seconds, description="Seconds it may take in all.", examples=[120])
     blocking: bool = Field(
         True, description="false: its failure is a warning in the log, and the run goes on.", examples=[False]
     )

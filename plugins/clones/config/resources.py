@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from clones import time_limits
 from clones.config.model import Model, Seconds
 from clones.names import (
     AbsolutePath,
@@ -36,7 +37,9 @@ class Ip(Model):
     netmask: Netmask = Field(
         description="`255.255.252.0` or a prefix length.", examples=["255.255.252.0", "22"]
     )
-    timeout: Seconds = Field(30, description="Seconds that each of its commands may take.", examples=[60])
+    timeout: Seconds = Field(
+        time_limits.IP.seconds, description="Seconds that each of its commands may take.", examples=[60]
+    )
 
     @model_validator(mode="after")
     def _netmask_fits(self) -> Ip:
@@ -82,7 +85,9 @@ class Vg(Model):
         description="HP-UX: map file for vgimport and vgexport. Required there for LVM.",
         examples=["/var/lib/symclone/vgCVI.map"],
     )
-    timeout: Seconds = Field(180, description="Seconds that each of its commands may take.", examples=[300])
+    timeout: Seconds = Field(
+        time_limits.VG.seconds, description="Seconds that each of its commands may take.", examples=[300]
+    )
 
     @model_validator(mode="after")
     def _beside_the_source(self) -> Vg:
@@ -127,7 +132,9 @@ class Fs(Model):
         "(`fuser -k`). false: the unmount fails, and nobody is harmed.",
         examples=[True],
     )
-    timeout: Seconds = Field(600, description="Seconds for each of check, mount and unmount.", examples=[900])
+    timeout: Seconds = Field(
+        time_limits.FS.seconds, description="Seconds for each of check, mount and unmount.", examples=[900]
+    )
 
     @model_validator(mode="after")
     def _device_of_that_type(self) -> Fs:
@@ -173,7 +180,9 @@ class App(Model):
         description="Exit codes of `check` that mean: it does not run. Any other is unknown.",
         examples=[[3]],
     )
-    timeout: Seconds = Field(600, description="Seconds that each of its commands may take.", examples=[1200])
+    timeout: Seconds = Field(
+        time_limits.APP.seconds, description="Seconds that each of its commands may take.", examples=[1200]
+    )
 
 
 class Command(Model):
@@ -196,7 +205,9 @@ class Command(Model):
         description="Exit codes of `probe` that mean: it is down. Any other is unknown.",
         examples=[[1]],
     )
-    timeout: Seconds = Field(600, description="Seconds for each of the three.", examples=[120])
+    timeout: Seconds = Field(
+        time_limits.COMMAND.seconds, description="Seconds for each of the three.", examples=[120]
+    )
 
 
 Resource = Ip | Vg | Fs | App | Command
@@ -284,7 +295,9 @@ class DownCheck(Model):
         "not in use there; 1: they are; any other: it could not tell, and the run goes no further.",
         examples=[["/opt/site/bin/unused", "reports"]],
     )
-    timeout: Seconds = Field(60, description="Seconds it may take in all.", examples=[30])
+    timeout: Seconds = Field(
+        time_limits.DOWN_CHECK.seconds, description="Seconds it may take in all.", examples=[30]
+    )
 
 
 class Production(Model):

@@ -13,6 +13,7 @@ from clones.config.resources import DownCheck, Host, Production, ResourceEntry
 from clones.config.schedule import Schedule, TimeZone, or_none
 from clones.config.syncs import Sync
 from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName, Text
+from clones.time_limits import APPROVAL, CONTROL, QUERY, TURN
 
 
 class Symcli(Model):
@@ -27,13 +28,13 @@ class Symcli(Model):
         examples=["/var/tmp/symclone"],
     )
     command_timeout: Seconds = Field(
-        1200,
+        CONTROL.seconds,
         description="Seconds a control command may take in all; more than the 10 minutes that "
         "`-i 20 -c 30` may spend retrying while the array is locked.",
         examples=[1800],
     )
     query_timeout: Seconds = Field(
-        120, description="Seconds a status command may take in all.", examples=[300]
+        QUERY.seconds, description="Seconds a status command may take in all.", examples=[300]
     )
     retry_interval: Annotated[int, Within(1, 600, "seconds")] = Field(
         20, description="`-i` of control commands, in seconds.", examples=[30]
@@ -193,7 +194,7 @@ class Service(Model):
         ],
     )
     approval_timeout: Seconds = Field(
-        86400,
+        APPROVAL.seconds,
         description="Seconds that a merge-back or a retirement waits for the second person's approval, and "
         "that an approval is good for.",
         examples=[14400],
@@ -243,7 +244,7 @@ class Service(Model):
         examples=[240],
     )
     turn_timeout: Seconds = Field(
-        12 * 3600,
+        TURN.seconds,
         description="Seconds that a run waits for its turn while another run of the service goes on.",
         examples=[21600],
     )

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from clones.config.hooks import Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds
 from clones.names import GroupName, SymId, SyncName, match_pair
+from clones.time_limits import COPY, RECREATE, RESTORE
 
 
 class Pair(Model):
@@ -66,10 +67,10 @@ class Sync(Model):
         examples=[3600],
     )
     recreate_timeout: Seconds = Field(
-        300, description="Seconds until all pairs must be seen prepared.", examples=[600]
+        RECREATE.seconds, description="Seconds until all pairs must be seen prepared.", examples=[600]
     )
     restore_timeout: Seconds = Field(
-        86400,
+        RESTORE.seconds,
         description="Seconds a merge-back's restore may take (used by the merge-back DAG).",
         examples=[43200],
     )
@@ -79,7 +80,7 @@ class Sync(Model):
         examples=["active"],
     )
     copy_timeout: Seconds = Field(
-        6 * 3600, description="Seconds to wait for `copied` after the activation.", examples=[43200]
+        COPY.seconds, description="Seconds to wait for `copied` after the activation.", examples=[43200]
     )
     recreate_while_copying: bool = Field(
         False,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from clones.decide.rules import CLOCK_TOLERANCE
+from clones.durations import spoken
 from clones.states import ACTIVE, PREPARED, State, SyncSeen
 
 PREPARING = PREPARED | {State.CREATE_IN_PROG}
@@ -70,29 +71,32 @@ def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
         return Freshness(
             Status.WARN, f"its last action ({newest}) lies after the control host's clock ({seen.clock})"
         )
-    age = max(seen.clock - oldest, timedelta(0))
-    late = age > timedelta(minutes=sync_max_delay)
-    limit = f"{sync_max_delay} min"
+    age, limit = max(seen.clock - oldest, timedelta(0)), timedelta(minutes=sync_max_delay)
     if seen.all_in(ACTIVE):
-        why = f"{spoken(age)} old, more than {limit}" if late else f"{spoken(age)} old"
-        return Freshness(Status.WARN if late else Status.UP, why, oldest, age)
+        return Freshness(*by_age(age, limit), oldest, age)
     if seen.all_in(PREPARING):
-        why = f"prepared and not usable for {spoken(age)}"
-        return Freshness(Status.WARN if late else Status.UP, f"{why}, more than {limit}" if late else why)
+        return Freshness(*by_age(age, limit, usable=False))
     return Freshness(Status.DOWN, "torn: only some pairs are active")
+
+
+def by_age(age: timedelta, limit: timedelta, *, usable: bool = True) -> tuple[Status, str]:
+    """Up or warn, and why: for a look, and for the time between two looks.
+
+    :param age: of the copy, or how long it has been prepared.
+    :param limit: `sync_max_delay`; a copy that is just as old is up.
+    :param usable: all pairs are active; else they are prepared.
+    """
+    why = f"{spoken(age)} old" if usable else f"prepared and not usable for {spoken(age)}"
+    if age <= limit:
+        return Status.UP, why
+    return Status.WARN, f"{why}, more than {limit / timedelta(minutes=1):.0f} min"
+
+
+def remedy_of_old(service: str) -> str:
+    """What to do about a copy that is usable and too old."""
+    return f"trigger {service} with action refresh, or see why its last run did not make a copy"
 
 
 def worst(statuses: Sequence[Status]) -> Status:
     """The status of a service with these syncs."""
     return max(statuses)
-
-
-def spoken(age: timedelta) -> str:
-    """``3 d 2 h``, ``4 h 10 min``, ``12 min``, ``40 s``."""
-    seconds = int(age.total_seconds())
-    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{seconds} s"

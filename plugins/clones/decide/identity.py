@@ -21,8 +21,11 @@ from typing import Any
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, decide_resync, labels
+from clones.durations import spoken
 from clones.errors import Fenced, Unknown
 from clones.states import ACTIVE, PairSeen, State, SyncSeen
+
+MINUTE = timedelta(minutes=1)
 
 AT_STAKE = ACTIVE | {State.SPLIT}
 """A recreate gives up what the targets of pairs in these states hold."""
@@ -305,10 +308,10 @@ def clocks_apart(before: SyncSeen, after: SyncSeen) -> str:
             off = max(off, at - ended, begun - at)
     if off <= CLOCK_TOLERANCE:
         return ""
-    hours, minutes = divmod(round(off.total_seconds() / 60), 60)
     return (
-        f"sync {after.name} was activated just now, and the last action that the array shows is {hours} h "
-        f"{minutes} min off the clock of the control host: ages of its copies are wrong by as much"
+        f"sync {after.name} was activated just now, and the last action that the array shows is "
+        f"{spoken(60 * round(off / MINUTE))} off the clock of the control host: ages of "
+        "its copies are wrong by as much"
     )
 
 

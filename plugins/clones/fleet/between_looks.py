@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from clones.decide.freshness import Status, spoken, worst
+from clones.decide.freshness import Status, by_age, remedy_of_old, worst
+from clones.durations import spoken
 
 MISSED_LOOKS = 3
 """Looks that may be late or fail before what the last one saw counts as not known."""
@@ -85,6 +86,7 @@ class ServiceShown:
 
 
 def show(
+    name: str,
     record: Mapping[str, Any] | None,
     syncs: Sequence[str],
     limit: timedelta | None,
@@ -93,6 +95,7 @@ def show(
 ) -> ServiceShown:
     """Show a service by its record (:mod:`clones.fleet.changes`).
 
+    :param name: of the service.
     :param record: None when no look has left one.
     :param syncs: as configured, in order.
     :param limit: age from which on its copies are too old.
@@ -101,7 +104,7 @@ def show(
     looks = looks.of(record)
     missing = looks.missing(now) if record else NEVER
     looked = looks.last if record else None
-    shown = tuple(_sync(name, known.get(name), limit, missing, now) for name in syncs)
+    shown = tuple(_sync(name, sync, known.get(sync), limit, missing, now) for sync in syncs)
     gravest = worst([sync.status for sync in shown]) if shown else Status.UNKNOWN
     sync = next((sync for sync in shown if sync.status is gravest), None)
     since = None
@@ -113,7 +116,12 @@ def show(
 
 
 def _sync(
-    name: str, record: Mapping[str, Any] | None, limit: timedelta | None, missing: str, now: datetime
+    service: str,
+    name: str,
+    record: Mapping[str, Any] | None,
+    limit: timedelta | None,
+    missing: str,
+    now: datetime,
 ) -> SyncShown:
     if record is None:
         return SyncShown(name, Status.UNKNOWN, missing or NEVER, LOOK, limit=limit)
@@ -122,15 +130,11 @@ def _sync(
     if missing:
         return SyncShown(name, Status.UNKNOWN, f"{missing}; it was {status} then", LOOK, point, limit)
     if point is not None and limit is not None and status in (Status.UP, Status.WARN):
-        age = max(now - point, timedelta(0))
-        if age > limit and status is Status.UP:
-            status, press = (
-                Status.WARN,
-                "trigger it with action refresh, or see why its last run made no copy",
-            )
-        why = f"{spoken(age)} old"
-        if status is Status.WARN and age > limit:
-            why = f"{why}, more than {limit / timedelta(minutes=1):.0f} min"
+        # With a point in time all its pairs were active, and only its age decided.
+        before = status
+        status, why = by_age(max(now - point, timedelta(0)), limit)
+        if status is not before:
+            press = remedy_of_old(service) if status is Status.WARN else ""
     percent = record.get("percent")
     return SyncShown(name, status, why, press, point, limit, percent, ends if percent is not None else None)
 

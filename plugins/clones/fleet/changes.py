@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clones.decide.freshness import Status, spoken
+from clones.decide.freshness import Status
+from clones.durations import spoken
 from clones.fleet import pair_rows
 from clones.fleet.pair_rows import Row, fingerprint
 from clones.fleet.status import ServiceStatus, SyncStatus

@@ -15,12 +15,10 @@ from clones.asking.steps import Steps
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
+from clones.observe.next_look import pieces
 from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
 from clones.states import SyncSeen
 from clones.symcli.output import DeviceList
-
-MOST_DEVICES = 500
-"""Devices that one status command is asked for; the numbers of more would make a long command line."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +87,15 @@ def trouble(error: Exception) -> CloneError:
     return Unknown(f"{type(error).__name__}: {error}", "report this error; it hides nothing else")
 
 
-def batches(members: Sequence[Placed], most: int = MOST_DEVICES) -> list[list[str]]:
-    """The devices of these syncs of one array, each once, in lists of at most so many."""
+def batches(members: Sequence[Placed]) -> list[list[str]]:
+    """The devices of these syncs of one array, each once, in lists for one command each."""
     numbers: dict[int, str] = {}
     for one in members:
         ends = one.place.devices
         known = [number for number in ends.values() if number is not None]
         for number, text in zip(known, as_written(one.sync, ends), strict=True):
             numbers.setdefault(number, text)
-    texts = [numbers[number] for number in sorted(numbers)]
-    return [texts[start : start + most] for start in range(0, len(texts), most)]
+    return [list(piece) for piece in pieces([numbers[number] for number in sorted(numbers)])]
 
 
 def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:

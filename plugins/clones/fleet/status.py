@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clones.config import Service
-from clones.decide.freshness import PREPARING, Freshness, Status, freshness, spoken, worst
+from clones.decide.freshness import PREPARING, Freshness, Status, freshness, remedy_of_old, worst
+from clones.durations import spoken
 from clones.errors import Missing
 from clones.fleet.look import Looked, trouble
 from clones.fleet.pair_rows import Row, rows
 from clones.observe.sync import NOTHING_CHANGED
-from clones.states import ACTIVE, State, SyncSeen
-
-MOVING = frozenset({State.CREATE_IN_PROG, State.PRE_COPY, State.COPY_IN_PROG, State.REST_IN_PROG})
-"""States in which tracks are being copied."""
+from clones.states import ACTIVE, COPYING, State, SyncSeen
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:
             looked.sync.name, status, why, error.remedy or "see the log", limit=limit, pairs=pairs
         )
     fresh = freshness(seen, service.sync_max_delay)
-    moving = any(pair.state in MOVING for pair in seen.pairs)
+    copying = any(pair.state in COPYING for pair in seen.pairs)
     return SyncStatus(
         looked.sync.name,
         fresh.status,
@@ -139,7 +137,7 @@ def judge_sync(name: str, service: Service, looked: Looked) -> SyncStatus:
         fresh.point_in_time,
         fresh.age,
         limit,
-        seen.percent if moving else None,
+        seen.percent if copying else None,
         tuple(rows(seen)),
     )
 
@@ -168,7 +166,7 @@ def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness) -> str:
     if not seen.all_in(ACTIVE) and not seen.all_in(PREPARING):
         return f"trigger {name} with action refresh: it makes all pairs anew at one point in time"
     if fresh.point_in_time is not None:
-        return f"trigger {name} with action refresh, or see why its last run did not make a copy"
+        return remedy_of_old(name)
     if seen.all_in(PREPARING):
         action = "start" if service.resources else "break"
         return f"trigger {name} with action {action}: the copy is not split yet"

@@ -13,8 +13,8 @@ from typing import Any
 from clones.asking.steps import ESTIMATE, Steps, note, run
 from clones.config import Sync
 from clones.config.scope import Scope
+from clones.durations import about
 from clones.errors import CloneError
-from clones.observe.next_look import spoken
 from clones.states import PairSeen, SyncSeen, device_text
 from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify
@@ -64,7 +64,7 @@ class Estimate:
     def line(self) -> str:
         """For the log."""
         tracks = "tracks not known" if self.tracks is None else f"{self.tracks} tracks"
-        time = "time not known" if self.seconds is None else f"about {spoken(self.seconds)}"
+        time = "time not known" if self.seconds is None else about(self.seconds)
         return f"{tracks}, {time}: {self.why}"
 
     def to_plain(self) -> dict[str, Any]:

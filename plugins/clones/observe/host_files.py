@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from clones.asking.steps import Command, Steps, run
 from clones.errors import Unknown
+from clones.time_limits import SMALL_LOOK
 
 _TESTS = {"there": "-e", "folder": "-d", "writable": "-w", "executable": "-x"}
 
@@ -62,4 +63,4 @@ def _command(host: str, paths: Sequence[str]) -> Command:
         script += f'echo "path {number} looked at"; shift; '
     script += "exit 0"
     words = ("/bin/sh", "-c", script, "look", *paths)
-    return Command(host, words, title=f"look at {len(paths)} programs and folders")
+    return Command(host, words, SMALL_LOOK.seconds, title=f"look at {len(paths)} programs and folders")

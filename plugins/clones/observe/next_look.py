@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from clones.durations import about
+
 T = TypeVar("T")
 
 MOST_DEVICES = 500
@@ -100,7 +102,7 @@ class Progress:
         rate, left = self.rate, self.seconds_left
         if rate is None or left is None:
             return f"{self.percent}% copied, rate not known yet"
-        return f"{self.percent}% copied, {rate * 60:.3g}% a minute, about {spoken(left)} left"
+        return f"{self.percent}% copied, {rate * 60:.3g}% a minute, {about(left)} left"
 
 
 def backoff(failures: int, bounds: Bounds, chance: float) -> float:
@@ -136,10 +138,3 @@ def pieces(devices: Sequence[T], most: int = MOST_DEVICES) -> Iterator[Sequence[
     """Devices in lists of at most ``most``."""
     for begin in range(0, len(devices), most):
         yield devices[begin : begin + most]
-
-
-def spoken(seconds: float) -> str:
-    """A time as one says it: ``45 s``, ``12 min``, ``2.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import whole, without_end
 from clones.resources.base import Failure, Probe, Use
+from clones.time_limits import PROBE
 
-PROBE_SECONDS = 30.0
 EVIDENCE_LENGTH = 200
 
 ELSEWHERE = "elsewhere"
@@ -75,12 +75,12 @@ class OnHost:
 
     def look(self, *words: str) -> Command:
         """A command that only looks, in the one language whose messages are known here, to its end."""
-        return Command(self.host, whole(*words), PROBE_SECONDS, title=" ".join(words))
+        return Command(self.host, whole(*words), PROBE.seconds, title=" ".join(words))
 
     def look_with(self, text: str, program: str, *arguments: str, title: str) -> Command:
         """Several looks that belong together, as a fixed text for the shell: ``$0`` is the program."""
         words = ("/bin/sh", "-c", text, program, *arguments)
-        return Command(self.host, whole(*words), PROBE_SECONDS, title=title)
+        return Command(self.host, whole(*words), PROBE.seconds, title=title)
 
     def read(self, result: Result) -> Probe:
         """The reading of what :meth:`look` asked for: no answer that is not whole is ever read (D2)."""

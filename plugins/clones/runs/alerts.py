@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from clones.durations import spoken
 from clones.runs.result import OUTSIDE
 
 
@@ -67,8 +68,8 @@ def waiting(pool: str, service: str, dag_ids: Sequence[str], minutes: int) -> Al
     :param service: of the first of the DAGs.
     """
     subject = (
-        f"Tasks of {', '.join(dag_ids)} have waited for {minutes} min for a place in pool {pool}, in which "
-        "none of ours runs."
+        f"Tasks of {', '.join(dag_ids)} have waited for {spoken(60 * minutes)} for a place in "
+        f"pool {pool}, in which none of ours runs."
     )
     press = (
         "What to do: see Admin, Pools: it is missing, has no slots, or tasks of others hold them; or the "

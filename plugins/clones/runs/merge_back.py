@@ -17,7 +17,7 @@ from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Command, Steps, note, run
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.approval import ASK_AGAIN, Approval, differences, digest
+from clones.decide.approval import ASK_AGAIN, Approval, differences, digest, require, require_recent
 from clones.decide.merge_back import decide_end_restored, decide_merge_back
 from clones.decide.rules import Decision, Verdict
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
@@ -90,10 +90,8 @@ def restore(
     :raises Unknown, NotDone: after the command was sent.
     """
     subject = scope.subject(sync)
-    if kept is None or approval is None or digest(kept["bound"]) != approval.digest:
-        raise Refused(
-            f"{subject}: there is no approval of this run's plan. Nothing was sent to the array.", ASK_AGAIN
-        )
+    approval = require(approval, kept, subject)
+    assert kept is not None
     syncs, planned = scope.service.syncs, kept["bound"]["syncs"]
     at = next(number for number, other in enumerate(syncs) if other.name == sync.name)
     running, seen = yield from both(list_running(scope), abreast(_look(scope, other) for other in syncs))
@@ -105,12 +103,8 @@ def restore(
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
         return seen[at]
-    if at == 0 and not approval.is_good(now, scope.service.approval_timeout):
-        raise Refused(
-            f"{subject}: what {approval.by} approved at {approval.at} is not good any more after "
-            "`approval_timeout`. Nothing was sent to the array.",
-            ASK_AGAIN,
-        )
+    if at == 0:
+        require_recent(approval, now, scope.service.approval_timeout, subject)
     for before, shown in zip(planned[:at], seen[:at], strict=False):
         if not shown.all_in(AFTERWARDS) or _any_unmoved(before, shown):
             raise Refused(

@@ -16,6 +16,7 @@ from clones.asking.steps import PROOF, Command, Note, Result
 from clones.clean import in_markdown
 from clones.decide.freshness import Freshness, freshness
 from clones.observe.sync import to_plain
+from clones.runs import reason
 from clones.runs.result import RunResult
 from clones.states import SyncSeen
 
@@ -153,7 +154,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     head = [
         ("Run", f"`{run['id']}` of `{run['dag']}`"),
         ("Asked for by", f"{run['asked_by'] or 'the scheduler'} ({run['type']})"),
-        ("Why", run["reason"] or without_reason(run["type"])),
+        ("Why", run["reason"] or reason.without(run["type"])),
         ("Phases", " → ".join(record["phases"])),
         ("Time", f"{run['began']} to {run['ended']}"),
     ]
@@ -197,11 +198,6 @@ def markdown(record: Mapping[str, Any]) -> str:
             said, *more = in_markdown(error or "It was killed, or lost its worker.").splitlines()
             lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]
     return "\n".join(lines) + "\n"
-
-
-def without_reason(run_type: str) -> str:
-    """What stands in place of a reason that nobody gave."""
-    return "on schedule" if run_type == "scheduled" else "none given"
 
 
 def _copy(seen: SyncSeen, fresh: Freshness) -> dict[str, str]:

@@ -21,6 +21,7 @@ from clones.asking.whole_answers import whole
 from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.states import PairSeen, device_text
+from clones.time_limits import SMALL_LOOK
 
 ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
 
@@ -40,7 +41,7 @@ begins as a fence does, so that it is found in a list of processes which cuts it
 
 def list_processes(host: str) -> Command:
     """Every process of the host with its words, in the one form that every system knows."""
-    return Command(host, whole("/usr/bin/ps", "-ef"), timeout=60, title="/usr/bin/ps -ef")
+    return Command(host, whole("/usr/bin/ps", "-ef"), SMALL_LOOK.seconds, title="/usr/bin/ps -ef")
 
 
 def version(symcli: Symcli, host: str) -> Command:

@@ -167,7 +167,6 @@ def _device(element: Element) -> Device:
         number=_as_printed(element.findtext("Dev_Info/dev_name"), "device"),
         status=(element.findtext("Dev_Info/status") or "").strip(),
         size=_count(size),
-        pd_name=(element.findtext("Dev_Info/pd_name") or "").strip(),
         sessions=tuple(_session(child) for child in element.iterfind("CLONE_Device")),
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from clones.decide.freshness import Status, freshness, spoken, worst
+from clones.decide.freshness import Status, freshness, worst
 from tests.clones.seeing import NOON, seen
 
 FRESH, STALE = NOON - timedelta(minutes=59), NOON - timedelta(minutes=61)
@@ -17,6 +17,7 @@ FRESH, STALE = NOON - timedelta(minutes=59), NOON - timedelta(minutes=61)
     [
         (["Copied"], [FRESH], Status.UP, "59 min old"),
         (["Copied"], [STALE], Status.WARN, "more than 60 min"),
+        (["Copied"], [NOON - timedelta(minutes=60)], Status.UP, "1 h 0 min old"),
         (["Copied", "CopyInProg"], [FRESH, STALE], Status.WARN, "1 h 1 min old"),
         (["PreCopy"], [FRESH], Status.UP, "prepared and not usable for 59 min"),
         (["PreCopy"], [STALE], Status.WARN, "prepared and not usable for 1 h 1 min, more than 60 min"),
@@ -47,10 +48,3 @@ def test_the_oldest_pair_is_the_point_in_time() -> None:
 
 def test_worst() -> None:
     assert worst([Status.UP, Status.DOWN, Status.WARN]) is Status.DOWN
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (61, "1 min"), (3661, "1 h 1 min"), (90000, "1 d 1 h")]
-)
-def test_spoken(seconds: int, text: str) -> None:
-    assert spoken(timedelta(seconds=seconds)) == text

@@ -202,7 +202,7 @@ def test_shown_between_two_looks(case: dict[str, Any]) -> None:
         record = looked_at(record or {}, now - timedelta(minutes=case["run"]))
     every = case.get("every", 5)
     looks = Looks(looked, None if every == "none" else every)
-    found = show(record, ["data"], timedelta(minutes=60), looks, now)
+    found = show("s", record, ["data"], timedelta(minutes=60), looks, now)
     (sync,) = found.syncs
     assert str(found.status) == str(sync.status) == case["shown"]
     assert case["why"] in sync.why and case.get("press", "") in sync.press
@@ -216,7 +216,7 @@ def test_without_a_configuration_an_age_has_no_limit() -> None:
     age = timedelta(days=30)
     data = SyncStatus("data", Status.UP, "x", "", NOON, age)
     record, _ = follow(None, ServiceStatus("s", (data,)), now)
-    found = show(record, ["data"], None, Looks(now, None), now)
+    found = show("s", record, ["data"], None, Looks(now, None), now)
     assert found.status is Status.UP and found.syncs[0].limit is None and found.why == "sync data: x"
 
 

@@ -22,7 +22,7 @@ def test_estimate(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(45, "about 45 s"), (300, "about 5 min"), (9000, "about 2.5 h"), (None, "not known")],
+    [(45, "about 45 s"), (300, "about 5 min"), (9000, "about 2 h 30 min"), (None, "not known")],
 )
 def test_how_it_is_said(seconds: float | None, said: str) -> None:
     assert said in Estimate(7, seconds, "why").line() and "7 tracks" in Estimate(7, seconds, "why").line()

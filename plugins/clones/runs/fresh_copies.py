@@ -1,0 +1,47 @@
+"""When a copy is announced to whoever waits for a fresh one, and with what words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clones.decide.identity import Activation
+from clones.states import SyncSeen
+
+Copy = tuple[SyncSeen, Activation]
+"""A copy as a look shows it, with the activation that made it."""
+
+
+def known_copies(known: Mapping[str, Activation], after: Sequence[SyncSeen]) -> list[Copy]:
+    """Of these syncs, those that still are what the newest activation that was kept made of them.
+
+    :param known: by sync, the newest activation that any run has kept.
+    """
+    return [(seen, known[seen.name]) for seen in after if seen.name in known and known[seen.name].made(seen)]
+
+
+def last_action(activation: Activation) -> str:
+    """By what a copy is known again: its oldest pair's last action, as the array shows it."""
+    return min(activation.after.values())
+
+
+def is_news(activation: Activation, run: tuple[str, str], announced: object) -> bool:
+    """Whether this run announces the copy: it has made it, and nobody has announced it.
+
+    :param run: DAG id and run id.
+    :param announced: :func:`last_action` of what was announced last, None for nothing or where that is not
+        known: a copy is rather announced twice than never.
+    """
+    return activation.run == run and announced != last_action(activation)
+
+
+def announcement(service: str, sync: str, activation: Activation) -> dict[str, Any]:
+    """As JSON: when the activation was sent, in UTC by Airflow's clock (the copy is of then or a little
+    later), and the copy's last action as the array shows it."""
+    return {
+        "service": service,
+        "sync": sync,
+        "point_in_time": activation.at.isoformat(timespec="seconds"),
+        "last_action": last_action(activation),
+        "run_id": activation.run[1],
+    }

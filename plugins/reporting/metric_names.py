@@ -1,0 +1,74 @@
+"""Every metric that this project sends or shows: its name, meaning, unit and labels, once.
+
+``docs/reference/metrics.md`` is made of it by ``python -m cli.reference_tables``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SERVICE = ("service",)
+COPY = ("service", "sync")
+RUN = ("service", "dag", "result")
+STATUSES = "0 up, 1 warn, 2 down, 3 unknown"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    :param says: what it means, as a sentence.
+    :param unit: of its value; empty for a plain number.
+    :param labels: Prometheus' labels, or StatsD's tags.
+    """
+
+    name: str
+    says: str
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+
+
+COPY_STATUS = Metric("symclone_copy_status", f"{STATUSES}.", labels=COPY)
+COPY_AGE = Metric("symclone_copy_age_seconds", "Age of the copy: of its oldest pair.", "seconds", COPY)
+COPY_LIMIT = Metric("symclone_copy_limit_seconds", "Age from which on the copy is too old.", "seconds", COPY)
+COPY_PERCENT = Metric("symclone_copy_percent", "Copied so far, while tracks are moving.", "percent", COPY)
+SERVICE_STATUS = Metric("symclone_service_status", f"{STATUSES}: as its worst copy.", labels=SERVICE)
+SERVICE_UP = Metric(
+    "symclone_service_up", "1: the service ran when a run of it ended last; else 0.", labels=SERVICE
+)
+SERVICE_RUNNING = Metric("symclone_service_running", "Whether a run of the service goes on.", labels=SERVICE)
+LAST_RUN_SECONDS = Metric("symclone_last_run_seconds", "How long the last run took.", "seconds", SERVICE)
+LAST_RUN_ENDED = Metric(
+    "symclone_last_run_timestamp_seconds", "When the last run ended.", "seconds since 1970", SERVICE
+)
+LAST_RUN_SUCCESS = Metric("symclone_last_run_success", "1: the last run did what was asked.", labels=RUN)
+READABLE = Metric("symclone_configuration_readable", "Whether services.yaml can be used as it is now.")
+LAST_LOOK = Metric(
+    "symclone_last_look_timestamp_seconds", "When all copies were last looked at.", "seconds since 1970"
+)
+
+PROMETHEUS = (
+    COPY_STATUS,
+    COPY_AGE,
+    COPY_LIMIT,
+    COPY_PERCENT,
+    SERVICE_STATUS,
+    SERVICE_UP,
+    SERVICE_RUNNING,
+    LAST_RUN_SECONDS,
+    LAST_RUN_ENDED,
+    LAST_RUN_SUCCESS,
+    READABLE,
+    LAST_LOOK,
+)
+"""Gauges of `/clones/metrics`, where the board is."""
+
+RUN_ENDED = Metric("symclone.run_ended", "Counts the runs that ended.", labels=RUN)
+RUN_DURATION = Metric("symclone.run_duration", "How long a run took.", "milliseconds", RUN)
+RUN_TRACKS = Metric(
+    "symclone.run_tracks", "Tracks of a sync that differed when the run began, if shown.", "tracks", COPY
+)
+
+STATSD = (RUN_ENDED, RUN_DURATION, RUN_TRACKS)
+"""What the last task of a run sends, where Airflow sends metrics: a counter, a timer and a gauge. Airflow
+puts its own prefix before them."""

@@ -1,0 +1,40 @@
+"""Which errors are tried again, and that each has its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from clones import errors
+from clones.errors import RETRIES, CloneError
+
+TRIED_AGAIN = {
+    "TornForNow": True,
+    **dict.fromkeys(("ConfigError", "Mistyped", "Refused", "Torn", "Missing", "NotApproved"), False),
+    **dict.fromkeys(("TryAgain", "Locked", "NotMyTurn", "Fenced", "Stale", "NotDone"), True),
+    **dict.fromkeys(("MustWait", "Unknown", "Unreadable"), True),
+}
+
+
+def below(kind: type[CloneError]) -> Iterator[type[CloneError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from below(one)
+
+
+def made(kind: type[CloneError]) -> CloneError:
+    """One without the words that some of them want."""
+    return kind.__new__(kind)
+
+
+@pytest.mark.parametrize(("name", "again"), TRIED_AGAIN.items())
+def test_what_is_tried_again(name: str, again: bool) -> None:
+    error = made(getattr(errors, name))
+    rule = next(rule for rule in RETRIES if isinstance(error, rule.kind))
+    assert rule.again is again
+
+
+def test_every_error_has_its_rule() -> None:
+    ours = {kind.__name__ for kind in below(CloneError) if kind.__module__ == "clones.errors"}
+    assert ours == set(TRIED_AGAIN)
