@@ -114,7 +114,7 @@ class MustWait(TryAgain):
     """
 
     def __init__(self, what: str, *, sync: str, wanted: str, seconds: float) -> None:
-        super().__init__(what, "nothing: it goes on by itself")
+        super().__init__(what, "do nothing: it continues by itself")
         self.sync = sync
         self.wanted = wanted
         self.seconds = seconds

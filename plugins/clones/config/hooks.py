@@ -22,12 +22,12 @@ class Hook(Model):
     )
     command: tuple[Word, ...] = Field(
         min_length=1,
-        description="A list of words, run without a shell; exit code 0: done. It must bear being run twice: "
-        "after a lost session nobody knows whether it took effect.",
+        description="A list of words, run without a shell; exit code 0: done. It must be safe to run "
+        "twice (idempotent): after a lost session nobody knows whether it took effect.",
     )
     timeout: Seconds = Field(600, description="Seconds it may take in all.")
     blocking: bool = Field(
-        True, description="false: its failure is a warning in the log, and the run goes on."
+        True, description="false: its failure is a warning in the log, and the run continues."
     )
 
 

@@ -155,7 +155,7 @@ class Command(Model):
     name: SyncName
     start: tuple[Word, ...] = Field(min_length=1, description="Brings it up.")
     stop: tuple[Word, ...] = Field(min_length=1, description="Takes it down.")
-    probe: tuple[Word, ...] = Field(min_length=1, description="Only looks. Exit code 0: it is up.")
+    probe: tuple[Word, ...] = Field(min_length=1, description="Read-only. Exit code 0: it is up.")
     down_exit_codes: DownExitCodes = Field(
         (1, 3), description="Exit codes of `probe` that mean: it is down. Any other is unknown."
     )
@@ -194,7 +194,7 @@ class Host(Model):
     )
     work_dir: AbsolutePath | None = Field(
         None,
-        description="Folder on this host for the tokens that shut out earlier tries, writable by the SSH "
+        description="Folder on this host for the tokens that block earlier tries, writable by the SSH "
         "account; by default the `work_dir` of its service's control host (`symcli.work_dir`).",
     )
 
@@ -206,8 +206,9 @@ class DownCheck(Model):
     connection: ConnectionId = Field(description="Airflow connection (SSH) of the host that runs it.")
     command: tuple[Word, ...] = Field(
         min_length=1,
-        description="A list of words, run without a shell; it must only look. Exit code 0: the copies are "
-        "not in use there; 1: they are; any other: it could not tell, and the run goes no further.",
+        description="A list of words, run without a shell; it must be read-only. Exit code 0: the copies "
+        "are not in use there; 1: they are; any other: it gave no clear answer, and the run goes no "
+        "further.",
     )
     timeout: Seconds = Field(60, description="Seconds it may take in all.")
 

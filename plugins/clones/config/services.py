@@ -127,8 +127,8 @@ class Service(Model):
     )
     unattended: bool = Field(
         False,
-        description="Only with `resources: []`: nobody can prove that the targets are unused; "
-        "whoever runs this service answers for it.",
+        description="Only with `resources: []`: nobody can prove that the targets are unused; the owner "
+        "of this service is responsible.",
     )
     down_checks: tuple[DownCheck, ...] = Field(
         (),
@@ -176,12 +176,12 @@ class Service(Model):
         Annotated[int, Within(1, 30 * 1440, "minutes (30 days)")] | None, BeforeValidator(or_none)
     ] = Field(
         None,
-        description="Minutes after which a run that has not ended is told of as late (`alerts`), counted "
-        "from when it was queued; none: never. It goes on all the same.",
+        description="Minutes after which a run that has not ended is reported as late (`alerts`), "
+        "counted from when it was queued; none: never. It continues all the same.",
     )
     turn_timeout: Seconds = Field(
         12 * 3600,
-        description="Seconds that a run waits for its turn while another run of the service goes on.",
+        description="Seconds that a run waits for its turn while another run of the service is in progress.",
     )
     retries: Annotated[int, Within(0, 20, "further tries")] = Field(
         4, description="Further tries of what may pass (locks, SSH): by default over 15 minutes."

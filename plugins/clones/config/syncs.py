@@ -43,7 +43,7 @@ class Sync(Model):
         "`DEV001=1234:CLONE001=4321`), else device numbers (`1234:4321`).",
     )
     precopy: bool = Field(
-        True, description="Recreate with `-precopy`: copy changed tracks ahead of the split."
+        True, description="Recreate with `-precopy`: copy changed tracks before the activation."
     )
     consistent: bool = Field(
         True, description="Activate with `-consistent`: all pairs at one point in time (D5)."

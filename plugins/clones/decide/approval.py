@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-ASK_AGAIN = "ask again: trigger the DAG anew, as yourself; a run that was cleared asks nobody"
+ASK_AGAIN = "ask again: trigger the DAG as yourself; a cleared run cannot ask"
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By so much the clocks of Airflow's machines may differ."""

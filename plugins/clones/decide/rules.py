@@ -146,15 +146,15 @@ END_RESTORED: Mapping[State, Verdict] = {
 """What a `terminate -restored` calls for."""
 
 REMEDIES: Mapping[State, str] = {
-    State.NONE: "there is no session: run this service's `_provision` DAG",
-    State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
-    State.RESTORED: "a merge-back was done: remove its restore flag first (`symclone terminate -restored`)",
+    State.NONE: "run this service's `_provision` DAG: there is no session",
+    State.REST_IN_PROG: "wait until the merge-back ends, then run `symclone terminate -restored`",
+    State.RESTORED: "remove the restore flag of the merge-back first (`symclone terminate -restored`)",
     State.FAILED: "ask the storage team why the session failed; it must be terminated and created again",
     State.INVALID: "ask the storage team why the session is invalid; it must be terminated and created again",
     State.COPY_IN_PROG: "wait until it is Copied, then run it again",
     State.CREATE_IN_PROG: "wait until it is made, then run it again",
-    State.UNKNOWN: "look at the pair with `symclone query`: nothing is done in a state that is not known",
-    State.SPLIT: "run the action `update` or `refresh`: a split session must be recreated first",
+    State.UNKNOWN: "check the pair with `symclone query`: nothing is sent in an unknown state",
+    State.SPLIT: "run the action `update` or `refresh`: a session in state Split must be recreated first",
 }
 
 
@@ -162,14 +162,16 @@ MEND_TORN = (
     "run the action `update` (or `refresh`): once the active pairs are Copied it recreates these and "
     "activates all together"
 )
-_NO_COPY = "there is nothing to merge back: the resync gave up what the target held; activate it first"
-_NEEDS_FULL = "only a whole copy (Copied) can be merged back: ask the storage team to copy it in full first"
+_NO_COPY = (
+    "activate it first: there is nothing to merge back, because the recreate discarded the target's data"
+)
+_NEEDS_FULL = "ask the storage team to copy it in full first: only a full copy (Copied) can be merged back"
 MERGE_BACK_REMEDIES: Mapping[State, str] = {
     **REMEDIES,
     **dict.fromkeys(PREPARED | {State.CREATE_IN_PROG}, _NO_COPY),
     **dict.fromkeys((State.COPY_ON_ACCESS, State.COPY_ON_WRITE), _NEEDS_FULL),
     State.NONE: "there is no session, so there is nothing to merge back",
-    State.TERMINATE_IN_PROG: "somebody ends this session: find out who",
+    State.TERMINATE_IN_PROG: "find out who is ending this session",
     State.REST_IN_PROG: "a merge-back is under way that this approval was not spent for: clear the failed "
     "task of the run that began it; when there is none, ask the storage team who did",
     State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
@@ -177,8 +179,8 @@ MERGE_BACK_REMEDIES: Mapping[State, str] = {
 }
 _ASK_AGAIN = f"to merge back once more, {ASK_AGAIN}"
 _PARTLY = (
-    "production may be partly overwritten: leave it down, see with `symclone query` how each pair stands, "
-    "and bring the storage team in before anything else is done"
+    "production may be partly overwritten: leave it down, check with `symclone query` how each pair "
+    "stands, and call the storage team before you do anything else"
 )
 RESTORE_SENT_REMEDIES: Mapping[State, str] = {
     **dict.fromkeys(State, _PARTLY),
@@ -303,11 +305,11 @@ def decide_under_service(decision: Decision) -> Decision:
         return decision
     return Decision(
         _REFUSE,
-        f"the service was up when this run began, and {labels(decision.pairs)} is not active: somebody has "
-        "recreated it under the service",
+        f"the service was up when this run began, and {labels(decision.pairs)} is not active: another "
+        "user recreated it while the service was up",
         decision.pairs,
-        "find out who did (`symaudit` on the control host); the action `refresh` stops the service and makes "
-        "its copies anew",
+        "find out who did (`symaudit` on the control host); the action `refresh` stops the service and "
+        "copies all pairs again",
     )
 
 
@@ -326,7 +328,7 @@ def decide_start(
             shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in idle)
             return Decision(
                 _REFUSE,
-                f"sync {seen.name} is not wholly active: {shown}",
+                f"sync {seen.name} is not fully active: {shown}",
                 idle,
                 "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
             )
@@ -339,7 +341,7 @@ def decide_start(
                 f"when sync {seen.name} was activated is not known: the array does not show the time of the "
                 f"last action of {labels(silent)}",
                 silent,
-                "look at `last_action` of these sessions in the output of `symdev list` in the log above; "
+                "find `last_action` of these sessions in the output of `symdev list` in the log above; "
                 "when it is shown again, start again (or run the action `refresh`)",
                 unknown=True,
             )
@@ -348,13 +350,13 @@ def decide_start(
                 _REFUSE,
                 f"sync {seen.name} is torn: its pairs were activated between {min(times)} and {max(times)}",
                 seen.pairs,
-                "run the action `refresh`: it makes all pairs anew at one point in time",
+                "run the action `refresh`: it copies all pairs again at one point in time",
             )
         for before in syncs[:number] if sent is not None else ():
             order = _in_order(before, seen, sent or {})
             if order is not None:
                 return order
-    return Decision(_ACT, "every sync is wholly active, in order")
+    return Decision(_ACT, "every sync is fully active, in order")
 
 
 def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) -> Decision | None:
@@ -374,8 +376,9 @@ def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) ->
     elif before.symid != seen.symid and abs(apart) <= ZONES_APART:
         return Decision(
             _REFUSE,
-            f"whether sync {seen.name} ({second}) is older than sync {before.name} ({first}) is not known: "
-            "two arrays show their times by two clocks, and no run is known to have activated both",
+            f"it is not known whether sync {seen.name} ({second}) is older than sync {before.name} "
+            f"({first}): two arrays show their times by two clocks, and no run is known to have activated "
+            "both",
             seen.pairs,
             "run the action `refresh`: it activates the syncs in their order, and keeps when",
             unknown=True,
@@ -418,7 +421,7 @@ def decide_wait(seen: SyncSeen, wanted: str) -> Decision:
             f"{wanted} cannot come by itself: {shown}",
             lost,
             "; ".join(sorted(remedies))
-            or "look at what was done to these pairs (`symclone query`), then run the action again",
+            or "check what was done to these pairs (`symclone query`), then run the action again",
         )
     return Decision(_WAIT, f"not every pair is {wanted} yet", seen.pairs)
 
@@ -445,7 +448,7 @@ def _gravest(
             _REFUSE,
             "; ".join(f"{pair.label}: {pair.wrong}" for pair in wrong),
             wrong,
-            "compare `pairs` in services.yaml with the array, and mend the one that is wrong",
+            "compare `pairs` in services.yaml with the array, and fix the wrong one",
         )
     verdict = max(table[pair.state] for pair in seen.pairs)
     pairs = tuple(pair for pair in seen.pairs if table[pair.state] is verdict)

@@ -14,7 +14,7 @@ from clones.decide.freshness import Status, spoken, worst
 
 MISSED_LOOKS = 3
 """Looks that may be late or fail before what the last one saw counts as not known."""
-NEVER = "nobody has looked at its copies yet"
+NEVER = "nobody has checked its copies yet"
 LOOK = "unpause DAG clone_status, or trigger it"
 
 
@@ -45,7 +45,7 @@ class Looks:
         since = now - self.last
         if since <= timedelta(minutes=MISSED_LOOKS * self.every_minutes):
             return ""
-        return f"last looked at {spoken(since)} ago, not every {self.every_minutes} min"
+        return f"last checked {spoken(since)} ago, not every {self.every_minutes} min"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _sync(
         if age > limit and status is Status.UP:
             status, press = (
                 Status.WARN,
-                "trigger it with action refresh, or see why its last run made no copy",
+                "trigger it with action refresh, or find out why its last run made no copy",
             )
         why = f"{spoken(age)} old"
         if status is Status.WARN and age > limit:
