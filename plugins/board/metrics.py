@@ -32,18 +32,18 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
 
     status = gauge("copy_status", "0 up, 1 warn, 2 down, 3 unknown.", PER_SYNC)
     age = gauge("copy_age_seconds", "Age of the copy: of its oldest pair.", PER_SYNC)
-    limit = gauge("copy_limit_seconds", "Age from which on the copy is too old.", PER_SYNC)
-    percent = gauge("copy_percent", "Copied so far, while tracks are moving.", PER_SYNC)
+    limit = gauge("copy_limit_seconds", "Age limit: an older copy is too old.", PER_SYNC)
+    percent = gauge("copy_percent", "Copied so far, while tracks are copied.", PER_SYNC)
     service = gauge("service_status", "0 up, 1 warn, 2 down, 3 unknown: as its worst copy.", ("service",))
-    own = gauge("service_up", "1: the service ran when a run of it ended last; else 0.", ("service",))
-    running = gauge("service_running", "Whether a run of the service goes on.", ("service",))
+    own = gauge("service_up", "1: the service was up when its last run ended; else 0.", ("service",))
+    running = gauge("service_running", "Whether a run of the service is in progress.", ("service",))
     seconds = gauge("last_run_seconds", "How long the last run took.", ("service",))
     ended = gauge("last_run_timestamp_seconds", "When the last run ended.", ("service",))
     result = gauge("last_run_success", "1: the last run did what was asked.", ("service", "dag", "result"))
     readable = gauge("configuration_readable", "Whether services.yaml can be used as it is now.")
     readable.set(0 if error else 1)
     if facts.looks.last is not None:
-        looked = gauge("last_look_timestamp_seconds", "When all copies were last looked at.")
+        looked = gauge("last_look_timestamp_seconds", "When all copies were last checked.")
         looked.set(facts.looks.last.timestamp())
     busy = {run.dag_id for run in facts.going if run.state == "running"}
 
