@@ -6,7 +6,7 @@ owner: ``DAG@RUN@INSTALLATION@NONCE@TASK@TRY``. From that follows:
 
 * taken:      ``mkdir S && mkdir S/OWNER`` - of two runs only one makes S; a try that is cut off in between is
   tried again;
-* handed on:  ``mv S/OLD S/NEW`` - to the next try of the same run, or from a run that has ended; of two only
+* taken over: ``mv S/OLD S/NEW`` - to the next try of the same run, or from a run that has ended; of two only
   one moves it, and nobody ever finds the lock without an owner;
 * given back: ``rmdir S/OWNER && rmdir S`` - by the very try that holds it;
 * left empty by a run that died in between: ``rmdir S``, and taken anew. Whoever is just taking it then fails
