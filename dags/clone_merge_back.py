@@ -42,7 +42,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         max_active_runs=1,
         auto_register=False,
         tags=["symclone", "merge-back"],
-        params={"reason": reason_param("Why production is to be overwritten. The approver reads it.")},
+        params={"reason": reason_param("Why production must be overwritten. The approver reads it.")},
         default_args={"retries": 0},
     ) as dag:
         tasks: list[BaseOperator] = [

@@ -167,8 +167,8 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         # Indented lines are shown as they are, whatever a host printed into them.
         shown = "\n".join(f"    {line}" for line in plan["text"])
         self.body = (
-            f"Asked by **{in_markdown(requester(context))}**; somebody else must answer.\n\n"
-            f"Reason:\n\n    {plan['reason']}\n\n{shown}\n"
+            f"Asked by **{in_markdown(requester(context))}**; another person must "
+            f"answer.\n\nReason:\n\n    {plan['reason']}\n\n{shown}\n"
         )
         try:
             super().execute(context)
@@ -209,8 +209,8 @@ class SecondPersonApprovalOperator(ApprovalOperator):
         asked = requester(context)
         if asked.casefold() in {one.casefold() for one in names}:
             raise AirflowFailException(
-                f"{name} asked for this and approved it: two persons are needed. Nothing was changed.\n"
-                f"What to do: {ASK_AGAIN}; let somebody else approve."
+                f"{name} asked for this and approved it: two persons are needed. Nothing was "
+                f"changed.\nWhat to do: {ASK_AGAIN}; let another person approve."
             )
         at = event["responded_at"]
         at = at.isoformat() if isinstance(at, datetime) else str(at)

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
-        RetryRule("clones.errors.TornForNow", RetryAction.RETRY, reason="the next try mends it"),
-        RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: trying again cannot help"),
-        RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be mended"),
+        RetryRule("clones.errors.TornForNow", RetryAction.RETRY, reason="the next try fixes it"),
+        RetryRule("clones.errors.Refused", RetryAction.FAIL, reason="refused: a retry cannot help"),
+        RetryRule("clones.errors.ConfigError", RetryAction.FAIL, reason="the configuration must be fixed"),
         RetryRule("clones.errors.TryAgain", RetryAction.RETRY, reason="it may pass by itself"),
     ]
 )
@@ -57,8 +57,9 @@ LOOK_AGAIN = timedelta(minutes=10)
 """How long the end of another run is waited for before its lock is looked at again."""
 
 GO_ON = (
-    "What to do: trigger the action again, or Clear, Only failed tasks, on this run. It looks at everything, "
-    "waits until nothing of this run is under way on the control host, and goes on from there."
+    "What to do: trigger the action again, or Clear, Only failed tasks, on this run. It checks "
+    "everything, waits until nothing of this run is under way on the control host, and continues from "
+    "there."
 )
 
 AGAIN = 3
@@ -173,9 +174,9 @@ class CloneOperator(BaseOperator):
             left = self._turn_deadline(context, scope) - datetime.now(UTC)
             if left <= timedelta(0):
                 late = Refused(
-                    f"{wait.what}\nIt has not come to its turn within `turn_timeout`.",
-                    f"see in the UI what run {wait.run_id} of {wait.dag_id} waits for; clear this task to "
-                    "wait for its turn again",
+                    f"{wait.what}\nIts turn has not come within `turn_timeout`.",
+                    f"check in the UI what run {wait.run_id} of {wait.dag_id} waits for; clear this task "
+                    "to wait for its turn again",
                 )
                 leave_word(context, late)
                 raise late from None
@@ -253,8 +254,8 @@ class CloneOperator(BaseOperator):
             if hosts.fence is None:
                 raise Fenced(
                     f"Service {scope.name}: this try does not hold the lock any more: a newer try, or "
-                    "another run, has taken over since this one looked. Nothing more is sent.",
-                    "do nothing here: look at the newer try of this task, or at the run that holds the lock",
+                    "another run, has taken over since its last check. Nothing more is sent.",
+                    "do nothing here: open the newer try of this task, or the run that holds the lock",
                 )
         acts_on = list(self.acts_on(scope))
         try:
@@ -419,8 +420,8 @@ def raise_unless_reached(event: Mapping[str, str]) -> None:
     if event["status"] == "late":
         raise NotDone(
             event["message"],
-            "see with `symclone query` whether it still moves; clear this task to wait on, or raise its "
-            "time-out",
+            "check with `symclone query` whether it still moves; clear this task to wait on, or raise "
+            "its time-out",
         )
 
 

@@ -76,7 +76,7 @@ def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
     for hook in hooks:
         if hook.name == name:
             return hook
-    raise ConfigError(f"There is no hook {name!r} here.", "see services.yaml: was it renamed or taken out?")
+    raise ConfigError(f"There is no hook {name!r} here.", "check services.yaml: was it renamed or taken out?")
 
 
 class ServiceRestartUnchangedOperator(CloneOperator):
@@ -104,13 +104,13 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         if plan is None:
             raise AirflowSkipException("The run failed before it stopped anything: the service is as it was.")
         if not plan["up"]:
-            raise AirflowSkipException("The service was down before this run, and is left down.")
+            raise AirflowSkipException("The service was down before this run, and stays down.")
         if not scope.service.restart_if_unchanged:
             raise AirflowSkipException("`restart_if_unchanged` is false: the service is left down.")
         if not hosts.run(refresh.unchanged_since(scope, plan)):
             raise AirflowSkipException(
-                "The copies are not what they were when the run began: the service is left down. "
-                "What to do: mend what failed, clear that task, and the run goes on from there."
+                "The copies are not what they were when the run began: the service is left down. What to "
+                "do: fix what failed, clear that task, and the run continues from there."
             )
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
         hosts.run(stop_and_start.start(scope, self.listed, None))
@@ -118,5 +118,5 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         context["ti"].xcom_push(key=RESTARTED, value=True)
         raise AirflowFailException(
             "The service runs on its old copies again. This task fails as the run does, so that both are "
-            "cleared together.\nWhat to do: see the log of `finish`."
+            "cleared together.\nWhat to do: read the log of `finish`."
         )

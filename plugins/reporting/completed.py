@@ -134,7 +134,7 @@ def _or_unknown(scope: Scope, sync: str) -> Iterator[None]:
         raise Unknown(
             f"Service {scope.name}, sync {sync}: Airflow's store, which keeps whose activation is whose, "
             f"did not answer: {error}",
-            "see that Airflow's API server runs; it is tried again, beginning with a look at the array",
+            "check that Airflow's API server runs, and wait for the retry, which checks the array first",
         ) from None
 
 
@@ -174,7 +174,7 @@ def announce(context: Context, scope: Scope, split: Sequence[tuple[SyncSeen, Act
     stores, run_id = context.get("asset_state_store"), context["dag_run"].run_id
     for seen, activation in split:
         if activation.run != (context["ti"].dag_id, run_id):
-            log.info("Sync %s was not split by this run: nothing is announced", seen.name)
+            log.info("Sync %s was not activated by this run: nothing is announced", seen.name)
             continue
         asset, last_action = copy_asset(scope.name, seen.name), min(activation.after.values())
         try:
@@ -183,7 +183,7 @@ def announce(context: Context, scope: Scope, split: Sequence[tuple[SyncSeen, Act
             if stores is not None:
                 stores[asset].set(ANNOUNCED, last_action)
         except AirflowRuntimeError as error:
-            log.warning("Whether sync %s was announced before is not known: %s", seen.name, error)
+            log.warning("It is not known whether sync %s was announced before: %s", seen.name, error)
         extra = {
             "service": scope.name,
             "sync": seen.name,

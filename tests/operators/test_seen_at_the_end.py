@@ -171,7 +171,7 @@ def test_what_cannot_be_kept_changes_nothing_for_the_run(
         context["asset_state_store"] = Stores()
     finish(context)
     assert context["ti"].xcom["result"]["result"] == "done"
-    assert ("the next sweep looks again" in log.text) is (trouble == "no answer")
+    assert ("the next sweep checks again" in log.text) is (trouble == "no answer")
 
 
 def test_its_inlets_are_added_to_those_that_it_is_given() -> None:

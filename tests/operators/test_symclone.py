@@ -391,7 +391,7 @@ def test_the_sync_before_is_looked_at_again_when_a_torn_one_was_recreated(
 
     monkeypatch.setattr(SymcliHook, "_execute", somebody)
     lab.advance(3600)
-    with pytest.raises(Refused, match=r"sync d comes before it and is not wholly active. It was not activ"):
+    with pytest.raises(Refused, match=r"sync d comes before it and is not fully active. It was not activ"):
         activate(lab, context, mend_torn="True", **arguments)
     assert (len(sent(lab, "recreate")), len(sent(lab, "activate"))) == (2, 1)
 
