@@ -47,7 +47,7 @@ def test_nothing_stays_green_when_the_looks_or_the_server_end(browser: Browser, 
 def test_a_scheduler_that_is_dead_is_said(browser: Browser, served: Served) -> None:
     served.fleet(silent=[{"part": "scheduler", "since": "2026-11-26T09:56:00+00:00"}])
     with page_at(browser, served.url) as page:
-        expect(page.get_by_role("status")).to_contain_text("Airflow's scheduler was last heard of 4")
+        expect(page.get_by_role("status")).to_contain_text("Airflow's scheduler last reported 4")
         expect(page.get_by_role("status")).to_contain_text("no run starts or continues. Check that it runs.")
         served.fleet()
         page.reload()

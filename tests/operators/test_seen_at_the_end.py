@@ -147,7 +147,7 @@ def test_a_sweep_that_looked_before_does_not_overwrite_it(
     later = looked_at(store["aastmphpux"] | {"status": "warn"}, datetime.now(UTC) + timedelta(minutes=1))
     store.set("aastmphpux", later)
     assert sweep(context) == [] and store["aastmphpux"] == later
-    assert "aastmphpux: a run that has ended meanwhile looked later" in log.text
+    assert "aastmphpux: a run that has ended since then checked later" in log.text
 
 
 @ONE_ARRAY

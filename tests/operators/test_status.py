@@ -122,7 +122,7 @@ def test_an_array_that_does_not_answer(lab: Any, sweep: Sweeps) -> None:
     lab.fault("cut_before", host="symcli_demo", match=f"symdev -sid {SYMID}")
     told = sweep()
     assert statuses(told) == [("aastmphpux", "up", "unknown"), ("reporting_copies", "up", "unknown")]
-    assert all("tried again" in one["press"] for one in told)
+    assert all("the retry" in one["press"] for one in told)
     since = sweep.kept["aastmphpux"]["since"]
     assert sweep() == []
     assert sweep.kept["aastmphpux"]["since"] == since
