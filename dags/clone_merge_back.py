@@ -41,7 +41,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=None,
         **ONE_AT_A_TIME,
         tags=["symclone", "merge-back"],
-        params={"reason": reason_param("Why production is to be overwritten. The approver reads it.")},
+        params={"reason": reason_param("Why production must be overwritten. The approver reads it.")},
         default_args={"retries": 0},
     ) as dag:
         tasks: list[BaseOperator] = [

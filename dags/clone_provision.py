@@ -37,13 +37,13 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
-        description=f"Device groups and first full copies of {name}, as far as they are missing",
+        description=f"Make the missing device groups and first full copies of {name}",
         doc_md=_doc(name, service),
         schedule=None,
         **ONE_AT_A_TIME,
         tags=["symclone", "provision"],
         params={
-            "reason": reason_param("Why you run it. It stands in the run's record."),
+            "reason": reason_param("Why you run it. The run's record shows it."),
             "plan_only": plan_only_param(),
         },
         default_args=retries(service),
@@ -71,7 +71,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 SymcloneCreateOperator(task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step)
                 for sync in service.syncs
             ]
-        with TaskGroup("wait_prepared", tooltip="Until every pair can be activated"):
+        with TaskGroup("wait_prepared", tooltip="Wait until every pair can be activated"):
             # Prepared, or active since before; with `precopy_timeout` the precopy has gone round too.
             waits: list[BaseOperator] = [
                 SymcloneStateSensor(

@@ -30,7 +30,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
-        description=f"Ends the copy sessions of {name} and deletes its device groups",
+        description=f"End the copy sessions of {name} and delete its device groups",
         doc_md=(
             f"### Retire {name}\nEnds the copy sessions of service {name} for good, and deletes its device "
             "groups when they hold nothing else. The service must be down already. What is on the targets "

@@ -65,7 +65,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     )
     with DAG(
         dag_id=name,
-        description=service.description or f"Refresh of the copies of {name}",
+        description=service.description or f"Refresh the copies of {name}",
         doc_md=_doc(name, service),
         schedule=schedule,
         **ONE_AT_A_TIME,
@@ -84,7 +84,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             with TaskGroup(STOP, tooltip="Stop the service"):
                 stops += _commands("before_stop", service, limits, step)
                 stops.append(ServiceStopOperator(task_id="service", **on_host))
-        with TaskGroup(RESYNC, tooltip="Re-establish the copies, in order"):
+        with TaskGroup(RESYNC, tooltip="Recreate the copies, in order"):
             for sync in service.syncs:
                 with TaskGroup(sync.name):
                     resyncs.append(
@@ -95,7 +95,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                             **step,
                         )
                     )
-        with TaskGroup(BREAK, tooltip="Split the copies, in order"):
+        with TaskGroup(BREAK, tooltip="Activate the copies, in order"):
             before: BaseOperator | None = None
             for sync in service.syncs:
                 with TaskGroup(sync.name):
@@ -235,7 +235,7 @@ def _params(service: Service) -> dict[str, Param]:
             description_md="\n".join(f"* **{action}**: {HELP[action]}" for action in actions),
         ),
         "reason": reason_param(
-            "Why you run it. It stands in the run's record.", scheduled=bool(service.schedule)
+            "Why you run it. The run's record shows it.", scheduled=bool(service.schedule)
         ),
         "plan_only": plan_only_param(),
     }

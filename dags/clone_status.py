@@ -13,7 +13,7 @@ _minutes = load(CONFIG).status.every_minutes
 
 with DAG(
     dag_id="clone_status",
-    description="How fresh each copy is; changes nothing",
+    description="Check how fresh each copy is; changes nothing",
     schedule=DeltaTriggerTimetable(timedelta(minutes=_minutes)) if _minutes else None,
     catchup=False,
     max_active_runs=1,

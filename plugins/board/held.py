@@ -52,18 +52,22 @@ def by_whom(
             )
         if dag is not None and dag.paused:
             return _said(
-                "The DAG is paused: its run waits until somebody unpauses it.", links.dag(waiting[0].dag_id)
+                "The DAG is paused: its run waits until it is unpaused.", links.dag(waiting[0].dag_id)
             )
     if going:
         return None
     if dag is None:
-        return _said("Airflow has no DAG of it: see Import Errors, and whether services.yaml was read.", None)
+        return _said(
+            "Airflow has no DAG of it: check Import Errors, and whether services.yaml was read.", None
+        )
     if last is not None and last.get("result") == WITHOUT_FINISH:
-        return _said(f"Its last run {WITHOUT_FINISH}: see how the service stands; {OUTSIDE}.", last["url"])
+        return _said(
+            f"Its last run {WITHOUT_FINISH}: check the state of the service; {OUTSIDE}.", last["url"]
+        )
     if last is not None and last["state"] == "failed":
         where = f" at {last['at']}" if last["at"] else ""
         how = "was refused" if last.get("result") == REFUSED else "failed"
-        said = _first(last.get("why", "")) or "its log says what to press."
+        said = _first(last.get("why", "")) or "its log says what to do."
         return _said(f"Its last run {how}{where}: {said}", last["url"], last.get("press", ""))
     if dag.paused and scheduled:
         return _said("The DAG is paused: nothing runs on schedule.", None)
@@ -89,9 +93,7 @@ def _task(
     if task.state == "up_for_retry":
         error = errors.get((run.key, task.task_id), "")
         said = f": {error}" if error else ""
-        return _said(
-            f"{task.task_id} is tried again, {task.tries} of {task.most_tries} tries failed{said}", here
-        )
+        return _said(f"{task.task_id} is retried, {task.tries} of {task.most_tries} tries failed{said}", here)
     if task.asked is not None and now - task.asked > SOON:
         if task.state == "scheduled":
             return _said(f"{task.task_id} waits for a place in pool {task.pool}.", here)

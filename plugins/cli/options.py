@@ -15,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verbose",
         action="store_true",
-        help="show on stderr what was sent and what came back",
+        help="show on stderr what was sent and what was returned",
     )
 
 

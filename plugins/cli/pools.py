@@ -73,8 +73,8 @@ def _unusable(why: str) -> ConfigError:
     return ConfigError(
         f"Airflow's database {shown} cannot be used: {why}. Nothing was made.",
         "run this where Airflow runs and as its user, with its settings (AIRFLOW_HOME, "
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN); if that is Airflow's database, see that it can be reached and "
-        "run `airflow db migrate` first",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN); if that is Airflow's database, check that it can be "
+        "reached and run `airflow db migrate` first",
     )
 
 

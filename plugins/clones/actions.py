@@ -17,20 +17,20 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 }
 
 HELP: dict[str, str] = {
-    "refresh": "stop the service, copy anew, split, start it on the fresh data",
-    "update": "copy anew and split; the service must be down and stays down",
-    "resync": "copy anew only; the copies are not usable until they are split",
-    "break": "split only: the copies become usable",
-    "start": "split what is not split yet, and start the service",
+    "refresh": "stop the service, recreate and activate the copies, start it on the fresh data",
+    "update": "recreate and activate the copies; the service must be down and stays down",
+    "resync": "recreate the copies only; they are not usable until they are activated",
+    "break": "activate the copies only: they become usable",
+    "start": "activate what is not active yet, and start the service",
     "stop": "stop the service; the copies stay as they are",
 }
 
 DEFAULT = "refresh"
 
 OTHER_DAGS: dict[str, str] = {
-    "merge_back": "copy the clones back on to production, with a second person",
+    "merge_back": "copy the clones back to production; a second person must approve",
     "provision": "make the device groups and the first copies",
-    "retire": "end the copies for good, with a second person",
+    "retire": "end the copies for good; a second person must approve",
 }
 """The DAGs that a service has beside its own, by the end of their ids."""
 

@@ -133,7 +133,7 @@ class MustWait(TryAgain):
     """
 
     def __init__(self, what: str, *, sync: str, wanted: str, seconds: float) -> None:
-        super().__init__(what, "nothing: it goes on by itself")
+        super().__init__(what, "do nothing: it continues by itself")
         self.sync = sync
         self.wanted = wanted
         self.seconds = seconds
@@ -148,9 +148,9 @@ class Unreadable(Unknown):
 
 
 RETRIES = (
-    Retry(TornForNow, True, "the next try mends it"),
-    Retry(Refused, False, "refused: trying again cannot help"),
-    Retry(ConfigError, False, "the configuration must be mended"),
+    Retry(TornForNow, True, "the next try fixes it"),
+    Retry(Refused, False, "refused: a retry cannot help"),
+    Retry(ConfigError, False, "the configuration must be fixed"),
     Retry(NotApproved, False, "nobody is asked again"),
     Retry(TryAgain, True, "it may pass by itself"),
 )

@@ -68,5 +68,5 @@ def says_not_found(error: AirflowRuntimeError) -> bool:
 def _not_asked(what: str, why: object) -> Unknown:
     return Unknown(
         f"{what} could not be read, for Airflow's API server could not be asked: {why}. Nothing was changed.",
-        "it is tried again; see that the API server runs",
+        "wait for the retry; check that the API server runs",
     )

@@ -75,5 +75,5 @@ def unreachable(host: str, error: str) -> Unknown:
     """Nobody answers, or not in time."""
     return Unknown(
         f"{host} cannot be reached over SSH: {one_line(error)}. Nothing was sent.",
-        "it is tried again; see that the host and its SSH server run",
+        "wait for the retry; check that the host and its SSH server run",
     )

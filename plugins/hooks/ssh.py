@@ -105,7 +105,7 @@ def _told(login: Login, ready: Prepared, seen: _Seen, error: Exception) -> Clone
     if kind:
         return no_algorithm(name, kind, has)
     if isinstance(error, TimeoutError):
-        reason = f"it did not let us in within {login.seconds:g} s"
+        reason = f"it did not accept the login within {login.seconds:g} s"
     return unreachable(name, reason)
 
 

@@ -265,10 +265,11 @@ class SymcliHook(BaseHook):
         if age > self.look_limit:
             self._oldest_look = None
             raise Stale(
-                f"`{command.shown()}` was not sent to {command.host}: what it rests on was seen {age:.0f} s "
-                f"ago, and may hold no more ({self.look_limit:.0f} s are allowed).",
-                "do nothing: everything is looked at again. If it stays so, find out what makes the looks "
-                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it counts",
+                f"`{command.shown()}` was not sent to {command.host}: its last check was {age:.0f} s ago "
+                f"and may be outdated (allowed: {self.look_limit:.0f} s).",
+                "do nothing: everything is checked again. If it stays so, find out what makes the checks "
+                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it "
+                "counts",
             )
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:

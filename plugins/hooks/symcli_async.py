@@ -133,7 +133,7 @@ class SymcliHookAsync(BaseHook):
         :raises ValueError: it changes something; no fence stands before it here.
         """
         if command.changes:
-            raise ValueError(f"the triggerer only looks, and does not send {command.shown()}")
+            raise ValueError(f"the triggerer only reads: it does not send {command.shown()}")
         line = self._line(command.host)
         async with line.sessions:
             connection = await self.connect(command.host)

@@ -79,7 +79,7 @@ def _content(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}.", "see its path and rights") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.", "check its path and rights") from None
 
 
 def _write(text: str, output: Path | None, overwrite: bool) -> None:
@@ -95,7 +95,7 @@ def _write(text: str, output: Path | None, overwrite: bool) -> None:
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{output}: cannot be written: {error.strerror}.", "see its folder and rights"
+            f"{output}: cannot be written: {error.strerror}.", "check its folder and rights"
         ) from None
 
 
@@ -107,7 +107,7 @@ def _report(imported: list[tuple[str, Imported]], text: str, name: str) -> int:
     try:
         read(text, name)
     except ConfigError as error:
-        print(f"To be filled in or mended before the first use:\n{error}", file=sys.stderr)
+        print(f"To be filled in or fixed before the first use:\n{error}", file=sys.stderr)
         return 1
     return 1 if remarks else 0
 

@@ -98,7 +98,7 @@ def _down_codes(view: View, section: str) -> list[int]:
         view.remark(
             given,
             f"{shown(given.text)} is carried over in part: here only 0 is up, and what is neither is unknown",
-            "see that `check` ends with 0 when it runs, and `down_exit_codes` names what means down",
+            "check that `check` ends with 0 when it runs, and `down_exit_codes` names what means down",
         )
     return usable or [1]
 

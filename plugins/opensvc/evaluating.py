@@ -56,7 +56,7 @@ class View:
         default = sections.get("DEFAULT")
         if default and default.written != "DEFAULT":
             what = f"[{default.written}] is read as [DEFAULT], as not every version of the agent does"
-            remedy = "see with the agent what the service inherits, before you retire it"
+            remedy = "check with the agent what the service inherits, before you retire it"
             self.remarks.append(Remark(default.line, "DEFAULT", "", what, remedy))
         self._used: set[tuple[str, str]] = set()
         self._asked: set[tuple[str, str]] = set()

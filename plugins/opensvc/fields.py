@@ -84,7 +84,7 @@ def in_use(view: View, section: str) -> bool:
     if "noaction" in words:
         view.remark(
             section,
-            "is only looked at by the agent (tag noaction), and left out",
+            "is only checked by the agent (tag noaction), and left out",
             "if it uses the copied disks, write a `down_checks` command that says whether it still does",
         )
         return False

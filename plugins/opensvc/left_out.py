@@ -7,8 +7,8 @@ import re
 from opensvc.evaluating import View, group_and_index
 
 _NOTHING = "nothing"
-_HOOKS = "if it is needed, write it as a hook (docs/how-to/your-site.md): it must bear being run twice"
-_CLUSTER = "see that the cluster does not start the service during a refresh"
+_HOOKS = "if it is needed, write it as a hook that is safe to run twice (docs/how-to/your-site.md)"
+_CLUSTER = "check that the cluster does not start the service during a refresh"
 
 _Table = tuple[tuple[str, str, str], ...]
 """A pattern of names, what is said of them, and the remedy; the first that fits."""
@@ -21,7 +21,7 @@ _SECTIONS: _Table = (
     ("share", "shares are not handled here", "write a `command` resource if it uses the copied disks"),
     ("task", "scheduled tasks of the agent are not run here", "make a DAG of its own, or one of `probes`"),
     ("volume", "volumes of the agent are not handled here", "list what they are made of as resources"),
-    (".*", "has no like here", "if it uses the copied disks, write a `command` resource"),
+    (".*", "has no equivalent here", "if it uses the copied disks, write a `command` resource"),
 )
 _KEYWORDS: _Table = (
     ("sync_(update|resync|break)_requires", "before each recreate all resources are proven down", _NOTHING),
@@ -52,7 +52,7 @@ _KEYWORDS: _Table = (
     (
         "scsireserv|prkey|no_preempt_abort|promote_rw",
         "SCSI reservations are not made here",
-        "see that none is left on the targets, or make them in a `command` resource",
+        "check that none is left on the targets, or make them in a `command` resource",
     ),
     ("provision|unprovision|shared|size|vg|options", "nothing is made or removed here", _NOTHING),
     ("mkfs_opt|create_options|snap_size", "nothing is made or removed here", _NOTHING),
@@ -73,7 +73,7 @@ _KEYWORDS: _Table = (
     ("stat_timeout|check_read|status_log|info|info_timeout", "is for the agent's own status", _NOTHING),
     ("lock_timeout|show_disabled|bwlimit|create_pg|pg_.*|aws.*|scale.*", "has no meaning here", _NOTHING),
     ("id|app|env|service_type|subset|comment|access|pool", "has no meaning here", _NOTHING),
-    (".*", "is not known to this import", "see the agent's documentation, and add by hand what is needed"),
+    (".*", "is not known to this import", "read the agent's documentation, and add by hand what is needed"),
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from clones.errors import ConfigError
 
-_MEND = "mend this line in a copy of the file, then import the copy; nothing was written"
+_MEND = "fix this line in a copy of the file, then import the copy; nothing was written"
 
 
 class Keyword(str):

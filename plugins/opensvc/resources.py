@@ -79,7 +79,7 @@ def _usable(view: View, section: str, default: str, known: set[str] | None) -> b
     given = view.take(section, "type")
     if known is not None and _type(given, default) not in known:
         kind = shown(_type(given, default))
-        view.remark(section, f"a resource of type {kind} has no like here, and is left out", _COMMAND)
+        view.remark(section, f"a resource of type {kind} has no equivalent here, and is left out", _COMMAND)
         return False
     if not in_use(view, section):
         return False
@@ -124,7 +124,7 @@ def _vg(view: View, section: str, default: str, families: set[str]) -> Block:
     own_names = view.take(section, "dsf")
     if own_names and flag(view, own_names) is False:
         view.remark(
-            own_names, "vgimport is always sent with -N here", "see that the host has agile device files"
+            own_names, "vgimport is always sent with -N here", "check that the host has agile device files"
         )
     comment = ""
     disks = view.take(section, "pvs")

@@ -205,13 +205,13 @@ def _schedule(view: View, clones: list[str], facts: Facts, *, stops: bool) -> tu
         cron = planned.cron or "none"
         found[section] = (cron, given.text)
         for differs in planned.differs:
-            view.remark(given, differs, f"see that `schedule` is what you want: {cron}")
+            view.remark(given, differs, f"check that `schedule` is what you want: {cron}")
         if planned.cron and stops:
             view.remark(
                 given,
                 "the agent's schedule made the copies only; here the service is stopped before them and "
                 "started after",
-                "see that the time suits its users, or give none and trigger `update` yourself",
+                "check that the time suits its users, or give none and trigger `update` yourself",
             )
     crons = {found.get(section, ("none", ""))[0] for section in clones}
     if crons == {"none"}:
@@ -221,7 +221,7 @@ def _schedule(view: View, clones: list[str], facts: Facts, *, stops: bool) -> tu
         view.remark(
             wide,
             "whether it was for clones depends on the agent's version (2.1: no)",
-            "see `print schedule` of the agent, then give `schedule` as five cron fields, or none",
+            "check `print schedule` of the agent, then give `schedule` as five cron fields, or none",
         )
         return entries(schedule=fill_in(f"five cron fields or none; [DEFAULT] had {shown(wide.text)}"))
     if len(crons) == 1 and "" not in crons:

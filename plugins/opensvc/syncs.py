@@ -32,7 +32,7 @@ def clone_syncs(view: View) -> list[str]:
             found[0],
             next(iter(view.sections[found[0]].values)),
             f"the order is by number: {', '.join(found)}",
-            "see that it is the order in which the copies must be made: data first, then its logs",
+            "check that it is the order in which the copies must be made: data first, then its logs",
         )
     return found
 

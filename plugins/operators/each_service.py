@@ -131,8 +131,8 @@ class NotBuiltOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         raise AirflowFailException(
-            f"The DAG of service {self.service} cannot be built: {self.why}. Nothing was done.\n"
-            "What to do: take the values of the service in services.yaml back that were changed last, and "
-            "report this error. A run that was going on has ended here: see with `scripts/status` and on the "
-            "service's hosts what it left, then trigger the service anew."
+            f"The DAG of service {self.service} cannot be built: {self.why}. Nothing was done.\nWhat to "
+            "do: take the values of the service in services.yaml back that were changed last, and report "
+            "this error. A run that was going on has ended here: check with `scripts/status` and on the "
+            "service's hosts what it left, then trigger the service again."
         )

@@ -43,22 +43,23 @@ def refuse_ended(
     except AirflowRuntimeError as error:
         raise Unknown(
             f"Whether Airflow still runs this task could not be asked: {error}. Nothing was done.",
-            "it is tried again; see that the API server runs",
+            "wait for the retry; check that the API server runs",
         ) from None
     index = getattr(ti, "map_index", -1)
     own = states.get(ti.task_id if index is None or index < 0 else f"{ti.task_id}_{index}")
     if str(getattr(own, "value", own)) != "running":
         raise Fenced(
-            f"Airflow does not run this try of {ti.task_id} any more (it is {own}): it stood still for too "
-            "long, or somebody ended it. Nothing more is sent.",
-            "do nothing here: look at the newer try of this task, or at the end of this run",
+            f"Airflow does not run this try of {ti.task_id} any more (it is {own}): it did not respond "
+            "for too long, or a user ended it. Nothing more is sent.",
+            "do nothing here: open the newer try of this task, or the end of this run",
         )
     skipped = [name for name in last if str(states.get(name)) == "skipped"]
     if skipped:
         _tell(context, task)
         raise Refused(
-            f"This run was ended from outside: its last task, {skipped[0]}, stands as skipped and would not "
-            f"follow {task.task_id}. {'This task has done its work.' if worked else 'Nothing was done.'}",
+            f"This run was ended from outside: its last task, {skipped[0]}, has the state skipped and "
+            f"would not follow {task.task_id}. "
+            f"{'This task has done its work.' if worked else 'Nothing was done.'}",
             f"{OUTSIDE}; such a run says nothing of its end otherwise",
         )
 
@@ -69,4 +70,4 @@ def _tell(context: Context, task: Any) -> None:
     try:
         run_without_finish(context, service, run.dag_id, run.run_id, task.config)
     except Exception:  # the site's own notifier: what it raises changes nothing
-        task.log.exception("Nobody could be told")
+        task.log.exception("No report was sent")

@@ -131,9 +131,9 @@ class MergeBackRestoreOperator(_MergeBackOperator):
             assert approval is not None
             if store.get(SENT) != sent:
                 raise Fenced(
-                    f"Sync {self.sync}: a newer try of this task has sent the restore since this one looked. "
-                    "Nothing was sent to the array.",
-                    "do nothing here: look at the newer try of this task",
+                    f"Sync {self.sync}: a newer try of this task has sent the restore since its last "
+                    "check. Nothing was sent to the array.",
+                    "do nothing here: open the newer try of this task",
                 )
             mine = {**approval.to_plain(), "spent": token_hex(8)}
             store.set(SENT, mine, retention=NEVER_EXPIRE)

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 GO_ON = (
-    "What to do: trigger the action again, or Clear, Only failed tasks, on this run. It looks at everything, "
-    "waits until nothing of this run is under way on the control host, and goes on from there."
+    "What to do: trigger the action again, or Clear, Only failed tasks, on this run. It checks "
+    "everything, waits until nothing of this run is under way on the control host, and continues from "
+    "there."
 )
 
 AGAIN = 3
@@ -108,8 +109,8 @@ class NewestTryOperator(BaseOperator):
             if hosts.fence is None:
                 raise Fenced(
                     f"Service {scope.name}: this try does not hold the lock any more: a newer try, or "
-                    "another run, has taken over since this one looked. Nothing more is sent.",
-                    "do nothing here: look at the newer try of this task, or at the run that holds the lock",
+                    "another run, has taken over since its last check. Nothing more is sent.",
+                    "do nothing here: open the newer try of this task, or the run that holds the lock",
                 )
         acts_on = list(self.acts_on(scope))
         try:

@@ -99,12 +99,10 @@ class RunEndOperator(CloneOperator):
             known = completed.activations(context, scope) if BREAK in phases else {}
             short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
-                raise Unknown(f"Service {scope.name}: {short.why}", "it is looked at again")
+                raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")
             result = not_done(short.why, short.remedy) if short else result
         elif result.ok and PLAN in found:
-            result = not_done(
-                "its plan has left nothing: somebody has marked it from outside.", f"{OUTSIDE}."
-            )
+            result = not_done("its plan has left nothing: a user has set its state.", f"{OUTSIDE}.")
         if result.at and result.at != ti.task_id:
             result = result.because(ti.xcom_pull(task_ids=result.at, key="record"))
         split = completed.split_copies(known, after) if result.ok and BREAK in phases else []
@@ -115,9 +113,9 @@ class RunEndOperator(CloneOperator):
         try:
             if held and not self.give_back(scope, hosts) and result.ok:
                 result = not_done(
-                    "another run has taken the lock over while this one looked for the last time: what it "
-                    "has done to the copies and the service since is not known here.",
-                    "look at the run that holds the lock, or at the board; trigger this one anew if need be.",
+                    "another run took over the lock during the last check of this run: what it has done "
+                    "since is not known here.",
+                    "open the run that holds the lock, or the board; trigger this run again if needed.",
                 )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
@@ -146,8 +144,8 @@ class RunEndOperator(CloneOperator):
             if isinstance(error, TryAgain) and ti.try_number == 1 and getattr(ti, "max_tries", 0):
                 raise
             self.log.warning(
-                "%s\nThe next run takes the lock over, because this one has ended. What to do before you act "
-                "by hand: see that no task of this run works any more.",
+                "%s\nThe next run takes the lock over, because this one has ended. What to do before you "
+                "act by hand: check that no task of this run works any more.",
                 error,
             )
         return False
@@ -162,7 +160,7 @@ class RunEndOperator(CloneOperator):
                 looks.append(outcome.value())
             except CloneError as error:
                 looks.append(error)
-                yield from note(f"What became of sync {sync.name} could not be seen: {error}", warning=True)
+                yield from note(f"the state of sync {sync.name} could not be read: {error}", warning=True)
                 continue
             fresh = freshness(outcome.value(), scope.service.sync_max_delay)
             yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")

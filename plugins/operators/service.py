@@ -146,5 +146,5 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         context["ti"].xcom_push(key=RESTARTED, value=True)
         raise AirflowFailException(
             "The service runs on its old copies again. This task fails as the run does, so that both are "
-            "cleared together.\nWhat to do: see the log of `finish`."
+            "cleared together.\nWhat to do: read the log of `finish`."
         )

@@ -46,8 +46,8 @@ def shut_out_of(task: CloneOperator, scope: Scope, hosts: SymcliHook, names: Seq
             listed += hosts.run(fence.put_on(scope, hosts.fence, [host])).values()
         except CloneError as error:
             task.log.warning(
-                "%s\nWhat to do before you act on %s by hand: see that no task of this run works any more. A "
-                "task that only stood still can still send its command there.",
+                "%s\nWhat to do before you act on %s by hand: check that no task of this run works any "
+                "more. A task that only stopped responding can still send its command there.",
                 error,
                 host,
             )

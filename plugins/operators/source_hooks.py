@@ -182,8 +182,9 @@ class SourceAfterActivateOperator(CloneOperator):
             )
         if failed:
             raise AirflowFailException(
-                f"This hook was run. It fails because {failed[0]} did, so that both are cleared together.\n"
-                f"What to do: mend what the log of {failed[0]} names, then Clear, Only failed tasks."
+                f"This hook was run. It fails because {failed[0]} did, so that both are cleared "
+                f"together.\nWhat to do: fix what the log of {failed[0]} names, then Clear, Only failed "
+                "tasks."
             )
 
     def _failed(self, ti: Any) -> list[str]:
@@ -204,8 +205,8 @@ class SourceAfterActivateOperator(CloneOperator):
             listed = shut_out_of(self, scope, hosts, scope.begins_on(self.sync))
         except CloneError as error:
             self.log.warning(
-                "%s\nThis hook runs all the same. See that no task before it works any more: one that only "
-                "stood still can still split the copy, or begin again what this ends.",
+                "%s\nThis hook runs all the same. Check that no task before it works any more: one that "
+                "only stopped responding can still activate the copy, or begin again what this ends.",
                 error,
             )
             return None

@@ -75,11 +75,13 @@ class CloneStatusOperator(BaseOperator):
             try:
                 before = store.get(service.name)
                 if is_newer(before, began):
-                    self.log.info("%s: a run that has ended meanwhile looked later", service.name)
+                    self.log.info("%s: a run that has ended since then checked later", service.name)
                 else:
                     kept |= self._follow(context, before, service, at)
             except Exception as error:
-                self.log.exception("Service %s is unknown: the sweep could not go on with it", service.name)
+                self.log.exception(
+                    "Service %s is unknown: the sweep could not continue with it", service.name
+                )
                 kept |= self._follow(context, None, status.in_trouble(service, error), at)
             kept |= self._ended(context, store, service.name)
         _measure(services)
@@ -105,7 +107,7 @@ class CloneStatusOperator(BaseOperator):
             for one in stuck:
                 pool_gives_no_place(one, at, self.config, context)
         except Exception:
-            self.log.exception("Whether every pool gives places could not be told")
+            self.log.exception("It is not known whether every pool has free slots")
             return {"pools": before} if before else {}
         return {"pools": record}
 
@@ -132,7 +134,9 @@ class CloneStatusOperator(BaseOperator):
     def _follow(self, context: Context, before: Any, service: ServiceStatus, at: datetime) -> dict[str, Any]:
         """Tell what changed of a service; what to write of it, by key."""
         if needs_patience(before, service) and runs_going(context, service.name):
-            self.log.info("%s is %s, and a run of it goes on: not told", service.name, service.status)
+            self.log.info(
+                "%s is %s, and a run of it is in progress: not reported", service.name, service.status
+            )
             record, change = with_pairs(before, service) if before else None, None
         else:
             record, change = follow(before, service, at)
@@ -149,7 +153,7 @@ class CloneStatusOperator(BaseOperator):
             before: Any = store.get(_runs_of(name))
             runs = ended_runs.tell(context, name, self.config, before)
         except Exception:
-            self.log.exception("Whether every run of %s came to its last task could not be told", name)
+            self.log.exception("It is not known whether every run of %s came to its last task", name)
             return {}
         return {} if runs == before else {_runs_of(name): runs}
 

@@ -75,9 +75,9 @@ class WaitingOperator(BaseOperator):
         left = self._turn_deadline(context, scope) - datetime.now(UTC)
         if left <= timedelta(0):
             late = Refused(
-                f"{wait.what}\nIt has not come to its turn within `turn_timeout`.",
-                f"see in the UI what run {wait.run_id} of {wait.dag_id} waits for; clear this task to "
-                "wait for its turn again",
+                f"{wait.what}\nIts turn has not come within `turn_timeout`.",
+                f"check in the UI what run {wait.run_id} of {wait.dag_id} waits for; clear this task "
+                "to wait for its turn again",
             )
             leave_word(context, late)
             raise late from None
@@ -126,6 +126,6 @@ def raise_unless_reached(event: Mapping[str, str]) -> None:
     if event["status"] == "late":
         raise NotDone(
             event["message"],
-            "see with `symclone query` whether it still moves; clear this task to wait on, or raise its "
-            "time-out",
+            "check with `symclone query` whether it still moves; clear this task to wait on, or raise "
+            "its time-out",
         )

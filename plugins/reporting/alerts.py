@@ -34,7 +34,7 @@ def run_failed(context: Context) -> None:
     nobody else is told.
     """
     if isinstance(context.get("exception"), MistypedRun):
-        log.info("Nobody is told: whoever triggered this run sees what it lacks")
+        log.info("Not reported: the user who triggered this run sees what is missing")
         return
     task: Any = context["task"]
     run = context["dag_run"]
@@ -87,14 +87,14 @@ def _tell(alert: Alert, config: str, context: Mapping[str, Any]) -> None:
     try:
         wanted = load(config, only=alert.service).alerts
     except ConfigError as error:
-        log.error("Nobody is told of it: %s", error)
+        log.error("Not reported: %s", error)
         return
     if wanted.notifier is None:
         return
     module, _, name = wanted.notifier.rpartition(".")
     notifier = getattr(import_module(module), name)(**wanted.arguments)
     notifier({**context, "alert": alert.to_plain()})
-    log.info("Told by %s", wanted.notifier)
+    log.info("Reported by %s", wanted.notifier)
 
 
 def _url(dag_id: str, run_id: str) -> str:

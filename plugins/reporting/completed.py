@@ -135,7 +135,7 @@ def _or_unknown(scope: Scope, sync: str) -> Iterator[None]:
         raise Unknown(
             f"Service {scope.name}, sync {sync}: Airflow's store, which keeps whose activation is whose, "
             f"did not answer: {error}",
-            "see that Airflow's API server runs; it is tried again, beginning with a look at the array",
+            "check that Airflow's API server runs, and wait for the retry, which checks the array first",
         ) from None
 
 
@@ -176,7 +176,7 @@ def announce(context: Context, scope: Scope, split: Sequence[Copy]) -> None:
             if stores is not None:
                 announced = stores[asset].get(ANNOUNCED)
         except AirflowRuntimeError as error:
-            log.warning("Whether sync %s was announced before is not known: %s", seen.name, error)
+            log.warning("It is not known whether sync %s was announced before: %s", seen.name, error)
         if not is_news(activation, (ti.dag_id, context["dag_run"].run_id), announced):
             log.info("Sync %s is not announced: another run has split it, or it was before", seen.name)
             continue

@@ -85,6 +85,6 @@ def _told(context: Context, service: str, config: str, dag_id: str, run_id: str)
     try:
         run_without_finish(context, service, dag_id, run_id, config)
     except Exception:  # the site's own notifier: what it raises must not end the sweep of all services
-        log.exception("Nobody could be told of run %s of %s", run_id, dag_id)
+        log.exception("No report was sent of run %s of %s", run_id, dag_id)
         return False
     return True

@@ -86,7 +86,7 @@ def leave(
             tell(log, context, change)
     except Exception as error:  # how the run ended does not hang on it
         log.warning(
-            "What this run saw at its end could not be kept, the next sweep looks again: %s",
+            "What this run saw at its end could not be kept, the next sweep checks again: %s",
             error,
             exc_info=not isinstance(error, AirflowRuntimeError),
         )

@@ -30,13 +30,15 @@ class Metric:
 
 COPY_STATUS = Metric("symclone_copy_status", f"{STATUSES}.", labels=COPY)
 COPY_AGE = Metric("symclone_copy_age_seconds", "Age of the copy: of its oldest pair.", "seconds", COPY)
-COPY_LIMIT = Metric("symclone_copy_limit_seconds", "Age from which on the copy is too old.", "seconds", COPY)
-COPY_PERCENT = Metric("symclone_copy_percent", "Copied so far, while tracks are moving.", "percent", COPY)
+COPY_LIMIT = Metric("symclone_copy_limit_seconds", "Age limit: an older copy is too old.", "seconds", COPY)
+COPY_PERCENT = Metric("symclone_copy_percent", "Copied so far, while tracks are copied.", "percent", COPY)
 SERVICE_STATUS = Metric("symclone_service_status", f"{STATUSES}: as its worst copy.", labels=SERVICE)
 SERVICE_UP = Metric(
-    "symclone_service_up", "1: the service ran when a run of it ended last; else 0.", labels=SERVICE
+    "symclone_service_up", "1: the service was up when its last run ended; else 0.", labels=SERVICE
 )
-SERVICE_RUNNING = Metric("symclone_service_running", "Whether a run of the service goes on.", labels=SERVICE)
+SERVICE_RUNNING = Metric(
+    "symclone_service_running", "Whether a run of the service is in progress.", labels=SERVICE
+)
 LAST_RUN_SECONDS = Metric("symclone_last_run_seconds", "How long the last run took.", "seconds", SERVICE)
 LAST_RUN_ENDED = Metric(
     "symclone_last_run_timestamp_seconds", "When the last run ended.", "seconds since 1970", SERVICE
@@ -44,7 +46,7 @@ LAST_RUN_ENDED = Metric(
 LAST_RUN_SUCCESS = Metric("symclone_last_run_success", "1: the last run did what was asked.", labels=RUN)
 READABLE = Metric("symclone_configuration_readable", "Whether services.yaml can be used as it is now.")
 LAST_LOOK = Metric(
-    "symclone_last_look_timestamp_seconds", "When all copies were last looked at.", "seconds since 1970"
+    "symclone_last_look_timestamp_seconds", "When all copies were last checked.", "seconds since 1970"
 )
 
 PROMETHEUS = (

@@ -107,7 +107,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         try:
             wanted_states(self.wanted)
         except ValueError as error:
-            raise Refused(str(error), "mend `wanted` of this sensor") from None
+            raise Refused(str(error), "fix `wanted` of this sensor") from None
         scope = self.scope()
         sync = scope.service.sync(self.sync)
         with open_hosts() as hosts:

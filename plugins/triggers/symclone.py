@@ -111,7 +111,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
                 yield event
         except Exception:  # CancelledError is none
             # Airflow ends a stream whose member is far behind; a wait goes on for as long as it may.
-            self.log.exception("The shared look at the array was lost; looking on alone.")
+            self.log.exception("The shared check of the array was lost; this wait checks by itself.")
             async for event in self.run():
                 yield event
 

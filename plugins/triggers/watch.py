@@ -215,7 +215,7 @@ class Watch:
         except CloneError as error:
             found = error
         except Exception as error:  # a mistake of this program must not end a thousand waits
-            found = Unknown(f"The look at array {symid} failed: {type(error).__name__}: {error}")
+            found = Unknown(f"The check of array {symid} failed: {type(error).__name__}: {error}")
         if len(waits) > 1:
             half = len(waits) // 2
             await self._ask(symid, waits[:half])

@@ -29,7 +29,7 @@ def test_one_service(browser: Browser, served: Served) -> None:
         records = page.get_by_role("region", name="Run records")
         expect(records).to_contain_text("Stopped at resync.archivelogs.recreate.")
         expect(records).to_contain_text("down  vg vgCVI on aastmphpux")
-        expect(records).to_contain_text("Commands that only looked: 1.")
+        expect(records).to_contain_text("Read-only commands: 1.")
         expect(records).to_contain_text("Tue 12:00")
         page.set_viewport_size({"width": 1360, "height": 1120})
         picture(page, "service")
@@ -112,7 +112,7 @@ def test_who_may_not_trigger_has_no_button(browser: Browser, served: Served) -> 
         expect(page.get_by_role("button", name=re.compile("^Trigger"))).to_have_count(3)
         expect(rows(page).filter(has_text="lnxpp").get_by_role("button")).to_have_count(0)
         page.goto(served.url + SERVICE)
-        expect(page.get_by_text("You may look at this service, not trigger it.")).to_be_visible()
+        expect(page.get_by_text("You may view this service, but not trigger it.")).to_be_visible()
         expect(page.get_by_role("button")).to_have_count(0)
 
 

@@ -17,7 +17,7 @@ __all__ = ["browser", "served"]
 def test_nothing_is_green_when_nobody_has_looked(browser: Browser, served: Served) -> None:
     served.fleet(looked=None)
     with page_at(browser, served.url) as page:
-        expect(page.get_by_role("status")).to_contain_text("No look at the copies yet")
+        expect(page.get_by_role("status")).to_contain_text("The copies have not been checked yet")
         expect(page.locator("td .status.up")).to_have_count(0)
         expect(page.get_by_role("button", name="unknown 3")).to_be_visible()
         expect(rows(page).filter(has_text="crm_pprod")).to_contain_text("? was up")
@@ -31,11 +31,11 @@ def test_nothing_stays_green_when_the_looks_or_the_server_end(browser: Browser, 
         page.route("**/api/fleet", lambda route: route.abort())
         page.clock.fast_forward(POLL)
         expect(page.get_by_role("status")).to_contain_text(
-            "The server does not answer. This is what was known at 11:00"
+            "The server does not answer. The page shows the state of 11:00"
         )
         expect(page.locator("td .status.up")).to_have_count(2)
         page.clock.fast_forward(15 * 60_000)
-        expect(page.get_by_role("status")).to_contain_text("The last look at the copies was 17 min ago")
+        expect(page.get_by_role("status")).to_contain_text("The copies were last checked 17 min ago")
         expect(page.locator("td .status.up")).to_have_count(0)
         page.unroute("**/api/fleet")
         served.fleet(looked="2026-11-26T10:15:00+00:00", now="2026-11-26T10:15:30+00:00")
@@ -47,8 +47,8 @@ def test_nothing_stays_green_when_the_looks_or_the_server_end(browser: Browser, 
 def test_a_scheduler_that_is_dead_is_said(browser: Browser, served: Served) -> None:
     served.fleet(silent=[{"part": "scheduler", "since": "2026-11-26T09:56:00+00:00"}])
     with page_at(browser, served.url) as page:
-        expect(page.get_by_role("status")).to_contain_text("Airflow's scheduler was last heard of 4")
-        expect(page.get_by_role("status")).to_contain_text("no run begins or goes on. See that it runs.")
+        expect(page.get_by_role("status")).to_contain_text("Airflow's scheduler last reported 4")
+        expect(page.get_by_role("status")).to_contain_text("no run starts or continues. Check that it runs.")
         served.fleet()
         page.reload()
         expect(page.get_by_role("status")).to_be_empty()
@@ -62,7 +62,7 @@ def test_what_a_run_has_just_seen_stays_green(browser: Browser, served: Served) 
     with page_at(browser, served.url) as page:
         expect(page.locator("td .status.up")).to_have_count(1)
         expect(rows(page).filter(has_text="crm_pprod")).to_contain_text("✓ up")
-        expect(page.get_by_role("status")).to_contain_text("No look at the copies yet")
+        expect(page.get_by_role("status")).to_contain_text("The copies have not been checked yet")
 
 
 @pytest.mark.parametrize(

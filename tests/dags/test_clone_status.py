@@ -65,4 +65,4 @@ def test_a_task_without_a_pool_is_seen_by_airflows_own_count(
         assert str(run(dags("clone_status").dag).state) == "success"
         now[0] += timedelta(minutes=11)
     assert "Tasks of aastmphpux have waited for 11 min for a place in pool symclone_host_aastm" in caplog.text
-    assert "could not be told" not in caplog.text
+    assert "is not known" not in caplog.text

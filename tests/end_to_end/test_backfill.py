@@ -29,7 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(running: Site) -> Iterator[Site]:
-    until(lambda: not active_runs(running), 200, "a run of an earlier test goes on")
+    until(lambda: not active_runs(running), 200, "a run of an earlier test continues")
     running.lab.clear_faults()
     yield running
     running.lab.clear_faults()
@@ -182,5 +182,5 @@ def test_missed_and_failed_dates_by_the_command_line(site: Site) -> None:
     worked, skipped = judged(site, found)
     assert {run["state"] for run in found.values()} == {"success"} and len(worked) == 1
     assert set(skipped.values()) == set(worked)
-    assert site.controls(since) == ONE_REFRESH[2:], "it goes on from where the failed ones stopped"
+    assert site.controls(since) == ONE_REFRESH[2:], "it continues from where the failed ones stopped"
     assert site.lab.host(SERVICE).mounts()

@@ -74,7 +74,7 @@ def test_ended_while_it_copies(tmp_path: Path) -> None:
         tries = site.tries(run_id)
         for task in WAITS:
             said = site.log(run_id, task, tries[task])
-            assert "its last task, finish, stands as skipped" in said
+            assert "its last task, finish, has the state skipped" in said
             assert "was ended from outside, without its last task" in said, "people are told"
         assert last_run(site)["state"] == "failed"
         assert last_run(site)["result"] == "ended without finish"

@@ -30,7 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(running: Site) -> Iterator[Site]:
-    until(lambda: not active_runs(running), 150, "a run of an earlier test goes on")
+    until(lambda: not active_runs(running), 150, "a run of an earlier test continues")
     yield running
     running.lab.clear_faults()
     assert findings(running.lab.journal, SERVICES) == []

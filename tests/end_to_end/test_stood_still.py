@@ -122,7 +122,7 @@ def site(running: tuple[Site, Ledger], ledger: Ledger) -> Iterator[Site]:
     site = running[0]
     for name in (SERVICE, TRIED_AGAIN):
         of = replace(site, dag=name)
-        until(lambda: not active_runs(of), 60, "a run of an earlier test goes on")  # noqa: B023
+        until(lambda: not active_runs(of), 60, "a run of an earlier test continues")  # noqa: B023
     assert site.lab.host(SERVICE).mounts() and site.lab.host(HOST).mounts()
     yield site
     site.lab.clear_faults()
@@ -259,7 +259,7 @@ def test_a_host_carries_out_late_what_an_earlier_try_sent(
         site.lab.fault("stall", host=HOST, match=f"^{begins}{program}$", seconds=HOUR, count=1)
     run_id = site.trigger()
     for task, program in (("stop.service", stop), ("start.service", start)):
-        found = f"still runs on {HOST}, from an earlier try or from somebody else: `{program}{shown_as}`"
+        found = f"still runs on {HOST}, from an earlier try or another user: `{program}{shown_as}`"
         until(lambda: found in logs(site, run_id, task), 90, site.shown(run_id), every=0.5)  # noqa: B023
         assert site.states(run_id)[task] != "success"
         site.lab.advance(HOUR)

@@ -35,7 +35,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(running: Site) -> Iterator[Site]:
-    until(lambda: not active_runs(running), 150, "a run of an earlier test goes on")
+    until(lambda: not active_runs(running), 150, "a run of an earlier test continues")
     running.lab.clear_faults()
     yield running
     running.lab.clear_faults()
@@ -104,7 +104,9 @@ def test_the_run_leaves_a_record(site: Site) -> None:
     until(lambda: not active_runs(site), 60, site.shown(foreseen))
     guess = next(line for line in site.log(foreseen, "plan").splitlines() if "Estimate for sync data" in line)
     # By default SYMCLI does not count modified tracks: the time is that of this run's copy.
-    assert re.search(r": tracks not known, about \d+ (s|min): .*the last copy took so long", guess), guess
+    assert re.search(r": tracks not known, about \d+ (s|min): .*this is the time of the last copy", guess), (
+        guess
+    )
     assert record["run"]["asked_by"] == "admin" and record["run"]["reason"] == "end-to-end test"
     assert [proof["task"] for proof in record["proof"]] == [
         "resync.data.recreate",
@@ -113,7 +115,7 @@ def test_the_run_leaves_a_record(site: Site) -> None:
     assert [copy["status"] for copy in record["copies"]] == ["up", "up"]
     text = site.rest.xcom(SERVICE, run_id, "finish", "run_record_md")
     assert text.startswith(f"# refresh of {SERVICE}: done") and "recreate -precopy" in text
-    assert "did not come to their end" not in text, text
+    assert "did not finish" not in text, text
     links = site.rest.request("GET", f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/finish/links")
     assert "/plugin/clones/" in links["extra_links"]["Run record"]
 
@@ -199,7 +201,7 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: p
     assert times["finish"]["start_date"] >= times["stop.service"]["end_date"], "the lock was given back early"
     connect(monkeypatch, site.lab.connections)
     for ended in ("manual__deleted", done):
-        until(lambda: not active_runs(site), 60, "a run goes on")
+        until(lambda: not active_runs(site), 60, "a run continues")
         folder = f"/var/tmp/symclone-airflow/locks/{SERVICE}"
         words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, site.installation, '0' * 16, 'plan', 1)}")
         with SymcliHook() as hosts:
@@ -279,7 +281,7 @@ def test_cancelled_in_the_ui_the_next_run_goes_on(site: Site) -> None:
     task, says = "resync.data.recreate", "Ended from outside while this was under way on symcli_demo"
     until(lambda: says in site.log(first, task), 60, lambda: site.log(first, task)[-2000:])
     assert "trigger the action again" in site.log(first, task)
-    second = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "go on"})
+    second = site.rest.trigger(SERVICE, {"action": "refresh", "reason": "continue"})
     until(lambda: not active_runs(site), 200, site.shown(second))
     assert site.rest.dag_run(SERVICE, second)["state"] == "success", site.states(second)
     assert f"its owner, run {first} of {SERVICE}, has ended" in site.log(second, "plan")

@@ -228,7 +228,7 @@ async def test_a_host_that_takes_calls_and_says_nothing(account: Callable[..., N
         account(deaf.getsockname()[1], {"conn_timeout": 0.2}, password="x")
         came = await both()
     assert came[0] == "unknown"
-    assert "it did not let us in within 0.2 s" in came[1]
+    assert "it did not accept the login within 0.2 s" in came[1]
 
 
 def fill(value: Any, keys: Path, port: int) -> Any:

@@ -242,8 +242,8 @@ async def test_a_session_that_is_cut_within_several(lab: Any, kind: str) -> None
         first, second, third = results
         assert second.exit_code is third.exit_code is None and not third.stdout
         assert first.exit_code is None or (first.exit_code, first.stdout) == (0, "one\n")
-        assert "lost" in second.lost or second.lost.startswith("it was asked behind"), second.lost
-        assert "it was asked behind" in third.lost
+        assert "lost" in second.lost or second.lost.startswith("it was sent after"), second.lost
+        assert "it was sent after" in third.lost
 
 
 async def test_one_of_several_that_does_not_end(lab: Any) -> None:
@@ -257,7 +257,7 @@ async def test_one_of_several_that_does_not_end(lab: Any) -> None:
             )
         )
     assert [result.exit_code for result in results] == [0, None, None]
-    assert "longer than 0.4 s" in results[1].lost and "asked behind" in results[2].lost
+    assert "longer than 0.4 s" in results[1].lost and "sent after" in results[2].lost
 
 
 async def test_the_log_and_the_record_show_each_of_several(lab: Any, log: Log) -> None:

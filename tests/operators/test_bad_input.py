@@ -75,7 +75,7 @@ def test_logical_name_that_stands_for_another_device(lab: Any, context: dict[str
         Refused,
         context,
         lab,
-        "stands for device 1234",
+        "is device 1234",
         "not for the configured 1235",
         service=inline(pairs=pairs),
     )
@@ -169,7 +169,12 @@ def test_session_cut_before_recreate_took_effect(lab: Any, context: dict[str, An
     take_down(lab)
     lab.fault(host="symcli_demo", match="recreate", kind="cut_before", count=1)
     fails(
-        Unknown, context, lab, "no exit status", "Nothing was changed on the array", "beginning with a look"
+        Unknown,
+        context,
+        lab,
+        "no exit status",
+        "Nothing was changed on the array",
+        "which checks the array first",
     )
 
 
@@ -193,7 +198,7 @@ def test_a_command_of_an_earlier_try_is_waited_out(lab: Any, context: dict[str, 
         Locked,
         context,
         lab,
-        f"This command still runs on symcli_demo, from an earlier try or from somebody else: `{line}",
+        f"This command still runs on symcli_demo, from an earlier try or another user: `{line}",
         service=service,
     )
     assert len(sent(lab, "recreate")) == 0, "the journal has a command when it ends"
@@ -217,7 +222,7 @@ def test_a_probe_that_cannot_tell(lab: Any, context: dict[str, Any]) -> None:
         Unknown,
         context,
         lab,
-        "could not be told",
+        "is not known",
         "vg vgCVI",
         "cannot open /etc/lvmtab",
         "run these probes by hand",
@@ -282,7 +287,7 @@ def test_its_turn_does_not_come(lab: Any, context: dict[str, Any]) -> None:
     plan(context, "scheduled__1")
     over = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
     context["task_state_store"].set("turn_deadline_1", over)
-    with pytest.raises(Refused, match=r"not come to its turn within `turn_timeout`.*\n.*clear this task"):
+    with pytest.raises(Refused, match=r"Its turn has not come within `turn_timeout`.*\n.*clear this task"):
         plan(context, "backfill__2", scheduled__1="running")
     context["task_state_store"] = Store()
     with pytest.raises(TaskDeferred):

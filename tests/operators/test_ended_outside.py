@@ -92,7 +92,7 @@ def test_what_was_begun_on_production_is_ended_all_the_same(
     step = SourceAfterActivateOperator(task_id="step", sync="data", hook="x", window=window, **ABOUT)
     before_the_end(step)
     context["ti"].task_states = {"between": "skipped", "finish": "skipped"}
-    with pytest.raises(Refused, match=r"finish, stands as skipped .* This task has done its work\."):
+    with pytest.raises(Refused, match=r"finish, has the state skipped .* This task has done its work\."):
         step.execute(context)  # type: ignore[arg-type]
     assert ran == ["step"]
     assert "was ended from outside, without its last task" in caplog.text, "people are told"
@@ -150,7 +150,7 @@ def test_what_cannot_be_seen_is_looked_at_again_then_not_done(lab: Any, context:
         lab.fault("cut_before", host="symcli_demo", match=f"symdev -sid {SYMID}", count=1)
         context = new_context()
         context["ti"].max_tries = 0 if last else 3
-        with pytest.raises(AirflowFailException if last else Unknown, match="could not be seen"):
+        with pytest.raises(AirflowFailException if last else Unknown, match="could not be read"):
             finish(context, plan)
         assert ("result" in context["ti"].xcom) is last
 
@@ -209,7 +209,7 @@ def test_who_asks_is_not_known_once_it_was_cleared(
             approve.execute(context)
         else:
             approve.execute_complete(context, {"chosen_options": ["Approve 1"]}, digest="1")
-    assert "trigger the DAG anew" in str(refused.value)
+    assert "trigger the DAG as yourself" in str(refused.value)
     assert not lab.commands()[since:], "not even the lock is touched"
 
 
@@ -259,7 +259,7 @@ def test_a_plan_that_was_ended_while_it_worked_asks_nobody(lab: Any, context: An
     for number in (2, 3):
         with pytest.raises(Refused, match="Try 1 of this plan was ended while it worked") as refused:
             plan_of_try(context, number)
-        assert "trigger the DAG anew" in str(refused.value)
+        assert "trigger the DAG as yourself" in str(refused.value)
     assert not lab.commands()[since:] and "plan" not in context["ti"].xcom
 
 
@@ -356,10 +356,10 @@ def test_each_run_without_its_last_task_is_told_once(runs: Runs) -> None:
     runs["marked"] = ("failed", "success", "skipped")
     runs["green"] = ("success", "success", "skipped")
     runs["deadlock"] = ("failed", "failed", "None")
-    runs["goes on"] = ("running", "success", "None")
+    runs["continues"] = ("running", "success", "None")
     assert runs.sweep() == ["marked", "green", "deadlock"]
     assert runs.sweep() == [] and runs.asked == []
-    runs["goes on"] = ("success", "success", "success")
+    runs["continues"] = ("success", "success", "success")
     assert runs.sweep() == [] and runs.asked == []
     # One is cleared with what follows and comes to its end, while another is ended from outside.
     runs["marked"] = ("success", "success", "success")

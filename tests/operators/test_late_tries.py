@@ -147,8 +147,8 @@ def test_a_run_ends_also_when_a_service_host_cannot_be_reached(
     monkeypatch.delenv(f"AIRFLOW_CONN_{SERVICE.upper()}")
     with pytest.raises(AirflowFailException, match=r"Stopped at start\.service"):
         finish("start")
-    assert f"before you act on {SERVICE} by hand: see that no task of this run works" in log.text
-    assert "Gave back the lock" in log.text
+    assert f"before you act on {SERVICE} by hand: check that no task of this run works" in log.text
+    assert "Released the lock" in log.text
 
 
 @ONE_ARRAY
@@ -172,7 +172,7 @@ def test_a_run_whose_lock_was_taken_over_at_its_end_is_not_done(
     late = Stopped(monkeypatch, lambda: finish("", of_run("run_1")), GIVE_BACK)
     perform(lab, task("recreate"), of_run("run_2", run_1="failed"))
     late.comes_through()
-    assert "another run has taken the lock over" in str(late.ended)
+    assert "another run took over the lock" in str(late.ended)
 
 
 def finish(failed: str, context: Any = None) -> None:

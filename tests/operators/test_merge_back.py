@@ -278,7 +278,7 @@ def test_production_that_does_not_answer_is_not_down(merge_back: MergeBack) -> N
     take_down(merge_back.lab)
     merge_back.approve()
     merge_back.lab.fault(host=HOST, match="mount -p", kind="exit", exit=1, stderr="mount: no table")
-    merge_back.refused(merge_back.restore, "could not be told", kind=Unknown)
+    merge_back.refused(merge_back.restore, "is not known", kind=Unknown)
 
 
 @ONE_ARRAY
@@ -531,7 +531,7 @@ def test_how_a_stopped_run_is_judged() -> None:
     later = {"restore.data.wait_restored": "upstream_failed", "confirm": "upstream_failed"}
     rejected = judge({"plan": "success", "approve": "failed", **later})
     assert (rejected.result, rejected.at) == ("unchanged", "approve")
-    assert "nothing was changed" in rejected.text() and "trigger the DAG anew" in rejected.text()
+    assert "nothing was changed" in rejected.text() and "trigger the DAG as yourself" in rejected.text()
     assert "Only failed" not in judge({"plan": "failed", "approve": "upstream_failed", **later}).text()
     stopped = judge({"plan": "success", "approve": "success", "restore.data.restore": "failed", **later})
     assert (stopped.result, stopped.at) == ("stopped", "restore.data.restore")

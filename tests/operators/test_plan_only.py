@@ -198,7 +198,7 @@ def test_all_refusals_at_once(lab: Any) -> None:
     lab.set_state(SYMID, "1235", "4322", "Failed")
     with SymcliHook() as hosts, pytest.raises(Refused) as refused:
         hosts.run(foresee(scope_of("aastmphpux"), "update"))
-    for words in ("sync data", "_provision", "sync archivelogs", "is Failed", "it is not down", "mend all 3"):
+    for words in ("sync data", "_provision", "sync archivelogs", "is Failed", "it is not down", "fix all 3"):
         assert words in str(refused.value)
 
 
@@ -214,7 +214,7 @@ def test_from_the_command_line(lab: Any) -> None:
     assert code == 1 and "is not down" in shown["said"]
     lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
     code, shown = run_script("aastmphpux", "refresh")
-    assert code == 2 and "could not be told" in shown["said"]
+    assert code == 2 and "is not known" in shown["said"]
 
 
 def test_hooks_stand_at_their_places(lab: Any, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def service(**sync: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sync", "says"),
     [
-        ({"symdg": "DGCVI"}, ["DEV001 stands for device 1234", "CLONE001 stands for device 4321"]),
+        ({"symdg": "DGCVI"}, ["DEV001 is device 1234", "CLONE001 is device 4321"]),
         ({"symid": "000297600001"}, ["on array 000190101234, not on the configured 000297600001"]),
         ({"pairs": ["DEV001=1236:CLONE001=4323", "DEV003:CLONE003"]}, ["pin it", "DEV003", "CLONE003"]),
         ({"symdg": "NEW", "pairs": ["A=1236:B=9999"]}, ["9999"]),

@@ -148,7 +148,7 @@ def test_a_sweep_that_looked_before_does_not_overwrite_it(
     later = looked_at(store["aastmphpux"] | {"status": "warn"}, datetime.now(UTC) + timedelta(minutes=1))
     store.set("aastmphpux", later)
     assert sweep(context) == [] and store["aastmphpux"] == later
-    assert "aastmphpux: a run that has ended meanwhile looked later" in log.text
+    assert "aastmphpux: a run that has ended since then checked later" in log.text
 
 
 @ONE_ARRAY
@@ -172,7 +172,7 @@ def test_what_cannot_be_kept_changes_nothing_for_the_run(
         context["asset_state_store"] = Stores()
     finish(context)
     assert context["ti"].xcom["result"]["result"] == "done"
-    assert ("the next sweep looks again" in log.text) is (trouble == "no answer")
+    assert ("the next sweep checks again" in log.text) is (trouble == "no answer")
 
 
 def test_its_inlets_are_added_to_those_that_it_is_given() -> None:

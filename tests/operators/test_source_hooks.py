@@ -188,7 +188,7 @@ def test_the_end_of_what_failed_needs_none_either(run: Run, log: Log) -> None:
     with pytest.raises(AirflowFailException, match="because begin_backup did"):
         run.perform("end_backup")
     assert run.hooks() == ["backup stop"]
-    assert "This hook runs all the same. See that no task before it works any more" in log.text
+    assert "This hook runs all the same. Check that no task before it works any more" in log.text
 
 
 def test_a_begin_that_still_runs_is_waited_out(run: Run) -> None:

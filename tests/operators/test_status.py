@@ -122,7 +122,7 @@ def test_an_array_that_does_not_answer(lab: Any, sweep: Sweeps) -> None:
     lab.fault("cut_before", host="symcli_demo", match=f"symdev -sid {SYMID}")
     told = sweep()
     assert statuses(told) == [("aastmphpux", "up", "unknown"), ("reporting_copies", "up", "unknown")]
-    assert all("tried again" in one["press"] for one in told)
+    assert all("the retry" in one["press"] for one in told)
     since = sweep.kept["aastmphpux"]["since"]
     assert sweep() == []
     assert sweep.kept["aastmphpux"]["since"] == since
@@ -143,8 +143,8 @@ def test_a_record_that_cannot_be_followed_keeps_no_other_from_being_told(
     assert set(told) == {"aastmphpux", "lnxpp"} and told["lnxpp"]["status"] == "down"
     assert told["aastmphpux"]["status"] == "unknown" and "KeyError: 'since'" in told["aastmphpux"]["why"]
     assert "report this error" in told["aastmphpux"]["press"]
-    assert "Service aastmphpux is unknown: the sweep could not go on with it" in log.text
-    assert statuses(sweep()) == [("aastmphpux", "unknown", "up")], "its record is made anew"
+    assert "Service aastmphpux is unknown: the sweep could not continue with it" in log.text
+    assert statuses(sweep()) == [("aastmphpux", "unknown", "up")], "its record is made again"
 
 
 @ONE_ARRAY
@@ -170,7 +170,7 @@ def test_what_a_run_passes_through_is_not_told(lab: Any, sweep: Sweeps, log: Log
     assert sweep.pairs["pairs/reporting_copies/warehouse/0"][0][3] == "PreCopy", "its pairs are as they are"
     written = dict(sweep.pairs)
     assert sweep() == [] and sweep.pairs == written
-    assert "reporting_copies is down, and a run of it goes on: not told" in log.text
+    assert "reporting_copies is down, and a run of it is in progress: not reported" in log.text
     sweep.running = {"lnxpp": 1}
     assert statuses(sweep()) == [("aastmphpux", "up", "down"), ("reporting_copies", "up", "down")]
 

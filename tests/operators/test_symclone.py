@@ -403,7 +403,7 @@ def test_the_sync_before_is_looked_at_again_when_a_torn_one_was_recreated(
 
     monkeypatch.setattr(SymcliHook, "_execute", somebody)
     lab.advance(3600)
-    with pytest.raises(Refused, match=r"sync d comes before it and is not wholly active. It was not activ"):
+    with pytest.raises(Refused, match=r"sync d comes before it and is not fully active. It was not activ"):
         activate(lab, context, mend_torn="True", **arguments)
     assert (len(sent(lab, "recreate")), len(sent(lab, "activate"))) == (2, 1)
 
@@ -482,7 +482,7 @@ def test_nothing_is_split_under_a_service_that_the_plan_saw_up(lab: Any, context
     """Somebody has recreated it since, under the service, which this run does not stop."""
     context["ti"].xcom["plan"] = {"up": ["fs /aaststcvi"], "phases": ["break", "start"], "syncs": []}
     lab.set_state(SYMID, "1234", "4321", "PreCopy")
-    with pytest.raises(Refused, match="somebody has recreated it under the service"):
+    with pytest.raises(Refused, match="another user recreated it while the service was up"):
         activate(lab, context, service="aastmphpux", sync="data")
     assert not sent(lab, "activate")
     context["ti"].xcom["plan"]["phases"].insert(0, "stop")

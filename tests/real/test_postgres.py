@@ -115,7 +115,7 @@ def test_the_wrong_order_loses_data(
         f"{proof.behind} of {proof.by_data} are lost"
     )
 
-    path = config.with_name("mended.yaml")
+    path = config.with_name("fixed.yaml")
     mended = yaml.safe_load(config.read_text())
     mended["services"][WRONG.name]["syncs"].reverse()
     path.write_text(yaml.safe_dump(mended))

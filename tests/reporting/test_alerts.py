@@ -75,7 +75,7 @@ def test_of_a_run_that_its_author_mistyped_nobody_else_is_told(config: Path) -> 
 
 def test_a_failure_without_words(config: Path) -> None:
     alerts.run_failed(failed_context(config, "") | {"exception": None})
-    assert "said nothing: see its log" in SENT[0]["subject"]
+    assert "said nothing: read its log" in SENT[0]["subject"]
 
 
 def test_a_late_run(config: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_configuration_that_cannot_be_used_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     alerts.run_failed(failed_context(tmp_path / "nosuch.yaml", "Stopped at plan."))
-    assert "Stopped at plan" in caplog.text and "Nobody is told of it" in caplog.text
+    assert "Stopped at plan" in caplog.text and "Not reported" in caplog.text
 
 
 def test_a_notifier_that_fails_says_so_to_airflow(config: Path) -> None:

@@ -188,4 +188,4 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
     made.run(stop())
     made.loop.close()
-    assert not pending, "something goes on that nobody waits for"
+    assert not pending, "something continues that nobody waits for"

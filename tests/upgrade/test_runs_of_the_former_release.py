@@ -305,4 +305,4 @@ def test_nobody_is_asked_by_a_plan_of_the_former_release(merge_back: MergeBack) 
     """It does not say of which beginning of its run it is."""
     with pytest.raises(Refused, match="made before an upgrade") as raised:
         SecondPersonApprovalOperator(task_id="approve", subject="?").execute(merge_back.context())
-    assert "trigger the DAG anew" in str(raised.value)
+    assert "trigger the DAG as yourself" in str(raised.value)

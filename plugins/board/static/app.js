@@ -111,7 +111,7 @@ function notice() {
     said.push([`There is no ${current.view} ${current.run ?? current.name}, or you may not see it.`]);
   } else if (trouble) {
     const what = trouble.status ? `The server answered ${trouble.status}${trouble.detail ? `: ${trouble.detail}` : ""}.` : "The server does not answer.";
-    said.push([what, answered ? ` This is what was known at ${stamp(new Date(answered).toISOString(), now, zone())}.` : ""]);
+    said.push([what, answered ? ` The page shows the state of ${stamp(new Date(answered).toISOString(), now, zone())}.` : ""]);
   }
   if (facts?.error) said.push([facts.error]);
   for (const { part, since } of facts?.silent ?? []) said.push([silence(part, since, now)]);
@@ -125,7 +125,7 @@ function notice() {
 
 function lookedText(now) {
   const every = facts.every_minutes ? `, every ${facts.every_minutes} min` : "";
-  const look = facts.looked ? `looked ${distance(facts.looked, now)}${every}` : "not looked yet";
+  const look = facts.looked ? `checked ${distance(facts.looked, now)}${every}` : "not checked yet";
   return `${look} · times in ${zone()}`;
 }
 

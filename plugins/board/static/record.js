@@ -24,7 +24,7 @@ export function recordView({ run_id: id, url, record }) {
     (record.proof ?? []).map((proof) => part(proof.note, el("div", {},
       el("div.quiet", {}, moment(proof.at), `, task ${proof.task}`), el("pre", {}, proof.lines.join("\n"))))),
     part("Sent", sent(record)),
-    part("Tries that did not come to their end", list(failed(record))));
+    part("Tries that did not finish", list(failed(record))));
 }
 
 /** A short line on a record, for its fold. */
@@ -56,9 +56,9 @@ function sent(record) {
   const changing = all.filter((event) => event.changes);
   const rows = changing.map((event) => [moment(event.at), event.task, event.host, el("code", {}, event.line), event.ended,
     event.seconds === null ? "" : event.seconds.toFixed(1)]);
-  const looks = `Commands that only looked: ${all.length - changing.length}.`;
+  const looks = `Read-only commands: ${all.length - changing.length}.`;
   return el("div", {},
-    table(["Time", "Task", "Host", "Command", "Ended with", "Seconds"], rows) ?? el("p", {}, "Nothing that changes anything."),
+    table(["Time", "Task", "Host", "Command", "Ended with", "Seconds"], rows) ?? el("p", {}, "No command that changes anything."),
     el("p.quiet", {}, looks));
 }
 

@@ -54,7 +54,7 @@ export class ServiceView {
 
   #actions(service, actions) {
     const allowed = actions.filter((one) => one.allowed);
-    if (!allowed.length) return el("p.quiet", {}, "You may look at this service, not trigger it.");
+    if (!allowed.length) return el("p.quiet", {}, "You may view this service, but not trigger it.");
     return el("ul.actions", {}, allowed.map((one) => el("li", {}, this.#action(service, one), el("span.quiet", {}, one.title))));
   }
 

@@ -21,22 +21,22 @@ const MISSED_LOOKS = 3; // as clones/fleet/between_looks.py has it
  */
 export function staleness(fleet, now) {
   const { looked, every_minutes: every } = fleet;
-  if (!looked) return "No look at the copies yet: unpause or trigger DAG clone_status.";
+  if (!looked) return "The copies have not been checked yet: unpause or trigger DAG clone_status.";
   const seconds = age(looked, now);
   if (!every || seconds <= MISSED_LOOKS * every * 60) return "";
-  return `The last look at the copies was ${spoken(seconds)} ago, though one is due every ${every} min: see DAG clone_status.`;
+  return `The copies were last checked ${spoken(seconds)} ago, not every ${every} min: check DAG clone_status.`;
 }
 
 const SILENT = {
-  scheduler: "no run begins or goes on",
-  triggerer: "what waits for a copy does not go on",
+  scheduler: "no run starts or continues",
+  triggerer: "waits for a copy do not continue",
   dag_processor: "changes of services.yaml are not read",
 };
 
 /** What a part of Airflow that gives no sign of life keeps from happening. */
 export function silence(part, since, now) {
-  const when = since ? `was last heard of ${spoken(age(since, now))} ago` : "was never heard of";
-  return `Airflow's ${part.replace("_", " ")} ${when}: ${SILENT[part] ?? "see that it runs"}. See that it runs.`;
+  const when = since ? `last reported ${spoken(age(since, now))} ago` : "has never reported";
+  return `Airflow's ${part.replace("_", " ")} ${when}: ${SILENT[part] ?? "it may not run"}. Check that it runs.`;
 }
 
 /** Whether a run has looked at a row's copies lately, also when nobody looks at all of them any more. */

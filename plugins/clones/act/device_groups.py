@@ -94,8 +94,8 @@ def compare(sync: Sync, group: Group | None) -> Contents:
     if GROUPS[state] is Verdict.REFUSE:
         assert group is not None
         refused.append(
-            f"device group {sync.symdg} is on array {group.symid}, not on the configured {sync.symid}: mend "
-            "`symid` or `symdg` in services.yaml"
+            f"device group {sync.symdg} is on array {group.symid}, not on the configured {sync.symid}: "
+            "fix `symid` or `symdg` in services.yaml"
         )
     held = {} if group is None else group.devices
     names: dict[str, Name] = {}
@@ -124,8 +124,8 @@ def _name(name: str, pinned: int | None, held: Mapping[str, int], *, target: boo
         if pinned in (None, number):
             return Name(name, number, target, NameIs.RIGHT)
         why = (
-            f"{name} stands for device {device_text(number)} in the device group, not for the configured "
-            f"{device_text(pinned)}: mend the one that is wrong"
+            f"{name} is device {device_text(number)} in the device group, not for the configured "
+            f"{device_text(pinned)}: fix the wrong one"
         )
         return Name(name, number, target, NameIs.OTHER, why)
     if pinned is None:
@@ -162,11 +162,11 @@ def find(scope: Scope, sync: Sync) -> Steps[Group | None]:
     none = outcome in (Outcome.DONE, Outcome.REFUSED) and output.says_no_groups(groups.stdout)
     if outcome is Outcome.REFUSED and not none:
         raise Refused(
-            f"{subject}: whether it exists could not be told: `{listed.command.title}` ended with "
+            f"{subject}: it is not known whether it exists: `{listed.command.title}` ended with "
             f"{listed.ending()}: {listed.said()}; `{groups.command.title}` with {groups.ending()}: "
             f"{groups.said()}\n{NOTHING_CHANGED}",
-            f"see with `symdg list` on {scope.control_host}; if it is not there, make it by hand (`symdg "
-            f"create {sync.symdg} -type regular`)",
+            f"check with `symdg list` on {scope.control_host}; if it is not there, make it by hand "
+            f"(`symdg create {sync.symdg} -type regular`)",
         )
     if outcome is not Outcome.DONE and not none:
         raise failure(groups, subject, consequence=NOTHING_CHANGED)
@@ -223,8 +223,8 @@ def _refuse(scope: Scope, sync: Sync, refused: Sequence[str]) -> None:
     if refused:
         raise Refused(
             f"{scope.subject(sync)}:\n  " + "\n  ".join(refused) + "\nNothing was changed.",
-            "compare `pairs` in services.yaml with the device group (`symdg show`) and the devices (`symdev "
-            "show`), and mend the one that is wrong",
+            "compare `pairs` in services.yaml with the device group (`symdg show`) and the devices "
+            "(`symdev show`), and fix the wrong one",
         )
 
 
@@ -255,27 +255,26 @@ def one_by_one(
             if last is None:
                 raise
             raise Unknown(
-                f"{scope.subject(sync)}: `{last.command.title}` ended with {last.ending()}: {last.said()}\n"
-                f"What it did could not be seen: {error.what}",
-                "it is tried again, beginning with a look at the device group",
+                f"{scope.subject(sync)}: `{last.command.title}` ended with {last.ending()}: "
+                f"{last.said()}\nThe result is not known: {error.what}",
+                "wait for the retry, which checks the device group first",
             ) from error
         if last is not None and classify(last.exit_code) is not Outcome.DONE:
             if left and left[0].what in sent:
                 failed = failure(last, f"{scope.subject(sync)}: {action}", consequence="It is still to do.")
                 raise Refused(failed.what, by_hand) if type(failed) is Refused else failed
-            yield from note(
-                f"`{last.command.title}` ended with {last.ending()}, and yet is done", warning=True
-            )
+            yield from note(f"`{last.command.title}` ended with {last.ending()}, but is done", warning=True)
         if not left:
             yield from note(f"{action} of sync {sync.name}: nothing {'more ' if sent else ''}to do")
             return
         first = left[0]
         if first.what in sent:
             raise NotDone(
-                f"{scope.subject(sync)}: `{first.command.title}` was accepted, but it is not seen that "
-                f"{first.what}.",
-                f"it is tried again; see with `symdg show {sync.symdg}`: if that shows it, `symdg list ld` "
-                "leaves out targets on this control host, and this service needs its pairs by device number",
+                f"{scope.subject(sync)}: `{first.command.title}` was accepted, but the device group does "
+                f"not show it: {first.what}.",
+                f"wait for the retry; check with `symdg show {sync.symdg}`: if that shows it, `symdg list "
+                "ld` leaves out targets on this control host, and this service needs its pairs by device "
+                "number",
             )
         refuse_leftovers(scope, running, [sync], action)
         last = sent[first.what] = yield from run(first.command)

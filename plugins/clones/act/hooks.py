@@ -20,7 +20,7 @@ def hook_named(hooks: Sequence[Hook], name: str) -> Hook:
     for hook in hooks:
         if hook.name == name:
             return hook
-    raise ConfigError(f"There is no hook {name!r} here.", "see services.yaml: was it renamed or taken out?")
+    raise ConfigError(f"There is no hook {name!r} here.", "check services.yaml: was it renamed or taken out?")
 
 
 def run_hook(scope: Scope, hook: Hook, place: str, *, fenced: bool = True) -> Steps[None]:
@@ -40,18 +40,18 @@ def run_hook(scope: Scope, hook: Hook, place: str, *, fenced: bool = True) -> St
         result = yield from run(command)
         if result.exit_code is None:
             raise Unknown(
-                f"{subject} {result.ending()}; whether it took effect is not known.",
-                "it is tried again; see on the host what it did, and raise its `timeout` if it needs longer",
+                f"{subject} {result.ending()}; it is not known whether it took effect.",
+                "wait for the retry; check on the host what it did, and raise its `timeout` if needed",
             )
         if result.exit_code != 0:
             raise NotDone(
                 f"{subject} {result.ending()}: {result.said()}",
-                "it is tried again; if it keeps failing, mend what it says and clear this task",
+                "wait for the retry; if it keeps failing, fix what it says and clear this task",
             )
     except CloneError as error:
         if hook.blocking or isinstance(error, Fenced):
             raise
-        yield from note(f"{error.what} The run goes on: `blocking: false`.", warning=True)
+        yield from note(f"{error.what} The run continues: `blocking: false`.", warning=True)
 
 
 def run_hooks(scope: Scope, hooks: Iterable[Hook], place: str) -> Steps[None]:

@@ -6,7 +6,7 @@ owner: ``DAG@RUN@INSTALLATION@NONCE@TASK@TRY``. From that follows:
 
 * taken:      ``mkdir S && mkdir S/OWNER`` - of two runs only one makes S; a try that is cut off in between is
   tried again;
-* handed on:  ``mv S/OLD S/NEW`` - to the next try of the same run, or from a run that has ended; of two only
+* taken over: ``mv S/OLD S/NEW`` - to the next try of the same run, or from a run that has ended; of two only
   one moves it, and nobody ever finds the lock without an owner;
 * given back: ``rmdir S/OWNER && rmdir S`` - by the very try that holds it;
 * left empty by a run that died in between: ``rmdir S``, and taken anew. Whoever is just taking it then fails
@@ -163,8 +163,8 @@ def take(
         if result.exit_code == OVER:
             raise Fenced(
                 f"Service {scope.name}: a later try of {owner.task_id} holds the lock: try {owner.number} "
-                "stood still for too long. Nothing was changed by it.",
-                "do nothing here: look at the newer try of this task",
+                "did not respond for too long. Nothing was changed by it.",
+                "do nothing here: open the newer try of this task",
             )
         listed = yield from run(_sh(scope.control_host, OWNERS, place))
         if listed.exit_code != 0:
@@ -192,7 +192,7 @@ def take(
             raise NotMyTurn(
                 f"Service {scope.name}: run {held_by.run_id} of {held_by.dag_id} works on it and holds its "
                 "lock. Nothing was changed by this task.",
-                "do nothing: this task goes on once that run has ended; see that run in the UI",
+                "do nothing: this task continues once that run has ended; check that run in the UI",
                 dag_id=held_by.dag_id,
                 run_id=held_by.run_id,
             )
@@ -202,14 +202,14 @@ def take(
                 f"Took over the lock of service {scope.name}",
                 _BEFORE_UPGRADE
                 if own
-                else f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without giving it back",
+                else f"its owner, run {held_by.run_id} of {held_by.dag_id}, has ended without releasing it",
                 warning=True,
             )
     if unread is not None:
         raise _unknown(scope, unread)
     raise Locked(
-        f"Service {scope.name}: its lock changed hands while it was looked at. Nothing was changed.",
-        "do nothing: it is tried again",
+        f"Service {scope.name}: its lock changed hands during the check. Nothing was changed.",
+        "wait for the retry",
     )
 
 
@@ -266,7 +266,7 @@ def give_back(scope: Scope, owner: Owner) -> Steps[bool]:
         raise _unknown(scope, result)
     given = result.exit_code == 0
     yield from note(
-        f"Gave back the lock of service {scope.name}"
+        f"Released the lock of service {scope.name}"
         if given
         else f"This run does not hold the lock of {scope.name}"
     )
@@ -336,9 +336,8 @@ def _of_another_airflow(scope: Scope, held_by: Owner | None, name: str) -> Refus
         f"Service {scope.name}: its lock is held by {who}, which is not a run of this Airflow: of another "
         "one, of a copy of this one, or of this one before it got a new installation id. Nothing was "
         "changed.",
-        "find out whether it still goes on there. Only when it does not: "
-        f"`rmdir {stands} {place}` on {scope.control_host}, then clear this task. What that run has done to "
-        "the copies is seen on the array, and gone on from",
+        f"find out whether it still runs there. Only when it does not: `rmdir {stands} {place}` on "
+        f"{scope.control_host}, then clear this task. The next run continues from what the array shows",
     )
 
 
@@ -353,7 +352,6 @@ def _not_writable(scope: Scope, result: Result) -> Refused:
 
 def _unknown(scope: Scope, result: Result) -> Unknown:
     return Unknown(
-        f"Service {scope.name}: whether its lock is held could not be told: {result.ending()}: "
-        f"{result.said()}",
-        f"see that {result.command.host} can be reached; it is tried again",
+        f"Service {scope.name}: it is not known whether its lock is held: {result.ending()}: {result.said()}",
+        f"check that {result.command.host} can be reached, and wait for the retry",
     )

@@ -132,9 +132,9 @@ def _told(name: str, host: Host, disk: str, command: Command) -> Steps[Result]:
     result = yield from run(command)
     if result.exit_code is None:
         raise Unknown(
-            f"Service {name}: whether disk {disk} is usable on {host.connection} is not known: "
+            f"Service {name}: it is not known whether disk {disk} is usable on {host.connection}: "
             f"`{command.shown()}` gave {result.ending()}.",
-            "it is tried again, beginning with a look at the disk",
+            "wait for the retry, which checks the disk first",
         )
     return result
 
@@ -144,8 +144,8 @@ def _failed(name: str, host: Host, disk: str, result: Result) -> CloneError:
         f"Service {name}: {disk} is not usable on {host.connection}: the host does not see it (SYMCLI: Not "
         f"Visible), or it is still Not Ready. `{result.command.shown()}` ended with {result.ending()}: "
         f"{result.said()}",
-        "it is tried again; if it stays so, see whether the array presents the target to this host (masking, "
-        "zoning), let the host find it, and check `devices` in services.yaml",
+        "wait for the retry; if it stays so, check whether the array presents the target to this host "
+        "(masking, zoning), let the host find it, and check `devices` in services.yaml",
     )
 
 

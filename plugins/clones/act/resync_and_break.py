@@ -52,7 +52,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         raise Refused(
             f"{scope.subject(sync)}: the array does not show the sizes of {', '.join(sized)}. Nothing was "
             "sent to the array.",
-            "see with `symdev show` that each target is at least as large as its source",
+            "check with `symdev show` that each target is at least as large as its source",
         )
     refuse_leftovers(scope, running, [sync], "create")
     yield from prove_down(scope)
@@ -140,8 +140,8 @@ def _require_active(scope: Scope, sync: Sync, before: Sequence[SyncSeen]) -> Non
     for seen in before:
         if not seen.all_in(ACTIVE):
             raise Refused(
-                f"{scope.subject(sync)}: sync {seen.name} comes before it and is not wholly active. "
-                "It was not activated.",
+                f"{scope.subject(sync)}: sync {seen.name} comes before it and is not fully active. It was "
+                "not activated.",
                 f"activate {seen.name} first: run the action `break`, or clear its task",
             )
 
@@ -239,16 +239,16 @@ def act(
         after = yield from look(scope, sync, before)
     except CloneError as error:
         raise Unknown(
-            f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}\n"
-            f"What it did could not be seen: {error.what}",
-            "it is tried again, beginning with a look at the array",
+            f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}\nThe result "
+            f"is not known: {error.what}",
+            "wait for the retry, which checks the array first",
         ) from error
     accepted = classify(result.exit_code) is Outcome.DONE
     missing = [pair for pair in after.pairs if not reached(pair.state)]
     if all(pair.state is under_way for pair in missing):
         if not accepted:
             yield from note(
-                f"{action} ended with {result.ending()}, and yet every pair is where it should be: "
+                f"{action} ended with {result.ending()}, but every pair is where it should be: "
                 f"{'it is in progress' if missing else 'done'}",
                 warning=True,
             )
@@ -276,7 +276,7 @@ def act(
         f"{scope.subject(sync)}: {action} was accepted ({result.ending()}), but not every pair is where it "
         "should be.\n"
         f"{consequence}",
-        "it is tried again, beginning with a look at the array",
+        "wait for the retry, which checks the array first",
     )
 
 
@@ -287,7 +287,7 @@ def _torn(seen: SyncSeen) -> str:
 
 def _mended_by_itself(seen: SyncSeen) -> str:
     return (
-        f"clear this task when it is not tried again: it waits until {labels(_active(seen))} is Copied, "
+        f"clear this task if it is not retried: it waits until {labels(_active(seen))} is Copied, "
         "recreates what is active, and activates all together"
     )
 

@@ -211,8 +211,8 @@ def _bring(
     subject = f"Service {scope.name}: {driver.label} on {host}"
     if before.probe.use is Use.UNKNOWN:
         raise Unknown(
-            f"{subject} could not tell whether it is up or down: {before.probe.evidence}",
-            "run its probe by hand (its command line is in the log) and mend what keeps it from telling",
+            f"{subject} gave no clear answer (up or down): {before.probe.evidence}",
+            "run its probe by hand (its command line is in the log) and fix the cause of the unclear answer",
         )
     commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
     if not commands:
@@ -226,9 +226,9 @@ def _bring(
         result = yield from run(command)
         if result.exit_code is None:
             raise Unknown(
-                f"{subject}: `{command.shown()}` gave {result.ending()}; "
-                "whether it took effect is not known.",
-                "it is tried again, beginning with a look at the resource",
+                f"{subject}: `{command.shown()}` gave {result.ending()}; it is not known whether it took "
+                "effect.",
+                "wait for the retry, which checks the resource first",
             )
         failed = driver.failure(command, result)
         if failed:
@@ -250,16 +250,16 @@ def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
     return NotDone(
         f"{subject} should be {wanted.value} and is {row.probe.use.value} [{row.probe.at}]: "
         f"{row.probe.evidence}",
-        "it is tried again; if it stays so, bring it there by hand and clear this task",
+        "wait for the retry; if it stays so, bring it there by hand and clear this task",
     )
 
 
 def _address_taken(subject: str, answers: GuardRow) -> CloneError:
     kind = Unknown if answers.probe.use is Use.UNKNOWN else Refused
     return kind(
-        f"{subject} is not brought up: it is down there, and whether somebody else has the address: "
+        f"{subject} is not brought up: it is down there, and another host may have the address: "
         f"{answers.line()}",
-        "find out which host has it and take it away there, or mend what keeps the ping from telling",
+        "find out which host has it and remove it there, or fix the cause of the unclear answer",
     )
 
 
@@ -268,5 +268,5 @@ def _not_down_elsewhere(scope: Scope, row: Row) -> CloneError:
     return kind(
         f"Service {scope.name} is not started: on {row.host} {row.driver.label} is {row.probe.use.value}: "
         f"{row.probe.evidence}",
-        f"stop it on {row.host} first, or mend what keeps its probe from telling",
+        f"stop it on {row.host} first, or fix the cause of the unclear answer",
     )

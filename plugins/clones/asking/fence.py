@@ -123,10 +123,10 @@ class Fence:
         if self.has_refused(result):
             raise Fenced(
                 f"Service {self.service}: `{result.command.shown()}` was not carried out on "
-                f"{result.command.host}: a newer try, or another run, has taken over since this one looked, "
-                f"or {self.folders.get(result.command.host)} was emptied. "
-                "That command changed nothing.",
-                "do nothing here: look at the newer try of this task, or at the run that holds the lock",
+                f"{result.command.host}: a newer try, or another run, has taken over since its last "
+                f"check, or {self.folders.get(result.command.host)} was emptied. That command changed "
+                "nothing.",
+                "do nothing here: open the newer try of this task, or the run that holds the lock",
             )
 
 
@@ -151,9 +151,9 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
     )
     if result.exit_code is None:
         raise Unknown(
-            f"Service {scope.name}: whether an earlier try is shut out of {host} is not known: "
+            f"Service {scope.name}: it is not known whether an earlier try is blocked on {host}: "
             f"{result.ending()}. Nothing was changed.",
-            f"see that {host} can be reached; it is tried again",
+            f"check that {host} can be reached, and wait for the retry",
         )
     if result.exit_code == NOT_MADE:
         raise Refused(
@@ -168,15 +168,15 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
         raise Fenced(
             f"Service {scope.name}: on {host} the newest try is number {found.count}, and this one is number "
             f"{fence.token.count}. Nothing was changed.",
-            "do nothing: it is tried again under a new number. If it stays so, the control host has lost its "
-            f"count: see that no task of this service runs, then remove {place} on {host}",
+            "wait for the retry, which uses a new number. If it stays so, the control host has lost its "
+            f"count: check that no task of this service runs, then remove {place} on {host}",
             count=found.count,
         )
     if result.exit_code != 0 or found != fence.token:
         raise Unknown(
-            f"Service {scope.name}: whether an earlier try is shut out of {host} is not known: "
+            f"Service {scope.name}: it is not known whether an earlier try is blocked on {host}: "
             f"{result.ending()}: {replace(result, stdout='').said()}. Nothing was changed.",
-            f"run `/usr/bin/ps -ef` as the SSH account on {host}, and fix what it says; it is tried again",
+            f"run `/usr/bin/ps -ef` as the SSH account on {host}, fix what it says, and wait for the retry",
         )
     fence.folders[host] = place
     return replace(result, stdout=listed)
@@ -188,5 +188,5 @@ def put_on(scope: Scope, fence: Fence, hosts: Mapping[str, None] | list[str]) ->
     for host in dict.fromkeys(hosts):
         listed[host] = yield from put(scope, fence, host)
     if listed:
-        yield from note(f"Earlier tries of service {scope.name} are shut out of {', '.join(listed)}")
+        yield from note(f"Earlier tries of service {scope.name} are blocked on {', '.join(listed)}")
     return listed

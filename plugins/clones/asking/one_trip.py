@@ -37,7 +37,7 @@ def as_one(commands: Sequence[Command], nonce: str) -> Command:
         commands[0].host,
         ("/bin/sh", "-c", SCRIPT, NAME, nonce, *(command.line() for command in commands)),
         timeout=sum(command.timeout for command in commands),
-        title=f"{len(commands)} looks together",
+        title=f"{len(commands)} status commands together",
     )
 
 
@@ -69,10 +69,8 @@ def take_apart(commands: Sequence[Command], nonce: str, whole: Result) -> list[R
         if lost:
             why = lost
         elif said is None or said != also_said:
-            why = (
-                whole.lost or f"all ended with {whole.ending()} before it had come to its end: {whole.said()}"
-            )
-            lost = f"it was asked behind `{command.shown()}`, which did not come to its end"
+            why = whole.lost or f"all ended with {whole.ending()} before it had finished: {whole.said()}"
+            lost = f"it was sent after `{command.shown()}`, which did not finish"
         elif 128 < said <= 192 or said > 255:
             why = f"it was killed, or ended with {said} by itself"  # what a shell says of a signal
         else:

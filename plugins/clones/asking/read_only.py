@@ -28,7 +28,7 @@ class Eyes:
             elif isinstance(asked, Together):
                 asked = yield from self._several(steps, asked)
             elif asked.changes:
-                asked = answer(steps, error=Refused(f"`{asked.line()}` does not only look. It was not sent."))
+                asked = answer(steps, error=Refused(f"`{asked.line()}` is not read-only. It was not sent."))
             elif asked.host in self.lost:
                 asked = answer(steps, error=self.lost[asked.host])
             elif asked in self._results:

@@ -24,13 +24,15 @@ class Hook(Model):
     )
     command: tuple[Word, ...] = Field(
         min_length=1,
-        description="A list of words, run without a shell; exit code 0: done. It must bear being run twice: "
-        "after a lost session nobody knows whether it took effect.",
+        description="A list of words, run without a shell; exit code 0: done. It must be safe to run "
+        "twice (idempotent): after a lost session nobody knows whether it took effect.",
         examples=[["/opt/site/bin/ora-backup", "begin", "CVI"]],
     )
     timeout: Seconds = Field(HOOK.seconds, description="Seconds it may take in all.", examples=[120])
     blocking: bool = Field(
-        True, description="false: its failure is a warning in the log, and the run goes on.", examples=[False]
+        True,
+        description="false: its failure is a warning in the log, and the run continues.",
+        examples=[False],
     )
 
 

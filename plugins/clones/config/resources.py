@@ -197,7 +197,7 @@ class Command(Model):
     )
     probe: tuple[Word, ...] = Field(
         min_length=1,
-        description="Only looks. Exit code 0: it is up.",
+        description="Read-only. Exit code 0: it is up.",
         examples=[["/opt/site/bin/raw", "show"]],
     )
     down_exit_codes: DownExitCodes = Field(
@@ -276,7 +276,7 @@ class Host(Model):
     )
     work_dir: AbsolutePath | None = Field(
         None,
-        description="Folder on this host for the tokens that shut out earlier tries, writable by the SSH "
+        description="Folder on this host for the tokens that block earlier tries, writable by the SSH "
         "account; by default the `work_dir` of its service's control host (`symcli.work_dir`).",
         examples=["/var/tmp/symclone"],
     )
@@ -291,8 +291,9 @@ class DownCheck(Model):
     )
     command: tuple[Word, ...] = Field(
         min_length=1,
-        description="A list of words, run without a shell; it must only look. Exit code 0: the copies are "
-        "not in use there; 1: they are; any other: it could not tell, and the run goes no further.",
+        description="A list of words, run without a shell; it must be read-only. Exit code 0: the copies "
+        "are not in use there; 1: they are; any other: it gave no clear answer, and the run goes no "
+        "further.",
         examples=[["/opt/site/bin/unused", "reports"]],
     )
     timeout: Seconds = Field(

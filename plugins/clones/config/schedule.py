@@ -36,7 +36,7 @@ def _cron(value: str) -> str:
         croniter(value, _ANY_TIME).get_next(datetime)
     except ValueError:
         raise ValueError(
-            f"{value!r} never comes: no year has such a day; mend the day and the month, or give none"
+            f"{value!r} never comes: no year has such a day; fix the day and the month, or give none"
         ) from None
     return " ".join(fields)
 

@@ -160,8 +160,8 @@ class Service(Model):
     )
     unattended: bool = Field(
         False,
-        description="Only with `resources: []`: nobody can prove that the targets are unused; "
-        "whoever runs this service answers for it.",
+        description="Only with `resources: []`: nobody can prove that the targets are unused; the owner "
+        "of this service is responsible.",
         examples=[True],
     )
     down_checks: tuple[DownCheck, ...] = Field(
@@ -239,13 +239,13 @@ class Service(Model):
         Annotated[int, Within(1, 30 * 1440, "minutes (30 days)")] | None, BeforeValidator(or_none)
     ] = Field(
         None,
-        description="Minutes after which a run that has not ended is told of as late (`alerts`), counted "
-        "from when it was queued; none: never. It goes on all the same.",
+        description="Minutes after which a run that has not ended is reported as late (`alerts`), "
+        "counted from when it was queued; none: never. It continues all the same.",
         examples=[240],
     )
     turn_timeout: Seconds = Field(
         TURN.seconds,
-        description="Seconds that a run waits for its turn while another run of the service goes on.",
+        description="Seconds that a run waits for its turn while another run of the service is in progress.",
         examples=[21600],
     )
     retries: Annotated[int, Within(0, 20, "further tries")] = Field(

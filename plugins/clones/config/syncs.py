@@ -52,7 +52,7 @@ class Sync(Model):
     )
     precopy: bool = Field(
         True,
-        description="Recreate with `-precopy`: copy changed tracks ahead of the split.",
+        description="Recreate with `-precopy`: copy changed tracks before the activation.",
         examples=[False],
     )
     consistent: bool = Field(

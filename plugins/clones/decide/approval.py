@@ -11,7 +11,7 @@ from typing import Any
 
 from clones.errors import NotApproved, Refused
 
-ASK_AGAIN = "ask again: trigger the DAG anew, as yourself; a run that was cleared asks nobody"
+ASK_AGAIN = "ask again: trigger the DAG as yourself; a cleared run cannot ask"
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By so much the clocks of Airflow's machines may differ."""

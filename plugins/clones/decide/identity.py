@@ -107,9 +107,9 @@ class Ledger:
         before, now = self.last, Activation.read(self._kept())
         if now is not None and now != before:
             raise Fenced(
-                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since this "
-                "try looked at it. Nothing was sent to the array.",
-                "do nothing here: look at that run. This task looks again when it is tried again",
+                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since "
+                "this try checked it. Nothing was sent to the array.",
+                "do nothing here: open that run. The retry of this task checks again",
             )
         mine = Activation(self.run, self._clock())
         self._set(mine)
@@ -198,8 +198,8 @@ def require_stamps(scope: Scope, seen: Sequence[SyncSeen], states: frozenset[Sta
 
 
 LOOK_AT_IT = (
-    "look at `last_action` of these sessions in the output of `symdev list` in the log above; a time that is "
-    "shown is read by the next try"
+    "find `last_action` of these sessions in the output of `symdev list` in the log above; a time that "
+    "is shown is read by the next try"
 )
 _ANEW = "trigger the action again: a new run plans with the copies as they are now"
 
@@ -225,8 +225,8 @@ def decide_again(
     if silent:
         return Decision(
             Verdict.REFUSE,
-            f"the array does not show the time of the last action of {labels(silent)}: whether it is what "
-            "this run's plan saw is not known",
+            f"the array does not show the time of the last action of {labels(silent)}: it is not known "
+            "whether it is what this run's plan saw",
             silent,
             LOOK_AT_IT,
             unknown=True,
@@ -241,7 +241,7 @@ def decide_again(
     if blind:
         return Decision(
             Verdict.REFUSE,
-            f"this run's plan saw no last action of {labels(blind)}: whether it was changed is not known",
+            f"this run's plan saw no last action of {labels(blind)}: it is not known whether it was changed",
             blind,
             _ANEW,
         )
@@ -257,8 +257,8 @@ def decide_again(
     if unseen:
         return Decision(
             Verdict.REFUSE,
-            f"this run was about to activate it at {_spoken(own)} and has not seen what came of it: whether "
-            f"the last action of {labels(unseen)} is its own is not known",
+            f"this run was about to activate it at {_spoken(own)} and has not seen what came of it: it is "
+            f"not known whether the last action of {labels(unseen)} is its own",
             unseen,
             _ANEW,
         )

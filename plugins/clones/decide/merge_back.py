@@ -33,14 +33,16 @@ END_RESTORED: Mapping[State, Verdict] = {
 }
 """What a `terminate -restored` calls for."""
 
-_NO_COPY = "there is nothing to merge back: the resync gave up what the target held; activate it first"
-_NEEDS_FULL = "only a whole copy (Copied) can be merged back: ask the storage team to copy it in full first"
+_NO_COPY = (
+    "activate it first: there is nothing to merge back, because the recreate discarded the target's data"
+)
+_NEEDS_FULL = "ask the storage team to copy it in full first: only a full copy (Copied) can be merged back"
 MERGE_BACK_REMEDIES: Mapping[State, str] = {
     **REMEDIES,
     **dict.fromkeys(PREPARED | {State.CREATE_IN_PROG}, _NO_COPY),
     **dict.fromkeys((State.COPY_ON_ACCESS, State.COPY_ON_WRITE), _NEEDS_FULL),
     State.NONE: "there is no session, so there is nothing to merge back",
-    State.TERMINATE_IN_PROG: "somebody ends this session: find out who",
+    State.TERMINATE_IN_PROG: "find out who is ending this session",
     State.REST_IN_PROG: "a merge-back is under way that this approval was not spent for: clear the failed "
     "task of the run that began it; when there is none, ask the storage team who did",
     State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
@@ -48,8 +50,8 @@ MERGE_BACK_REMEDIES: Mapping[State, str] = {
 }
 _ASK_AGAIN = f"to merge back once more, {ASK_AGAIN}"
 _PARTLY = (
-    "production may be partly overwritten: leave it down, see with `symclone query` how each pair stands, "
-    "and bring the storage team in before anything else is done"
+    "production may be partly overwritten: leave it down, check with `symclone query` how each pair "
+    "stands, and call the storage team before you do anything else"
 )
 RESTORE_SENT_REMEDIES: Mapping[State, str] = {
     **dict.fromkeys(State, _PARTLY),

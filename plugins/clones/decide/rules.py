@@ -116,15 +116,15 @@ RETIRE: Mapping[State, Verdict] = {
 """To end a session that moves would need `-symforce`, which is never sent."""
 
 REMEDIES: Mapping[State, str] = {
-    State.NONE: "there is no session: run this service's `_provision` DAG",
-    State.REST_IN_PROG: "a merge-back is under way: let it end, then `symclone terminate -restored`",
-    State.RESTORED: "a merge-back was done: remove its restore flag first (`symclone terminate -restored`)",
+    State.NONE: "run this service's `_provision` DAG: there is no session",
+    State.REST_IN_PROG: "wait until the merge-back ends, then run `symclone terminate -restored`",
+    State.RESTORED: "remove the restore flag of the merge-back first (`symclone terminate -restored`)",
     State.FAILED: "ask the storage team why the session failed; it must be terminated and created again",
     State.INVALID: "ask the storage team why the session is invalid; it must be terminated and created again",
     State.COPY_IN_PROG: "wait until it is Copied, then run it again",
     State.CREATE_IN_PROG: "wait until it is made, then run it again",
-    State.UNKNOWN: "look at the pair with `symclone query`: nothing is done in a state that is not known",
-    State.SPLIT: "run the action `update` or `refresh`: a split session must be recreated first",
+    State.UNKNOWN: "check the pair with `symclone query`: nothing is sent in an unknown state",
+    State.SPLIT: "run the action `update` or `refresh`: a session in state Split must be recreated first",
 }
 
 MEND_TORN = (
@@ -204,11 +204,11 @@ def decide_under_service(decision: Decision) -> Decision:
         return decision
     return Decision(
         _REFUSE,
-        f"the service was up when this run began, and {labels(decision.pairs)} is not active: somebody has "
-        "recreated it under the service",
+        f"the service was up when this run began, and {labels(decision.pairs)} is not active: another "
+        "user recreated it while the service was up",
         decision.pairs,
-        "find out who did (`symaudit` on the control host); the action `refresh` stops the service and makes "
-        "its copies anew",
+        "find out who did (`symaudit` on the control host); the action `refresh` stops the service and "
+        "copies all pairs again",
     )
 
 
@@ -235,7 +235,7 @@ def decide_wait(seen: SyncSeen, wanted: str) -> Decision:
             f"{wanted} cannot come by itself: {shown}",
             lost,
             "; ".join(sorted(remedies))
-            or "look at what was done to these pairs (`symclone query`), then run the action again",
+            or "check what was done to these pairs (`symclone query`), then run the action again",
         )
     return Decision(_WAIT, f"not every pair is {wanted} yet", seen.pairs)
 
@@ -268,7 +268,7 @@ def gravest(
             _REFUSE,
             "; ".join(f"{pair.label}: {pair.wrong}" for pair in wrong),
             wrong,
-            "compare `pairs` in services.yaml with the array, and mend the one that is wrong",
+            "compare `pairs` in services.yaml with the array, and fix the wrong one",
         )
     verdict = max(table[pair.state] for pair in seen.pairs)
     pairs = tuple(pair for pair in seen.pairs if table[pair.state] is verdict)

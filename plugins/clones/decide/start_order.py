@@ -32,7 +32,7 @@ def decide_start(
             shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in idle)
             return Decision(
                 Verdict.REFUSE,
-                f"sync {seen.name} is not wholly active: {shown}",
+                f"sync {seen.name} is not fully active: {shown}",
                 idle,
                 "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
             )
@@ -45,7 +45,7 @@ def decide_start(
                 f"when sync {seen.name} was activated is not known: the array does not show the time of the "
                 f"last action of {labels(silent)}",
                 silent,
-                "look at `last_action` of these sessions in the output of `symdev list` in the log above; "
+                "find `last_action` of these sessions in the output of `symdev list` in the log above; "
                 "when it is shown again, start again (or run the action `refresh`)",
                 unknown=True,
             )
@@ -54,13 +54,13 @@ def decide_start(
                 Verdict.REFUSE,
                 f"sync {seen.name} is torn: its pairs were activated between {min(times)} and {max(times)}",
                 seen.pairs,
-                "run the action `refresh`: it makes all pairs anew at one point in time",
+                "run the action `refresh`: it copies all pairs again at one point in time",
             )
         for before in syncs[:number] if sent is not None else ():
             order = _in_order(before, seen, sent or {})
             if order is not None:
                 return order
-    return Decision(Verdict.ACT, "every sync is wholly active, in order")
+    return Decision(Verdict.ACT, "every sync is fully active, in order")
 
 
 def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) -> Decision | None:
@@ -80,8 +80,9 @@ def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) ->
     elif before.symid != seen.symid and abs(apart) <= ZONES_APART:
         return Decision(
             Verdict.REFUSE,
-            f"whether sync {seen.name} ({second}) is older than sync {before.name} ({first}) is not known: "
-            "two arrays show their times by two clocks, and no run is known to have activated both",
+            f"it is not known whether sync {seen.name} ({second}) is older than sync {before.name} "
+            f"({first}): two arrays show their times by two clocks, and no run is known to have activated "
+            "both",
             seen.pairs,
             "run the action `refresh`: it activates the syncs in their order, and keeps when",
             unknown=True,

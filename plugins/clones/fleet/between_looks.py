@@ -15,7 +15,7 @@ from clones.durations import spoken
 
 MISSED_LOOKS = 3
 """Looks that may be late or fail before what the last one saw counts as not known."""
-NEVER = "nobody has looked at its copies yet"
+NEVER = "nobody has checked its copies yet"
 LOOK = "unpause DAG clone_status, or trigger it"
 
 
@@ -46,7 +46,7 @@ class Looks:
         since = now - self.last
         if since <= timedelta(minutes=MISSED_LOOKS * self.every_minutes):
             return ""
-        return f"last looked at {spoken(since)} ago, not every {self.every_minutes} min"
+        return f"last checked {spoken(since)} ago, not every {self.every_minutes} min"
 
 
 @dataclass(frozen=True)

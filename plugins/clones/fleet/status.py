@@ -151,25 +151,25 @@ def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness) -> str:
     """What to do about a sync that is not up; the first that applies."""
     states = {pair.state for pair in seen.pairs}
     if any(pair.wrong for pair in seen.pairs):
-        return "compare `pairs` in services.yaml with `symdev show` of these devices, and mend what is wrong"
+        return "compare `pairs` in services.yaml with `symdev show` of these devices, and fix what is wrong"
     if states & {State.REST_IN_PROG, State.RESTORED}:
-        return f"a merge-back is under way or was not ended: look at the runs of {name}_merge_back"
+        return f"a merge-back is under way or was not ended: open the runs of {name}_merge_back"
     if State.TERMINATE_IN_PROG in states:
-        return f"its session is being ended: look at the runs of {name}_retire"
+        return f"its session is being ended: open the runs of {name}_retire"
     if State.NONE in states:
         return f"trigger {name}_provision with `plan_only`, and read what it would do"
     if not states <= ACTIVE | PREPARING | {State.SPLIT}:
         return (
-            "ask the storage team what the array says (`symclone query`); once they have ended the session, "
-            f"trigger {name}_provision, which makes it anew, then {name} with action refresh"
+            "ask the storage team what the array says (`symclone query`); once they have ended the "
+            f"session, trigger {name}_provision, which creates it again, then {name} with action refresh"
         )
     if not seen.all_in(ACTIVE) and not seen.all_in(PREPARING):
-        return f"trigger {name} with action refresh: it makes all pairs anew at one point in time"
+        return f"trigger {name} with action refresh: it copies all pairs again at one point in time"
     if fresh.point_in_time is not None:
         return remedy_of_old(name)
     if seen.all_in(PREPARING):
         action = "start" if service.resources else "break"
-        return f"trigger {name} with action {action}: the copy is not split yet"
+        return f"trigger {name} with action {action}: the copy is not active yet"
     return "compare the control host's clock with the times in `symdev show`"
 
 

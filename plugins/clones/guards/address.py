@@ -61,8 +61,8 @@ class AddressGuard(OnHost):
         if len(counted) + alive + silent != 1 or (counted and counted[0][0] == "0"):
             return unknown(how_it_ended(result))
         if alive or (counted and counted[0][1] != "0"):
-            return up(ANSWERED, f"somebody answers at {self.address}")
-        return down(SILENT, f"nobody answers at {self.address} within {SECONDS} s")
+            return up(ANSWERED, f"a host answers at {self.address}")
+        return down(SILENT, f"no host answers at {self.address} within {SECONDS} s")
 
     def explained_by(self, host: str, label: str) -> bool:
         return label == self.resource

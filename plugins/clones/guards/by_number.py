@@ -137,7 +137,7 @@ class _ByNumber(OnDisks):
             return unknown(why)
         printed = lines(result.stdout)
         if printed.count(_FOUND) != 1:
-            return unknown(f"it did not come as far as looking: {how_it_ended(result)}")
+            return unknown(f"it ended before the check: {how_it_ended(result)}")
         middle = printed.index(_FOUND)
         told = [line for line in lines(result.stderr) if not _GONE.fullmatch(line) and "/proc/" in line]
         told += [line for line in lines(result.stderr) if not _ABSENT.fullmatch(line) and "/sys/" in line]
@@ -149,7 +149,7 @@ class _ByNumber(OnDisks):
         except Unreadable as error:
             return unknown(str(error))
         if told and probe.at != USED:
-            return unknown(f"something could not be looked at: {not_looked_at(told[0])}")
+            return unknown(f"something could not be checked: {not_looked_at(told[0])}")
         return probe
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -243,7 +243,7 @@ class ExportsGuard(_ByNumber):
                 if number in numbers:
                     return up(USED, f"{file['place']} is {file['file']}: {numbers[number].name} ({number})")
             elif not file["file"].endswith(" (deleted)"):
-                unclear = unclear or f"what {file['place']} is cannot be told: {file['file']}"
+                unclear = unclear or f"the file of {file['place']} is not known: {file['file']}"
         if unclear:
             return unknown(unclear)
         return down(UNUSED, f"no loop device or export lies on one, of {len(used)}")

@@ -144,7 +144,7 @@ def not_looked_at(line: str) -> str:
         return line
     return (
         f"{line} (its file may be on FUSE, closed even to root: end process {found['pid']} or mount that "
-        "with allow_root; a login other than root may look at no process)"
+        "with allow_root; a login other than root cannot read the processes)"
     )
 
 
@@ -193,7 +193,7 @@ class DiskGuard(OnDisks):
                 return up(USED, f"the kernel holds {row.name} ({row.number}) for somebody: {found['text']}")
             if not found or found["exit"] != "0":
                 said = f"exit code {found['exit']}: {found['text']}" if found else "no answer"
-                return unknown(f"whether the kernel gives out {row.name} cannot be told: {said}")
+                return unknown(f"it is not known whether the kernel gives out {row.name}: {said}")
         return down(UNUSED, f"nothing is built on it, mounted or held, in {len(rows)} rows of lsblk")
 
 

@@ -81,13 +81,11 @@ def estimate(tracks: int | None, last: Pace | None) -> Estimate:
     """From what differs now and what the last completed run showed."""
     if tracks is None:
         if last is None:
-            return Estimate(
-                None, None, f"{NOT_COUNTED}, and no completed run has shown how long a copy takes"
-            )
-        return Estimate(None, last.seconds, f"{NOT_COUNTED}; the last copy took so long")
+            return Estimate(None, None, f"{NOT_COUNTED}, and no completed run recorded how long a copy takes")
+        return Estimate(None, last.seconds, f"{NOT_COUNTED}; this is the time of the last copy")
     if last is None or not last.tracks or last.seconds <= 0:
-        known = "no completed run" if last is None else "the last one showed no tracks, so that none"
-        return Estimate(tracks, None, f"{known} has shown how fast the array copies")
+        known = "no earlier run" if last is None else "the last run recorded no tracks: no earlier run"
+        return Estimate(tracks, None, f"{known} recorded a copy rate")
     rate = last.tracks / last.seconds
     return Estimate(tracks, tracks / rate, f"the last copy moved {rate:.0f} tracks a second")
 

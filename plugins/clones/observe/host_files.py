@@ -37,9 +37,8 @@ def look_at_files(host: str, paths: Sequence[str]) -> Steps[HostFiles]:
     silent = [path for number, path in enumerate(distinct) if f"path {number} looked at" not in said]
     if result.exit_code != 0 or silent:
         raise Unknown(
-            f"Host {host}: which programs and folders it has could not be told: {result.ending()}: "
-            f"{result.said()}",
-            "see that its SSH account may run `/bin/sh -c`; the log has the command and its output",
+            f"Host {host}: its programs and folders are not known: {result.ending()}: {result.said()}",
+            "check that its SSH account may run `/bin/sh -c`; the log has the command and its output",
         )
     uid = next((found[1] for line in result.stdout.splitlines() if (found := _UID.fullmatch(line))), None)
     return HostFiles(
@@ -63,4 +62,4 @@ def _command(host: str, paths: Sequence[str]) -> Command:
         script += f'echo "path {number} looked at"; shift; '
     script += "exit 0"
     words = ("/bin/sh", "-c", script, "look", *paths)
-    return Command(host, words, SMALL_LOOK.seconds, title=f"look at {len(paths)} programs and folders")
+    return Command(host, words, SMALL_LOOK.seconds, title=f"check {len(paths)} programs and folders")

@@ -70,7 +70,7 @@ def judge(rows: Sequence[Row]) -> OwnState:
     """Up: every resource of one host is up as configured, and none elsewhere. Not knowing is unknown (D2)."""
     unknown = [row for row in rows if row.probe.use is Use.UNKNOWN]
     if unknown or not rows:
-        return OwnState(State.UNKNOWN, _said(unknown[0]) if unknown else "no resource was asked")
+        return OwnState(State.UNKNOWN, _said(unknown[0]) if unknown else "no resource was checked")
     running = [row for row in rows if row.probe.use is Use.UP]
     if not running:
         return OwnState(State.DOWN)

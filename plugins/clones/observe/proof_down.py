@@ -93,7 +93,7 @@ def prove_down(scope: Scope) -> Steps[list[Seen]]:
     if scope.service.unattended:
         yield from note(
             f"Service {scope.name} is configured `unattended: true`: no proof that its targets are unused",
-            "whoever runs it answers for the servers that use them",
+            "the owner of the service is responsible for the servers that use them",
             kind=PROOF,
         )
         return []
@@ -101,8 +101,8 @@ def prove_down(scope: Scope) -> Steps[list[Seen]]:
         yield from _prove(
             f"service {scope.name}",
             scope.service,
-            "run the action `refresh`, which stops it, or `stop` first; if it should be down, see who "
-            "started it",
+            "run the action `refresh`, which stops it, or `stop` first; if it should be down, find out "
+            "who started it",
         )
     )
 
@@ -168,9 +168,9 @@ def _require_known(subject: str, rows: Sequence[Seen]) -> None:
     unknown = [row.line() for row in rows if row.probe.use is Use.UNKNOWN]
     if unknown:
         raise Unknown(
-            f"Whether {subject} is down could not be told:\n  "
+            f"It is not known whether {subject} is down:\n  "
             + "\n  ".join(unknown)
             + "\nNothing was sent to the array.",
-            "run these probes by hand on the host (the log above has their command lines) and mend what "
-            "keeps them from telling",
+            "run these probes by hand on the host (the log above has their command lines) and fix the "
+            "cause of the unclear answer",
         )

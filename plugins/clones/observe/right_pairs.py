@@ -28,8 +28,8 @@ def see_pair(pair: Pair, source: int | None, target: int | None, devices: Mappin
         if pinned is not None and number != pinned:
             return PairSeen(
                 pair, source, target, None,
-                f"{name} stands for device {device_text(number)} in the device group, not for the "
-                f"configured {device_text(pinned)}",
+                f"{name} is device {device_text(number)} in the device group, not for the configured "
+                f"{device_text(pinned)}",
             )  # fmt: skip
         if number not in devices:
             written = name if _is_number(name, number) else device_text(number)
@@ -95,6 +95,6 @@ def refuse_wrong_pairs(service: str, sync: Sync, seen: SyncSeen) -> None:
         raise Refused(
             f"Service {service}, sync {sync.name}: the array {seen.symid} does not show the configured "
             "pairs:\n  " + "\n  ".join(wrong) + "\nNothing was sent to the array.",
-            f"compare `pairs` in services.yaml with {where}`symdev show` of these devices, and mend the "
-            "one that is wrong",
+            f"compare `pairs` in services.yaml with {where}`symdev show` of these devices, and fix the "
+            "wrong one",
         )

@@ -67,7 +67,7 @@ def processes(result: Result, host: str, subject: str) -> list[str]:
     if not rows or "PID" not in rows[0].split() or not any(re.search(r"\bps -ef$", row) for row in rows):
         raise Unknown(
             f"{subject}. What still runs on {host} could not be listed: {result.ending()}: {result.said()}",
-            f"run `/usr/bin/ps -ef` as the SSH account on {host}, and fix what it says; it is tried again",
+            f"run `/usr/bin/ps -ef` as the SSH account on {host}, fix what it says, and wait for the retry",
         )
     return rows[1:]
 
@@ -94,7 +94,7 @@ def list_running(scope: Scope) -> Steps[Result]:
 def refuse_leftovers(scope: Scope, listed: Result, syncs: Sequence[Sync], action: str) -> None:
     """:raises Locked, Unknown: as :func:`nothing_still_runs`."""
     host = scope.control_host
-    rows = processes(listed, host, f"Service {scope.name}: {action} is not done")
+    rows = processes(listed, host, f"Service {scope.name}: {action} is not sent")
     for sync in syncs:
         running = still_running(rows, scope.name, sync)
         if running:
@@ -112,7 +112,7 @@ def refuse_on_hosts(scope: Scope, listed: Iterable[Result], action: str, *, star
     """
     for result in listed:
         host = result.command.host
-        rows = processes(result, host, f"Service {scope.name}: {action} is not done")
+        rows = processes(result, host, f"Service {scope.name}: {action} is not sent")
         for row in rows:
             if _may_be_ours(row, scope, host, starts):
                 raise _still_runs(f"Service {scope.name}", action, host, _spoken(row))
@@ -283,9 +283,9 @@ def _names(service: Service) -> Iterator[str]:
 
 def _still_runs(subject: str, action: str, host: str, line: str) -> Locked:
     return Locked(
-        f"{subject}: {action} is not done. This command still runs on {host}, from an earlier try or from "
-        f"somebody else: `{line}`",
-        "wait: it is tried again until that command has ended. A control command gives up by itself after "
-        f"its `-i` times `-c` seconds. If another never ends, find out on {host} whose it is, and end it "
-        "there",
+        f"{subject}: {action} is not sent. This command still runs on {host}, from an earlier try or "
+        f"another user: `{line}`",
+        "wait: the task is retried until that command has ended. A control command gives up by itself "
+        f"after its `-i` times `-c` seconds. If another never ends, find out on {host} whose it is, and "
+        "end it there",
     )

@@ -16,7 +16,7 @@ from clones.symcli import commands, output
 from clones.symcli.exit_codes import Outcome, classify, failure, verified
 from clones.symcli.output import DeviceList
 
-NOTHING_CHANGED = "This was only a look: nothing was changed."
+NOTHING_CHANGED = "Only the state was read: nothing was changed."
 
 
 def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
@@ -105,7 +105,7 @@ def locate(scope: Scope, sync: Sync) -> Steps[Place]:
         raise Missing(
             f"{subject}: device group {sync.symdg} is on array {group.symid}, not on the configured "
             f"{sync.symid}.",
-            "mend `symid` or `symdg` in services.yaml",
+            "fix `symid` or `symdg` in services.yaml",
         )
     symid = group.symid or sync.symid
     ends = {name: group.devices.get(name) for pair in sync.pairs for name in (pair.source, pair.target)}
@@ -163,7 +163,7 @@ def list_shown(
     if shown.symid != symid:
         raise Unreadable(
             f"{subject}: the device list is of array {shown.symid!r}, not {symid}.",
-            "look at its output in the log",
+            "read its output in the log",
         )
     return shown
 

@@ -60,7 +60,7 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
         try:
             yield from site.service(Scope(name, services[name], symcli))
         except Exception as error:  # one service's trouble is not the others'
-            what = f"it could not be checked to its end: {type(error).__name__}: {error}"
+            what = f"the check could not finish: {type(error).__name__}: {error}"
             site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
     return [*site.findings, *judge_devices(site.syncs)]
 
@@ -168,7 +168,7 @@ class _Site:
                     Level.ERROR,
                     where,
                     f"the account finds no program {program}, {needed}",
-                    f"install it, let the account execute it, or mend the path or `family` of {host} in "
+                    f"install it, let the account execute it, or fix the path or `family` of {host} in "
                     "services.yaml",
                 )
         if absolute and all(files.runs(program) for program in absolute):
@@ -177,8 +177,8 @@ class _Site:
             self._add(
                 Level.WARNING,
                 where,
-                f"the account is {'of an unknown uid' if files.uid is None else 'not root'}: whether it may "
-                "change addresses, volume groups and mounts cannot be told without trying",
+                f"the account is {'of an unknown uid' if files.uid is None else 'not root'}: only a "
+                "run shows whether it may change addresses, volume groups and mounts",
                 f"let the connection {host} log in as root, or make sure that its account may run these: "
                 f"{', '.join(absolute)}",
             )
@@ -235,7 +235,7 @@ class _Site:
                 Level.WARNING,
                 where,
                 "torn: only some of its pairs are active",
-                "run the action `update` or `refresh`: it makes all pairs anew at one point in time",
+                "run the action `update` or `refresh`: it copies all pairs again at one point in time",
             )
         if len(self.findings) == before:
             states = ", ".join(sorted({pair.session.written for pair in seen.pairs if pair.session}))
@@ -317,8 +317,8 @@ class _Site:
         self._add(
             Level.UNKNOWN,
             f"{where} {', '.join(names)}",
-            f"not looked at, for what was found of host {host}",
-            f"mend host {host} first, then check again",
+            f"not checked, because of the findings for host {host}",
+            f"fix host {host} first, then check again",
         )
 
     def _told(self, where: str, steps: Steps[T]) -> Steps[T | None]:
@@ -342,7 +342,7 @@ def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
     if listed.exit_code != 0:
         what = f"`{listed.command.shown()}` ended with {listed.ending()}: {listed.said()}"
         raise (Unknown if listed.exit_code is None else Refused)(
-            what, f"let the account run it on {host}: nothing is copied before it was looked at"
+            what, f"let the account run it on {host}: nothing is copied before it was checked"
         )
     rows = processes(listed, host, f"Control host {host}")
     found = [words for service, sync in syncs for words in still_running(rows, service, sync)]

@@ -18,7 +18,7 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
     """What is to be said of one pair; nothing when it is as it should be."""
     if pair.wrong:
         group = f"device group {sync.symdg} and " if sync.grouped else ""
-        remedy = f"compare `pairs` in services.yaml with {group}`symdev show`, and mend what is wrong"
+        remedy = f"compare `pairs` in services.yaml with {group}`symdev show`, and fix what is wrong"
         return [Finding(Level.ERROR, where, pair.wrong, remedy)]
     found = []
     decision = decide_resync(sync, replace(seen, pairs=(pair,)))
@@ -33,11 +33,11 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
         found.append(Finding(Level.WARNING, where, what, "check again once that is over"))
     if pair.session and pair.session.last_action is None:
         what = "the array does not show the time of its last action"
-        remedy = "see what `symdev list -v` prints there: without it nothing is recreated, nothing started"
+        remedy = "check what `symdev list -v` prints there: without it nothing is recreated, nothing started"
         found.append(Finding(Level.ERROR, where, what, remedy))
     if not pair.sizes_known:
         what = "the array did not show both sizes, so they could not be compared"
-        remedy = "see with `symdev show` that the target holds at least as many MB as the source"
+        remedy = "check with `symdev show` that the target holds at least as many MB as the source"
         found.append(Finding(Level.WARNING, where, what, remedy))
     return found
 
@@ -73,12 +73,12 @@ def judge_resource(where: str, row: Row) -> Finding:
         return Finding(
             Level.UNKNOWN,
             where,
-            f"whether it is up or down could not be told: {probe.evidence}",
-            f"run `{driver.probe().line()}` by hand on the host, and mend what keeps it from telling",
+            f"it is not known whether it is up or down: {probe.evidence}",
+            f"run `{driver.probe().line()}` by hand on the host, and fix the cause of the unclear answer",
         )
     if not (driver.stop(probe.at) if probe.use is Use.UP else driver.start(probe.at)):
         could = "stop would leave it up" if probe.use is Use.UP else "start would leave it down"
-        return Finding(Level.WARNING, where, f"not as configured, so {could}; {said}", "mend it by hand")
+        return Finding(Level.WARNING, where, f"not as configured, so {could}; {said}", "fix it by hand")
     return Finding(Level.OK, where, said)
 
 
@@ -89,8 +89,8 @@ def judge_guard(where: str, seen: GuardRow, rows: Sequence[Row]) -> Finding:
         return Finding(
             Level.UNKNOWN,
             where,
-            f"it could not tell: {seen.probe.evidence}",
-            f"run `{seen.guard.probe().line()}` by hand on {seen.host}, and mend what keeps it from telling",
+            f"it gave no clear answer: {seen.probe.evidence}",
+            f"run `{seen.guard.probe().line()}` on {seen.host} and fix the cause of the unclear answer",
         )
     if unexplained(rows, [seen]):
         return Finding(

@@ -64,7 +64,7 @@ def _driver(resource: Resource, host: Host, every: list[Resource]) -> Driver:
             if resource.type == "zfs" and host.family != "sunos":
                 raise ConfigError(
                     f"fs {resource.mnt} on {host.connection}: `type: zfs` is known on the family sunos only.",
-                    "mend `type`, or list a `command` that mounts it",
+                    "fix `type`, or list a `command` that mounts it",
                 )
             if host.family == "linux":
                 return _linux_fs(resource, host, every)

@@ -45,7 +45,7 @@ class AppDriver(OnHost):
     def read(self, result: Result) -> Probe:
         code, evidence = result.exit_code, how_it_ended(result)
         if code is None or code < 0 or code in NOT_RUN:
-            return unknown(f"the check was not run to its end, {evidence}")
+            return unknown(f"the check did not finish, {evidence}")
         if code == 0:
             return up(RUNNING, evidence)
         if code in self.app.down_exit_codes:

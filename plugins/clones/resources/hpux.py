@@ -206,7 +206,7 @@ class VgDriver(OnHost):
         shown, told, behind = result.stdout.rpartition("\nexit code ")
         number, *files = lines(behind)[:2] or [""]
         if not told or not number.isdigit():
-            return unknown(f"vgdisplay did not come to its end: {result.said()}")
+            return unknown(f"vgdisplay did not finish: {result.said()}")
         return self._read(lines(shown), int(number), files)
 
     def _read(self, text: list[str], code: int, files: list[str]) -> Probe:

@@ -109,7 +109,7 @@ class OnHost:
             return None
         return Failure(
             f"ended with {how_it_ended(result)}",
-            "it is tried again; if it keeps failing, mend what the command says and clear this task",
+            "wait for the retry; if it keeps failing, fix what the command says and clear this task",
         )
 
     def succeeds(self, command: Command) -> tuple[int, ...]:

@@ -147,8 +147,8 @@ class GroupDriver(OnHost):
             return None
         return Failure(
             f"does not show what it should: {seen.evidence}",
-            f"find out with `vxdisk list` which disks are in {self.name}; deport it by hand if nothing uses "
-            "it, and mend `devices`",
+            f"find out with `vxdisk list` which disks are in {self.name}; deport it by hand if nothing "
+            "uses it, and fix `devices`",
             final=seen.at == ELSEWHERE,
         )
 

@@ -126,7 +126,7 @@ class PoolDriver(OnHost):
         wanted = f"one pool {self.name} on {', '.join(sorted(self.disks))}"
         return Failure(
             f"does not show {wanted}: {broken(result) or shown}",
-            "see with `zpool import` which disks the host finds; mend `devices`, or take other copies "
+            "check with `zpool import` which disks the host finds; fix `devices`, or take other copies "
             "of this pool away from the host",
         )
 

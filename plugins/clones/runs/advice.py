@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 
 _PRESS = "What to do: "
-_RETRIED = re.compile(
-    r"^(?:do nothing: |wait: )?it is tried again(?: until[^.;]*| under a new number)?"
-    r"(?:, beginning with[^.;]*)?[.;]?\s*"
-)
+_RETRIED = re.compile(r"^(?:wait for the retry|wait: the task is retried until)[^.;]*[.;]?\s*")
 _RETRIED_LAST = re.compile(
-    r"(?:; it is tried again(?:, beginning with[^.;]*)?|\. This task looks again when it is tried again)\.?$"
+    r"(?:, and wait for the retry(?:, which[^.;]*)?|\. The retry of this task checks again)\.?$"
 )
 _THIS_TASK = re.compile(
-    r"clear this task(?: to (?:go|wait) on(?: from here)?| when it is not tried again)?", re.IGNORECASE
+    r"clear this task(?: to (?:continue|wait on)(?: from here)?| if it is not retried)?", re.IGNORECASE
 )
 _AGAIN = "run this command again"
-_GOES_ON = "do nothing: this task goes on once that run has ended"
+_GOES_ON = "do nothing: this task continues once that run has ended"
 
 
 def once_failed(remedy: str) -> str:

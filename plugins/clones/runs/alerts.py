@@ -37,7 +37,7 @@ def failed(service: str, dag_id: str, run_id: str, said: str, url: str = "") -> 
 
     :param said: how its last task says that it ended, with what to press.
     """
-    first = said.splitlines()[0] if said.strip() else "Its last task failed and said nothing: see its log."
+    first = said.splitlines()[0] if said.strip() else "Its last task failed and said nothing: read its log."
     subject = f"{dag_id} failed. {first}"
     return Alert("failed", service, dag_id, run_id, subject, _text(subject, run_id, said, first, url), url)
 
@@ -56,8 +56,8 @@ def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") ->
     """A run has not ended within so many minutes, and goes on."""
     subject = f"A run of {dag_id} has not ended after {minutes} min."
     press = (
-        "What to do: open the run, and the log of the task that it is at: it says what it waits for. While "
-        "it copies let it; XCom `progress` has the percent and the estimated end. Nothing was ended."
+        "What to do: open the run and the log of its current task: the log says what it waits for. Let it "
+        "finish while it copies; XCom `progress` has the percent and the estimated end. Nothing was ended."
     )
     return Alert("late", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
 
@@ -72,9 +72,9 @@ def waiting(pool: str, service: str, dag_ids: Sequence[str], minutes: int) -> Al
         f"pool {pool}, in which none of ours runs."
     )
     press = (
-        "What to do: see Admin, Pools: it is missing, has no slots, or tasks of others hold them; or the "
-        "DAGs are paused. Run `scripts/pools`, which makes what is missing; the tasks then go on by "
-        "themselves. Until then services may be down: see the board."
+        "What to do: check Admin, Pools: it is missing, has no slots, or tasks of others hold them; or "
+        "the DAGs are paused. Run `scripts/pools`, which makes what is missing; the tasks then continue "
+        "by themselves. Until then services may be down: see the board."
     )
     return Alert("waiting", service, dag_ids[0], "", subject, f"{subject}\n{press}", "")
 

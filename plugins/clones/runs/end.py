@@ -40,7 +40,7 @@ from clones.states import ACTIVE, PREPARED, State, SyncSeen
 PROVISION, MERGE_BACK = "provision", "merge-back"
 """What the plans of these runs call their action."""
 
-LOOK_AGAIN = "Clear, Only failed tasks, on this run: it looks again"
+LOOK_AGAIN = "Clear, Only failed tasks, on this run: it checks again"
 _CHANGED = "find out who changed it since (`symaudit` on the control host)"
 
 
@@ -99,7 +99,7 @@ def falls_short(
         except Refused as error:
             wrong.append(error.what)
         except CloneError as error:
-            unseen.append(f"what became of sync {sync.name} could not be seen: {error.what}")
+            unseen.append(f"the state of sync {sync.name} could not be read: {error.what}")
     if BREAK in phases and not wrong:
         decision = decide_start(seen, sent_at(seen, known))
         if decision.verdict is Verdict.REFUSE:
@@ -111,12 +111,14 @@ def falls_short(
         remedy = _CHANGED if wrong else "find out who started or stopped it since"
         return Shortfall(_said([*wrong, *service, *unseen]), f"{remedy}; then {again}.")
     if unseen:
-        return Shortfall(_said(unseen), f"see why the array could not be looked at; then {LOOK_AGAIN}.", True)
+        return Shortfall(
+            _said(unseen), f"find out why the array could not be checked; then {LOOK_AGAIN}.", True
+        )
     return None
 
 
 def _said(lines: Sequence[str]) -> str:
-    return "every task succeeded, and yet:\n  " + "\n  ".join(lines)
+    return "every task succeeded, but:\n  " + "\n  ".join(lines)
 
 
 def _service(phases: Sequence[str], own: OwnState | None) -> list[str]:
@@ -168,7 +170,7 @@ def _not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None,
             found.append(f"sync {seen.name}: {pair.label} is no pair that the plan saw")
         elif at is None:
             found.append(
-                f"sync {seen.name}: {pair.label} shows no last action: whether this run made it is not known"
+                f"sync {seen.name}: {pair.label} shows no last action: not known whether this run made it"
             )
         elif before[key] == at.isoformat():
             found.append(

@@ -34,7 +34,7 @@ AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
 """What `terminate -restored` leaves; which of the two differs between arrays."""
 
 _LOOK_FIRST = (
-    "leave production down. Clear this task: it looks first, and goes on if the restore is under way; "
+    "leave production down. Clear this task: it checks first, and continues if the restore is under way; "
     "else it says how to ask again"
 )
 
@@ -145,7 +145,7 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     command = commands.end_restored(scope, sync, seen.symid, seen.pairs)
     return (
         yield from _send(
-            scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it looks first"
+            scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it checks first"
         )
     )
 
@@ -164,7 +164,7 @@ def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, objec
                 + ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
                 + ("" if seen.all_in(AFTERWARDS) else " (expected: Copied or Split)")
                 + (", with the last action that the plan saw" if _any_unmoved(before, seen) else ""),
-                "leave production down, and see with `symclone query` and `symaudit` what was done to it",
+                "leave production down, and check with `symclone query` and `symaudit` what was done to it",
             )
         shown.append(to_plain(seen))
     yield from note(f"Service {scope.name}: production holds what the clones held; it may be started")
@@ -181,7 +181,7 @@ def _look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
             f"{scope.subject(sync)}: it must not be merged back:\n  "
             + "\n  ".join(wrong)
             + "\nNothing was sent to the array.",
-            "look at these devices with the storage team (`symdev show`)",
+            "check these devices with the storage team (`symdev show`)",
         )
     return seen
 
@@ -198,7 +198,7 @@ def _refuse_sources_twice(scope: Scope, seen: Sequence[SyncSeen]) -> None:
                 raise Refused(
                     f"Service {scope.name}: device {device_text(pair.source)} would be written by {here} and "
                     f"is in {other} too. Nothing was changed.",
-                    "a source can be merged back on to from one copy only: mend the pairs in services.yaml",
+                    "a source can be merged back on to from one copy only: fix the pairs in services.yaml",
                 )
             written[key] = here
 
@@ -253,10 +253,10 @@ def _send(
     try:
         after = yield from _look(scope, sync)
     except CloneError as error:
-        raise Unknown(f"{said}\nWhat it did could not be seen: {error.what}", remedy) from error
+        raise Unknown(f"{said}\nThe result is not known: {error.what}", remedy) from error
     if after.all_in(reached):
         if classify(result.exit_code) is not Outcome.DONE:
-            yield from note(f"{said}; and yet every pair is where it should be", warning=True)
+            yield from note(f"{said}; but every pair is where it should be", warning=True)
         return after
     shown = "\n  ".join(after.lines())
     kind = Unknown if classify(result.exit_code) is Outcome.UNKNOWN else NotDone

@@ -18,12 +18,12 @@ def why_left_down(scope: Scope, plan: dict[str, Any] | None) -> Steps[str]:
     if plan is None:
         return "The run failed before it stopped anything: the service is as it was."
     if not plan["up"]:
-        return "The service was down before this run, and is left down."
+        return "The service was down before this run, and stays down."
     if not scope.service.restart_if_unchanged:
         return "`restart_if_unchanged` is false: the service is left down."
     if not (yield from unchanged_since(scope, plan)):
         return (
-            "The copies are not what they were when the run began: the service is left down. "
-            "What to do: mend what failed, clear that task, and the run goes on from there."
+            "The copies are not what they were when the run began: the service is left down. What to "
+            "do: fix what failed, clear that task, and the run continues from there."
         )
     return ""

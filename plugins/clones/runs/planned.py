@@ -77,7 +77,7 @@ def conclude(
     if refused:
         raise Refused(
             "\n".join(refused) + f"\nService {scope.name}: {doing} is refused. Nothing was changed.",
-            "mend all of these, then run it again",
+            "fix all of these, then run it again",
         )
     require_known(scope, rows)
     yield from note(

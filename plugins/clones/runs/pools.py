@@ -98,7 +98,7 @@ def findings(pools: Iterable[Pool], known: Iterable[str] | None) -> list[Finding
     if not wanted:
         return []
     if known is None:
-        what = f"whether the pools {', '.join(wanted)} exist cannot be told from here"
+        what = f"this check does not show whether the pools {', '.join(wanted)} exist"
         remedy = "run `scripts/pools --check`, or the DAG clone_preflight"
         return [Finding(Level.WARNING, "Airflow", what, remedy)]
     missing = sorted(set(wanted) - set(known))

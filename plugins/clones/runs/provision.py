@@ -56,8 +56,9 @@ def plan(scope: Scope) -> Steps[list[Step]]:
             unsized = [pair.label for pair in decision.pairs if not pair.sizes_known]
             if unsized:
                 refused.append(
-                    f"{scope.subject(sync)}: the array does not show the sizes of {', '.join(unsized)}\n"
-                    "What to do: see with `symdev show` that each target is at least as large as its source"
+                    f"{scope.subject(sync)}: the array does not show the sizes of "
+                    f"{', '.join(unsized)}\nWhat to do: check with `symdev show` that each target is at "
+                    "least as large as its source"
                 )
         creates.append(Step(f"create of sync {sync.name}", decision.verdict, decision.why, created))
     try:
@@ -89,8 +90,8 @@ def provide_group(scope: Scope, sync: Sync) -> Steps[None]:
         return _lacking(scope, sync, (yield from look(scope, sync)))
 
     by_hand = (
-        "read what SYMCLI said and mend it, or make the device group by hand (for R1 or R2 devices it must "
-        "be of another type than regular); then clear this task"
+        "read what SYMCLI said and fix it, or make the device group by hand (for R1 or R2 devices it "
+        "must be of another type than regular); then clear this task"
     )
     yield from one_by_one(scope, sync, "provide the device group", todo, by_hand=by_hand)
 
@@ -106,5 +107,5 @@ def _lacking(scope: Scope, sync: Sync, looked: Looked) -> list[Todo]:
     for name in looked.contents.missing:
         assert name.number is not None
         command = commands.add_device(*made, (looked.seen.symid, name.name, name.number), target=name.target)
-        found.append(Todo(f"{name.name} of {group} stands for {device_text(name.number)}", command))
+        found.append(Todo(f"{name.name} of {group} is {device_text(name.number)}", command))
     return found

@@ -184,8 +184,8 @@ def markdown(record: Mapping[str, Any]) -> str:
     ]
     looks = sum("line" in event and not event["changes"] for _, event in _events(record["tasks"]))
     columns = ("Time", "Task", "Host", "Command", "Ended with", "Seconds")
-    lines += ["", "## Sent", "", *(_table(columns, sent) if sent else ["Nothing that changes anything."])]
-    lines += ["", f"Commands that only looked: {looks}."]
+    lines += ["", "## Sent", "", *(_table(columns, sent) if sent else ["No command that changes anything."])]
+    lines += ["", f"Read-only commands: {looks}."]
     failed = [
         (task, one["try"], one["error"])
         for task, tries in record["tasks"].items()
@@ -193,7 +193,7 @@ def markdown(record: Mapping[str, Any]) -> str:
         if one["error"] or not one["ended"]
     ]
     if failed:
-        lines += ["", "## Tries that did not come to their end", ""]
+        lines += ["", "## Tries that did not finish", ""]
         for task, number, error in failed:
             said, *more = in_markdown(error or "It was killed, or lost its worker.").splitlines()
             lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]

@@ -97,7 +97,7 @@ def plan(
                 refused.append(error)
                 continue
             # Nothing is sent to the array: what is wrong there keeps no service up.
-            yield from note(f"Not a hindrance to {action}: {error.what}", warning=True)
+            yield from note(f"Does not prevent {action}: {error.what}", warning=True)
         if shown is None:
             continue
         seen.append(shown)
@@ -180,7 +180,7 @@ def plan(
 
 def _in_use_by_others(scope: Scope, action: str, strange: list[GuardRow]) -> Refused:
     return Refused(
-        f"Service {scope.name}: {action} is refused: its resources are down, and yet:\n  "
+        f"Service {scope.name}: {action} is refused: its resources are down, but:\n  "
         + "\n  ".join(row.line() for row in strange)
         + "\nNothing was changed.",
         "find out who has the address or uses the disks, and end that; nothing of it is stopped by a run",
@@ -191,7 +191,7 @@ def _all(refused: list[Refused]) -> Refused:
     """One for all of them."""
     if len(refused) == 1:
         return refused[0]
-    return Refused("\n".join(str(one) for one in refused), f"mend all {len(refused)}, then run it again")
+    return Refused("\n".join(str(one) for one in refused), f"fix all {len(refused)}, then run it again")
 
 
 def left_out(plan: Mapping[str, Any]) -> list[str]:
@@ -238,7 +238,7 @@ def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
                     f"Service {scope.name}: device {device_text(pair.source)} is the source of sync "
                     f"{shown.name}, {pair.label}, "
                     f"and the target of {targets[shown.symid, pair.source]}.",
-                    "mend the direction of the pair in services.yaml",
+                    "fix the direction of the pair in services.yaml",
                 )
 
 
@@ -260,8 +260,9 @@ def _refuse_order(scope: Scope, action: str, seen: list[SyncSeen]) -> None:
         if shown is not before:
             raise Refused(
                 f"Service {scope.name}: {action} is refused: sync {shown.name} is active already, and "
-                f"{before.name} before it is not: split now, it would be the newer one. Nothing was changed.",
-                "run the action `refresh`: it makes all syncs anew, in their order",
+                f"{before.name} before it is not: if activated now, it would be the newer one. Nothing "
+                "was changed.",
+                "run the action `refresh`: it copies all syncs again, in their order",
             )
 
 

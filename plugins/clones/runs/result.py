@@ -38,8 +38,8 @@ CHAINS: tuple[tuple[str, ...], ...] = (
 )
 """The first parts of the task ids of each kind of DAG, in their order."""
 
-_GO_ON = "Clear, Only failed tasks, on this run: it goes on from there, from what the array shows then."
-_OVERWRITTEN = "Production may be overwritten, wholly or in part: leave it down until `confirm` succeeded."
+_GO_ON = "Clear, Only failed tasks, on this run: it continues from there, from what the array shows then."
+_OVERWRITTEN = "Production may be overwritten, fully or in part: leave it down until `confirm` succeeded."
 _TEXTS: Mapping[str, tuple[str, str]] = {
     PLAN: (": nothing was changed.", _GO_ON),
     APPROVE: (": nothing was changed.", f"{ASK_AGAIN}."),
@@ -54,11 +54,11 @@ _ENOUGH = re.compile(r"\btrigger|\brun the action|\bask again")
 """In advice that leads to a new run: this one is not gone on with."""
 FIRST_LINES, LONGEST_LINE = 6, 400
 """Of what failed, as the end of a run quotes it."""
-NO_WORD = "It left no word of why: its log may; it may have been killed, or have lost its worker."
+NO_WORD = "It gave no reason. Read its log: it may have been killed, or have lost its worker."
 
 _NOTHING_DONE = {
     "planned": "Planned only: nothing was changed.",
-    "superseded": "Not needed: another run has made copies that are new enough. Nothing was changed.",
+    "superseded": "Not needed: another run made copies that are new enough. Nothing was changed.",
     "completed before": "This run was completed before. Nothing was changed.",
 }
 
@@ -105,7 +105,7 @@ class RunResult:
         said = f"\n{self.said}" if self.said else ""
         if self.advised and (self.mistyped or _ENOUGH.search(self.advised)):
             return f"{head}{said}\nWhat to do: {_sentence(self.advised)}"
-        mend = self.advised or f"open the log of {self.at} and mend what it names"
+        mend = self.advised or f"open the log of {self.at} and fix what it names"
         return f"{head}{said}\nWhat to do: {_sentence(mend)} Then {press}"
 
     def _meaning(self) -> tuple[str, str]:
@@ -189,9 +189,7 @@ def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted:
     left = [task for task in wanted if task != RESTART and states.get(task) != "success"]
     if left:
         at = min(left, key=_phase)
-        why = (
-            f"it has not run and stands as {states.get(at)}, which only somebody from outside can have done."
-        )
+        why = f"it has not run and has the state {states.get(at)}, which only a user can have set."
         return RunResult("stopped", at, why=why, remedy=f"{OUTSIDE}.", asks=asks)
     return RunResult("done")
 

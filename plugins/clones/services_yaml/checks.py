@@ -109,7 +109,7 @@ def _beside_the_source(vg: Vg, sources: set[str]) -> str | None:
     if not vg.same_host_as_source:
         return (
             "the copy has the source's identifiers, so that one could be taken for the other; give "
-            "`same_host_as_source: true` and the copy's `devices`, or mend `hosts`"
+            "`same_host_as_source: true` and the copy's `devices`, or fix `hosts`"
         )
     if vg.name in sources:
         return "a group of `production` has that name there; give the copy a name of its own"

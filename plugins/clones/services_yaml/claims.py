@@ -134,7 +134,7 @@ def _things(resource: Resource | None) -> Iterator[_Thing]:
             yield from _group_of(resource)
         case App() | Command():
             look = resource.check if isinstance(resource, App) else resource.probe
-            yield _Thing("what is looked at and stopped by", " ".join((*look, "and", *resource.stop)))
+            yield _Thing("what is checked and stopped by", " ".join((*look, "and", *resource.stop)))
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -116,12 +116,10 @@ def read(text: str, path: str, *, only: str | None = None) -> Config:
         data = _Loader("").construct_document(root) if root is not None else {}
     except (yaml.YAMLError, RecursionError) as error:
         line, why = not_yaml(error, text)
-        raise ConfigError(
-            f"{path}:{line}: is not YAML: {why}.", "mend that line, or the one before"
-        ) from None
-    config = _validate(data, path, root, "mend these lines; nothing was run")
+        raise ConfigError(f"{path}:{line}: is not YAML: {why}.", "fix that line, or the one before") from None
+    config = _validate(data, path, root, "fix these lines; nothing was run")
     if only is None:
-        _check(config, path, root, "mend these lines; nothing was run")
+        _check(config, path, root, "fix these lines; nothing was run")
         _refuse_settings_of_nobody(config, path, root)
     return config
 
@@ -177,8 +175,8 @@ def scope_from(value: Mapping[str, Any]) -> Scope:
     """
     given, path = dict(value), "the service given to the operator"
     name, symcli = str(given.pop("name")), given.pop("symcli", {})
-    config = _validate({"symcli": symcli, "services": {name: given}}, path, None, "mend the DAG")
-    _check(config, path, None, "mend the DAG")
+    config = _validate({"symcli": symcli, "services": {name: given}}, path, None, "fix the DAG")
+    _check(config, path, None, "fix the DAG")
     return Scope(name, config.services[name], config.symcli)
 
 

@@ -91,7 +91,9 @@ def failure(result: Result, subject: str, *, consequence: str) -> CloneError:
             f"{result.command.host}",
         )
     if outcome is Outcome.LOCKED:
-        return Locked(what, "it is tried again; if it stays, see who holds the lock with `symcfg list -lock`")
+        return Locked(
+            what, "wait for the retry; if it stays, find out who holds the lock with `symcfg list -lock`"
+        )
     if outcome is Outcome.UNKNOWN:
-        return Unknown(what, "it is tried again, beginning with a look at the array")
-    return Refused(what, "read what SYMCLI said; mend it, then clear this task to go on from here")
+        return Unknown(what, "wait for the retry, which checks the array first")
+    return Refused(what, "read what SYMCLI said; fix it, then clear this task to continue from here")

@@ -49,7 +49,7 @@ def read_version(text: str) -> str:
     """
     found = re.search(r"\(SYMCLI\)\s+Version\s+(V\S+)", text)
     if not found:
-        raise Unknown("SYMCLI did not print its version.", "look at the output of `symcli` in the log")
+        raise Unknown("SYMCLI did not print its version.", "read the output of `symcli` in the log")
     return found[1]
 
 
@@ -61,7 +61,7 @@ def read_arrays(text: str) -> list[str]:
     root = _root(text, "the list of arrays")
     found = [(element.text or "").strip() for element in root.iterfind("Symmetrix/Symm_Info/symid")]
     if not found or not all(re.fullmatch(r"\d{12}", symid) for symid in found):
-        raise Unknown(f"The list of arrays names {found or 'none'}.", "look at its output in the log")
+        raise Unknown(f"The list of arrays names {found or 'none'}.", "read its output in the log")
     return found
 
 
@@ -80,14 +80,14 @@ def read_group(text: str) -> Group:
         number = _number(info.findtext("dev_name"), "device group")
         if devices.setdefault(name, number) != number:
             raise Unknown(
-                f"The device group has two devices of the name {name!r}.", "look at its output in the log"
+                f"The device group has two devices of the name {name!r}.", "read its output in the log"
             )
     if not devices and symid == "N/A":
         return Group(None, devices)
     if not re.fullmatch(r"[0-9]{12}", symid):
         raise Unknown(
             f"The list of the device group names no array (symid is {symid!r}).",
-            "look at its output in the log",
+            "read its output in the log",
         )
     return Group(symid, devices)
 
@@ -135,7 +135,7 @@ def read_devices(text: str) -> DeviceList:
     if not mark:
         raise Unknown(
             "The control host did not print its clock before the device list.",
-            "look at its output in the log",
+            "read its output in the log",
         )
     try:
         clock = datetime.fromisoformat(mark[1])
@@ -143,7 +143,7 @@ def read_devices(text: str) -> DeviceList:
             raise ValueError("with a zone, which the array's times are without")
     except ValueError:
         raise Unknown(
-            f"The control host printed {mark[1]!r} as its clock.", "look at its output in the log"
+            f"The control host printed {mark[1]!r} as its clock.", "read its output in the log"
         ) from None
     symids: list[str] = []
     devices: dict[int, Device] = {}
@@ -155,7 +155,7 @@ def read_devices(text: str) -> DeviceList:
             if devices.setdefault(device.number, device) != device:
                 raise Unknown(
                     f"The device list shows {device_text(device.number)} twice, and not alike.",
-                    "look at its output in the log",
+                    "read its output in the log",
                 )
             element.clear()
     return DeviceList(symids[0] if symids else "", clock, devices)
@@ -204,7 +204,7 @@ def _as_printed(text: str | None, what: str) -> DeviceNumber:
     cleaned = (text or "").strip()
     if not re.fullmatch(r"[0-9A-Fa-f]{1,6}", cleaned):
         raise Unknown(
-            f"A {what} has no readable number ({cleaned!r}).", "look at the command's output in the log"
+            f"A {what} has no readable number ({cleaned!r}).", "read the command's output in the log"
         )
     return DeviceNumber(cleaned)
 
@@ -271,9 +271,9 @@ def _document(text: str, begin: int = 0) -> int:
 def _check_root(root: Element, what: str) -> None:
     if root.tag != "SymCLI_ML":
         raise Unknown(
-            f"{what[0].upper()}{what[1:]} is a <{root.tag}>, not SYMCLI's.", "look at its output in the log"
+            f"{what[0].upper()}{what[1:]} is a <{root.tag}>, not SYMCLI's.", "read its output in the log"
         )
 
 
 def _unreadable(what: str, error: Exception) -> Unknown:
-    return Unknown(f"{what[0].upper()}{what[1:]} cannot be read: {error}.", "look at its output in the log")
+    return Unknown(f"{what[0].upper()}{what[1:]} cannot be read: {error}.", "read its output in the log")

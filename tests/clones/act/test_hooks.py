@@ -57,7 +57,7 @@ def test_exit_code_0_is_done() -> None:
     [
         (1, NotDone, r"hook drain \(before_stop\) on lnxpp01: `/opt/site/drain 'a b'` .* exit code 1: no"),
         (127, NotDone, "exit code 127"),
-        (None, Unknown, r"no exit status \(cut\); whether it took effect is not known"),
+        (None, Unknown, r"no exit status \(cut\); it is not known whether it took effect"),
         (UNREACHABLE, Unknown, "cannot be reached"),
     ],
 )

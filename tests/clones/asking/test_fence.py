@@ -191,7 +191,7 @@ def test_a_try_that_stood_still_is_not_let_in_while_a_later_one_works(
     if enters:
         assert taken(scope, late).token.count == newer.token.count + 1
         return
-    with pytest.raises(Fenced, match="a later try of t holds the lock: try 1 stood still"):
+    with pytest.raises(Fenced, match="a later try of t holds the lock: try 1 did not respond"):
         taken(scope, late)
     sent = newer.around(Command(scope.control_host, ("/bin/true",), changes=True))
     assert subprocess.run(sent.line(), shell=True).returncode == 0, "the newer one is not disturbed"

@@ -29,7 +29,7 @@ def look(host: str, *names: str, fails: bool = False) -> Steps[str]:
         told.append((yield from run(Command(host, (name,)))).stdout)
         yield from note(f"asked {name}")
     if fails:
-        raise Refused(f"{names} failed", "mend it")
+        raise Refused(f"{names} failed", "fix it")
     return "".join(told)
 
 

@@ -36,7 +36,7 @@ def devices(
         (SOURCE, TARGET, devices((SOURCE, TARGET), (SOURCE, OTHER)), ""),
         (None, TARGET, devices((SOURCE, TARGET)), "DEV001 is not in the device group"),
         (SOURCE, None, devices((SOURCE, TARGET)), "CLONE001 is not in the device group"),
-        (OTHER, TARGET, devices((SOURCE, TARGET)), "stands for device 1111"),
+        (OTHER, TARGET, devices((SOURCE, TARGET)), "is device 1111"),
         (SOURCE, TARGET, {SOURCE: Device(SOURCE)}, "shows no device 4321"),
         (SOURCE, TARGET, devices((OTHER, TARGET)), "target of source 1111, not of 1234"),
         (SOURCE, TARGET, devices((TARGET, SOURCE)), "the wrong way round"),

@@ -74,16 +74,16 @@ def test_devices(case: dict[str, Any]) -> None:
 
 
 def test_an_error_as_a_finding() -> None:
-    found = from_error("service x, sync y", Refused("Service x, sync y: it\n  is so.", "mend it"))
-    assert found == Finding(Level.ERROR, "service x, sync y", "it is so.", "mend it")
+    found = from_error("service x, sync y", Refused("Service x, sync y: it\n  is so.", "fix it"))
+    assert found == Finding(Level.ERROR, "service x, sync y", "it is so.", "fix it")
     assert from_error("host h", Unknown("h is away.\nOnly a look.", ""), needless="Only a look.") == Finding(
         Level.UNKNOWN, "host h", "h is away.", ""
     )
 
 
 def test_the_table() -> None:
-    found = [Finding(Level.OK, "host a", "reached"), Finding(Level.ERROR, "host b", "away", "mend it")]
-    assert table(found) == ["OK       host a: reached", "ERROR    host b: away", "         -> mend it"]
+    found = [Finding(Level.OK, "host a", "reached"), Finding(Level.ERROR, "host b", "away", "fix it")]
+    assert table(found) == ["OK       host a: reached", "ERROR    host b: away", "         -> fix it"]
     assert summary(found) == "1 error, 0 unknown, 0 warnings, 1 ok"
 
 
@@ -103,7 +103,7 @@ services:
 """
 
 
-LEFT_OUT = "not looked at, for what was found of host lnx"
+LEFT_OUT = "not checked, because of the findings for host lnx"
 
 
 def services() -> dict[str, Service]:
@@ -130,7 +130,7 @@ def drive(steps: Steps[list[Finding]], execute: Execute) -> tuple[list[str], lis
 
 
 def away(command: Command) -> Result:
-    raise Unknown(f"{command.host} cannot be reached. Nothing was sent.", "see that it runs")
+    raise Unknown(f"{command.host} cannot be reached. Nothing was sent.", "check that it runs")
 
 
 def test_no_host_is_there() -> None:
@@ -138,7 +138,7 @@ def test_no_host_is_there() -> None:
     assert found == [
         "UNKNOWN  host ctl: ctl cannot be reached. Nothing was sent.",
         "UNKNOWN  host lnx: lnx cannot be reached. Nothing was sent.",
-        "UNKNOWN  service one, sync data, logs: not looked at, for what was found of host ctl",
+        "UNKNOWN  service one, sync data, logs: not checked, because of the findings for host ctl",
         "ERROR    service one, resources[0]: fs /one on lnx: /dev/dm-4 is an alias, not what the table of "
         "mounts shows.",
         f"UNKNOWN  service one, resource ip 192.168.40.17, app job: {LEFT_OUT}",
@@ -195,7 +195,7 @@ def test_a_host_that_goes_away_meanwhile() -> None:
     """It is not asked again for each of the things that are still to be seen there."""
 
     def execute(command: Command) -> Result:
-        if command.host == "lnx" and not command.title.startswith("look at "):
+        if command.host == "lnx" and not command.title.startswith("check "):
             return away(command)
         return Result(command, 1, stderr="no")
 
@@ -241,7 +241,7 @@ def test_nothing_is_written_to_ask_about_a_precopy() -> None:
 
 def test_a_relative_program_is_not_looked_for() -> None:
     def execute(command: Command) -> Result:
-        if not command.title.startswith("look at "):
+        if not command.title.startswith("check "):
             return Result(command, 1)
         paths = command.words[4:]
         assert "jobctl" not in paths

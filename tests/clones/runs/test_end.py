@@ -19,8 +19,8 @@ from tests.clones.cases_in_tables import CASES
 from tests.clones.seeing import NOON, seen, sync
 
 UNSEEN = {
-    "locked": Locked("the array is locked", "it is tried again"),
-    "gone": Missing("the device group is gone", "mend it"),
+    "locked": Locked("the array is locked", "wait for the retry"),
+    "gone": Missing("the device group is gone", "fix it"),
 }
 
 
@@ -82,7 +82,7 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
     plain = stopped.to_plain()
     assert not stopped.ok and (plain["result"], plain["at"]) == ("stopped", "finish")
     assert case["short"] in plain["why"] and plain["press"] == found.remedy
-    assert stopped.text().startswith("Stopped at finish: every task succeeded, and yet:")
+    assert stopped.text().startswith("Stopped at finish: every task succeeded, but:")
     assert "What to do: " in stopped.text()
 
 
@@ -92,7 +92,7 @@ def test_a_task_that_was_skipped_from_outside_is_not_done(state: str) -> None:
     states["start.on_old_copies"] = "skipped"
     judged = judge(states, wanted=[*states])
     assert (judged.result, judged.at) == ("stopped", "start.service")
-    assert f"stands as {state}" in judged.text() and "trigger the action again" in judged.text()
+    assert f"has the state {state}" in judged.text() and "trigger the action again" in judged.text()
     assert judge(states, wanted=["plan", "stop.service", "start.on_old_copies"]).ok
     failed = judge(states | {"stop.service": "failed"}, wanted=[*states])
     assert failed.at == "stop.service", "what failed comes first"

@@ -89,7 +89,9 @@ def test_a_run_that_ended_with_its_plan() -> None:
         run=run, service="S", plan=None, tasks={}, after=[], sync_max_delay=1, result=RunResult("superseded")
     )
     text = markdown(record)
-    assert "superseded" in text and "Nothing was changed" in text and "Nothing that changes anything" in text
+    assert (
+        "superseded" in text and "Nothing was changed" in text and "No command that changes anything" in text
+    )
 
 
 def test_nothing_that_is_quoted_becomes_markup() -> None:

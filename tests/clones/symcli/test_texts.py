@@ -225,7 +225,7 @@ def test_verify_codes(code: int | None, answer: bool | None) -> None:
     [
         (1, Refused, "clear this task"),
         (3, Locked, "symcfg list -lock"),
-        (None, Unknown, "beginning with a look"),
+        (None, Unknown, "which checks the array first"),
         (127, Refused, "symcli.bin"),
         (120, Refused, "/var/tmp/symclone-airflow"),
         (49, TryAgain, "devices are locked"),
