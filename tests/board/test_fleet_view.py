@@ -212,7 +212,7 @@ def test_ages_follow_the_servers_clock(browser: Browser, served: Served) -> None
         expect(row).to_contain_text("10 h 20 min old")
         page.clock.fast_forward(3 * 60_000 + 30_000)
         expect(row).to_contain_text("10 h 23 min old")
-        expect(page.locator("header")).to_contain_text("looked 6 min ago, every 5 min")
+        expect(page.locator("header")).to_contain_text("checked 6 min ago, every 5 min")
 
 
 def fleet_of(number: int) -> list[dict[str, Any]]:
