@@ -49,6 +49,11 @@ def metrics_text() -> str:
             "Sent by the last task of each run, where Airflow sends metrics, with Airflow's own prefix.",
             metric_names.STATSD,
         ),
+        (
+            "StatsD and OpenTelemetry: the sweep",
+            "Sent by each run of `clone_status`, likewise.",
+            metric_names.STATSD_OF_SWEEP,
+        ),
     ):
         lines += ["", f"## {title}", "", says, "", *_metrics(metrics)]
     return "\n".join(lines) + "\n"

@@ -40,7 +40,7 @@ CONTROL = TimeLimit(
     "longer than the 10 minutes that `-i 20 -c 30` may spend on a locked array",
     "symcli.command_timeout",
 )
-DISK_SCAN = TimeLimit(600, "Letting a host find its disks anew", "a host may have many paths")
+DISK_SCAN = TimeLimit(600, "Letting a host find its disks again", "a host may have many paths")
 IP = TimeLimit(30, "Setting or removing an address", "no disk is touched", "resources[].ip.timeout")
 VG = TimeLimit(180, "Each command of a volume group", "a host may have many disks", "resources[].vg.timeout")
 FS = TimeLimit(600, "Each command of a file system", "a large one is checked", "resources[].fs.timeout")

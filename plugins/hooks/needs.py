@@ -22,7 +22,7 @@ from clones.errors import ConfigError
 from clones.observe.findings import Finding, Level, count, table
 
 PLUGINS = Path(__file__).parents[1]
-OURS = ("board", "clones", "hooks", "operators", "sensors", "triggers")
+OURS = ("board", "cli", "clones", "hooks", "opensvc", "operators", "reporting", "sensors", "triggers")
 """The project's own packages, as they are imported."""
 
 

@@ -50,7 +50,7 @@ def sync(view: View, section: str, name: str) -> Block:
             view.remark(
                 old_timeout,
                 "is carried over as `recreate_timeout`: the agent waited so long for the state PreCopy",
-                "nothing; to wait for a whole round of the precopy before the split, give `precopy_timeout`",
+                "nothing; to wait for a whole precopy before the activation, give `precopy_timeout`",
             )
         timeout = timeout if timeout is not None else seconds
     grouped = _in_group(view, section) if group or targets else _by_numbers(view, section)

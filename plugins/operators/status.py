@@ -31,6 +31,7 @@ from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
 from reporting.board_link import BoardLink
 from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell
+from reporting.metric_names import SWEEP_AGE, SWEEP_STATUS
 
 
 class CloneStatusOperator(BaseOperator):
@@ -175,6 +176,6 @@ def _measure(services: Sequence[ServiceStatus]) -> None:
     for service in services:
         for sync in service.syncs:
             tags = {"service": service.name, "sync": sync.name}
-            stats.gauge("symclone.copy_status", sync.status.exit_code, tags=tags)
+            stats.gauge(SWEEP_STATUS.name, sync.status.exit_code, tags=tags)
             if sync.age is not None:
-                stats.gauge("symclone.copy_age", sync.age.total_seconds(), tags=tags)
+                stats.gauge(SWEEP_AGE.name, sync.age.total_seconds(), tags=tags)

@@ -178,7 +178,10 @@ def announce(context: Context, scope: Scope, split: Sequence[Copy]) -> None:
         except AirflowRuntimeError as error:
             log.warning("It is not known whether sync %s was announced before: %s", seen.name, error)
         if not is_news(activation, (ti.dag_id, context["dag_run"].run_id), announced):
-            log.info("Sync %s is not announced: another run has split it, or it was before", seen.name)
+            log.info(
+                "Sync %s is not announced: another run has activated it, or it was announced before",
+                seen.name,
+            )
             continue
         try:
             if stores is not None:

@@ -74,3 +74,9 @@ RUN_TRACKS = Metric(
 STATSD = (RUN_ENDED, RUN_DURATION, RUN_TRACKS)
 """What the last task of a run sends, where Airflow sends metrics: a counter, a timer and a gauge. Airflow
 puts its own prefix before them."""
+
+SWEEP_STATUS = Metric("symclone.copy_status", f"{STATUSES}.", labels=COPY)
+SWEEP_AGE = Metric("symclone.copy_age", "Age of the copy: of its oldest pair.", "seconds", COPY)
+
+STATSD_OF_SWEEP = (SWEEP_STATUS, SWEEP_AGE)
+"""Gauges that each sweep (DAG `clone_status`) sends, likewise."""

@@ -98,6 +98,12 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Any:
     return missing
 
 
+def test_each_package_of_ours_is_looked_for() -> None:
+    """A folder of the site's with one of these names hides ours."""
+    packages = {path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")}
+    assert {*needs.OURS} == packages
+
+
 def test_a_task_says_it_before_it_goes_to_a_host(without: Any) -> None:
     without("defusedxml")
     with pytest.raises(ConfigError, match=r"^Package defusedxml is missing; .*\nWhat to do: run `.* install"):

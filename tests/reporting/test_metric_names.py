@@ -14,7 +14,7 @@ from board.database import Stored
 from board.fleet import Facts
 from board.metrics import exposition
 from clones.runs.result import RunResult
-from reporting.metric_names import PROMETHEUS, STATSD
+from reporting.metric_names import PROMETHEUS, STATSD, STATSD_OF_SWEEP
 from reporting.metrics import measure
 from tests.conftest import ROOT
 
@@ -42,7 +42,9 @@ def test_the_last_task_of_a_run_sends_these(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_name_stands_anywhere_else() -> None:
-    names = re.compile("|".join(re.escape(metric.name) for metric in (*PROMETHEUS, *STATSD)))
+    names = re.compile(
+        "|".join(re.escape(metric.name) for metric in (*PROMETHEUS, *STATSD, *STATSD_OF_SWEEP))
+    )
     used = [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / "plugins").rglob("*.py"))

@@ -55,8 +55,8 @@ def steps_of(
             steps.append(_break(scope, one, recreated=RESYNC in phases))
             steps += _hooks(scope, one.sync.after_activate, "after_activate")
     if START in phases:
-        first = service.hosts[0].connection
-        steps += [_start(row, stops=STOP in phases) for row in rows if row.host == first]
+        first = [host.connection for host in service.hosts[:1]]
+        steps += [_start(row, stops=STOP in phases) for row in rows if row.host in first]
         steps += _hooks(scope, service.after_start, "after_start")
         steps += _hooks(scope, service.probes, "probes")
     return steps
