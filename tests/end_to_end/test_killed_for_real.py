@@ -70,7 +70,8 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Led
     home = tmp_path_factory.mktemp("site")
     (home / "airflow" / "config").mkdir(parents=True)
     shutil.copy(
-        ROOT / "tests" / "mortal_policy.py", home / "airflow" / "config" / "airflow_local_settings.py"
+        ROOT / "tests" / "support" / "mortal_policy.py",
+        home / "airflow" / "config" / "airflow_local_settings.py",
     )
     ledger = Ledger(home / "ledger")
     with running_site(home, env={"MORTAL_LEDGER": str(ledger.folder)}) as site:

@@ -96,7 +96,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Le
     home = tmp_path_factory.mktemp("site")
     config = home / "airflow" / "config"
     config.mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "still_policy.py", config / "airflow_local_settings.py")
+    shutil.copy(ROOT / "tests" / "support" / "still_policy.py", config / "airflow_local_settings.py")
     loaded = yaml.safe_load(SERVICES.read_text())
     loaded["services"][SERVICE] |= {"retries": 0}
     loaded["services"][TRIED_AGAIN] |= {"retries": 6, "retry_delay": 1, "poll_interval": 1}
