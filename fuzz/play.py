@@ -134,10 +134,12 @@ class Play:
             elif fault.kind.endswith(("-running", "-unbegun")):
                 self._left_alone.append(one.connection)
             self.outcome.story.append(f"{fault} at {one.task.task_id}: {command.host}$ {command.shown()}")
+            if command.secret and command.host != CONTROL:
+                one.newest = False  # until it is known that its token is there, nobody is shut out
             self.disturbances.before(fault, index, one, command, turns)
         reply = self.lab.execute(command.host, command.line(), one.connection)
-        if command.secret and command.changes and command.host == CONTROL and reply.exit == 0:
-            one.newest = True
+        if command.secret and command.changes and reply.exit == 0:
+            one.newest = command.host == CONTROL or one.newest
         self.advance(TRIP)
         if due:
             self.lab.clear_faults()
