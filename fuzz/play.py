@@ -355,6 +355,9 @@ class Play:
         journal = self.lab.running.journal
         self.outcome.met, self.outcome.commands = len(self.disturbances.met), self.disturbances.count
         self.outcome.journal = journal.entries
+        for entry in journal.entries:  # he may have come at the command of another than he was sent for
+            if entry.get("event") == "fault" and entry.get("kind") == "admin":
+                self._met_administrator.setdefault(entry["connection"], "")
         self.outcome.breaches += [f for f in findings(journal.entries) if not self._came_between(f)]
         if not self._done(run):
             since = run.begun if run.result == "done" else 0.0
