@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cli.made_files import keep
 from clones import time_limits
 from reporting import metric_names
 from reporting.metric_names import Metric
@@ -80,22 +81,7 @@ TABLES = {"time-limits.md": limits_text, "metrics.md": metrics_text}
 
 
 def main(arguments: list[str]) -> int:
-    old = [name for name, text in TABLES.items() if _kept(name) != text()]
-    if "--check" not in arguments:
-        for name in old:
-            (REFERENCE / name).write_text(TABLES[name]())
-        return 0
-    for name in old:
-        print(
-            f"{REFERENCE / name}: is not current. What to do: run `python -m cli.reference_tables` with "
-            "PYTHONPATH=plugins"
-        )
-    return 1 if old else 0
-
-
-def _kept(name: str) -> str:
-    path = REFERENCE / name
-    return path.read_text() if path.exists() else ""
+    return keep({REFERENCE / name: text for name, text in TABLES.items()}, "cli.reference_tables", arguments)
 
 
 if __name__ == "__main__":

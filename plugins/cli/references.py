@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from cli.made_files import keep
 from clones.services_yaml.schema import schema_text
 from hooks.configuration import CONFIG
 
@@ -311,17 +312,9 @@ def tidy(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write or check them. The exit code: 1 when one is not current."""
-    old = []
-    for name, text in (("api.md", api()), ("services-yaml.md", services_yaml())):
-        path = FOLDER / name
-        if "--check" not in arguments:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            old.append(name)
-            print(
-                f"{path}: is not current. What to do: run `python -m cli.references` with PYTHONPATH=plugins"
-            )
-    return 1 if old else 0
+    return keep(
+        {FOLDER / "api.md": api, FOLDER / "services-yaml.md": services_yaml}, "cli.references", arguments
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from cli.made_files import keep
 from clones.services_yaml.schema import schema_text
 
 KEPT = Path(__file__).parents[2] / "config" / "services.schema.json"
@@ -15,13 +16,7 @@ KEPT = Path(__file__).parents[2] / "config" / "services.schema.json"
 
 def main(arguments: list[str]) -> int:
     """Write the schema, or say that it is not current."""
-    if "--check" in arguments:
-        if not KEPT.exists() or KEPT.read_text() != schema_text():
-            print(f"{KEPT}: is not current. What to do: run `python -m cli.schema` with PYTHONPATH=plugins")
-            return 1
-        return 0
-    KEPT.write_text(schema_text())
-    return 0
+    return keep({KEPT: schema_text}, "cli.schema", arguments)
 
 
 if __name__ == "__main__":
