@@ -109,6 +109,19 @@ def test_the_service_itself(lab: Any, context: dict[str, Any], stopped: bool) ->
 
 
 @ONE_ARRAY
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_service_that_is_not_as_the_action_leaves_it(
+    lab: Any, context: dict[str, Any], stopped: bool
+) -> None:
+    """Somebody has stopped or started it since: a run that is cleared then is not done."""
+    if stopped:
+        take_down(lab)
+    with pytest.raises(AirflowFailException, match="is down, not up" if stopped else "is up, not down"):
+        finish(context, PLAN if stopped else STOP)
+    assert context["ti"].xcom["result"]["result"] == "stopped"
+
+
+@ONE_ARRAY
 def test_a_host_that_is_down_keeps_no_run_from_its_end(lab: Any, context: dict[str, Any]) -> None:
     lab.fault("down", host="aastmphpux")
     finish(context)
