@@ -20,7 +20,6 @@ from clones.runs import reason
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from operators.task_record import leave_word
-from reporting.board_link import BoardLink
 
 PLAN_RETRIES = 2
 """Further tries of a plan: it changes nothing, and Airflow can lose a task that waits in its queue."""
@@ -164,8 +163,7 @@ class SecondPersonApprovalOperator(ApprovalOperator):
     user, and the time in ISO form. Other parameters: Airflow's ``ApprovalOperator``.
     """
 
-    template_fields: Sequence[str] = ("subject",)
-    operator_extra_links = (BoardLink(),)
+    template_fields: Sequence[str] = ("subject", "service")
     ui_color: ClassVar[str] = "#f7e1c3"
 
     def __init__(

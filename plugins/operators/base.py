@@ -23,7 +23,6 @@ from operators.retrying import RETRY_POLICY
 from operators.retrying import retries as retries
 from operators.task_record import leave_word, recorded
 from operators.waits import WaitingOperator
-from reporting.board_link import BoardLink
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -54,7 +53,6 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
-    operator_extra_links = (BoardLink(),)
     runs_anyway: ClassVar[bool] = False
     """Also in a run that was ended from outside (:mod:`operators.ended_from_outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"

@@ -7,7 +7,7 @@ one service gets out of here: what cannot be built becomes a DAG of the same nam
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from airflow.sdk import DAG, BaseOperator, Context, Param, get_parsing_context
@@ -18,7 +18,6 @@ from clones.runs.pools import pools_of
 from clones.services_yaml.checks import RESERVED
 from hooks.configuration import load
 from reporting.alerts import run_failed
-from reporting.board_link import BoardLink
 
 ONE_AT_A_TIME: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "auto_register": False}
 """Of every DAG of a service. One run at a time; none for dates that passed before it was unpaused; and
@@ -119,7 +118,7 @@ class NotBuiltOperator(BaseOperator):
     :param why: the error, in one line.
     """
 
-    operator_extra_links = (BoardLink(),)
+    template_fields: Sequence[str] = ("service", "config")
     ui_color: ClassVar[str] = "#f5d6d6"
 
     def __init__(self, *, service: str, config: str, why: str, **kwargs: Any) -> None:

@@ -13,7 +13,6 @@ from clones.errors import Unknown
 from clones.observe.findings import Level, summary, table
 from hooks.configuration import CONFIG
 from hooks.whole_site import preflight
-from reporting.board_link import BoardLink
 
 ALL = "all"
 
@@ -32,7 +31,6 @@ class PreflightOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
-    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(self, *, service: str = ALL, config: str = CONFIG, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ from operators.shut_out import keep_lock, shut_out_of
 from reporting import completed, last_seen
 from reporting.alerts import MistypedRun, run_failed
 from reporting.metrics import measure
-from reporting.run_records import RunRecordLink, leave_record
+from reporting.run_records import leave_record
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -54,7 +54,6 @@ class RunEndOperator(CloneOperator):
     failed; the XComs `run_record` and `run_record_md` are the run's record, see :mod:`clones.runs.record`.
     """
 
-    operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
     ends_run = True
 
     def __init__(

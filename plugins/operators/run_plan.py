@@ -24,7 +24,7 @@ from operators.base import CloneOperator
 from operators.task_record import leave_word, recorded
 from reporting import completed
 from reporting.metrics import measure
-from reporting.run_records import RunRecordLink, leave_record
+from reporting.run_records import leave_record
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -53,7 +53,6 @@ class RunPlanOperator(CloneOperator):
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
-    operator_extra_links = (*CloneOperator.operator_extra_links, RunRecordLink())
 
     def __init__(
         self,

@@ -29,7 +29,6 @@ from hooks.configuration import CONFIG, load
 from hooks.whole_site import look_at_copies
 from reporting import ended_runs
 from reporting.alerts import pool_gives_no_place
-from reporting.board_link import BoardLink
 from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell
 from reporting.metric_names import SWEEP_AGE, SWEEP_STATUS
 
@@ -54,7 +53,6 @@ class CloneStatusOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("config",)
-    operator_extra_links = (BoardLink(),)
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(self, *, config: str = CONFIG, **kwargs: Any) -> None:

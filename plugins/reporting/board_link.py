@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -12,6 +13,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
+_NO_NAME = re.compile(r"[\s{]")
 BOARD = "board_plugin"
 """The plugin that is the board, where a site has it."""
 
@@ -38,7 +40,7 @@ class BoardLink(BaseOperatorLink):
     """Leads from a task to its service on the board; from one of all services to the whole board.
 
     Without a board, and for a service that is given as a mapping, which the board does not know, it is empty:
-    Airflow then shows no button.
+    Airflow then shows no button. Of a template, and of a long mapping, Airflow's API server knows no service.
     """
 
     name = "Board"
@@ -48,4 +50,5 @@ class BoardLink(BaseOperatorLink):
         service = getattr(operator, "service", None)
         if isinstance(service, Mapping):
             return ""
-        return board_page("service", service) if service and service != "all" else board_page()
+        known = service and service != "all" and not _NO_NAME.search(service)
+        return board_page("service", service) if known else board_page()

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseOperator
 
+import buttons_plugin
+from operators.run_end import RunEndOperator
+from operators.run_plan import RunPlanOperator
 from reporting import board_link
 from reporting.board_link import BoardLink
+from reporting.run_records import RunRecordLink
 from tests.conftest import ROOT
 
 KEY: Any = SimpleNamespace(dag_id="d", run_id="r", task_id="t")
@@ -26,8 +30,18 @@ KEY: Any = SimpleNamespace(dag_id="d", run_id="r", task_id="t")
         ("all", "{base}/plugin/clones{base}/clones/#/"),
         (None, "{base}/plugin/clones{base}/clones/#/"),
         ({"name": "s"}, ""),
+        ("{{ params.service }}", "{base}/plugin/clones{base}/clones/#/"),
+        ("Truncated. You can change this behaviour", "{base}/plugin/clones{base}/clones/#/"),
     ],
-    ids=["a service", "a name to be quoted", "preflight of all", "the sweep", "a mapping"],
+    ids=[
+        "a service",
+        "a name to be quoted",
+        "preflight of all",
+        "the sweep",
+        "a mapping",
+        "a template",
+        "cut off",
+    ],
 )
 def test_where_it_leads(monkeypatch: pytest.MonkeyPatch, base: str, service: Any, leads: str) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"https://airflow.example.com{base}")
@@ -54,5 +68,14 @@ def steps() -> list[type[BaseOperator]]:
 
 
 @pytest.mark.parametrize("step", steps(), ids=lambda step: step.__name__)
-def test_every_step_has_it(step: type[BaseOperator]) -> None:
-    assert BoardLink() in step.operator_extra_links
+def test_every_step_has_it_from_the_plugin_and_none_writes_an_xcom_for_it(step: type[BaseOperator]) -> None:
+    with_board, with_record = buttons_plugin.operators()
+    assert step in with_board
+    assert (step in with_record) == issubclass(step, RunPlanOperator | RunEndOperator)
+    own = getattr(step, "operator_extra_links", ())
+    assert not any(isinstance(link, BoardLink | RunRecordLink) for link in own)
+
+
+def test_what_the_api_server_asks_for_knows_its_operators() -> None:
+    board, record = buttons_plugin.ButtonsPlugin().operator_extra_links
+    assert RunEndOperator in board.operators and RunEndOperator in record.operators
