@@ -53,6 +53,8 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    writes_run_record: ClassVar[bool] = False
+    """Its own record stands in the run's, which it writes."""
     runs_anyway: ClassVar[bool] = False
     """Also in a run that was ended from outside (:mod:`operators.ended_from_outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"
@@ -105,7 +107,7 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
             raise
         try:
             with (
-                recorded(context, resumed=self._resumed) as record,
+                recorded(context, resumed=self._resumed, pushes=not self.writes_run_record) as record,
                 open_hosts(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
                 done = self.as_newest_try(context, scope, self._hosts, asked)

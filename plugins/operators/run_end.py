@@ -55,6 +55,7 @@ class RunEndOperator(CloneOperator):
     """
 
     ends_run = True
+    writes_run_record = True
 
     def __init__(
         self,

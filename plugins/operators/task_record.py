@@ -22,10 +22,13 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
+def recorded(context: Context, *, resumed: bool, pushes: bool = True) -> Iterator[TaskRecord]:
     """Keep what the task does, over its tries, for the run's record (XCom `record`).
 
+    What a try has done that succeeds is kept as XCom only: nobody goes on from it.
+
     :param resumed: this try has begun before, and goes on after a wait.
+    :param pushes: false for a task that puts it into the run's record itself, once it succeeds.
     """
     ti, store = context["ti"], context.get("task_state_store")
     first = ti.try_number == 1 and not resumed  # nothing was left by anyone yet
@@ -37,9 +40,14 @@ def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
         lambda tries: store.set("record", tries) if store is not None else None,  # type: ignore[arg-type]
     )
     error = kind = ""
+    over = False
     try:
         yield record
-    except (AirflowSkipException, DownstreamTasksSkipped, MustWait, NotMyTurn):
+        over = True
+    except (AirflowSkipException, DownstreamTasksSkipped):
+        over = True
+        raise
+    except (MustWait, NotMyTurn):
         raise
     except Exception as raised:
         known = isinstance(raised, CloneError | AirflowException)
@@ -48,7 +56,10 @@ def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
         raise
     finally:
         record.ended(error, kind)
-        ti.xcom_push(key="record", value=record.tries)
+        if not over:
+            record.keep()
+        if pushes or not over:
+            ti.xcom_push(key="record", value=record.tries)
 
 
 def leave_word(context: Context, error: Exception) -> None:

@@ -65,7 +65,7 @@ function sent(record) {
 function failed(record) {
   return Object.entries(record.tasks ?? {}).flatMap(([task, tries]) =>
     tries.filter((one) => one.error || !one.ended)
-      .map((one) => `${task}, try ${one.try}: ${one.error || "It was killed, or lost its worker."}`));
+      .map((one) => `${task}, try ${one.try}: ${one.error || "Its record has no end: it was killed, lost its worker, or was cleared after its success."}`));
 }
 
 function list(lines) {

@@ -315,6 +315,7 @@ def _sh(host: str, script: str, *arguments: str) -> Command:
         changes=script != OWNERS,
         fenced=False,
         secret=True,
+        of_lock=True,
         title=title,
     )
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from clones.act.rescan_disks import make_visible
 from clones.asking.side_by_side import abreast, attempts, both
-from clones.asking.steps import Result, Steps, note, run
+from clones.asking.steps import Result, Steps, in_a_row, note, run
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, sent_at
@@ -222,7 +222,7 @@ def _bring(
         return False, None
     if seen.answers and seen.answers.probe.use is not Use.DOWN:
         raise _address_taken(subject, seen.answers)
-    for command in commands:
+    for command in in_a_row(commands):
         result = yield from run(command)
         if result.exit_code is None:
             raise Unknown(

@@ -147,7 +147,9 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
     title = f"fence: this try is the newest of {scope.name} here"
     words = ("/bin/sh", "-c", PUT, "fence", place, str(fence.token))
     result = yield from run(
-        Command(host, words, ON_HOST.seconds, changes=True, fenced=False, secret=True, title=title)
+        Command(
+            host, words, ON_HOST.seconds, changes=True, fenced=False, secret=True, of_lock=True, title=title
+        )
     )
     if result.exit_code is None:
         raise Unknown(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from clones.time_limits import SMALL_LOOK
@@ -33,6 +33,10 @@ class Command:
     :param fenced: a change goes through the host's fence (:mod:`clones.asking.fence`); false only for what
         makes the fence, and for what must always run.
     :param secret: its words hold what must stand in no record: only the title is kept and logged.
+    :param of_lock: it changes only the service's lock and tokens, which name the try that did it: a record
+        need not stand before it, and shows it with what is kept next.
+    :param ahead: changes that follow it without another look: a record that stands before this one tells of
+        these, too.
     :param before_send: is called once nothing but the sending is left to do; what it returns takes that back
         when the command is not sent after all, or is refused by the host. It may raise: nothing is sent then.
     """
@@ -45,6 +49,8 @@ class Command:
     because: str = field(default="", compare=False)
     fenced: bool = True
     secret: bool = False
+    of_lock: bool = False
+    ahead: tuple[Command, ...] = field(default=(), compare=False)
     before_send: Callable[[], Callable[[], None]] | None = field(default=None, compare=False)
 
     def line(self) -> str:
@@ -158,6 +164,11 @@ def run(command: Command) -> Steps[Result]:
     result = yield command
     assert isinstance(result, Result), "a Command must be answered with its Result"
     return result
+
+
+def in_a_row(commands: Sequence[Command]) -> list[Command]:
+    """Changes that follow each other without a look between them: the first tells of the others."""
+    return [replace(one, ahead=tuple(commands[1:])) if one is commands[0] else one for one in commands]
 
 
 def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:

@@ -26,6 +26,8 @@ SHOWN_LINE = 400
 """Characters of a command that only looks which are kept; of one that changes something all are."""
 SHOWN_LINES = 100
 """Lines of a note that are kept."""
+_NOT_KNOWN = "its end is not known"
+_CUT_OFF = "Its record has no end: it was killed, lost its worker, or was cleared after its success."
 
 
 class TaskRecord:
@@ -34,8 +36,9 @@ class TaskRecord:
     :param tries: what earlier tries have left.
     :param number: of this try.
     :param clock: tells the time.
-    :param keep: puts the tries where they outlive this process; called before each command that changes
-        something, and at the end. So an earlier try that left nothing has changed nothing.
+    :param keep: puts the tries where they outlive this process; called before each change that was not told
+        of yet, and by :meth:`keep`. So an earlier try that left nothing has changed nothing but the service's
+        lock and tokens, which name it.
     """
 
     def __init__(
@@ -48,6 +51,9 @@ class TaskRecord:
         self.tries: list[dict[str, Any]] = [dict(one) for one in tries]
         self._clock, self._keep = clock, keep
         self._events: list[dict[str, Any]] = []
+        self._sent: list[dict[str, Any]] = []
+        self._ahead: list[tuple[Command, dict[str, Any]]] = []
+        """Told of, and not sent yet."""
         left = {one["try"] for one in tries}
         self.tries += [_without_record(missing) for missing in range(1, number) if missing not in left]
         self.tries.sort(key=itemgetter("try"))
@@ -56,43 +62,65 @@ class TaskRecord:
 
     def sent(self, *commands: Command) -> None:
         """Commands go out, in one go; how they ended is not known yet."""
+        if self._ahead and commands == (self._ahead[0][0],):
+            self._sent = [self._ahead.pop(0)[1]]
+            self._sent[0] |= {"at": self._time(), "ended": _NOT_KNOWN}
+            return
+        self._forget_ahead()
+        self._sent = [self._event(command, _NOT_KNOWN) for command in commands]
         for command in commands:
-            line = command.kept() if command.changes else command.shown()[:SHOWN_LINE]
-            self._events.append(
-                {
-                    "at": self._time(),
-                    "host": command.host,
-                    "line": line,
-                    "changes": command.changes,
-                    "ended": "its end is not known",
-                    "seconds": None,
-                }
-            )
-        if any(command.changes for command in commands):
+            self._ahead += [
+                (one, self._event(one, f"{_NOT_KNOWN}, nor whether it was sent")) for one in command.ahead
+            ]
+        if any(command.changes and not command.of_lock for command in commands):
             self._keep(self.tries)
 
     def not_sent(self) -> None:
         """The command that was to go out last did not."""
-        self._events[-1]["ended"] = "it was not sent"
+        self._sent[-1]["ended"] = "it was not sent"
 
     def came_back(self, *results: Result) -> None:
         """The commands sent last have ended."""
-        for event, result in zip(self._events[-len(results) :], results, strict=True):
+        for event, result in zip(self._sent, results, strict=True):
             event |= {"ended": result.ending(), "seconds": round(result.seconds, 2)}
+
+    def _event(self, command: Command, ended: str) -> dict[str, Any]:
+        line = command.kept() if command.changes else command.shown()[:SHOWN_LINE]
+        event = {
+            "at": self._time(),
+            "host": command.host,
+            "line": line,
+            "changes": command.changes,
+            "ended": ended,
+            "seconds": None,
+        }
+        self._events.append(event)
+        return event
+
+    def _forget_ahead(self) -> None:
+        """What was told of and is not sent after all."""
+        for _, event in self._ahead:
+            self._events.remove(event)
+        self._ahead.clear()
 
     def noted(self, note: Note) -> None:
         """A note was written to the log."""
         lines = [without_nonces(line) for line in note.lines[:SHOWN_LINES]]
         title = without_nonces(note.title)
+        self._forget_ahead()
         self._events.append({"at": self._time(), "note": title, "lines": lines, "kind": note.kind})
 
     def ended(self, error: str, kind: str = "") -> None:
         """:param error: why the try failed, or what it waits for; empty when it did neither.
         :param kind: as :func:`clones.errors.kind_of` says.
         """
+        self._forget_ahead()
         self._this |= {"ended": self._time(), "error": without_nonces(error)}
         if kind:
             self._this["kind"] = kind
+
+    def keep(self) -> None:
+        """Put the tries where they outlive this process: another try, or this one after a wait, goes on."""
         self._keep(self.tries)
 
     def so_far(self) -> list[dict[str, Any]]:
@@ -195,7 +223,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     if failed:
         lines += ["", "## Tries that did not finish", ""]
         for task, number, error in failed:
-            said, *more = in_markdown(error or "It was killed, or lost its worker.").splitlines()
+            said, *more = in_markdown(error or _CUT_OFF).splitlines()
             lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]
     return "\n".join(lines) + "\n"
 

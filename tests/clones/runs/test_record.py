@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from clones.asking.steps import PROOF, Command, Note, Result
+from clones.asking.steps import PROOF, Command, Note, Result, in_a_row
 from clones.observe.sync import to_plain
 from clones.runs.record import TaskRecord, assemble, markdown
 from clones.runs.result import RunResult
@@ -71,6 +72,7 @@ def test_a_try_that_was_killed_before_it_changed_anything() -> None:
     written = [(one["try"], bool(one["ended"])) for one in second.so_far()]
     assert written == [(1, False), (2, True)], "a record that a try writes is not of one that was killed"
     second.ended("")
+    second.keep()
     assert [(one["try"], bool(one["ended"])) for one in second.tries] == [(1, False), (2, True)]
     third = TaskRecord(kept[-1], 4, clock, kept.append)
     assert [one["try"] for one in third.tries] == [1, 2, 3, 4]
@@ -81,6 +83,59 @@ def test_a_try_that_was_killed_before_it_changed_anything() -> None:
     )
     said = "* `stop.service`, try 1: It left no record: it ended before it changed anything, or"
     assert said in markdown(record)
+
+
+CHANGES = [Command("host", (f"/usr/sbin/{name}",), 60, True) for name in ("vgchange", "vgexport", "umount")]
+LOCK = Command("symcli_demo", ("/bin/sh", "lock"), 60, True, secret=True, of_lock=True, title="lock: take")
+
+
+def endings(tries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(event["line"], event["ended"]) for event in tries[-1]["events"] if "line" in event]
+
+
+def test_changes_in_a_row_are_told_of_at_once() -> None:
+    """The record stands before each of them, by one write; killed between, it says what is not known."""
+    kept: list[Any] = []
+    record = TaskRecord([], 1, Clock(), lambda tries: kept.append(deepcopy(tries)))
+    first, second, _ = in_a_row(CHANGES)
+    record.sent(first)
+    lost, unsent = "its end is not known", "its end is not known, nor whether it was sent"
+    names = [command.line() for command in CHANGES]
+    assert endings(kept[-1]) == [*zip(names, (lost, unsent, unsent), strict=True)]
+    record.came_back(Result(first, 0))
+    record.sent(second)
+    assert len(kept) == 1
+    assert endings(record.tries) == [*zip(names, ("exit code 0", lost, unsent), strict=True)]
+    record.came_back(Result(second, 5))
+    record.ended("vgexport failed")
+    assert endings(record.tries) == [*zip(names[:2], ("exit code 0", "exit code 5"), strict=True)]
+    assert len(kept) == 1
+    record.keep()
+    assert endings(kept[-1]) == endings(record.tries)
+
+
+def test_what_was_told_of_and_not_sent_is_told_of_again() -> None:
+    kept: list[Any] = []
+    record = TaskRecord([], 1, Clock(), lambda tries: kept.append(deepcopy(tries)))
+    first, second, _ = in_a_row(CHANGES)
+    record.sent(first)
+    record.came_back(Result(first, 0))
+    record.sent(LOOK)
+    record.came_back(Result(LOOK, 0))
+    record.sent(second)
+    assert len(kept) == 2 and endings(kept[-1])[-1] == (second.line(), "its end is not known")
+    record.not_sent()
+    assert endings(record.tries)[-1] == (second.line(), "it was not sent")
+
+
+def test_the_lock_names_who_took_it_and_is_kept_with_what_comes_next() -> None:
+    kept: list[Any] = []
+    record = TaskRecord([], 1, Clock(), lambda tries: kept.append(deepcopy(tries)))
+    record.sent(LOCK)
+    record.came_back(Result(LOCK, 0))
+    assert not kept
+    record.sent(RECREATE)
+    assert [line for line, _ in endings(kept[-1])] == ["lock: take", RECREATE.line()]
 
 
 def test_a_run_that_ended_with_its_plan() -> None:
