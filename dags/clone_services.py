@@ -92,6 +92,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                             task_id="recreate",
                             sync=sync.name,
                             pool=array_pool(limits, service, sync),
+                            do_xcom_push=False,  # its record says the same
                             **step,
                         )
                     )
@@ -156,6 +157,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             config=CONFIG,
             inlets=copies,
             outlets=[fresh_copies(name)],
+            do_xcom_push=False,  # it is the XCom `result`
         )
         chain(plan, *stops, *resyncs, breaks[0])
         if service.resources:
@@ -204,7 +206,7 @@ def _activation(sync: Sync, pool: str | None, step: dict[str, Any]) -> list[Base
         setups.append(
             SourceBeforeActivateOperator(task_id=f"before_activate.{hook.name}", hook=hook.name, **inside)
         )
-    activate = SymcloneActivateOperator(task_id="activate", pool=pool, **inside)
+    activate = SymcloneActivateOperator(task_id="activate", pool=pool, do_xcom_push=False, **inside)
     ends = [
         SourceAfterActivateOperator(
             task_id=f"after_activate.{hook.name}",

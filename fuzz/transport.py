@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Result
 from fuzz.runs import Try, current
-from hooks import symcli
+from hooks import clock, symcli
 from hooks.symcli import SymcliHook
 
 PRODUCT = ("clones", "hooks", "operators", "sensors", "triggers")
@@ -57,7 +57,8 @@ class LabTime(datetime, metaclass=_AnyDatetime):
 
 def plug_in() -> None:
     """Let the product's modules that are loaded use the lab's transport and its clock."""
-    symcli.awake = lambda: Plugged.wire.awake()
+    clock.awake = lambda: Plugged.wire.awake()
+    clock.process_age = lambda: None
     symcli.SymcliHook = DirectHook  # for those who load it when they need it
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] not in PRODUCT or module is symcli:

@@ -34,6 +34,7 @@ from clones.asking.steps import ESTIMATE, Command, Finished, Note, Result, Steps
 from clones.asking.steps import run as as_steps
 from clones.errors import CloneError, Refused, Stale
 from clones.runs.record import TaskRecord
+from hooks import clock as clocks
 from hooks.connection import Login, read
 from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
@@ -45,11 +46,6 @@ T = TypeVar("T")
 NONCE_BYTES = 8
 LOGGED_LINES = 200
 """Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
-
-
-def awake() -> float:
-    """Seconds on a clock that goes on while the machine is suspended, where the system has one."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SymcliHook(BaseHook):
@@ -72,7 +68,7 @@ class SymcliHook(BaseHook):
         estimates.
     :param look_limit: seconds after which a look is too old to change anything on it; None: never.
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
-    :param clock: tells seconds, also those for which the machine was suspended; None: :func:`awake`.
+    :param clock: tells seconds, also those for which the machine was suspended; None: :func:`hooks.clock.awake`.
     :param logger_name: of the log, as Airflow's hooks have it; None: the hook's own.
 
     :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they
@@ -96,7 +92,7 @@ class SymcliHook(BaseHook):
         self.level = level
         self.look_limit = look_limit
         self.must_fence = must_fence
-        self.clock = clock or awake
+        self.clock = clock or clocks.awake
         self.fence: Fence | None = None
         self._oldest_look: float | None = None
         self._acted = False

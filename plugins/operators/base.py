@@ -13,11 +13,11 @@ from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, NotMyTurn, TryAgain
 from clones.runs import pools
 from clones.services_yaml.file import scope_from
-from hooks import needs
+from hooks import clock, needs
 from hooks.configuration import CONFIG, load
 from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
-from operators.ended_from_outside import refuse_ended
+from operators.ended_from_outside import heard_from, refuse_ended
 from operators.newest_try import NewestTryOperator, look_limit
 from operators.retrying import RETRY_POLICY
 from operators.retrying import retries as retries
@@ -53,6 +53,8 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
     """
 
     template_fields: Sequence[str] = ("service", "config")
+    keeps_record: ClassVar[bool] = True
+    """It leaves an XCom `record` also when it succeeds."""
     writes_run_record: ClassVar[bool] = False
     """Its own record stands in the run's, which it writes."""
     runs_anyway: ClassVar[bool] = False
@@ -93,11 +95,7 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
 
     def execute(self, context: Context) -> Any:
         needs.require()
-        from hooks import symcli
-
-        asked = symcli.awake()
-        if not self.runs_anyway:
-            refuse_ended(context, self)
+        asked = clock.awake() if self.runs_anyway else heard_from(context, self, resumed=self._resumed)
         try:
             scope = self.scope()
             if self.needs_pools:

@@ -9,10 +9,33 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.errors import Fenced, Refused, Unknown
 from clones.runs.result import OUTSIDE
+from hooks import clock
 from reporting.alerts import run_without_finish
 
 ENDS_RUN = "ends_run"
 """An operator with this attribute true is the last of its run, and runs whatever happened before it."""
+
+
+STOOD_STILL = 2.0
+"""Seconds after Airflow's word that it runs a try, from which on it is asked once more. Less than any other
+try takes to begin."""
+
+
+def heard_from(context: Context, task: BaseOperator, *, resumed: bool) -> float:
+    """When Airflow said last that it runs this try, by :func:`hooks.clock.awake`; it is asked where need be.
+
+    A process of a task is begun right before Airflow gives its word. A young one need not ask again: its try
+    is the only one of its task, and its run was never cleared, so nothing of it has ended from outside.
+
+    :param resumed: the try goes on after a wait.
+    :raises CloneError: as :func:`refuse_ended`.
+    """
+    now, age = clock.awake(), clock.process_age()
+    first = context["ti"].try_number == 1 and context["dag_run"].clear_number == 0
+    if first and not resumed and age is not None and age < STOOD_STILL:
+        return now - age
+    refuse_ended(context, task)
+    return now
 
 
 def refuse_ended(

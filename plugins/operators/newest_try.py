@@ -20,7 +20,7 @@ from clones.observe.running_commands import refuse_on_hosts
 from clones.time_limits import OLD_LOOK
 from hooks.from_airflow import says_not_found, variable
 from hooks.installation import this_airflow
-from operators.ended_from_outside import refuse_ended
+from operators.ended_from_outside import STOOD_STILL, refuse_ended
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -33,10 +33,6 @@ GO_ON = (
 
 AGAIN = 3
 """How often a try looks at everything, when what it saw was too old each time to act on."""
-
-STOOD_STILL = 2.0
-"""Seconds between Airflow's word that it runs this try and the lock, after which it is asked once more. Less
-than any other try takes to begin."""
 
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
@@ -63,7 +59,7 @@ class NewestTryOperator(BaseOperator):
     def as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook, asked: float) -> Any:
         """Take the lock, shut earlier tries out, see that nothing of theirs still runs, and work.
 
-        :param asked: when Airflow said last that it runs this try, by :func:`hooks.symcli.awake`.
+        :param asked: when Airflow said last that it runs this try, by :func:`hooks.clock.awake`.
         :raises Stale: what was seen was too old to act on, each time.
         :raises Fenced: Airflow does not run this try any more, or a newer one works on the service.
         """

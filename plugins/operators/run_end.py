@@ -17,6 +17,7 @@ from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.sync import observe
 from clones.runs.end import falls_short
+from clones.runs.fresh_copies import Copy
 from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
@@ -25,7 +26,7 @@ from operators.shut_out import keep_lock, shut_out_of
 from reporting import completed, last_seen
 from reporting.alerts import MistypedRun, run_failed
 from reporting.metrics import measure
-from reporting.run_records import leave_record
+from reporting.run_records import leave_record, left_by
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -90,7 +91,9 @@ class RunEndOperator(CloneOperator):
         found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
         if held and not {*found.values()} <= {"success", "skipped"}:
             shut_out_of(self, scope, hosts, scope.fenced_hosts())
-        restarted = bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED)) if RESTART in found else False
+        # It fails once it has done its work.
+        restarted = found.get(RESTART) == "failed" and bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED))
+        tasks = left_by(self, context, found)
         result = judge(found, _wanted(found, plan), restarted=restarted)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
@@ -104,12 +107,13 @@ class RunEndOperator(CloneOperator):
         elif result.ok and PLAN in found:
             result = not_done("its plan has left nothing: a user has set its state.", f"{OUTSIDE}.")
         if result.at and result.at != ti.task_id:
-            result = result.because(ti.xcom_pull(task_ids=result.at, key="record"))
+            result = result.because(tasks.get(result.at))
+        news: list[Copy] = []
         split = completed.split_copies(known, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
-            completed.write(context, scope, phases, split)
-            completed.keep_paces(context, scope, plan["estimates"])
+            paces = completed.shown_paces(context, plan["estimates"], tasks)
+            news = completed.write(context, scope, phases, split, paces)
         try:
             if held and not self.give_back(scope, hosts) and result.ok:
                 result = not_done(
@@ -119,8 +123,8 @@ class RunEndOperator(CloneOperator):
                 )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
-        leave_record(self, context, scope, hosts.record, result=result, plan=plan, after=after)
-        completed.announce(context, scope, split)
+        leave_record(self, context, scope, hosts.record, tasks, result=result, plan=plan, after=after)
+        completed.announce(context, scope, news)
         if plan and isinstance(self.service, str):
             last_seen.leave(self.log, context, scope, looks, own, tells=result.ok)
         for line in result.lines():

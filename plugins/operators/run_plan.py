@@ -24,7 +24,7 @@ from operators.base import CloneOperator
 from operators.task_record import leave_word, recorded
 from reporting import completed
 from reporting.metrics import measure
-from reporting.run_records import leave_record
+from reporting.run_records import leave_record, left_by
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -123,19 +123,23 @@ class RunPlanOperator(CloneOperator):
         :raises Unknown: a store of Airflow's did not answer.
         """
         known = completed.in_order(context, scope)
-        return foresee(scope, self.action, completed.paces(context, scope), known)
+        paces = completed.read(context, scope).paces(scope.service)
+        return foresee(scope, self.action, paces, known)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        self._end_if_not_needed(context, scope, hosts)
+        before = completed.read(context, scope)
+        self._end_if_not_needed(context, scope, hosts, before)
         known = completed.in_order(context, scope)
-        made = hosts.run(refresh.plan(scope, self.action, completed.paces(context, scope), known))
+        made = hosts.run(refresh.plan(scope, self.action, before.paces(scope.service), known))
         plan = made.to_plain()
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
         skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
 
-    def _end_if_not_needed(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+    def _end_if_not_needed(
+        self, context: Context, scope: Scope, hosts: SymcliHook, before: completed.Completed
+    ) -> None:
         """A run whose work another has done, or that was completed itself, ends here without the lock.
 
         :raises DownstreamTasksSkipped: it does.
@@ -143,7 +147,7 @@ class RunPlanOperator(CloneOperator):
         run = context["dag_run"]
         since = asked_since(run.run_type, run.data_interval_end, run.run_after, run.clear_number or 0)
         asked = Asked(run.run_id, phases_run(self.action, scope.service), since)
-        judgement = hosts.run(still_needed(scope, asked, *completed.read(context, scope)))
+        judgement = hosts.run(still_needed(scope, asked, before.runs, before.records(scope.service)))
         if judgement.needed:
             self.log.info("This run is needed: %s", judgement.why)
             return
@@ -160,5 +164,5 @@ class RunPlanOperator(CloneOperator):
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
         context["ti"].xcom_push(key="result", value=RunResult(result).to_plain())
         measure(context, scope.name, RunResult(result))
-        leave_record(self, context, scope, record, result=RunResult(result))
+        leave_record(self, context, scope, record, left_by(self, context), result=RunResult(result))
         raise DownstreamTasksSkipped(tasks=sorted(self.get_flat_relative_ids(upstream=False)))

@@ -129,7 +129,10 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync = scope.service.sync(self.sync)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
-        return to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
+        seen = to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
+        if hosts.record:
+            hosts.record.saw(seen)
+        return seen
 
 
 class SymcloneActivateOperator(_OwnActivationOperator):

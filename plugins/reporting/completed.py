@@ -6,7 +6,9 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 from airflow.sdk import Asset, AssetAlias, Context
@@ -23,12 +25,13 @@ from clones.runs import superseded
 from clones.runs.fresh_copies import Copy, announcement, is_news, known_copies, last_action
 from clones.states import SyncSeen
 
-LAST = "last_completed"
-RUNS = "completed_runs"
-PACE = "pace"
-ANNOUNCED = "announced"
 ACTIVATION = "activation"
 """The newest activation of this sync that any run has sent."""
+COMPLETED = "completed"
+"""Everything else, of all syncs, in the store of the first sync's asset: :meth:`Completed.to_plain`."""
+FORMER = {"last": "last_completed", "pace": "pace", "announced": "announced"}
+FORMER_RUNS = "completed_runs"
+"""Until 0.2 each stood under a key of its own, of each sync."""
 
 log = logging.getLogger(__name__)
 
@@ -60,18 +63,57 @@ def fresh_copies(name: str) -> AssetAlias:
     return AssetAlias(f"{name} fresh copies")
 
 
-def read(context: Context, scope: Scope) -> tuple[dict[str, str], list[dict[str, Any] | None]]:
-    """The service's completed runs, and each sync's record; nothing where there is no store or no answer."""
+@dataclass(frozen=True)
+class Completed:
+    """What a service's completed runs have left.
+
+    :param runs: run id to when it was completed.
+    :param syncs: by sync ``last``, its record (:func:`clones.runs.superseded.leave`), ``pace``, how fast it
+        was copied (:meth:`clones.observe.estimates.Pace.to_plain`), and ``announced``, the last action of the
+        copy that was announced last.
+    :param known: false when the store gave no answer.
+    """
+
+    runs: dict[str, str] = field(default_factory=dict)
+    syncs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    known: bool = True
+
+    def records(self, service: Service) -> list[dict[str, Any] | None]:
+        """Of each sync, in order."""
+        return [self.syncs.get(sync.name, {}).get("last") for sync in service.syncs]
+
+    def paces(self, service: Service) -> dict[str, Pace | None]:
+        """By sync, what the last completed run showed of its copy."""
+        return {sync.name: Pace.read(self.syncs.get(sync.name, {}).get("pace")) for sync in service.syncs}
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"runs": self.runs, "syncs": self.syncs}
+
+
+def read(context: Context, scope: Scope) -> Completed:
+    """What the service's completed runs have left; nothing where there is no store or no answer."""
     stores = context.get("asset_state_store")
     if stores is None:
-        return {}, [None for _ in scope.service.syncs]
+        return Completed()
     assets = copy_assets(scope.name, scope.service)
     try:
-        runs = cast("dict[str, str]", stores[assets[0]].get(RUNS, {}))
-        return runs, [cast("dict[str, Any] | None", stores[asset].get(LAST)) for asset in assets]
+        kept: Any = stores[assets[0]].get(COMPLETED)
+        if kept is not None:
+            return Completed(kept["runs"], kept["syncs"])
+        runs = cast("dict[str, str]", stores[assets[0]].get(FORMER_RUNS, {}))
+        # With it stood all else.
+        found = [
+            (sync.name, stores[asset])
+            for sync, asset in zip(scope.service.syncs, assets, strict=True)
+            if runs
+        ]
+        return Completed(
+            runs, {name: {key: store.get(former) for key, former in FORMER.items()} for name, store in found}
+        )
     except AirflowRuntimeError as error:
         log.warning("What earlier runs completed could not be read, and is taken for nothing: %s", error)
-        return {}, [None for _ in assets]
+        return Completed(known=False)
 
 
 def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
@@ -139,92 +181,78 @@ def _or_unknown(scope: Scope, sync: str) -> Iterator[None]:
         ) from None
 
 
-def write(context: Context, scope: Scope, phases: list[str], split: Sequence[Copy]) -> None:
-    """Remember that this run was completed, and when the copies that it ends with were activated.
+def write(
+    context: Context,
+    scope: Scope,
+    phases: list[str],
+    split: Sequence[Copy],
+    paces: Mapping[str, Pace] = MappingProxyType({}),
+) -> list[Copy]:
+    """Remember that this run was completed, and what it has shown of the copies that it ends with.
 
     What cannot be written is said in the log: the next run then works once more than it need.
 
     :param split: of :func:`clones.runs.fresh_copies.known_copies`.
+    :param paces: by sync, how fast it was copied, of those that this run copied from beginning to end.
+    :returns: the copies that this run has to announce. They count as announced from now on, also when this
+        task is cleared; where that could not be told or kept, they are rather announced twice than never.
     """
-    stores = context.get("asset_state_store")
-    if stores is None:
-        return
+    ti, before = context["ti"], read(context, scope)
     run_id = context["dag_run"].run_id
-    first = stores[copy_asset(scope.name, scope.service.syncs[0].name)]
-    try:
-        for seen, activation in split:
-            record = superseded.leave(run_id, phases, seen, activation.at)
-            stores[copy_asset(scope.name, seen.name)].set(LAST, record)
-        runs = cast("dict[str, str]", first.get(RUNS, {}))
-        first.set(RUNS, superseded.remember(runs, run_id, datetime.now(UTC)))  # type: ignore[arg-type]
-    except AirflowRuntimeError as error:
-        log.warning("That this run was completed could not be remembered: %s", error)
-
-
-def announce(context: Context, scope: Scope, split: Sequence[Copy]) -> None:
-    """Make an event of each copy that this run has made, for the DAGs that are scheduled on it.
-
-    Its extra is what :func:`clones.runs.fresh_copies.announcement` makes. A copy is announced once, also when
-    this task is cleared.
-
-    :param split: of :func:`clones.runs.fresh_copies.known_copies`.
-    """
-    stores, ti = context.get("asset_state_store"), context["ti"]
+    syncs = {name: dict(one) for name, one in before.syncs.items()}
+    news = []
     for seen, activation in split:
-        asset, announced = copy_asset(scope.name, seen.name), None
-        try:
-            if stores is not None:
-                announced = stores[asset].get(ANNOUNCED)
-        except AirflowRuntimeError as error:
-            log.warning("It is not known whether sync %s was announced before: %s", seen.name, error)
-        if not is_news(activation, (ti.dag_id, context["dag_run"].run_id), announced):
+        mine = syncs.setdefault(seen.name, {})
+        mine["last"] = superseded.leave(run_id, phases, seen, activation.at)
+        if is_news(activation, (ti.dag_id, run_id), mine.get("announced")):
+            mine["announced"] = last_action(activation)
+            news.append((seen, activation))
+        else:
             log.info(
                 "Sync %s is not announced: another run has activated it, or it was announced before",
                 seen.name,
             )
-            continue
-        try:
-            if stores is not None:
-                stores[asset].set(ANNOUNCED, last_action(activation))
-        except AirflowRuntimeError as error:
-            log.warning("That sync %s is announced could not be remembered: %s", seen.name, error)
-        extra = announcement(scope.name, seen.name, activation)
-        context["outlet_events"][fresh_copies(scope.name)].add(asset, extra=extra)
-
-
-def paces(context: Context, scope: Scope) -> dict[str, Pace | None]:
-    """By sync, what the last completed run showed of its copy; nothing where there is no answer."""
+    for name, pace in paces.items():
+        syncs.setdefault(name, {})["pace"] = pace.to_plain()
     stores = context.get("asset_state_store")
-    if stores is None:
-        return {}
-    try:
-        return {
-            sync.name: Pace.read(cast("Any", stores[copy_asset(scope.name, sync.name)].get(PACE)))
-            for sync in scope.service.syncs
-        }
-    except AirflowRuntimeError as error:
-        log.warning("How fast earlier runs copied could not be read: %s", error)
-        return {}
+    if stores is not None and before.known:
+        left = Completed(superseded.remember(before.runs, run_id, datetime.now(UTC)), syncs).to_plain()
+        try:
+            stores[copy_asset(scope.name, scope.service.syncs[0].name)].set(COMPLETED, left)
+        except AirflowRuntimeError as error:
+            log.warning("That this run was completed could not be remembered: %s", error)
+    return news
 
 
-def keep_paces(context: Context, scope: Scope, guesses: Mapping[str, Mapping[str, Any]]) -> None:
-    """Remember what this run showed of each copy that it made from beginning to end.
+def announce(context: Context, scope: Scope, news: Sequence[Copy]) -> None:
+    """Make an event of each copy that this run has made, for the DAGs that are scheduled on it.
+
+    Its extra is what :func:`clones.runs.fresh_copies.announcement` makes.
+
+    :param news: of :func:`write`.
+    """
+    for seen, activation in news:
+        extra = announcement(scope.name, seen.name, activation)
+        context["outlet_events"][fresh_copies(scope.name)].add(copy_asset(scope.name, seen.name), extra=extra)
+
+
+def shown_paces(
+    context: Context, guesses: Mapping[str, Mapping[str, Any]], tasks: Mapping[str, Any]
+) -> dict[str, Pace]:
+    """By sync, how fast this run copied it, of those that it copied from beginning to end.
 
     :param guesses: the estimates of the run's plan.
+    :param tasks: what the run's tasks did, by task id, each with its tries (:mod:`clones.runs.record`).
     """
-    stores, ti = context.get("asset_state_store"), context["ti"]
-    if stores is None:
-        return
+    found = {}
     for name, guess in guesses.items():
-        recreated = _seen(ti.xcom_pull(task_ids=f"{RESYNC}.{name}.recreate", key="return_value"))
-        copied = _seen(ti.xcom_pull(task_ids=f"{BREAK}.{name}.wait_copied", key="seen"))
+        recreated = (tasks.get(f"{RESYNC}.{name}.recreate") or [{}])[-1].get("seen")
+        wait = f"{BREAK}.{name}.wait_copied"
+        copied = _seen(context["ti"].xcom_pull(task_ids=wait, key="seen")) if recreated else None
         pace = estimates.pace(guess["tracks"], recreated, copied)
-        if pace is None:
-            continue
-        try:
-            stores[copy_asset(scope.name, name)].set(PACE, pace.to_plain())
-        except AirflowRuntimeError as error:
-            log.warning("How fast sync %s was copied could not be remembered: %s", name, error)
+        if pace is not None:
+            found[name] = pace
+    return found
 
 
 def _seen(xcom: Any) -> Mapping[str, Any] | None:

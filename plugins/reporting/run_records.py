@@ -20,28 +20,36 @@ from clones.states import SyncSeen
 from reporting.board_link import base_path, board_page
 from reporting.links import Links
 
+KEEPS_RECORD = "keeps_record"
+"""An operator with this attribute true leaves an XCom `record` also when it succeeds."""
+
 
 def leave_record(
     task: BaseOperator,
     context: Context,
     scope: Scope,
     own: TaskRecord | None,
+    others: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     result: RunResult,
     plan: Mapping[str, Any] | None = None,
     after: Sequence[SyncSeen] = (),
 ) -> None:
-    """Put the run's record into this task's XComs and its log, from the XCom `record` of every other task."""
+    """Put the run's record into this task's XComs and its log.
+
+    :param others: of :func:`left_by`.
+    """
     ti, run = context["ti"], context["dag_run"]
     # A run that failed in its plan has left none: its form says what was asked for.
     form = {**(context.get("params") or {}), **(run.conf or {})}
     asked = str(form.get("action") or dags_of(scope.name).get(run.dag_id, ""))
-    tasks = {}
-    for other in task.dag.topological_sort():
-        mine = other.task_id == task.task_id
-        tries = own.so_far() if mine and own else ti.xcom_pull(task_ids=other.task_id, key="record")
-        if tries:
-            tasks[other.task_id] = tries
+    mine = {task.task_id: own.so_far()} if own else {}
+    tasks = {
+        name: tries
+        for other in task.dag.topological_sort()
+        for name in [other.task_id]
+        if (tries := mine.get(name) or others.get(name))
+    }
     record = run_record.assemble(
         run={
             "dag": run.dag_id,
@@ -67,6 +75,24 @@ def leave_record(
     for line in text.splitlines():
         task.log.info("%s", line)
     task.log.info("::endgroup::")
+
+
+def left_by(
+    task: BaseOperator, context: Context, states: Mapping[str, str] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """What the other tasks of the run did, by task id, from the XCom `record` of each that has left one.
+
+    :param states: by task; when all have succeeded or were left out, only those are asked that keep a record
+        then. None: all are asked.
+    """
+    all_well = states is not None and {*states.values()} <= {"success", "skipped"}
+    found = {}
+    for other in task.dag.tasks:
+        name = other.task_id
+        silent = all_well and not (states.get(name) == "success" and getattr(other, KEEPS_RECORD, False))
+        if name != task.task_id and not silent:
+            found[name] = context["ti"].xcom_pull(task_ids=name, key="record")
+    return {name: tries for name, tries in found.items() if tries}
 
 
 @attrs.define()

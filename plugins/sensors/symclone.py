@@ -16,7 +16,7 @@ from clones.states import SyncSeen, wanted_states
 from hooks.configuration import CONFIG
 from hooks.hosts import open_hosts
 from operators.base import CloneOperator
-from operators.ended_from_outside import refuse_ended
+from operators.ended_from_outside import heard_from
 from operators.task_record import leave_word
 from operators.waits import raise_unless_reached
 
@@ -48,6 +48,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "sync", "wanted")
+    keeps_record = False
     ui_color = "#e6f1f2"
 
     def __init__(
@@ -76,7 +77,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         self.wanted = wanted
 
     def execute(self, context: Context) -> Any:
-        refuse_ended(context, self)
+        heard_from(context, self, resumed=False)
         if not self.deferrable:
             return BaseSensorOperator.execute(self, context)
         try:

@@ -256,7 +256,7 @@ def test_the_estimate_is_from_what_differs_and_from_the_last_run(
 ) -> None:
     """The lab's arrays count modified tracks, or do not, as they may."""
     store = context["asset_state_store"][copy_asset("aastmphpux", "data")]
-    store.set("pace", {"tracks": 1000, "seconds": 100})
+    store.set("completed", {"runs": {}, "syncs": {"data": {"pace": {"tracks": 1000, "seconds": 100}}}})
     plan_only(context, "refresh")
     shown = re.search(
         r"Estimate for sync data: (\d+) tracks, about (\d+) min: .* 10 tracks a second", log.text

@@ -17,13 +17,13 @@ from clones.states import SyncSeen
 from hooks.configuration import load
 from reporting.completed import (
     ACTIVATION,
-    LAST,
+    Completed,
     activations,
     announce,
     copy_asset,
     fresh_copies,
-    keep_paces,
-    paces,
+    read,
+    shown_paces,
     write,
 )
 from tests.clones.seeing import NOON
@@ -36,6 +36,7 @@ class Left:
 
     def __init__(self, xcoms: dict[str, Any]) -> None:
         self.xcoms = xcoms
+        self.dag_id = "aastmphpux"
 
     def xcom_pull(self, task_ids: str, key: str) -> Any:
         return self.xcoms.get(task_ids)
@@ -47,18 +48,31 @@ def seen(clock: str, last_action: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("as_text", [False, True], ids=["a worker ended it", "the triggerer ended it"])
 def test_the_pace_is_kept_however_the_wait_ended(context: dict[str, Any], as_text: bool) -> None:
-    config = load(SERVICES)
-    scope = Scope("aastmphpux", config.services["aastmphpux"], config.symcli)
     copied = seen("10:01:40", "10:00:30")
-    context["ti"] = Left(
-        {
-            "resync.data.recreate": seen("10:00:05", "10:00:00"),
-            "break.data.wait_copied": json.dumps(copied) if as_text else copied,
-        }
-    )
+    context["ti"] = Left({"break.data.wait_copied": json.dumps(copied) if as_text else copied})
+    tasks = {"resync.data.recreate": [{"try": 1}, {"try": 2, "seen": seen("10:00:05", "10:00:00")}]}
     guesses = {"data": {"tracks": 500}, "archivelogs": {"tracks": 7}}
-    keep_paces(context, scope, guesses)  # type: ignore[arg-type]
-    assert paces(context, scope) == {"data": Pace(500, 100.0), "archivelogs": None}  # type: ignore[arg-type]
+    shown = shown_paces(context, guesses, tasks)  # type: ignore[arg-type]
+    assert shown == {"data": Pace(500, 100.0)}
+    write(context, scope_of(), [], [], shown)  # type: ignore[arg-type]
+    kept = read(context, scope_of())  # type: ignore[arg-type]
+    assert kept.paces(scope_of().service) == {"data": Pace(500, 100.0), "archivelogs": None}
+
+
+def test_what_was_kept_until_0_2_is_known(context: dict[str, Any]) -> None:
+    """One request tells that there is nothing."""
+    data, archivelogs = (
+        context["asset_state_store"][copy_asset("aastmphpux", n)] for n in ("data", "archivelogs")
+    )
+    archivelogs.set("pace", {"tracks": 1, "seconds": 2})
+    assert read(context, scope_of()) == Completed()  # type: ignore[arg-type]
+    data.set("completed_runs", {"manual__0": "then"})
+    data.set("announced", "T4")
+    kept = read(context, scope_of())  # type: ignore[arg-type]
+    assert kept.runs == {"manual__0": "then"} and kept.syncs["data"]["announced"] == "T4"
+    assert kept.paces(scope_of().service)["archivelogs"] == Pace(1, 2)
+    write(context, scope_of(), [], [])  # type: ignore[arg-type]
+    assert {"manual__0", "manual__1"} == {*read(context, scope_of()).runs}  # type: ignore[arg-type]
 
 
 def scope_of() -> Scope:
@@ -78,7 +92,8 @@ def activated(context: dict[str, Any], shown: SyncSeen, run_id: str = "manual__1
 def announced(context: dict[str, Any], *after: SyncSeen) -> list[tuple[str, str]]:
     """The copies that one try of the last task makes events of, with their time on the array."""
     context = {**context, "outlet_events": OutletEventAccessors()}
-    announce(context, scope_of(), known_copies(activations(context, scope_of()), after))  # type: ignore[arg-type]
+    split = known_copies(activations(context, scope_of()), after)  # type: ignore[arg-type]
+    announce(context, scope_of(), write(context, scope_of(), ["break"], split))  # type: ignore[arg-type]
     events = context["outlet_events"][fresh_copies("aastmphpux")].asset_alias_events
     for event in events:
         made = datetime.fromisoformat(event.extra["point_in_time"])
@@ -151,11 +166,11 @@ def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str
     stores = context["asset_state_store"]
     for after in ([data, copy("archivelogs", 4)], [data, archivelogs]):
         write(context, scope_of(), ["break"], known_copies(activations(context, scope_of()), after))  # type: ignore[arg-type]
-        for seen in (data, archivelogs):
-            store = stores[copy_asset("aastmphpux", seen.name)]
-            left = store.get(LAST)
+        kept = read(context, scope_of())  # type: ignore[arg-type]
+        for seen, left in zip((data, archivelogs), kept.records(scope_of().service), strict=True):
             if seen in after:
-                assert left["run_id"] == "manual__1"
+                assert left and left["run_id"] == "manual__1"
+                store = stores[copy_asset("aastmphpux", seen.name)]
                 assert left["point_in_time"] == store.get(ACTIVATION)["at"]
             else:
                 assert left is None

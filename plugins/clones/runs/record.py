@@ -119,6 +119,10 @@ class TaskRecord:
         if kind:
             self._this["kind"] = kind
 
+    def saw(self, seen: Mapping[str, Any]) -> None:
+        """How the sync was seen at the end, as :func:`clones.observe.sync.to_plain` writes it."""
+        self._this["seen"] = dict(seen)
+
     def keep(self) -> None:
         """Put the tries where they outlive this process: another try, or this one after a wait, goes on."""
         self._keep(self.tries)
