@@ -45,6 +45,8 @@ from sensors.symclone import SymcloneStateSensor
 # A skipped phase before a task must not skip it; a failed one must keep it from running.
 AFTER_SKIPPED = "none_failed"
 MEND = "{{ params.action in ('refresh', 'update') }}"
+PLAN_OF_BREAK = "{{ '' if params.action == 'refresh' else 'plan' }}"
+"""Only `refresh` stops the service before it splits its copies."""
 
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
@@ -206,7 +208,9 @@ def _activation(sync: Sync, pool: str | None, step: dict[str, Any]) -> list[Base
         setups.append(
             SourceBeforeActivateOperator(task_id=f"before_activate.{hook.name}", hook=hook.name, **inside)
         )
-    activate = SymcloneActivateOperator(task_id="activate", pool=pool, do_xcom_push=False, **inside)
+    activate = SymcloneActivateOperator(
+        task_id="activate", pool=pool, plan_task_id=PLAN_OF_BREAK, do_xcom_push=False, **inside
+    )
     ends = [
         SourceAfterActivateOperator(
             task_id=f"after_activate.{hook.name}",

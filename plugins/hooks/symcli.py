@@ -68,7 +68,7 @@ class SymcliHook(BaseHook):
         estimates.
     :param look_limit: seconds after which a look is too old to change anything on it; None: never.
     :param must_fence: send nothing that changes anything but through :attr:`fence`.
-    :param clock: tells seconds, also those for which the machine was suspended; None: :func:`hooks.clock.awake`.
+    :param clock: tells seconds, also those of a suspended machine; None: :func:`hooks.clock.awake`.
     :param logger_name: of the log, as Airflow's hooks have it; None: the hook's own.
 
     :attr:`fence` is the token of the try that this hook works for; without one, commands are sent as they

@@ -55,8 +55,6 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
     template_fields: Sequence[str] = ("service", "config")
     keeps_record: ClassVar[bool] = True
     """It leaves an XCom `record` also when it succeeds."""
-    writes_run_record: ClassVar[bool] = False
-    """Its own record stands in the run's, which it writes."""
     runs_anyway: ClassVar[bool] = False
     """Also in a run that was ended from outside (:mod:`operators.ended_from_outside`)."""
     ui_color: ClassVar[str] = "#dce9f5"
@@ -105,7 +103,7 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
             raise
         try:
             with (
-                recorded(context, resumed=self._resumed, pushes=not self.writes_run_record) as record,
+                recorded(context, resumed=self._resumed) as record,
                 open_hosts(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
                 done = self.as_newest_try(context, scope, self._hosts, asked)

@@ -56,7 +56,6 @@ class RunEndOperator(CloneOperator):
     """
 
     ends_run = True
-    writes_run_record = True
 
     def __init__(
         self,
@@ -93,7 +92,7 @@ class RunEndOperator(CloneOperator):
             shut_out_of(self, scope, hosts, scope.fenced_hosts())
         # It fails once it has done its work.
         restarted = found.get(RESTART) == "failed" and bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED))
-        tasks = left_by(self, context, found)
+        tasks = left_by(self, context, found, plan)
         result = judge(found, _wanted(found, plan), restarted=restarted)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]

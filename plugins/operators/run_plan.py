@@ -48,7 +48,8 @@ class RunPlanOperator(CloneOperator):
     A run whose work is done already (:mod:`clones.runs.superseded`) changes nothing and skips every later
     task. Its XCom is then `superseded`: ``{"by": run id, "why": text}``.
 
-    Its XCom `plan` is what :meth:`clones.runs.refresh.Plan.to_plain` says, with `reason`. With `plan_only`
+    Its XCom `plan` is what :meth:`clones.runs.refresh.Plan.to_plain` says, with `reason`, and with `record`,
+    what the task did to make it; it leaves an XCom `record` only when it makes none. With `plan_only`
     its XCom is `foreseen` instead: ``{"refused": text or "", "commands": [{"host", "line", "because"}]}``.
     """
 
@@ -132,7 +133,8 @@ class RunPlanOperator(CloneOperator):
         known = completed.in_order(context, scope)
         made = hosts.run(refresh.plan(scope, self.action, before.paces(scope.service), known))
         plan = made.to_plain()
-        context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
+        mine = hosts.record.placed() if hosts.record else []
+        context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason, "record": mine})
         skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)

@@ -147,7 +147,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
         were cleared, the `after_activate` have ended what the `before_activate` began: these are run again
         here first.
     :param plan_task_id: the task whose XCom `plan` holds the run's plan: when that saw the service up, and
-        the run does not stop it, nothing is split.
+        the run does not stop it, nothing is split. Empty in a run that stops it (a template).
     :raises clones.errors.Refused: a pair is in a state that does not permit it, or the service is up.
     :raises clones.errors.Torn: only some pairs are active, and `mend_torn` is false.
 
@@ -155,7 +155,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     copy is complete: :class:`sensors.symclone.SymcloneStateSensor` does.
     """
 
-    template_fields: Sequence[str] = (*OneSyncOperator.template_fields, "mend_torn")
+    template_fields: Sequence[str] = (*OneSyncOperator.template_fields, "mend_torn", "plan_task_id")
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         ti, sync = context["ti"], scope.service.sync(self.sync)
-        plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan")
+        plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan") if self.plan_task_id else None
         if self.window.before and is_over(ti, self.window, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
             hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))

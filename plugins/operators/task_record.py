@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded(context: Context, *, resumed: bool, pushes: bool = True) -> Iterator[TaskRecord]:
+def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
     """Keep what the task does, over its tries, for the run's record (XCom `record`).
 
-    What a try has done that succeeds is kept as XCom only: nobody goes on from it.
+    What a try has done that succeeds is kept as XCom only: nobody goes on from it. Nor as XCom where the task
+    has placed it elsewhere.
 
     :param resumed: this try has begun before, and goes on after a wait.
-    :param pushes: false for a task that puts it into the run's record itself, once it succeeds.
     """
     ti, store = context["ti"], context.get("task_state_store")
     first = ti.try_number == 1 and not resumed  # nothing was left by anyone yet
@@ -58,7 +58,7 @@ def recorded(context: Context, *, resumed: bool, pushes: bool = True) -> Iterato
         record.ended(error, kind)
         if not over:
             record.keep()
-        if pushes or not over:
+        if not over or not record.is_placed:
             ti.xcom_push(key="record", value=record.tries)
 
 

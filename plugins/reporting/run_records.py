@@ -15,7 +15,7 @@ from clones.clean import one_line
 from clones.config.scope import Scope
 from clones.runs import record as run_record
 from clones.runs.record import JSON, MARKDOWN, TaskRecord
-from clones.runs.result import RunResult
+from clones.runs.result import PLAN, RunResult
 from clones.states import SyncSeen
 from reporting.board_link import base_path, board_page
 from reporting.links import Links
@@ -43,7 +43,7 @@ def leave_record(
     # A run that failed in its plan has left none: its form says what was asked for.
     form = {**(context.get("params") or {}), **(run.conf or {})}
     asked = str(form.get("action") or dags_of(scope.name).get(run.dag_id, ""))
-    mine = {task.task_id: own.so_far()} if own else {}
+    mine = {task.task_id: own.placed()} if own else {}
     tasks = {
         name: tries
         for other in task.dag.topological_sort()
@@ -78,19 +78,23 @@ def leave_record(
 
 
 def left_by(
-    task: BaseOperator, context: Context, states: Mapping[str, str] | None = None
+    task: BaseOperator,
+    context: Context,
+    states: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """What the other tasks of the run did, by task id, from the XCom `record` of each that has left one.
 
     :param states: by task; when all have succeeded or were left out, only those are asked that keep a record
         then. None: all are asked.
+    :param plan: the run's, which holds what its task did.
     """
     all_well = states is not None and {*states.values()} <= {"success", "skipped"}
-    found = {}
+    found = {PLAN: plan["record"]} if plan and "record" in plan else {}
     for other in task.dag.tasks:
         name = other.task_id
         silent = all_well and not (states.get(name) == "success" and getattr(other, KEEPS_RECORD, False))
-        if name != task.task_id and not silent:
+        if name != task.task_id and name not in found and not silent:
             found[name] = context["ti"].xcom_pull(task_ids=name, key="record")
     return {name: tries for name, tries in found.items() if tries}
 

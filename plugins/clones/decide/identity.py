@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from clones.config import Sync
@@ -80,7 +81,8 @@ class Ledger:
     :param keep: puts an activation, as JSON, where it outlives this process.
     :param kept: what was put there last, nothing when nothing was.
 
-    :attr:`last` is the newest activation that is known, of whichever run; None when none is.
+    :attr:`last` is the newest activation that is known, of whichever run; None when none is. It is asked for
+    once, when it is needed.
     """
 
     def __init__(
@@ -92,7 +94,10 @@ class Ledger:
     ) -> None:
         self.run = run
         self._clock, self._keep, self._kept = clock, keep, kept
-        self.last = Activation.read(kept())
+
+    @cached_property
+    def last(self) -> Activation | None:
+        return Activation.read(self._kept())
 
     @property
     def own(self) -> Activation | None:
@@ -231,8 +236,7 @@ def decide_again(
             LOOK_AT_IT,
             unknown=True,
         )
-    now, own = stamps(seen), ledger.own if ledger else None
-    kept = own.after if own else {}
+    now = stamps(seen)
 
     def key(pair: PairSeen) -> str:
         return _key(seen.symid, pair.source, pair.target)
@@ -246,6 +250,10 @@ def decide_again(
             _ANEW,
         )
     changed = tuple(pair for pair in at_stake if now[key(pair)] != planned[key(pair)])
+    if not changed:
+        return decision  # nobody has, this run neither
+    own = ledger.own if ledger else None
+    kept = own.after if own else {}
     foreign = tuple(
         pair for pair in changed if own is None or kept.get(key(pair), now[key(pair)]) != now[key(pair)]
     )

@@ -51,6 +51,7 @@ class TaskRecord:
         self.tries: list[dict[str, Any]] = [dict(one) for one in tries]
         self._clock, self._keep = clock, keep
         self._events: list[dict[str, Any]] = []
+        self.is_placed = False
         self._sent: list[dict[str, Any]] = []
         self._ahead: list[tuple[Command, dict[str, Any]]] = []
         """Told of, and not sent yet."""
@@ -127,8 +128,9 @@ class TaskRecord:
         """Put the tries where they outlive this process: another try, or this one after a wait, goes on."""
         self._keep(self.tries)
 
-    def so_far(self) -> list[dict[str, Any]]:
-        """The tries, for a record that this one writes itself: it ends with that."""
+    def placed(self) -> list[dict[str, Any]]:
+        """The tries, for a place where the task leaves them itself: it ends with that."""
+        self.is_placed = True
         return [*self.tries[:-1], {**self._this, "ended": self._time()}]
 
     def _time(self) -> str:

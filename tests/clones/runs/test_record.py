@@ -69,7 +69,7 @@ def test_a_try_that_was_killed_before_it_changed_anything() -> None:
     TaskRecord([], 1, clock, kept.append)
     assert not kept
     second = TaskRecord([], 2, clock, kept.append)
-    written = [(one["try"], bool(one["ended"])) for one in second.so_far()]
+    written = [(one["try"], bool(one["ended"])) for one in second.placed()]
     assert written == [(1, False), (2, True)], "a record that a try writes is not of one that was killed"
     second.ended("")
     second.keep()
