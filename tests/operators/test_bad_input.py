@@ -272,14 +272,14 @@ def test_what_a_try_did_before_it_waited_stands_in_its_record(lab: Any, context:
     context["ti"] = TaskInstance({"scheduled__1": "failed"})
     operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="refresh", reason="", phases={})
     operator.take_turn(context, None)  # type: ignore[arg-type]
-    assert [one["try"] for one in context["ti"].xcom["record"]] == [1, 1]
-    assert context["ti"].xcom["record"][0] == before
+    record = context["ti"].xcom["plan"]["record"]
+    assert [one["try"] for one in record] == [1, 1] and record[0] == before
 
 
 def test_a_first_try_asks_for_nothing_that_was_left(lab: Any, context: dict[str, Any]) -> None:
     context["task_state_store"].set("record", [{"try": 1, "left by": "nobody"}])
     plan(context, "scheduled__1")
-    assert [one["try"] for one in context["ti"].xcom["record"]] == [1]
+    assert [one["try"] for one in context["ti"].xcom["plan"]["record"]] == [1]
 
 
 def test_its_turn_does_not_come(lab: Any, context: dict[str, Any]) -> None:

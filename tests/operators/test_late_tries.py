@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from clones.act.lock import GIVE_BACK
 from clones.asking.fence import NOT_NEWEST
 from clones.errors import CloneError, Fenced, Stale
-from hooks import symcli
+from hooks import clock as clocks
 from hooks.symcli import SymcliHook
 from operators import newest_try
 from operators.run_end import RunEndOperator
@@ -228,7 +228,7 @@ def test_a_late_activation_is_not_kept_as_one(lab: Any, monkeypatch: pytest.Monk
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """The hooks' clock, which goes on while a machine is suspended: turned by hand."""
     turned = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(symcli, "awake", lambda: turned.now)
+    monkeypatch.setattr(clocks, "awake", lambda: turned.now)
     yield turned
 
 

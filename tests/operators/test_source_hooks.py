@@ -75,7 +75,11 @@ class Run:
         ti.get_task_states = lambda **asked: {  # type: ignore[attr-defined]
             ti.run_id: {t: self.states.get(t, "") for t in asked["task_ids"]} | {task: "running"}
         }
-        return {"ti": ti, "params": {}, "dag_run": SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id)}
+        return {
+            "ti": ti,
+            "params": {},
+            "dag_run": SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, clear_number=0),
+        }
 
     def hooks(self) -> list[str]:
         return sent_in_order(self.lab, self.since)

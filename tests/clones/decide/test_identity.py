@@ -192,6 +192,7 @@ def test_a_later_run_takes_the_place_of_an_earlier_one() -> None:
 def test_a_late_try_does_not_take_the_place_of_a_newer_activation() -> None:
     kept = Kept()
     late = kept.ledger()
+    late.saw(as_shown(["Copied"], BEFORE))
     kept.ledger(OTHER).sending()
     with pytest.raises(Fenced, match=r"was activated by run r0 of svc .* Nothing was sent"):
         late.sending()
