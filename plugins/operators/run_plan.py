@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 from clones.actions import phases_run
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
+from clones.decide.identity import Activation
 from clones.errors import CloneError, MustWait, Refused
 from clones.runs import reason, refresh
 from clones.runs.plan_only import foresee
@@ -123,14 +124,14 @@ class RunPlanOperator(CloneOperator):
 
         :raises Unknown: a store of Airflow's did not answer.
         """
-        known = completed.in_order(context, scope)
+        known = self._order(context, scope)
         paces = completed.read(context, scope).paces(scope.service)
         return foresee(scope, self.action, paces, known)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         before = completed.read(context, scope)
         self._end_if_not_needed(context, scope, hosts, before)
-        known = completed.in_order(context, scope)
+        known = self._order(context, scope)
         made = hosts.run(refresh.plan(scope, self.action, before.paces(scope.service), known))
         plan = made.to_plain()
         mine = hosts.record.placed() if hosts.record else []
@@ -138,6 +139,10 @@ class RunPlanOperator(CloneOperator):
         skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
+
+    def _order(self, context: Context, scope: Scope) -> dict[str, Activation]:
+        by_order = refresh.goes_by_order(phases_run(self.action, scope.service))
+        return completed.in_order(context, scope) if by_order else {}
 
     def _end_if_not_needed(
         self, context: Context, scope: Scope, hosts: SymcliHook, before: completed.Completed

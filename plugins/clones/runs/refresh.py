@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -62,6 +62,11 @@ class Plan:
         }
 
 
+def goes_by_order(phases: Sequence[str]) -> bool:
+    """Whether a plan asks which activation made each copy: it starts the service on copies that are there."""
+    return START in phases and RESYNC not in phases
+
+
 def plan(
     scope: Scope,
     action: str,
@@ -71,7 +76,7 @@ def plan(
     """Look at everything and judge it for an action.
 
     :param paces: by sync, what the last completed run showed, for the estimate.
-    :param known: by sync, the newest activation that was kept.
+    :param known: by sync, the newest activation that was kept, where it :func:`goes_by_order`.
     :raises Refused: all that the action must not do, at once, before it did anything.
     :raises MustWait: a copy is moving; while it does, the service is left as it is.
     :raises Unknown: a resource could not tell whether it is up, or a pair does not show the time of its last
@@ -117,7 +122,7 @@ def plan(
         if phases != (STOP,):
             refuse_shared_devices(scope, seen)
         if BREAK in phases and RESYNC not in phases and not refused:
-            if START in phases:
+            if goes_by_order(phases):
                 _refuse_start(scope, action, seen, known)
             _refuse_order(scope, action, seen)
     except Refused as error:
