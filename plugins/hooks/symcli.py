@@ -39,6 +39,7 @@ from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
 from hooks.refusals import not_defined
 from hooks.ssh import Background, Talk, ended, hang_up, log_in, lost
+from hooks.ssh_options import prepare
 
 T = TypeVar("T")
 
@@ -297,8 +298,9 @@ class SymcliHook(BaseHook):
                 raise not_defined(host, error) from None
             self._logins[host] = read(host, known)
         login = self._logins[host]
+        ready = prepare(login)  # here: this thread waits anyway, and another one would have to be started
         with logging_in(host):
-            client = self._clients[host] = self._call(log_in(login))
+            client = self._clients[host] = self._call(log_in(login, ready))
         self.connections += 1
         self.log.log(self.level, "Connected to %s (%s)", host, login.host)
         return client

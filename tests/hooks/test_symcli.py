@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -120,6 +121,15 @@ async def test_one_connection_a_host(lab: Any) -> None:
             hosts.execute(command("uname"))
         assert (hosts.connections, hosts.commands) == (1, 5)
     assert len([entry for entry in lab.journal if entry.get("event") == "connect"]) == 1
+
+
+async def test_a_task_has_one_thread_for_all_its_connections(lab: Any) -> None:
+    """Each costs it the start of a thread, and memory of its own."""
+    before = {thread.name for thread in threading.enumerate()}
+    with SymcliHook() as hosts:
+        for host in (HOST, "aastmphpux"):
+            hosts.execute(Command(host, ("uname",), 20))
+        assert {thread.name for thread in threading.enumerate()} - before == {"symclone-ssh"}
 
 
 async def test_a_connection_that_broke_is_opened_again(lab: Any) -> None:
