@@ -1,15 +1,13 @@
 """CPU of each task of a refresh against a task that does nothing, in one Airflow.
 
-A refresh of the example service (two syncs, copies that are done at once) and a run of as many Python tasks that do
-nothing take turns. CPU is that of the task's own process and of the supervisor that Airflow has for it
-(`bench.task_probe`). `--profiles FOLDER` keeps what `cProfile` finds in the tasks' processes instead.
+A refresh of the example service (two syncs, copies that are done at once) and a run of as many Python tasks
+that do nothing take turns. CPU is that of the task's own process and of the supervisor that Airflow has for
+it (`bench.task_probe`).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -24,8 +22,10 @@ from private_airflow.instance import LocalAirflow
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "task.json"
-RUNS = 6
-PARTS = ("user", "system", "supervisor")
+RUNS = 4
+COLUMNS = ("start", "work", "end", "supervisor", "cpu", "system", "faults", "requests")
+"""ms until the DAG is read, in the operator, after it, of the supervisor, of all; the system's part of the
+task's own; pages that it copied, and requests to the API server."""
 
 
 def plugins(folder: Path) -> Path:
@@ -37,7 +37,7 @@ def plugins(folder: Path) -> Path:
     return folder
 
 
-def measure(runs: int, profiles: str | None) -> list[dict[str, Any]]:
+def measure(profiles: str | None) -> list[dict[str, Any]]:
     """What each task took: a line of the probe each, without those of the first run of each DAG."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         home = Path(name)
@@ -62,7 +62,7 @@ def measure(runs: int, profiles: str | None) -> list[dict[str, Any]]:
                 for dag in (SERVICE, "floor"):
                     await_dag(rest, dag)
                     rest.unpause(dag)
-                for number in range(runs + 1):
+                for number in range(RUNS + 1):
                     for dag in (SERVICE, "floor"):
                         refresh(rest, lab, dag)
                     if not number:
@@ -72,31 +72,43 @@ def measure(runs: int, profiles: str | None) -> list[dict[str, Any]]:
 
 def means(lines: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Of each part of these tasks, ms of CPU; faults are pages."""
-    found = {part: 1000 * statistics.mean(line[part] for line in lines) for part in PARTS}
-    found["cpu"] = sum(found.values())
-    return {**found, "faults": statistics.mean(line["faults"] for line in lines)}
+
+    def mean(key: str) -> float:
+        return float(statistics.mean(line[key] for line in lines if key in line))
+
+    own = 1000 * (mean("user") + mean("system"))
+    started, worked = 1000 * mean("started"), 1000 * mean("worked")
+    found = {
+        "start": started,
+        "work": worked - started,
+        "end": own - worked,
+        "supervisor": 1000 * mean("supervisor"),
+    }
+    return {
+        **found,
+        "cpu": sum(found.values()),
+        "system": 1000 * mean("system"),
+        **{key: mean(key) for key in ("faults", "requests")},
+    }
 
 
-def main(words: Sequence[str] = ()) -> None:
+def main(profiles: str | None = None) -> None:
     """Run all, print the table and write `bench/results/task.json`."""
-    parser = argparse.ArgumentParser(prog="scripts/bench task", description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, help="of each (%(default)s)")
-    parser.add_argument("--profiles", metavar="FOLDER", help="for what cProfile finds; nothing is measured then")
-    said = parser.parse_args(words)
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
-    lines = measure(said.runs, said.profiles and str(Path(said.profiles).absolute()))
+    if profiles:
+        Path(profiles).mkdir(parents=True, exist_ok=True)
+    lines = measure(str(Path(profiles).absolute()) if profiles else None)
     empty = means([line for line in lines if line["dag"] == "floor"])
     ours = [line for line in lines if line["dag"] == SERVICE]
-    rows = [{"task": "one that does nothing", **empty}, {"task": "ours, all", **means(ours)}]
+    rows: list[dict[str, Any]] = [
+        {"task": "one that does nothing", **empty},
+        {"task": "ours, all", **means(ours)},
+    ]
     for task in dict.fromkeys(line["task"] for line in ours):
         rows.append({"task": task, **means([line for line in ours if line["task"] == task])})
-    print(f"{'ms of CPU':32} {'user':>6} {'system':>6} {'supervisor':>10} {'all':>6} {'pages':>7}  against nothing")
+    print("ms of CPU".ljust(32), *(f"{key:>10}" for key in COLUMNS), " against nothing")
     for row in rows:
         row["against_nothing"] = round(row["cpu"] / empty["cpu"], 2)
-        print(
-            f"{row['task']:32} {row['user']:6.0f} {row['system']:6.0f} {row['supervisor']:10.0f} {row['cpu']:6.0f} "
-            f"{row['faults']:7.0f}  {row['against_nothing']:.2f}",
-            flush=True,
-        )
-    if not said.profiles:
+        numbers = (f"{row[key]:10.0f}" for key in COLUMNS)
+        print(row["task"].ljust(32), *numbers, f" {row['against_nothing']:.2f}", flush=True)
+    if not profiles:
         RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
