@@ -1,8 +1,10 @@
-"""1, 10 and 50 services refreshed at once, against the longest copy and as many runs that do nothing.
+"""1, 10, 50 and 200 services refreshed at once, against the longest copy and as many runs that do nothing.
 
-One Airflow on PostgreSQL for all. Each service has a Linux host, two syncs and an array of its own, so that
-how long its copy takes does not depend on the others: 30 to 60 s. Where few cores serve many tasks, Airflow's
-own work for a task is what takes the time; the runs that do nothing, just before, show how long.
+One Airflow on PostgreSQL for all, and with `--against COMMIT` another one before it, for that build. Each
+service has a Linux host, two syncs and an array of its own, so that how long its copy takes does not depend
+on the others: 30 to 60 s. Where few cores serve many tasks, Airflow's own work for a task is what takes the
+time; the runs that do nothing, just before, show how long. What else the machine does takes time, too: the
+CPU of all of Airflow's processes does not depend on it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import yaml
 
+from bench.other_build import builds
 from bench.refresh import FLOOR, await_dag
 from demo.many_services import ManyServices
 from private_airflow.instance import LocalAirflow
@@ -31,7 +34,8 @@ from tests.support.postgres import database
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "refreshes.json"
-SIZES = (1, 10, 50)
+SIZES = (1, 10, 50, 200)
+THIS = "this"
 PARALLELISM = 8
 RATE = 1000.0
 """Tracks a second of each array."""
@@ -48,6 +52,10 @@ SELDOM = {
 }
 """Seconds. No DAG file is parsed again while it is measured; the first parse may take long."""
 START_SECONDS = 300.0
+PAGE = 100
+"""Runs that Airflow's API gives at once."""
+MOST_AGAINST = 50
+"""Services at once: more are not measured of another build."""
 MOST_SECONDS = 3600.0
 
 
@@ -76,6 +84,7 @@ class Bench:
             "ours": ours,
             "bound_s": round(bound, 1),
             "against_bound": round(ours["seconds"] / bound, 2),
+            "against_runs_and_copy": round(ours["seconds"] / (floor["seconds"] + LONGEST), 2),
             "symcli_commands_each": round(sent["control"] / size, 1),
             "host_commands_each": round((sum(sent.values()) - sent["control"]) / size, 1),
             "connections_each": round(sum(entry["event"] == "connect" for entry in entries) / size, 1),
@@ -84,58 +93,69 @@ class Bench:
     def runs(self, wanted: Sequence[tuple[str, str, dict[str, Any]]]) -> dict[str, float]:
         """Start these runs (DAG, run id, conf) and wait for their ends.
 
-        :return: seconds from the first trigger to the last end, tasks that ran, and CPU seconds of workers.
+        :return: seconds from the first trigger to the last end, tasks that ran, and CPU seconds of workers
+            and of all processes of Airflow.
         """
-        cpu = self._cpu()
+        cpu, all_cpu = self._cpu(), self._cpu("")
         for dag, run_id, conf in wanted:
             self.rest.trigger(dag, conf, dag_run_id=run_id)
         end = time.monotonic() + MOST_SECONDS
         while (found := self._found(wanted)) and any(run["end_date"] is None for run in found):
             if time.monotonic() > end:
                 raise SystemExit(f"Not over after {MOST_SECONDS:.0f} s: {found}")
-            time.sleep(1)
+            time.sleep(1 + len(wanted) / 50)
         failed = [f"{run['dag_id']} {run['dag_run_id']}" for run in found if run["state"] != "success"]
         if failed:
             raise SystemExit(f"Failed: {', '.join(failed)}; see their logs.")
         first = min(datetime.fromisoformat(run["queued_at"]) for run in found)
         last = max(datetime.fromisoformat(run["end_date"]) for run in found)
+        cpu, all_cpu = self._cpu() - cpu, self._cpu("") - all_cpu
         tasks = [ti for dag, run_id, _ in wanted for ti in self.rest.task_instances(dag, run_id)]
         ran = sum(ti["state"] == "success" for ti in tasks)
-        cpu = self._cpu() - cpu
         return {
             "seconds": round((last - first).total_seconds(), 1),
             "tasks": ran,
             "cpu_s": round(cpu, 1),
-            "cpu_s_a_task": round(cpu / ran, 2),
+            "cpu_s_a_task": round(cpu / ran, 3),
+            "all_cpu_s": round(all_cpu, 1),
         }
 
     def _found(self, wanted: Sequence[tuple[str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
         ids = {(dag, run_id) for dag, run_id, _ in wanted}
-        asked = {"dag_ids": sorted({dag for dag, _ in ids}), "page_limit": 200}
-        runs = self.rest.request("POST", "/dags/~/dagRuns/list", json=asked)["dag_runs"]
+        runs: list[dict[str, Any]] = []
+        asked = {"dag_ids": sorted({dag for dag, _ in ids}), "page_limit": PAGE}
+        while more := self.rest.request(
+            "POST", "/dags/~/dagRuns/list", json={**asked, "page_offset": len(runs)}
+        )["dag_runs"]:
+            runs += more
+            if len(more) < PAGE:
+                break
         return [run for run in runs if (run["dag_id"], run["dag_run_id"]) in ids]
 
-    def _cpu(self) -> float:
-        """CPU seconds so far of the workers, and of the tasks below them that have ended."""
+    def _cpu(self, title: str = "airflow worker") -> float:
+        """CPU seconds so far of the processes with this title, and of those below them that have ended."""
         assert self.airflow.supervisor_pid
         total = 0.0
         for process in psutil.Process(self.airflow.supervisor_pid).children(recursive=True):
             with suppress(psutil.Error):
-                if " ".join(process.cmdline()).startswith("airflow worker"):
+                if " ".join(process.cmdline()).startswith(title):
                     total += sum(process.cpu_times()[:4])  # and of its children that have ended
         return total
 
 
 @contextmanager
-def running(sizes: Sequence[int]) -> Iterator[Bench]:
-    """The lab and Airflow, in processes of their own."""
+def running(sizes: Sequence[int], build: Path) -> Iterator[Bench]:
+    """The lab and Airflow, in processes of their own.
+
+    :param build: the folder of the build whose DAGs and plugins Airflow has.
+    """
     tracks = [int(RATE * LONGEST * part / 2) for part in SPREAD]
     count = sum(sizes)
     many = ManyServices(count, syncs=2, tracks=tracks, copy_rate=RATE, arrays=count, hosts=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, database() as url:
         home = Path(folder)
         (home / "dags").mkdir()
-        (home / "dags" / "clone_services.py").symlink_to(ROOT / "dags" / "clone_services.py")
+        (home / "dags" / "clone_services.py").symlink_to(build / "dags" / "clone_services.py")
         floor = FLOOR.replace("catchup=False", f"catchup=False, max_active_runs={max(sizes)}")
         (home / "dags" / "floor.py").write_text(floor)
         config, lab_config = home / "services.yaml", home / "lab.yaml"
@@ -145,7 +165,7 @@ def running(sizes: Sequence[int]) -> Iterator[Bench]:
             airflow = LocalAirflow(
                 home / "airflow",
                 dags=home / "dags",
-                plugins=ROOT / "plugins",
+                plugins=build / "plugins",
                 connections=lab.connections,
                 env={"SYMCLONE_CONFIG": str(config), **SELDOM},
                 database_url=url,
@@ -162,26 +182,52 @@ def running(sizes: Sequence[int]) -> Iterator[Bench]:
                 airflow.stop()
 
 
-def main(sizes: Sequence[int] = SIZES) -> None:
-    """Run all, print the table and write `bench/results/refreshes.json`."""
-    rows: list[dict[str, Any]] = []
-    print(
-        f"{'services':>8} {'floor, s':>8} {'ours, s':>8} {'bound, s':>8} {'against':>8} "
-        f"{'CPU a task: floor':>17} {'ours':>6} {'SYMCLI each':>11}"
-    )
-    with running(sizes) as bench:
+def measure(sizes: Sequence[int], build: Path) -> Iterator[dict[str, Any]]:
+    """A row for each size."""
+    with running(sizes, build) as bench:
         names = iter(bench.many.names)
         # One run of each that does not count: what Airflow loads at its first task it loads here.
         bench.runs([("floor", "first", {})])
         for size in sizes:
-            row = bench.row(size, [next(names) for _ in range(size)])
-            floor, ours = row["floor"], row["ours"]
-            print(
-                f"{size:8} {floor['seconds']:8.1f} {ours['seconds']:8.1f} {row['bound_s']:8.1f} "
-                f"{row['against_bound']:8.2f} {floor['cpu_s_a_task']:17.2f} {ours['cpu_s_a_task']:6.2f} "
-                f"{row['symcli_commands_each']:11.1f}",
-                flush=True,
-            )
-            rows.append(row)
-            about = {"cores": os.cpu_count(), "parallelism": PARALLELISM, "rows": rows}
-            RESULTS.write_text(json.dumps(about, indent=1) + "\n")
+            yield bench.row(size, [next(names) for _ in range(size)])
+
+
+def main(sizes: Sequence[int] = SIZES, against: str | None = None) -> None:
+    """Run all, print the table and write `bench/results/refreshes.json`.
+
+    :param against: a commit to measure, too, with up to 50 services.
+    """
+    rows: list[dict[str, Any]] = []
+    print(
+        f"{'build':8} {'services':>8} {'floor, s':>8} {'ours, s':>8} {'bound, s':>8} {'against':>8} "
+        f"{'runs + copy':>11} "
+        f"{'CPU a task: floor':>17} {'ours':>6} {'all CPU: floor':>14} {'ours':>7} {'SYMCLI each':>11}"
+    )
+    with builds(against) as folders:
+        for name, folder in folders.items():
+            wanted = [size for size in sizes if name == THIS or size <= MOST_AGAINST]
+            for row in measure(wanted, folder):
+                floor, ours = row["floor"], row["ours"]
+                print(
+                    f"{name:8} {row['services']:8} {floor['seconds']:8.1f} {ours['seconds']:8.1f} "
+                    f"{row['bound_s']:8.1f} {row['against_bound']:8.2f} {row['against_runs_and_copy']:11.2f} "
+                    f"{floor['cpu_s_a_task']:17.3f} {ours['cpu_s_a_task']:6.3f} {floor['all_cpu_s']:14.1f} "
+                    f"{ours['all_cpu_s']:7.1f} {row['symcli_commands_each']:11.1f}",
+                    flush=True,
+                )
+                rows.append({"build": name, **row})
+                _say_against(rows)
+                about = {"cores": os.cpu_count(), "parallelism": PARALLELISM, "rows": rows}
+                RESULTS.write_text(json.dumps(about, indent=1) + "\n")
+
+
+def _say_against(rows: Sequence[dict[str, Any]]) -> None:
+    """The last row against the one of another build with as many services."""
+    row = rows[-1]
+    for other in rows[:-1]:
+        if other["services"] == row["services"]:
+            row["against_other"] = {
+                key: round(row["ours"][key] / other["ours"][key], 2)
+                for key in ("seconds", "cpu_s_a_task", "all_cpu_s")
+            }
+            print(f"  against {other['build']}: {row['against_other']}", flush=True)

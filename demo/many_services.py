@@ -104,7 +104,7 @@ class ManyServices:
             **service,
             "hosts": [{"connection": name, "family": "linux"}],
             "resources": [
-                {"ip": {"ipname": f"10.7.{number}.17", "ipdev": "eth0", "netmask": 24}},
+                {"ip": {"ipname": f"{_network(number)}.17", "ipdev": "eth0", "netmask": 24}},
                 *({"vg": {"name": vg, "devices": [f"/dev/mapper/{vg}"]}} for vg in volumes),
                 *({"fs": {"dev": f"/dev/{vg}/lv", "mnt": f"/{vg}", "type": "ext4"}} for vg in volumes),
             ],
@@ -117,8 +117,8 @@ class ManyServices:
             "connection_id": name,
             "family": "linux",
             "login": "root",
-            "interfaces": [{"name": "eth0", "address": f"10.7.{number}.10/24"}],
-            "addresses": [{"interface": "eth0", "address": f"10.7.{number}.17/24"}],
+            "interfaces": [{"name": "eth0", "address": f"{_network(number)}.10/24"}],
+            "addresses": [{"interface": "eth0", "address": f"{_network(number)}.17/24"}],
             "volume_groups": [
                 {
                     "name": vg,
@@ -129,3 +129,8 @@ class ManyServices:
             ],
             "mounts": [{"device": f"/dev/{vg}/lv", "directory": f"/{vg}"} for vg in volumes],
         }
+
+
+def _network(number: int) -> str:
+    """The first three parts of a service's addresses, by its number."""
+    return f"10.{7 + number // 256}.{number % 256}"

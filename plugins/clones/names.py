@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -26,10 +26,15 @@ class Grammar:
     pattern: str
     what: str
     example: str
+    _whole: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Here, and not at the first value: tasks are forks of what is loaded, and would each compile it.
+        object.__setattr__(self, "_whole", re.compile(self.pattern))
 
     def check(self, value: str) -> str:
         """:raises ValueError: saying what was expected, with an example."""
-        if not re.fullmatch(self.pattern, value):
+        if not self._whole.fullmatch(value):
             raise ValueError(f"{value!r} is not {self.what}; write it like {self.example}")
         return value
 

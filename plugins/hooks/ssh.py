@@ -70,14 +70,15 @@ class _Seen(asyncssh.SSHClient):
         return "", []
 
 
-async def log_in(login: Login) -> asyncssh.SSHClientConnection:
+async def log_in(login: Login, ready: Prepared | None = None) -> asyncssh.SSHClientConnection:
     """Open a connection.
 
+    :param ready: what :func:`hooks.ssh_options.prepare` has read for it; None: it is read here, in a thread.
     :raises Refused: the connection's fields, keys or algorithms do not fit the host. Nothing was sent.
     :raises Unknown: the host cannot be reached, or not in time.
     """
     # To decrypt a key takes a tenth of a second and more.
-    ready = await asyncio.to_thread(prepare, login)
+    ready = ready or await asyncio.to_thread(prepare, login)
     seen = _Seen()
     try:
         return await asyncssh.connect(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clones.asking.one_trip import Turns
-from clones.asking.steps import Command, Result, Steps, run, run_together
+from clones.asking.steps import Command, Note, Result, Steps, run, run_together
 from clones.errors import Refused, Unknown
 from clones.runs.record import TaskRecord
 from hooks import ssh, symcli
@@ -120,6 +123,15 @@ async def test_one_connection_a_host(lab: Any) -> None:
     assert len([entry for entry in lab.journal if entry.get("event") == "connect"]) == 1
 
 
+async def test_a_task_has_one_thread_for_all_its_connections(lab: Any) -> None:
+    """Each costs it the start of a thread, and memory of its own."""
+    before = {thread.name for thread in threading.enumerate()}
+    with SymcliHook() as hosts:
+        for host in (HOST, "aastmphpux"):
+            hosts.execute(Command(host, ("uname",), 20))
+        assert {thread.name for thread in threading.enumerate()} - before == {"symclone-ssh"}
+
+
 async def test_a_connection_that_broke_is_opened_again(lab: Any) -> None:
     lab.fault(host=HOST, match="uname", kind="cut_before", count=1)
     with SymcliHook() as hosts:
@@ -150,6 +162,28 @@ async def test_the_log_shows_command_exit_code_and_streams(lab: Any, log: Log) -
         hosts.run(steps())
     for text in ("::group::symcli_demo$", "exit code 7", "stdout | out", "stderr | err", "::endgroup::"):
         assert text in log.text
+
+
+def test_a_command_is_three_records_of_the_log_and_a_note_is_one() -> None:
+    """However much was printed; what looks like a group of Airflow's there neither hides nor ends anything."""
+    log = logging.getLogger("records")
+    log.setLevel(logging.INFO)
+    kept = BufferingHandler(100)
+    log.addHandler(kept)
+    result = Result(command("list"), 0, "one\n::group::two\n::endgroup::\n", "three\n" * 201)
+    symcli.log_result(log, result)
+    symcli.log_note(log, Note("noted", ("first", "second")))
+    begins, body, ends, note = (record.getMessage() for record in kept.buffer)
+    assert begins.startswith("::group::symcli_demo$ list  [exit code 0") and ends == "::endgroup::"
+    assert body.splitlines() == [
+        "list",
+        "stdout | one",
+        r"stdout | \x3a:group::two",
+        r"stdout | \x3a:endgroup::",
+        *["stderr | three"] * 200,
+        "stderr | ... 1 more lines",
+    ]
+    assert note == "noted\n    first\n    second"
 
 
 async def test_a_daemon_that_holds_the_output_does_not_hold_us(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, AnyStr
 
 from clones.asking.steps import Command, Result
 
@@ -25,6 +26,9 @@ SCRIPT = (
 NAME = "together"
 LONGEST = 12_000
 """Characters of one such command; systems of these families were delivered with a limit of 20,480 bytes."""
+
+_NUMBER, _NUMBER_OF_BYTES = re.compile(r"(\d+)\n"), re.compile(rb"(\d+)\n")
+"""The end of a mark."""
 
 
 def as_one(commands: Sequence[Command], nonce: str) -> Command:
@@ -102,8 +106,8 @@ class Turns:
         """
         before = self._ended
         while self._nonce and self._ended < len(self.commands):
-            mark = rf"\n{re.escape(self._nonce)} {len(self.commands) - self._ended} \d+\n"
-            found = re.compile(mark.encode()).search(stdout, self._read)
+            lead = f"\n{self._nonce} {len(self.commands) - self._ended} ".encode()
+            found = _mark(stdout, lead, _NUMBER_OF_BYTES, self._read)
             if found is None:
                 break
             self._ended, self._read = self._ended + 1, found.end()
@@ -114,10 +118,25 @@ class Turns:
 def _pieces(text: str, nonce: str, count: int) -> Iterator[tuple[str, int | None]]:
     """What each command printed on one stream, and its exit code; None from where a mark is missing."""
     for left in range(count, 0, -1):
-        mark = re.search(rf"\n{re.escape(nonce)} {left} (\d+)\n", text)
-        if mark is None:
+        lead = f"\n{nonce} {left} "
+        found = _mark(text, lead, _NUMBER)
+        if found is None:
             yield text, None
             text = ""
         else:
-            yield text[: mark.start()], int(mark[1])
-            text = text[mark.end() :]
+            yield text[: found.start() - len(lead)], int(found[1])
+            text = text[found.end() :]
+
+
+def _mark(text: Any, lead: AnyStr, number: re.Pattern[AnyStr], begin: int = 0) -> re.Match[AnyStr] | None:
+    """The number of the first mark, None when there is none.
+
+    By hand: an expression with a nonce in it would have to be compiled for each answer.
+
+    :param lead: what a mark is before its number.
+    """
+    while (at := text.find(lead, begin)) >= 0:
+        if found := number.match(text, at + len(lead)):
+            return found
+        begin = at + 1
+    return None

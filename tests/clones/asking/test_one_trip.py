@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from clones.asking.one_trip import LONGEST, SCRIPT, Turns, as_one, take_apart, trips
 from clones.asking.steps import Command, Result, Together
+from clones.names import GroupName
 from tests.clones.cases_in_tables import CASES
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((CASES / "one_trip.yaml").read_text())
@@ -137,3 +139,19 @@ def test_each_has_its_own_time_limit_from_the_mark_before_it() -> None:
 def test_what_one_command_prints_is_no_turn() -> None:
     turns = Turns([look("one", timeout=1)])
     assert not turns.go_on(b"\n 1 0\n\nNone 1 0\n") and turns.limit == 1
+
+
+def test_no_expression_is_compiled_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each nonce is another one, and so would be the expression: what was compiled would never be used again."""
+
+    def compiles(*_: object) -> None:
+        raise AssertionError("an expression was compiled")
+
+    monkeypatch.setattr(re, "_compile", compiles)
+    commands = [look("one"), look("two")]
+    text = f"\n{NONCE} 2 x\none\n{NONCE} 2 0\ntwo\n{NONCE} 1 3\n"
+    first, second = take_apart(commands, NONCE, Result(as_one(commands, NONCE), 0, text, text))
+    assert (first.exit_code, first.stdout) == (0, f"\n{NONCE} 2 x\none")
+    assert (second.exit_code, second.stdout) == (3, "two")
+    assert Turns(commands, NONCE).go_on(text.encode())
+    assert GroupName.__metadata__[0].check("DGCVI") == "DGCVI"
