@@ -33,3 +33,10 @@ def in_markdown(text: str) -> str:
 def _written_out(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def without_marks(text: str) -> str:
+    """A text with what a host has printed: no begin or end of a group of Airflow's, which would hide it."""
+    for mark in ("::group::", "::endgroup::"):
+        text = text.replace(mark, mark.replace("::", r"\x3a:", 1))
+    return text

@@ -18,8 +18,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from secrets import token_hex
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -32,6 +34,7 @@ from clones.asking.fence import Fence
 from clones.asking.one_trip import Turns, as_one, take_apart
 from clones.asking.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
 from clones.asking.steps import run as as_steps
+from clones.clean import without_marks
 from clones.errors import CloneError, Refused, Stale
 from clones.runs.record import TaskRecord
 from hooks import clock as clocks
@@ -100,6 +103,7 @@ class SymcliHook(BaseHook):
         self._background: Background | None = None
         self._logins: dict[str, Login] = {}
         self._clients: dict[str, asyncssh.SSHClientConnection] = {}
+        self._coming: dict[str, Future[asyncssh.SSHClientConnection]] = {}
         self.connections = 0
         self.commands = 0
         self.record = record
@@ -113,6 +117,10 @@ class SymcliHook(BaseHook):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._background is not None:
+            for host, coming in self._coming.items():
+                if coming.done() and not coming.exception():  # nobody has asked for it
+                    self._clients[host] = coming.result()
+            self._coming.clear()
             for client in self._clients.values():
                 self._call(hang_up(client))
             self._clients.clear()
@@ -125,6 +133,26 @@ class SymcliHook(BaseHook):
             self.commands,
             self.trips,
         )
+
+    def expect(self, hosts: Sequence[str]) -> None:
+        """Begin to log in to these hosts, by connection id, while others are asked.
+
+        What goes wrong is raised when the host is first asked.
+        """
+        for host in {*hosts} - self._clients.keys() - self._coming.keys():
+            try:
+                login = self._login(host)
+            except CloneError:
+                continue  # said when it is asked
+            self._background = self._background or Background()
+            self._coming[host] = Future()
+            Thread(target=self._fulfil, args=(self._coming[host], host, login), daemon=True).start()
+
+    def _fulfil(self, coming: Future[asyncssh.SSHClientConnection], host: str, login: Login) -> None:
+        try:
+            coming.set_result(self._connect(host, login))
+        except BaseException as error:  # raised where it is waited for
+            coming.set_exception(error)
 
     def run_command(self, words: Sequence[str], *, timeout: float = 60.0) -> Result:
         """Run one command on the host of :attr:`connection`, and log it with what came back.
@@ -285,6 +313,15 @@ class SymcliHook(BaseHook):
         before = self._clients.get(host)
         if before is not None and not before.is_closed():
             return before
+        login = self._login(host)
+        coming = self._coming.pop(host, None)
+        client = self._clients[host] = coming.result() if coming else self._connect(host, login)
+        self.connections += 1
+        self.log.log(self.level, "Connected to %s (%s)", host, login.host)
+        return client
+
+    def _login(self, host: str) -> Login:
+        """What the connection says."""
         if host not in self._logins:
             try:
                 known = self.get_connection(host)
@@ -293,13 +330,12 @@ class SymcliHook(BaseHook):
                     refuse_to_guess(GetConnection(conn_id=host), f"Airflow's connection {host}")
                 raise not_defined(host, error) from None
             self._logins[host] = read(host, known)
-        login = self._logins[host]
+        return self._logins[host]
+
+    def _connect(self, host: str, login: Login) -> asyncssh.SSHClientConnection:
         ready = prepare(login)  # here: this thread waits anyway, and another one would have to be started
         with logging_in(host):
-            client = self._clients[host] = self._call(log_in(login, ready))
-        self.connections += 1
-        self.log.log(self.level, "Connected to %s (%s)", host, login.host)
-        return client
+            return self._call(log_in(login, ready))
 
 
 def log_note(log: Any, note: Note, level: int | None = None) -> None:
@@ -330,13 +366,6 @@ def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
             said.append(f"{name} | ... {len(lines) - LOGGED_LINES} more lines")
     log.log(level, "%s", without_marks("\n".join(said)))
     log.log(level, "::endgroup::")
-
-
-def without_marks(text: str) -> str:
-    """A text with what a host has printed: no begin or end of a group of Airflow's, which would hide it."""
-    for mark in ("::group::", "::endgroup::"):
-        text = text.replace(mark, mark.replace("::", r"\x3a:", 1))
-    return text
 
 
 def _drain(call: Callable[[Coroutine[Any, Any, bool]], bool], talk: Talk, turns: Turns) -> bool:

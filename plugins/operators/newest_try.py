@@ -64,6 +64,8 @@ class NewestTryOperator(BaseOperator):
         :raises Fenced: Airflow does not run this try any more, or a newer one works on the service.
         """
         self.this_try = None
+        if self.hold_lock:
+            hosts.expect(self.acts_on(scope))
         for number in range(1, AGAIN + 1):
             try:
                 if self.hold_lock:

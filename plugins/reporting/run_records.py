@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.types import TaskInstanceKey
 
 from clones.actions import dags_of
-from clones.clean import one_line
+from clones.clean import one_line, without_marks
 from clones.config.scope import Scope
 from clones.runs import record as run_record
 from clones.runs.record import JSON, MARKDOWN, TaskRecord
@@ -72,8 +72,7 @@ def leave_record(
     ti.xcom_push(key=JSON, value=record)
     ti.xcom_push(key=MARKDOWN, value=text)
     task.log.info("::group::The record of this run")
-    for line in text.splitlines():
-        task.log.info("%s", line)
+    task.log.info("%s", without_marks(text))
     task.log.info("::endgroup::")
 
 

@@ -318,3 +318,32 @@ async def test_what_is_under_way_is_each_of_several(lab: Any, monkeypatch: pytes
         with pytest.raises(KeyboardInterrupt):
             hosts.run(looks("echo one", "exit 7"))
         assert [one.line() for one in hosts.under_way] == ["/bin/sh -c 'echo one'", "/bin/sh -c 'exit 7'"]
+
+
+def test_a_host_that_is_expected_is_logged_in_to_while_another_is_asked(lab: Any) -> None:
+    """One connection each, counted and told of once it is used; one that is not used is closed."""
+    with SymcliHook() as hosts:
+        hosts.expect(["aastmphpux", "aastmphpux"])
+        hosts.expect(["aastmphpux"])
+        assert hosts.run(run(Command("symcli_demo", ("/usr/symcli/bin/symcfg", "list")))).exit_code == 0
+        assert hosts.connections == 1
+        assert hosts.run(run(Command("aastmphpux", ("/usr/sbin/mount", "-p")))).exit_code == 0
+        assert hosts.connections == 2
+    made = [entry["host"] for entry in lab.journal if entry["event"] == "connect"]
+    assert sorted(made) == ["aastmphpux", "symcli01"]
+    assert len([entry for entry in lab.journal if entry["event"] == "disconnect"]) == 2
+
+
+def test_what_is_wrong_with_an_expected_host_is_said_when_it_is_asked(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = {**lab.connections["aastmphpux"], "port": 1}
+    connect(monkeypatch, {**lab.connections, "aastmphpux": away})
+    with SymcliHook() as hosts:
+        hosts.expect(["aastmphpux", "nobody"])
+        assert hosts.run(run(Command("symcli_demo", ("/usr/symcli/bin/symcfg", "list")))).exit_code == 0
+        for _ in range(2):
+            with pytest.raises(Unknown, match="aastmphpux"):
+                hosts.run(run(Command("aastmphpux", ("/usr/sbin/mount", "-p"))))
+        with pytest.raises(Refused, match="nobody"):
+            hosts.run(run(Command("nobody", ("/usr/sbin/mount", "-p"))))
