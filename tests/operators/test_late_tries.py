@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from clones.act.lock import GIVE_BACK
 from clones.asking.fence import NOT_NEWEST
 from clones.errors import CloneError, Fenced, Stale
+from clones.runs.record import TaskRecord
 from hooks import clock as clocks
 from hooks.symcli import SymcliHook
 from operators import newest_try
@@ -327,20 +328,20 @@ def test_what_begins_anew_takes_nothing_from_a_newer_try(
 
 @ONE_ARRAY
 def test_between_two_commands_for_one_resource_it_may_be_suspended_too(
-    lab: Any, clock: SimpleNamespace
+    lab: Any, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the second rests on is the end of the first: too long ago, and the file system is looked at."""
     perform(lab, task("stop"), of_run("run_1"))
     context, slept = of_run("run_1"), []
-    keep = context["task_state_store"].set
+    sent = TaskRecord.sent
 
-    def slowly(key: str, value: Any, **words: Any) -> None:
-        keep(key, value, **words)
-        if not slept and "/usr/sbin/mount -F" in str(value):
+    def slowly(record: TaskRecord, *commands: Any) -> None:
+        sent(record, *commands)
+        if not slept and "/usr/sbin/mount -F" in commands[0].line():
             slept.append(True)
             clock.now += newest_try.look_limit() + 1
 
-    context["task_state_store"].set = slowly
+    monkeypatch.setattr(TaskRecord, "sent", slowly)
     since = len(lab.journal)
     perform(lab, task("start"), context)
     words = [carried_out(e["command"]) for e in lab.journal[since:] if e.get("event") == "command"]
