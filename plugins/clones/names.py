@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -27,9 +29,13 @@ class Grammar:
     what: str
     example: str
 
+    @cached_property
+    def _matches(self) -> Callable[[str], object]:
+        return re.compile(self.pattern).fullmatch
+
     def check(self, value: str) -> str:
         """:raises ValueError: saying what was expected, with an example."""
-        if not re.fullmatch(self.pattern, value):
+        if not self._matches(value):
             raise ValueError(f"{value!r} is not {self.what}; write it like {self.example}")
         return value
 
@@ -116,7 +122,7 @@ MountOptions = Annotated[
 
 
 def _whole(value: str) -> str:
-    if any("\ud800" <= char <= "\udfff" for char in value):
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError(f"{value!r} holds half a character, which cannot be sent")
     return value
 
@@ -148,6 +154,7 @@ def _address(value: str) -> str:
         raise ValueError(f"{value!r} is not an IP address; write it like 192.168.32.41") from None
 
 
+@lru_cache(maxsize=256)  # a site has a few
 def _netmask(value: str) -> str:
     for network in ("0.0.0.0", "::"):
         try:
