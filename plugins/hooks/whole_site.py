@@ -11,7 +11,6 @@ from clones.fleet import look as fleet
 from clones.fleet import status
 from clones.fleet.status import ServiceStatus
 from clones.observe.findings import Finding, Level, count
-from clones.preflight.check import check
 from clones.runs.pools import KNOWN, pools_of
 from clones.runs.pools import findings as pool_findings
 from hooks import needs, without_airflow
@@ -43,6 +42,8 @@ def preflight(
     :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
+    from clones.preflight.check import check  # which a look at the copies does without
+
     read = load(config, only=service)
     packages = needs.findings()
     if count(packages, Level.ERROR):

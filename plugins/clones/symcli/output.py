@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from clones.errors import Unknown
 from clones.states import Device, DeviceNumber, Session, State, device_text
@@ -24,6 +24,7 @@ _TRACKS = re.compile(
 """A row: logical name, device, protected and modified tracks; logical name, device, modified tracks; flags,
 state, percent."""
 
+_FEW_DIGITS, _HEXADECIMAL = re.compile("[0-9]{1,12}"), re.compile("[0-9A-Fa-f]{1,6}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TIME = re.compile(
     rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ({'|'.join(_MONTHS)}) "
@@ -210,20 +211,24 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _count(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
+    return int(text) if _FEW_DIGITS.fullmatch(text) else None
 
 
 def _number(text: str | None, what: str) -> int:
-    return int(_as_printed(text, what))
+    return int(_digits(text, what), 16)
 
 
 def _as_printed(text: str | None, what: str) -> DeviceNumber:
+    return DeviceNumber(_digits(text, what))
+
+
+def _digits(text: str | None, what: str) -> str:
     cleaned = (text or "").strip()
-    if not re.fullmatch(r"[0-9A-Fa-f]{1,6}", cleaned):
+    if not _HEXADECIMAL.fullmatch(cleaned):
         raise Unknown(
             f"A {what} has no readable number ({cleaned!r}).", "read the command's output in the log"
         )
-    return DeviceNumber(cleaned)
+    return cleaned
 
 
 PIECE = 8192
@@ -246,21 +251,19 @@ def _one_by_one(text: str, begin: int, what: str) -> Iterator[Element]:
     if "<!DOCTYPE" in text:
         yield from _root(text[start:], what).iterfind("Symmetrix/*")
         return
-    parser, root = XMLPullParser(("start",)), None
+    builder = TreeBuilder()
+    above: Element = builder.start("above", {})  # all that is parsed comes below it, so that it can be seen
+    parser = XMLParser(target=builder)
     try:
         for at in range(start, len(text), PIECE):
             parser.feed(text[at : at + PIECE])
-            for _, element in parser.read_events():
-                if root is None:
-                    root = element
-                    _check_root(root, what)
-            if root is not None:
+            for root in above:
+                _check_root(root, what)
                 yield from _complete(root)
         parser.close()
     except (ParseError, ValueError) as error:
         raise _unreadable(what, error) from None
-    assert root is not None, "a document has a root, or it is an error"
-    yield from _complete(root, ended=True)
+    yield from _complete(above[0], ended=True)
 
 
 def _complete(root: Element, *, ended: bool = False) -> Iterator[Element]:
