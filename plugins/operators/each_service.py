@@ -89,8 +89,8 @@ def ask(dag: DAG, **form: Param) -> None:
 
     Of a form that it has before, Airflow makes a deep copy for each task and each class that the task derives
     from, and writes it down with each task: with thousands of services most of what their DAGs cost. The
-    templates of a task have the form of its DAG anyhow. That its own values fit is tested, not looked at again
-    for each service.
+    templates of a task have the form of its DAG anyhow. That its values fit is tested, and not looked at for
+    each service.
     """
     dag.params.update(form)
 
