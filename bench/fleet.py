@@ -1,8 +1,8 @@
 """What a fleet of 2,000 services costs: its file, its status, its DAG file; and the status of three services.
 
 Each figure is of a process of its own, and the median of some; with another build the two take turns. CPU is
-that process's own. What is loaded or parsed is measured without the imports before it, `scripts/status` whole.
-The wall time of a status has the lab's own time in it, which answers from a process of its own.
+that process's own. What is loaded or parsed is measured without the imports before it, `scripts/status` as a
+whole. The wall time of a status has the lab's own time in it, which answers from a process of its own.
 """
 
 from __future__ import annotations

@@ -247,15 +247,14 @@ def _one_by_one(text: str, begin: int, what: str) -> Iterator[Element]:
 
     :param begin: where in the text to look for the document.
     """
-    start = _document(text, begin)
     if "<!DOCTYPE" in text:
-        yield from _root(text[start:], what).iterfind("Symmetrix/*")
+        yield from _root(text[begin:], what).iterfind("Symmetrix/*")
         return
     builder = TreeBuilder()
     above: Element = builder.start("above", {})  # all that is parsed comes below it, so that it can be seen
     parser = XMLParser(target=builder)
     try:
-        for at in range(start, len(text), PIECE):
+        for at in range(_document(text, begin), len(text), PIECE):
             parser.feed(text[at : at + PIECE])
             for root in above:
                 _check_root(root, what)
