@@ -29,7 +29,7 @@ from private_airflow.lab import LocalLab
 
 RESULTS = HERE / "bench" / "results" / "fleet.json"
 SERVICES = 2000
-ROUNDS = 1
+ROUNDS = 3
 GROUPS = ("vg_data", "vg_logs")
 
 MEASURED = """

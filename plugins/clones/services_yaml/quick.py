@@ -117,7 +117,7 @@ def _refuse_what_is_open(text: str) -> None:
 class _Reader:
     """:param take: gives the parser's next event."""
 
-    def __init__(self, take: Callable[[], Event]) -> None:
+    def __init__(self, take: Callable[[], Event | None]) -> None:
         self._take = take
         self._anchored: dict[str, Any] = {}
 

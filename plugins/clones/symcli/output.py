@@ -28,7 +28,8 @@ _FEW_DIGITS, _HEXADECIMAL = re.compile("[0-9]{1,12}"), re.compile("[0-9A-Fa-f]{1
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TIME = re.compile(
     rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ({'|'.join(_MONTHS)}) "
-    r"([0-9]{1,2}) ([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2}) ([0-9]{4})"
+    r"([0-9]{1,2}) ([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2}) ([0-9]{4})",
+    re.IGNORECASE,
 )
 """Not by `strptime`, which takes ten times as long, and another language's names where the locale says so."""
 
@@ -202,10 +203,11 @@ def _session(element: Element) -> Session:
 def _time(text: str | None) -> datetime | None:
     """``Fri Dec  1 10:12:08 2023``, local time of the control host; None when it is not shown."""
     found = _TIME.fullmatch(" ".join((text or "").split()))
+    if not found:
+        return None
+    day, hour, minute, second, year = map(int, found.group(2, 3, 4, 5, 6))
     try:
-        return found and datetime(
-            int(found[6]), _MONTHS.index(found[1]) + 1, *map(int, found.group(2, 3, 4, 5))
-        )
+        return datetime(year, _MONTHS.index(found[1].title()) + 1, day, hour, minute, second)
     except ValueError:
         return None
 
