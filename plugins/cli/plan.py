@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from cli.options import add_options, level_of, without_garbage_collection
+from cli.options import add_options, as_script, level_of
 from clones.actions import ACTIONS
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
@@ -63,5 +63,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    without_garbage_collection()
+    as_script()
     sys.exit(main())

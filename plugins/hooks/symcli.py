@@ -21,7 +21,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import asyncssh
 
@@ -34,7 +34,12 @@ from clones.runs.record import TaskRecord
 from hooks.connection import Login, read
 from hooks.logins import logging_in
 from hooks.ssh import Background, Talk, ended, hang_up, log_in, lost
-from hooks.without_airflow import BaseHook
+from hooks.without_airflow import base_hook
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseHook
+else:
+    BaseHook = base_hook()
 
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-__all__ = ["BaseHook", "connection", "environment_tells", "variable"]
+ALONE = False
+"""Whether this process is a script of ours and nothing else, which says so before it loads the hooks."""
 
 _SETTING = re.compile(
     r"AIRFLOW__(SECRETS__BACKEND|WORKERS__SECRETS_BACKEND|CORE__MULTI_TEAM)(_CMD|_SECRET)?|_AIRFLOW_.*"
@@ -33,9 +34,9 @@ _FIELDS = {"conn_type", "description", "host", "schema", "login", "password", "p
 def environment_tells(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether connections and variables come from the environment, and from nowhere before it.
 
-    False, too, where Airflow is loaded already: it is asked then.
+    False, too, where this is no script of ours, or Airflow is loaded already: it is asked then.
     """
-    if "airflow" in sys.modules:
+    if not ALONE or "airflow" in sys.modules:
         return False
     if any(value and _SETTING.fullmatch(name) for name, value in environment.items()):
         return False
@@ -94,23 +95,28 @@ def variable(key: str) -> tuple[bool, str | None]:
     return True, os.environ.get(f"AIRFLOW_VAR_{key.upper()}")
 
 
-if TYPE_CHECKING or not environment_tells():
+def base_hook() -> type:
+    """What a hook of ours derives from: Airflow's own class, but for a script that needs no Airflow."""
+    if environment_tells():
+        return _BaseHook
     from airflow.sdk import BaseHook
-else:
 
-    class BaseHook:
-        """What a hook of ours needs of Airflow's, until Airflow is needed."""
+    return BaseHook
 
-        def __init__(self, logger_name: str | None = None) -> None:
-            kind = type(self)
-            self.log = logging.getLogger(logger_name or f"{kind.__module__}.{kind.__name__}")
 
-        @classmethod
-        def get_connection(cls, conn_id: str) -> Any:
-            """As Airflow's own."""
-            known = connection(conn_id)
-            if known is not None:
-                return known
-            from airflow.sdk import BaseHook as Airflows
+class _BaseHook:
+    """What a hook of ours needs of Airflow's, until Airflow is needed."""
 
-            return Airflows.get_connection(conn_id)
+    def __init__(self, logger_name: str | None = None) -> None:
+        kind = type(self)
+        self.log = logging.getLogger(logger_name or f"{kind.__module__}.{kind.__name__}")
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """As Airflow's own."""
+        known = connection(conn_id)
+        if known is not None:
+            return known
+        from airflow.sdk import BaseHook
+
+        return BaseHook.get_connection(conn_id)

@@ -21,6 +21,8 @@ BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 HERE = json.dumps({"conn_type": "ssh", "host": "here", "login": "me"})
 LOOKED = """
 import sys
+from cli.options import as_script
+as_script()
 from hooks.symcli import SymcliHook
 print(SymcliHook.get_connection("control").host, *(name in sys.modules for name in ("airflow", "sqlalchemy")))
 """
@@ -69,6 +71,8 @@ def test_what_is_not_json_is_read_by_airflow(tmp_path: Path) -> None:
 STATUS = """
 import sys
 from cli import status
+from cli.options import as_script
+as_script()
 sys.argv = ["status", "--json", *sys.argv[1:]]
 status.main()
 print("AIRFLOW", "airflow" in sys.modules)
@@ -92,7 +96,13 @@ def test_a_connection_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has not loaded Airflow."""
     loaded = {name: module for name, module in sys.modules.items() if name.partition(".")[0] != "airflow"}
+    monkeypatch.setattr(without_airflow, "ALONE", True)
     monkeypatch.setattr(without_airflow.sys, "modules", loaded)
+
+
+def test_who_is_no_script_of_ours_has_airflows_own_hook(tmp_path: Path) -> None:
+    found = said(LOOKED.replace("as_script()", "pass"), tmp_path, AIRFLOW_CONN_CONTROL=HERE)
+    assert found.stdout.split() == ["here", "True", "True"]
 
 
 @pytest.mark.parametrize(
