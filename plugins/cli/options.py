@@ -23,8 +23,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def level_of(arguments: argparse.Namespace) -> int:
     """At which level hooks log what they do. Airflow does not show `debug`, unless it is told to."""
-    if arguments.verbose:  # for where Airflow, which sets up a log of its own, is not loaded
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
     return logging.INFO if arguments.verbose else logging.DEBUG
 
 
@@ -33,4 +31,5 @@ def as_script() -> None:
     through the objects of thousands of services for garbage, which takes a third of its CPU.
     """
     without_airflow.ALONE = True
+    logging.basicConfig(level=logging.INFO, format="%(message)s")  # until Airflow sets up its own
     gc.disable()
