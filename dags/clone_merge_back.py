@@ -16,7 +16,7 @@ from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.each_service import ONE_AT_A_TIME, each_service, pool_names, reason_param
+from operators.each_service import ONE_AT_A_TIME, ask, each_service, pool_names, reason_param
 from operators.merge_back import (
     MergeBackConfirmOperator,
     MergeBackEndOperator,
@@ -41,7 +41,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=None,
         **ONE_AT_A_TIME,
         tags=["symclone", "merge-back"],
-        params={"reason": reason_param("Why production must be overwritten. The approver reads it.")},
         default_args={"retries": 0},
     ) as dag:
         tasks: list[BaseOperator] = [
@@ -78,6 +77,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         chain(*tasks)
         # As the only leaf it decides the run's state.
         tasks[-1] >> RunEndOperator(task_id="finish", **step)
+    ask(dag, reason=reason_param("Why production must be overwritten. The approver reads it."))
     return dag
 
 

@@ -16,6 +16,7 @@ from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.each_service import (
     ONE_AT_A_TIME,
+    ask,
     each_service,
     plan_only_param,
     pool_names,
@@ -42,10 +43,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=None,
         **ONE_AT_A_TIME,
         tags=["symclone", "provision"],
-        params={
-            "reason": reason_param("Why you run it. The run's record shows it."),
-            "plan_only": plan_only_param(),
-        },
         default_args=retries(service),
     ) as dag:
         plan = ProvisionPlanOperator(
@@ -88,6 +85,11 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         # As the only leaf it decides the run's state.
         finish = RunEndOperator(task_id="finish", service=name, config=CONFIG)
         chain(plan, *groups, *creates, waits, finish)
+    ask(
+        dag,
+        reason=reason_param("Why you run it. The run's record shows it."),
+        plan_only=plan_only_param(),
+    )
     return dag
 
 

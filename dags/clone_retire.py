@@ -15,7 +15,7 @@ from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.each_service import ONE_AT_A_TIME, each_service, pool_names, reason_param
+from operators.each_service import ONE_AT_A_TIME, ask, each_service, pool_names, reason_param
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
@@ -39,7 +39,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         schedule=None,
         **ONE_AT_A_TIME,
         tags=["symclone", "retire"],
-        params={"reason": reason_param("Why the copies are no longer needed. The approver reads it.")},
         default_args={"retries": 0},
     ) as dag:
         plan = RetirePlanOperator(
@@ -73,6 +72,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         # As the only leaf it decides the run's state.
         finish = RunEndOperator(task_id="finish", service=name, config=CONFIG)
         chain(plan, approve, *ends, *removes, finish)
+    ask(dag, reason=reason_param("Why the copies are no longer needed. The approver reads it."))
     return dag
 
 

@@ -21,6 +21,7 @@ from clones.runs.result import RESTART
 from hooks.configuration import CONFIG
 from operators.each_service import (
     ONE_AT_A_TIME,
+    ask,
     each_service,
     plan_only_param,
     pool_names,
@@ -73,7 +74,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         **ONE_AT_A_TIME,
         deadline=deadline(name, service, CONFIG),
         tags=["symclone"],
-        params=_params(service),
         default_args=retries(service),
     ) as dag:
         stops: list[BaseOperator] = []
@@ -169,6 +169,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         # After the last task of each phase: an action's later phases are skipped at once, and a skipped task
         # counts as done.
         [*stops[-1:], *resyncs[-1:], *ends, *starts] >> finish
+    ask(dag, **_params(service))
     return dag
 
 

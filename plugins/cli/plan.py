@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from cli.options import add_options, level_of
+from cli.options import add_options, as_script, level_of
 from clones.actions import ACTIONS
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
@@ -63,4 +63,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    as_script()
     sys.exit(main())

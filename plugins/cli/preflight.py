@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import replace
 
-from cli.options import add_options, level_of
+from cli.options import add_options, as_script, level_of
 from clones.errors import ConfigError
 from clones.observe.findings import Finding, Level, count, from_error, summary, table
 from clones.runs.advice import at_command_line
@@ -48,4 +48,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    as_script()
     sys.exit(main())

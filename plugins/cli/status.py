@@ -16,7 +16,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from cli.options import add_options, level_of
+from cli.options import add_options, as_script, level_of
 from clones.decide.freshness import Status
 from clones.errors import ConfigError
 from clones.fleet import status
@@ -68,4 +68,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    as_script()
     sys.exit(main())

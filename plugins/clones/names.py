@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -121,7 +122,7 @@ MountOptions = Annotated[
 
 
 def _whole(value: str) -> str:
-    if any("\ud800" <= char <= "\udfff" for char in value):
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError(f"{value!r} holds half a character, which cannot be sent")
     return value
 
@@ -153,6 +154,7 @@ def _address(value: str) -> str:
         raise ValueError(f"{value!r} is not an IP address; write it like 192.168.32.41") from None
 
 
+@lru_cache(maxsize=256)  # a site has a few
 def _netmask(value: str) -> str:
     for network in ("0.0.0.0", "::"):
         try:

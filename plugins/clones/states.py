@@ -36,9 +36,10 @@ class State(enum.StrEnum):
     @classmethod
     def read(cls, text: str) -> State:
         """A state as printed; anything that is not known is ``unknown``, which no rule accepts."""
-        folded = text.strip().lower()
-        return next((state for state in cls if state.value.lower() == folded), cls.UNKNOWN)
+        return _AS_PRINTED.get(text.strip().lower(), cls.UNKNOWN)
 
+
+_AS_PRINTED = {state.value.lower(): state for state in State}
 
 PREPARED = frozenset({State.CREATED, State.PRE_COPY, State.RECREATED})
 """Can be activated; the target is not ready."""

@@ -9,11 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Variable
-from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowNotFoundException,
+    AirflowRuntimeError,
+    ErrorType,
+)
 from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection, GetVariable
 
 from clones.errors import Unknown
 from clones.runs.pools import KNOWN
+from hooks.refusals import not_defined
 
 _ABSENT = (ErrorType.VARIABLE_NOT_FOUND, ErrorType.CONNECTION_NOT_FOUND)
 
@@ -37,6 +43,20 @@ def known_pools() -> list[str] | None:
     """
     known = variable(KNOWN)
     return None if known is None else known.split()
+
+
+def no_connection(conn_id: str, error: Exception) -> None:
+    """Say what it means that Airflow gave no connection.
+
+    :param conn_id: Airflow connection id.
+    :param error: with which it gave none; where that is none of Airflow's, nothing is said.
+    :raises Refused: it is not defined, or cannot be read.
+    :raises Unknown: it may well be there.
+    """
+    if isinstance(error, AirflowNotFoundException):
+        refuse_to_guess(GetConnection(conn_id=conn_id), f"Airflow's connection {conn_id}")
+    if isinstance(error, AirflowException | ValueError):
+        raise not_defined(conn_id, error) from None
 
 
 def refuse_to_guess(request: GetVariable | GetConnection, what: str) -> None:

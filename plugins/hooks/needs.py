@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import extend_path
 
 from clones.errors import ConfigError
 from clones.observe.findings import Finding, Level, count, table
@@ -44,7 +45,7 @@ class Need:
     @property
     def missing(self) -> bool:
         try:
-            return find_spec(self.module) is None
+            return not _is_there(self.module)
         except ModuleNotFoundError:  # of the package that it is in
             return True
 
@@ -64,6 +65,16 @@ NEEDS = (
     Need("prometheus_client", "prometheus-client", "the board's /metrics", for_runs=False),
 )
 """As ``requirements.in`` has them."""
+
+
+def _is_there(module: str) -> bool:
+    """A package inside another one is found without loading that one, which `find_spec` would."""
+    above, *rest = module.split(".")
+    if not rest or above in sys.modules:
+        return find_spec(module) is not None
+    package = find_spec(above)
+    places = list(package.submodule_search_locations or ()) if package else []
+    return any(Path(place, *rest).is_dir() for place in extend_path(places, above))
 
 
 def require(*modules: str) -> None:

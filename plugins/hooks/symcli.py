@@ -23,12 +23,9 @@ from dataclasses import replace
 from secrets import token_hex
 from threading import Thread
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import asyncssh
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
-from airflow.sdk.execution_time.comms import GetConnection
 
 from clones.asking.fence import Fence
 from clones.asking.one_trip import Turns, as_one, take_apart
@@ -39,11 +36,15 @@ from clones.errors import CloneError, Refused, Stale
 from clones.runs.record import TaskRecord
 from hooks import clock as clocks
 from hooks.connection import Login, read
-from hooks.from_airflow import refuse_to_guess
 from hooks.logins import logging_in
-from hooks.refusals import not_defined
 from hooks.ssh import Background, Talk, ended, hang_up, log_in, lost
 from hooks.ssh_options import prepare
+from hooks.without_airflow import base_hook
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseHook
+else:
+    BaseHook = base_hook()
 
 T = TypeVar("T")
 
@@ -325,10 +326,11 @@ class SymcliHook(BaseHook):
         if host not in self._logins:
             try:
                 known = self.get_connection(host)
-            except (AirflowException, ValueError) as error:
-                if isinstance(error, AirflowNotFoundException):
-                    refuse_to_guess(GetConnection(conn_id=host), f"Airflow's connection {host}")
-                raise not_defined(host, error) from None
+            except Exception as error:
+                from hooks.from_airflow import no_connection  # loads Airflow, which was asked
+
+                no_connection(host, error)
+                raise
             self._logins[host] = read(host, known)
         return self._logins[host]
 

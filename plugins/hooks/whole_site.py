@@ -11,12 +11,10 @@ from clones.fleet import look as fleet
 from clones.fleet import status
 from clones.fleet.status import ServiceStatus
 from clones.observe.findings import Finding, Level, count
-from clones.preflight.check import check
+from clones.runs.pools import KNOWN, pools_of
 from clones.runs.pools import findings as pool_findings
-from clones.runs.pools import pools_of
-from hooks import needs
+from hooks import needs, without_airflow
 from hooks.configuration import load
-from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
 
 
@@ -44,14 +42,26 @@ def preflight(
     :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
+    from clones.preflight.check import check  # which a look at the copies does without
+
     read = load(config, only=service)
     packages = needs.findings()
     if count(packages, Level.ERROR):
         return packages  # nothing can be reached
-    known = known_pools()
+    known = _known_pools()
     if known is None and in_task:
         known = []  # a task would be told; elsewhere there may be no Airflow to ask
     with open_hosts(level=level) as hosts:
         found = hosts.run(check(read.services, read.symcli))
     packages = [finding for finding in packages if finding.level is not Level.OK]
     return [*packages, *found, *pool_findings(pools_of(read.limits, read.services), known)]
+
+
+def _known_pools() -> list[str] | None:
+    """As :func:`hooks.from_airflow.known_pools`."""
+    told, names = without_airflow.variable(KNOWN)
+    if told:
+        return None if names is None else names.split()
+    from hooks.from_airflow import known_pools
+
+    return known_pools()

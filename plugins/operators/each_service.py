@@ -83,6 +83,17 @@ def plan_only_param() -> Param:
     )
 
 
+def ask(dag: DAG, **form: Param) -> None:
+    """Give a DAG its form, once its tasks are there.
+
+    Of a form that it has before, Airflow makes a deep copy for each task and each class that the task derives
+    from, and writes it down with each task: with thousands of services most of what their DAGs cost. The
+    templates of a task have the form of its DAG anyhow. That its values fit is tested, and not looked at for
+    each service.
+    """
+    dag.params.update(form)
+
+
 def pool_names(limits: Limits, name: str, service: Service) -> list[str]:
     """The pools that a run of the service needs: its first task looks whether they exist."""
     return [pool.name for pool in pools_of(limits, {name: service})]

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clones import clean
 from clones.clean import cleaned, in_markdown, one_line
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "clean.yaml").read_text())
@@ -18,6 +19,13 @@ CASES = yaml.safe_load((Path(__file__).parent / "cases" / "clean.yaml").read_tex
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_what_is_shown(case: dict[str, str]) -> None:
     assert cleaned(case["said"]) == case["shown"]
+
+
+def test_what_is_printable_needs_no_cleaning() -> None:
+    """That is how most text is told at once."""
+    assert not [
+        code for code in range(0x110000) if chr(code).isprintable() and clean._UNSEEN.match(chr(code))
+    ]
 
 
 @given(st.text())

@@ -79,6 +79,16 @@ def test_the_form() -> None:
         params.get_param("action").resolve("refersh")
 
 
+def test_the_values_of_a_form_fit_and_no_task_has_a_copy_of_it() -> None:
+    """Airflow would copy it for each task and each class that the task derives from."""
+    for name in ("aastmphpux", "lnxpp", "reporting_copies"):
+        dag = getattr(dags(), name)
+        assert set(dag.params) == {"action", "reason", "plan_only"}
+        assert not [task.task_id for task in dag.tasks if task.params]
+        if dag.schedule is not None:
+            dag.params.validate()
+
+
 def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "lnxpp")
     module = dags()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -25,6 +26,16 @@ from clones.names import (
 )
 
 
+@lru_cache(maxsize=256)  # a site has a few
+def _is_mask(netmask: str, of: str) -> bool:
+    """Whether it is a mask of addresses of that kind."""
+    try:
+        ipaddress.ip_interface(f"{of}/{netmask}")
+    except ValueError:
+        return False
+    return True
+
+
 class Ip(Model):
     """An address that the service brings up."""
 
@@ -43,10 +54,8 @@ class Ip(Model):
 
     @model_validator(mode="after")
     def _netmask_fits(self) -> Ip:
-        try:
-            ipaddress.ip_interface(f"{self.ipname}/{self.netmask}")
-        except ValueError:
-            raise ValueError(f"netmask {self.netmask} does not go with address {self.ipname}") from None
+        if not _is_mask(self.netmask, "::" if ":" in self.ipname else "0.0.0.0"):
+            raise ValueError(f"netmask {self.netmask} does not go with address {self.ipname}")
         return self
 
 

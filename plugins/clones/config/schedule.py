@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
 from datetime import datetime
@@ -23,6 +24,7 @@ def or_none(value: Any) -> Any:
     return None if value in ("", "none") else value
 
 
+@functools.lru_cache(maxsize=2048)  # many services have one schedule, and to look when it comes takes long
 def _cron(value: str) -> str:
     """:raises ValueError: not five fields or a preset, a time drawn by lot, or one that never comes."""
     fields = value.split()
@@ -45,6 +47,7 @@ _ELSEWHERE = frozenset({"localtime", "posixrules", "Factory"})
 """Zones that are another one on another machine, or none."""
 
 
+@functools.lru_cache(maxsize=512)
 def _zone(value: str) -> str:
     try:
         if value in _ELSEWHERE:

@@ -63,18 +63,19 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
     :returns: in the order of the configuration.
     """
     eyes, found = Eyes(), dict[tuple[str, str], Looked]()
-    placed: list[Placed] = []
+    placed: dict[tuple[str, str], list[Placed]] = {}
+    on = {host: symcli.on(host) for host in {service.control_host for service in services.values()}}
     for name, service in services.items():
+        scope = Scope(name, service, on[service.control_host])
         for sync in service.syncs:
-            scope = Scope(name, service, symcli)
             found[name, sync.name] = Looked(name, sync, None)
             try:
                 place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
-                placed.append(Placed(scope, sync, place))
+                one = Placed(scope, sync, place)
+                placed.setdefault(one.array, []).append(one)
             except Exception as error:
                 found[name, sync.name] = Looked(name, sync, None, trouble(error))
-    for array in dict.fromkeys(one.array for one in placed):
-        members = [one for one in placed if one.array == array]
+    for members in placed.values():
         for looked in (yield from _array(eyes, members)):
             found[looked.service, looked.sync.name] = looked
     return list(found.values())

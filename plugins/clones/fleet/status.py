@@ -80,12 +80,12 @@ class ServiceStatus:
 
 def judge(services: Mapping[str, Service], looked: Sequence[Looked]) -> list[ServiceStatus]:
     """The status of each service; worst first, alike in the order of the configuration."""
+    by_service: dict[str, list[Looked]] = {name: [] for name in services}
+    for one in looked:
+        by_service[one.service].append(one)
     found = [
-        ServiceStatus(
-            name,
-            tuple(_judged(name, service, one) for one in looked if one.service == name),
-        )
-        for name, service in services.items()
+        ServiceStatus(name, tuple(_judged(name, services[name], one) for one in own))
+        for name, own in by_service.items()
     ]
     return sorted(found, key=lambda service: -service.status)
 

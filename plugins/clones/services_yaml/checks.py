@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from clones.config import Config, Production, Service, Sync, Vg
+from clones.config import Config, Pair, Production, Service, Sync, Vg
 from clones.errors import ConfigError
 from clones.resources import drivers
 
@@ -15,25 +14,29 @@ Problem = tuple[tuple[Any, ...], str]
 """Where (keys and indexes into the file) and what."""
 
 
-@dataclass(frozen=True)
-class _End:
+class _End(NamedTuple):
     """One end of a configured pair, with every name that it is known by.
 
     Two ends are the same device when they share a name: ``(symid, number)`` or ``(host, group, ld)``.
     """
 
     location: tuple[Any, ...]
-    text: str
-    names: frozenset[tuple[object, ...]]
+    sync: Sync
+    pair: Pair
+    names: set[tuple[object, ...]]
+
+    @property
+    def text(self) -> str:
+        return f"service {self.location[1]}, sync {self.sync.name}, pair {self.pair.label}"
 
 
-def _names(service: Service, sync: Sync, name: str, device: int | None) -> frozenset[tuple[object, ...]]:
+def _names(service: Service, sync: Sync, name: str, device: int | None) -> set[tuple[object, ...]]:
     names: set[tuple[object, ...]] = set()
     if sync.symdg is not None:
         names.add((service.control_host, sync.symdg, name))
     if sync.symid is not None and device is not None:
         names.add((sync.symid, device))
-    return frozenset(names)
+    return names
 
 
 def _pairs(config: Config) -> Iterator[tuple[_End, _End]]:
@@ -41,10 +44,9 @@ def _pairs(config: Config) -> Iterator[tuple[_End, _End]]:
         for sync_index, sync in enumerate(service.syncs):
             for pair_index, pair in enumerate(sync.pairs):
                 location = ("services", service_name, "syncs", sync_index, "pairs", pair_index)
-                text = f"service {service_name}, sync {sync.name}, pair {pair.label}"
                 yield (
-                    _End(location, text, _names(service, sync, pair.source, pair.source_device)),
-                    _End(location, text, _names(service, sync, pair.target, pair.target_device)),
+                    _End(location, sync, pair, _names(service, sync, pair.source, pair.source_device)),
+                    _End(location, sync, pair, _names(service, sync, pair.target, pair.target_device)),
                 )
 
 
@@ -124,7 +126,8 @@ def check_pairs_across(config: Config) -> list[Problem]:
     """
     problems: list[Problem] = []
     targets: dict[tuple[object, ...], _End] = {}
-    for source, target in _pairs(config):
+    pairs = list(_pairs(config))
+    for source, target in pairs:
         if source.names & target.names:
             problems.append((target.location, f"{target.text}: source and target are the same device"))
         for name in target.names:
@@ -138,7 +141,7 @@ def check_pairs_across(config: Config) -> list[Problem]:
                     )
                 )
                 break
-    for source, _ in _pairs(config):
+    for source, _ in pairs:
         for name in source.names:
             owner = targets.get(name)
             if owner is not None and owner.location != source.location:

@@ -13,14 +13,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clones.config import App, Command, Config, Fs, Ip, Production, Resource, Service, Vg
 from clones.services_yaml.checks import Problem
 
 
-@dataclass(frozen=True)
-class _Thing:
+class _Thing(NamedTuple):
     """What a resource has on a host.
 
     :param alone: whether not even another resource of the same service may have it; a group may be that of
@@ -38,8 +37,7 @@ class _Thing:
     whole: bool = False
 
 
-@dataclass(frozen=True)
-class _Claim:
+class _Claim(NamedTuple):
     """One thing of one service, or of its production.
 
     :param at: where in the file.

@@ -48,6 +48,31 @@ def test_devices(case: dict[str, Any]) -> None:
     assert sessions == case["sessions"]
 
 
+@pytest.mark.parametrize("case", DEVICES, ids=[case["name"] for case in DEVICES])
+@pytest.mark.parametrize("piece", [1, 7, 100])
+def test_devices_in_pieces_of_any_length(
+    case: dict[str, Any], piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "PIECE", piece)
+    test_devices(case)
+
+
+BOMB = """<!DOCTYPE x [<!ENTITY a "00123"><!ENTITY b "&a;&a;&a;&a;">]>
+<SymCLI_ML><Symmetrix><Device><Dev_Info><dev_name>%s</dev_name></Dev_Info></Device></Symmetrix></SymCLI_ML>"""
+
+
+@pytest.mark.parametrize("name", ["&b;", "&a;", "00123"])
+def test_a_document_type_defines_no_entities(name: str) -> None:
+    with pytest.raises(Unknown, match="cannot be read: EntitiesForbidden"):
+        output.read_devices(f"{commands.CLOCK_MARK} 2026-03-01T02:00:00\n{BOMB % name}")
+
+
+def test_a_document_type_alone_is_read() -> None:
+    text = BOMB.replace(' [<!ENTITY a "00123"><!ENTITY b "&a;&a;&a;&a;">]', "") % "00123"
+    shown = output.read_devices(f"{commands.CLOCK_MARK} 2026-03-01T02:00:00\n{text}")
+    assert list(shown.devices) == [0x123]
+
+
 def test_a_long_list_is_read_without_a_copy_of_it() -> None:
     more = "<More>that is not read</More>" * 100
     numbers = (f"<Dev_Info><dev_name>{number:05X}</dev_name></Dev_Info>" for number in range(500))
