@@ -33,8 +33,11 @@ try:
     needs.require()
     import defusedxml.ElementTree
 
+    import hooks.ssh_options
     import hooks.symcli
     import triggers.symclone
+
+    hooks.ssh_options.first_use()
 except (ConfigError, ImportError) as error:
     # A worker or scheduler that does not start would say less than its tasks do.
     logging.getLogger(__name__).error("No service can be worked on here. %s", error)

@@ -51,6 +51,16 @@ def test_and_nothing_is_left_for_a_task_that_waits() -> None:
     assert said_by(program) == "True"
 
 
+def test_what_a_first_login_makes_is_made_before_the_forks() -> None:
+    program = (
+        "import asyncssh as a; seen, options, read = [], a.SSHClientConnectionOptions, a.import_private_key; "
+        "a.SSHClientConnectionOptions = lambda **words: (seen.append('options'), options(**words))[1]; "
+        "a.import_private_key = lambda text: (seen.append('key'), read(text))[1]; "
+        "import preload_plugin; print(seen)"
+    )
+    assert said_by(program) == "['options', 'key']"
+
+
 def test_celerys_workers_load_it_before_they_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
     name = "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS"

@@ -165,7 +165,7 @@ async def test_the_log_shows_command_exit_code_and_streams(lab: Any, log: Log) -
 
 
 def test_a_command_is_three_records_of_the_log_and_a_note_is_one() -> None:
-    """However much was printed; what looks like a group of Airflow's there neither hides nor ends anything."""
+    """However much was printed; what looks like a group of Airflow's in it hides nothing."""
     log = logging.getLogger("records")
     log.setLevel(logging.INFO)
     kept = BufferingHandler(100)

@@ -142,7 +142,7 @@ def test_what_one_command_prints_is_no_turn() -> None:
 
 
 def test_no_expression_is_compiled_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each nonce is another one, and so would be the expression: what was compiled would never be used again."""
+    """Each nonce is another one, and so would be the expression: it would never be used again."""
 
     def compiles(*_: object) -> None:
         raise AssertionError("an expression was compiled")
