@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lab.clock import Clock
 
@@ -58,6 +59,7 @@ class FileSystem:
         self.nodes["/dev/null"] = Node(False, 0o666, "root", clock.now(), source=lambda: "")
 
     @staticmethod
+    @lru_cache(maxsize=4096)
     def resolve(path: str, cwd: str = "/") -> str:
         if path == "":
             raise FileError(NO_ENTRY)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from lab.array.refused import Refused
 from lab.clock import Clock
@@ -15,13 +17,16 @@ from lab.config import LabConfig, load
 from lab.operations import LabError, Operations
 from lab.running import Running
 
+T = TypeVar("T")
+
 
 class Lab(Operations):
     """`with Lab(config, directory=path, speed=1, clock="manual") as lab: ...`
 
     `config` is a path, a mapping, or None for the demo. Without `directory` a temporary one is made and
     removed. A manual clock stands still until `advance`. `seed` draws from the `random_faults`.
-    `services` says whom the disks are for, for `lab.check`. `sshd` lets real OpenSSH servers answer.
+    `services` says whom the disks are for, for `lab.check`. `sshd` lets real OpenSSH servers answer. With
+    `ports=False` nothing listens: whoever is in this process connects by `running.connect`, through `call`.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class Lab(Operations):
         seed: int | None = None,
         services: str | Path | dict[str, Any] | None = None,
         sshd: bool = False,
+        ports: bool = True,
     ) -> None:
         if clock not in ("real", "manual"):
             raise ValueError(f"clock is 'real' or 'manual', not {clock!r}")
@@ -47,6 +53,7 @@ class Lab(Operations):
         self._seed = seed
         self._services = services
         self._sshd = sshd
+        self._ports = ports
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lab", daemon=True)
         self.running: Running | None = None
@@ -61,7 +68,7 @@ class Lab(Operations):
         async def begin() -> Running:
             running = Running(
                 self.config, self.directory, self._clock, self._rate_factor,
-                services=self._services, sshd=self._sshd,
+                services=self._services, sshd=self._sshd, ports=self._ports,
             )  # fmt: skip
             await running.start()
             if self._seed is not None:
@@ -93,6 +100,18 @@ class Lab(Operations):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin this in the lab's event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this in the lab's event loop; what interrupts the wait ends the work, too."""
+        future = self.submit(work)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
 
     def ask(self, op: str, **words: Any) -> Any:
         if self.running is None:

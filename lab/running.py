@@ -18,7 +18,7 @@ from lab.array.array import Array
 from lab.array.sessions import Pair
 from lab.building import build
 from lab.clock import Clock
-from lab.config import ConfigError, LabConfig
+from lab.config import ConfigError, LabConfig, read_yaml
 from lab.hosts.service import ServiceHost
 from lab.journal import Journal
 from lab.real import start as real
@@ -26,6 +26,7 @@ from lab.real.host import RealHost
 from lab.real.server import RealServer
 from lab.server import keys
 from lab.server.control import ControlPort
+from lab.server.memory import Connection, MemoryServer
 from lab.server.openssh import SshdError, SshdServer
 from lab.server.openssh_socket import CommandSocket
 from lab.server.ssh import LOOPBACK, HostServer
@@ -36,13 +37,17 @@ class Running:
     def __init__(
         self, config: LabConfig, directory: Path | None, clock: Clock, rate_factor: float = 1.0,
         host: str = LOOPBACK, services: str | Path | dict[str, Any] | None = None, sshd: bool = False,
+        ports: bool = True,
     ) -> None:  # fmt: skip
         """:param directory: for the journal, keys and sockets; None: of a lab that nobody connects to.
         :param host: name or address of this machine to listen on, written into the connections.
         :param services: whom the disks are for (`lab.check`), for whoever checks the journal; a file of it,
             else the one that `LAB_SERVICES` names.
         :param sshd: let real OpenSSH servers answer instead of the lab's own.
+        :param ports: False: nothing listens anywhere, whoever is in this process connects by :meth:`connect`.
         """
+        if config.sshd_limits and not ports:
+            raise ConfigError("sshd_limits are kept on real ports only")
         self.services = _services(services or os.environ.get("LAB_SERVICES"))
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
@@ -55,6 +60,7 @@ class Running:
         self.socket = self._socket() if sshd else None
         self.connections: dict[str, dict[str, Any]] = {}
         self.host = host
+        self.ports = ports
         self.control = ControlPort(self.operate, host)
 
     def _socket(self) -> CommandSocket:
@@ -69,6 +75,8 @@ class Running:
         if isinstance(host, RealHost):
             path, line = self.directory / "keys" / f"host_{host.name}", keys.public_line(public)
             return RealServer(host, self.directory / "sshd", path, line, None, self.host)
+        if not self.ports:
+            return MemoryServer(self.world, host, key, public, self.numbers, len(self.servers) + 1)
         if self.socket is None:
             return HostServer(self.world, host, key, public, self.numbers, self.host)
         path = self.directory / "keys" / f"host_{host.name}"
@@ -103,9 +111,22 @@ class Running:
                 "login": server.login if isinstance(server, SshdServer) else host.login,
                 "extra": {"key_file": str(client_path.resolve()), "host_key": keys.public_line(key)},
             }
-        await self.control.start()
+        if self.ports:
+            await self.control.start()
         self._write()
         self.world.started(self.services)
+
+    def connect(self, port: int, user: str) -> Connection:
+        """Log in where nothing listens, in the lab's event loop.
+
+        :param port: of the host, as its connection has it.
+        :raises KeyError: there is no such port.
+        :raises OSError, asyncssh.PermissionDenied: as a login over a network.
+        """
+        for server in self.servers.values():
+            if isinstance(server, MemoryServer) and server.port == port:
+                return server.connect(user)
+        raise KeyError(port)
 
     def _set(self, array: Array, *pairs: Pair) -> None:
         """On record: a test put sessions into other states, as no command did."""
@@ -290,7 +311,7 @@ def _services(given: str | Path | dict[str, Any] | None) -> dict[str, Any] | Non
         return None
     if isinstance(given, str | Path):
         try:
-            given = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
+            given = read_yaml(Path(given).read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise ConfigError(f"services: {error}") from None
     if not isinstance(given, dict):

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 
@@ -39,6 +40,10 @@ os.environ |= {
         for name in ("array_000190101234", "array_000297600001", "host_aastmphpux", "host_lnxpp01")
     ),
 }
+# How many examples a property is tried on before each commit, and with `--hypothesis-profile=thorough`.
+hypothesis.settings.register_profile("commit", max_examples=50)
+hypothesis.settings.register_profile("thorough", max_examples=500)
+hypothesis.settings.load_profile("commit")
 ROOT = Path(__file__).parents[1]
 SERVICES = ROOT / "config" / "services.yaml"
 SYMID = "000190101234"
@@ -81,12 +86,23 @@ ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrays: dict[str, Any]) -> Iterator[Any]:
-    """The demo's arrays and hosts on a clock that the test turns, and Airflow connections to them."""
-    from lab import Lab
+def lab(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrays: dict[str, Any]
+) -> Iterator[Any]:
+    """The demo's arrays and hosts on a clock that the test turns, and Airflow connections to them.
 
-    with Lab(arrays, directory=tmp_path / "lab", clock="manual", services=SERVICES) as running:
-        connect(monkeypatch, running.connections)
+    Commands go there without SSH, but for what is marked `over_ssh`.
+    """
+    from lab import Lab
+    from tests.support.without_ssh import connect_directly
+
+    ssh = request.node.get_closest_marker("over_ssh") is not None
+    directory = tmp_path / "lab"
+    with Lab(arrays, directory=directory, clock="manual", services=SERVICES, ports=ssh) as running:
+        if ssh:
+            connect(monkeypatch, running.connections)
+        else:
+            connect_directly(monkeypatch, running)
         yield running
 
 
@@ -128,7 +144,10 @@ def connect(monkeypatch: pytest.MonkeyPatch, connections: dict[str, Any]) -> Non
     """
     from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 
+    from tests.support.plain_log import write_plainly
+
     reset_secrets_masker()
+    write_plainly()
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
 

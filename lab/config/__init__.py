@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ class LabConfig(Strict):
                     raise ValueError(f"fault {fault.kind}: no host {name}")
 
 
+@lru_cache(maxsize=4)
+def read_yaml(text: str) -> Any:
+    """What it says, the same object each time for the same text: nobody may change it.
+
+    :raises yaml.YAMLError: it is no YAML.
+    """
+    return yaml.load(text, Loader=_LOADER)
+
+
 def load(source: str | Path | dict[str, Any] | LabConfig | None = None) -> LabConfig:
     """Read and check a configuration: a path, its contents, or None for the demo's."""
     if isinstance(source, LabConfig):
@@ -89,7 +99,7 @@ def load(source: str | Path | dict[str, Any] | LabConfig | None = None) -> LabCo
     if source is None or isinstance(source, str | Path):
         where = str(source or DEMO)
         try:
-            raw = yaml.load(Path(source or DEMO).read_text(encoding="utf-8"), Loader=_LOADER)
+            raw = read_yaml(Path(source or DEMO).read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"{where}: {error.strerror}") from None
         except yaml.YAMLError as error:

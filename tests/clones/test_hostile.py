@@ -34,7 +34,6 @@ hostile = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 SCRIPTS = {
@@ -338,7 +337,7 @@ def test_what_the_lures_are_tried_on_is_accepted(document: dict[str, Any]) -> No
     assert scope_of(document) is not None
 
 
-@settings(hostile, max_examples=60)
+@settings(hostile, max_examples=hostile.max_examples // 3)  # a process each
 @given(typed())
 def test_a_real_shell_sees_the_same_words(document: dict[str, Any]) -> None:
     scope = scope_of(document)

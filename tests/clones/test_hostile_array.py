@@ -201,7 +201,7 @@ def accepted(scope: Scope, array: Array) -> bool:
 def test_no_wrong_pair_is_accepted_and_no_right_one_refused() -> None:
     outcomes: Counter[tuple[bool, bool]] = Counter()
 
-    @settings(hostile, max_examples=300)
+    @settings(hostile, max_examples=max(300, hostile.max_examples))  # it counts what it met
     @given(st.data())
     def judge(data: st.DataObject) -> None:
         service = data.draw(services())
@@ -252,7 +252,7 @@ def test_names_of_two_syncs_that_stand_for_one_device(numbers: dict[str, int], s
 def test_no_configuration_with_a_device_that_is_overwritten_by_another_service() -> None:
     outcomes: Counter[bool] = Counter()
 
-    @settings(hostile, max_examples=200)
+    @settings(hostile, max_examples=max(200, hostile.max_examples))  # it counts what it met
     @given(st.lists(services(), min_size=1, max_size=3))
     def judge(found: list[dict[str, Any]]) -> None:
         config = Config.model_validate({"services": {f"s{n}": service for n, service in enumerate(found)}})
@@ -321,7 +321,7 @@ def check_sessions(sessions: list[Session], text: str) -> None:
             assert session.written in plain and session.written.lower() == session.state.value.lower()
 
 
-@settings(hostile, max_examples=300)
+@hostile
 @given(garbled(SAMPLES) | st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "replace")))
 def test_no_answer_is_read_for_more_than_it_says(text: str) -> None:
     with contextlib.suppress(CloneError):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clones.runs.result import judge
-from tests.conftest import SERVICES, SYMID, connect, sent, take_down
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, sent, take_down
 from tests.dags.conftest import dags as load_dags
 from tests.dags.conftest import run
 
@@ -91,6 +91,7 @@ def test_a_whole_run(
         assert not [path for path in lab.host("symcli_demo").directories if "/locks/" in path]
 
 
+@ONE_ARRAY
 def test_plan_only_skips_the_rest(
     database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from clones.actions import ACTIONS
 from clones.config import Service
-from tests.conftest import SERVICES, SYMID, connect, control, sent
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, control, sent
 from tests.dags.conftest import dags, run
 
 
@@ -129,6 +129,7 @@ def test_a_whole_refresh(
         ]
 
 
+@ONE_ARRAY
 def test_stop_skips_what_it_leaves_out(
     database: None, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +254,7 @@ def test_what_runs_after_a_failure_needs_no_pool_that_may_be_missing(
     assert {"finish.finish", "start.on_old_copies", "break.end_backup"} <= after
 
 
+@ONE_ARRAY
 def test_a_run_whose_pools_are_missing_stops_before_anything(
     lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

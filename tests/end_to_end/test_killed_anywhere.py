@@ -23,9 +23,10 @@ from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from lab import Lab
 from lab.check import findings
-from tests.conftest import SERVICES, connect, sent
+from tests.conftest import SERVICES, sent
 from tests.support.mortal import Killed, MortalHook
 from tests.support.site import SERVICE, until
+from tests.support.without_ssh import connect_directly
 
 
 def ledger(kept: dict[str, Any], sync: Sync) -> Ledger:
@@ -89,8 +90,8 @@ def test_it_reaches_the_same_end_and_does_nothing_twice(
     """:param step: after how many commands more it is killed each time; 1: between any two."""
     lives, killed = 0, True
     while killed:
-        with Lab(clock="manual", services=SERVICES) as lab:
-            connect(monkeypatch, lab.connections)
+        with Lab(clock="manual", services=SERVICES, ports=False) as lab:
+            connect_directly(monkeypatch, lab)
             lab.note("run begins", service=name, run="killed", action="refresh")
             killed = run(name, lives)
             lab.note("run ends", service=name, run="killed", result="done")
@@ -148,8 +149,8 @@ def test_what_an_earlier_try_sent_may_come_through_at_any_moment(
     """Its sender is killed while it waits for the array: it may end at any command of the next try."""
     number, came = 0, True
     while came:
-        with Lab(clock="manual", services=SERVICES) as lab:
-            connect(monkeypatch, lab.connections)
+        with Lab(clock="manual", services=SERVICES, ports=False) as lab:
+            connect_directly(monkeypatch, lab)
             config = load(SERVICES)
             scope = Scope(SERVICE, config.services[SERVICE], config.symcli)
             sync = scope.service.syncs[0]

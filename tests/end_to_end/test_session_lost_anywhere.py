@@ -13,6 +13,7 @@ from lab.check import findings
 from tests.conftest import SERVICES, connect
 from tests.end_to_end.test_killed_anywhere import refresh
 from tests.support.site import SERVICE
+from tests.support.without_ssh import connect_directly
 
 
 def run(lab: Lab) -> int:
@@ -41,19 +42,23 @@ CHANGES = r"-noprompt|umount|vgchange|vgexport|ifconfig lan900:1|vgimport|fsck|m
 @pytest.mark.parametrize(
     ("kind", "which", "step"),
     [("cut_before", CHANGES, 1), ("cut_after", CHANGES, 1), ("cut_after", ".", 4)],
-    ids=["before a change", "after a change", "anywhere"],
+    ids=["before a change", "after a change, over SSH", "anywhere"],
 )
 def test_it_reaches_the_same_end_and_does_nothing_twice(
-    kind: str, which: str, step: int, monkeypatch: pytest.MonkeyPatch
+    kind: str, which: str, step: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the command is carried out, or after it; of what only looks, every fourth.
 
     :param step: how many of such commands more go well each time; 1: each one is lost in its turn.
     """
     number, failures, met = 0, 0, True
+    ssh = "over SSH" in request.node.name
     while met:
-        with Lab(clock="manual", services=SERVICES) as lab:
-            connect(monkeypatch, lab.connections)
+        with Lab(clock="manual", services=SERVICES, ports=ssh) as lab:
+            if ssh:
+                connect(monkeypatch, lab.connections)
+            else:
+                connect_directly(monkeypatch, lab)
             lab.fault(kind, match=which, count=1, after=number)
             lab.note("run begins", service=SERVICE, run="cut", action="refresh")
             failures += run(lab)

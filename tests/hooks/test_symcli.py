@@ -26,7 +26,15 @@ from lab import Lab
 from lab.config import load
 from tests.conftest import SERVICES, SYMID, Log, connect
 
+pytestmark = pytest.mark.over_ssh
+
 HOST = "symcli_demo"
+
+
+@pytest.fixture
+def arrays() -> Any:
+    """One kind: nothing is asked of an array here."""
+    return load()
 
 
 def command(*words: str, timeout: float = 20) -> Command:

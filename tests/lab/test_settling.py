@@ -13,7 +13,7 @@ PAIRS = (("1234", "4321"), ("1235", "4322"), ("1236", "4323"))
 
 
 @pytest.mark.parametrize("start", [1795453152.324573, 1e9, 1795453152.9999997])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(
     rate=st.floats(0.1, 50_000),
     protected=st.lists(st.floats(1e-7, 1e6), min_size=3, max_size=3),

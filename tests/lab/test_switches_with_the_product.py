@@ -1,4 +1,4 @@
-"""Under every setting of every switch the operators do their work, or refuse and say why; over real SSH.
+"""Under every setting of every switch the operators do their work, or refuse and say why.
 
 What is expected of each stands in the coverage table. The control host is west of UTC and the copies are
 three hours old, so that a time read in the wrong zone shows.
@@ -21,7 +21,8 @@ from lab.tools import coverage
 from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, SERVICES, SYMID, connect
+from tests.conftest import ROOT, SERVICES, SYMID
+from tests.support.without_ssh import connect_directly
 
 SERVICE = "aastmphpux"
 SYNCS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
@@ -49,8 +50,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     config["hosts"][0]["timezone"] = "America/New_York"
     for session in config["arrays"][0]["sessions"]:
         session["age_hours"] = 3
-    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as running:
-        connect(monkeypatch, running.connections)
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as running:
+        connect_directly(monkeypatch, running)
         yield running
 
 
@@ -160,6 +161,6 @@ def test_device_numbers_of_four_and_five_digits(
     config = load().model_dump()
     config["arrays"][0]["device_width"] = width
     config["arrays"][0]["switches"]["symdg_device_width"] = own
-    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
-        connect(monkeypatch, lab.connections)
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
         refresh(lab, context)

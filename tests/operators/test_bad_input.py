@@ -17,7 +17,18 @@ from clones.errors import CloneError, Locked, Refused, TryAgain, Unknown
 from operators.run_plan import RunPlanOperator
 from operators.symclone import SymcloneRecreateOperator
 from operators.waits import LOOK_AGAIN
-from tests.conftest import PREPARED, SYMID, Log, Store, TaskInstance, connect, perform, sent, take_down
+from tests.conftest import (
+    ONE_ARRAY,
+    PREPARED,
+    SYMID,
+    Log,
+    Store,
+    TaskInstance,
+    connect,
+    perform,
+    sent,
+    take_down,
+)
 
 DATA = {"service": "aastmphpux", "sync": "data"}
 
@@ -108,12 +119,15 @@ def test_session_with_another_source(lab: Any, context: dict[str, Any]) -> None:
     assert not sent(lab, "recreate")
 
 
+@pytest.mark.over_ssh
+@ONE_ARRAY
 def test_host_key_mismatch(lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     other = lab.connections["aastmphpux"]["extra"]["host_key"]
     change_connection(monkeypatch, lab, extra={"host_key": other})
     fails(Refused, context, lab, "symcli_demo does not show the host key", "another machine may answer")
 
 
+@ONE_ARRAY
 def test_host_key_check_turned_off(
     lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +137,8 @@ def test_host_key_check_turned_off(
     fails(Refused, context, lab, "turns host key checking off")
 
 
+@pytest.mark.over_ssh
+@ONE_ARRAY
 def test_ssh_refused(lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -130,6 +146,8 @@ def test_ssh_refused(lab: Any, context: dict[str, Any], monkeypatch: pytest.Monk
         fails(TryAgain, context, lab, "symcli_demo cannot be reached over SSH", "Nothing was sent")
 
 
+@pytest.mark.over_ssh
+@ONE_ARRAY
 def test_wrong_key(lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     import asyncssh
 
@@ -139,11 +157,13 @@ def test_wrong_key(lab: Any, context: dict[str, Any], monkeypatch: pytest.Monkey
     fails(Refused, context, lab, "does not accept the key or login", "authorized keys")
 
 
+@ONE_ARRAY
 def test_connection_not_defined(lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_SYMCLI_DEMO")
     fails(Refused, context, lab, "connection symcli_demo cannot be used")
 
 
+@ONE_ARRAY
 def test_command_not_found(lab: Any, context: dict[str, Any]) -> None:
     service = {**inline(), "symcli": {"bin": "/opt/nowhere/bin"}}
     fails(Refused, context, lab, "exit code 127", "symcli.bin", service=service)
@@ -242,6 +262,7 @@ def plan(context: dict[str, Any], run_id: str, **run_states: str) -> None:
     operator.execute(context)  # type: ignore[arg-type]
 
 
+@ONE_ARRAY
 def test_a_second_run_by_a_backfill_while_one_runs(lab: Any, log: Any, context: dict[str, Any]) -> None:
     """Airflow's backfill does not honour `max_active_runs`; the lock does."""
     plan(context, "scheduled__1")
@@ -282,6 +303,7 @@ def test_a_first_try_asks_for_nothing_that_was_left(lab: Any, context: dict[str,
     assert [one["try"] for one in context["ti"].xcom["plan"]["record"]] == [1]
 
 
+@ONE_ARRAY
 def test_its_turn_does_not_come(lab: Any, context: dict[str, Any]) -> None:
     """The time-out is for the whole wait, whoever comes first; a cleared task waits anew."""
     plan(context, "scheduled__1")
@@ -295,6 +317,7 @@ def test_its_turn_does_not_come(lab: Any, context: dict[str, Any]) -> None:
     assert context["task_state_store"].get("turn_deadline_1") > over
 
 
+@ONE_ARRAY
 def test_a_run_that_is_deleted_while_another_waits_for_it(
     lab: Any, log: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,6 +330,7 @@ def test_a_run_that_is_deleted_while_another_waits_for_it(
     assert "Took over the lock" in log.text
 
 
+@ONE_ARRAY
 def test_a_run_by_hand_without_a_reason(lab: Any, context: dict[str, Any]) -> None:
     operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="refresh", reason="", phases={})
     with pytest.raises(CloneError, match="without a reason"):
@@ -320,6 +344,7 @@ def test_update_of_a_running_service_is_refused_in_the_plan(lab: Any, context: d
         operator.execute(context)  # type: ignore[arg-type]
 
 
+@ONE_ARRAY
 def test_phases_that_an_action_leaves_out_are_skipped(lab: Any, context: dict[str, Any]) -> None:
     phases = {"stop": ["stop.service"], "resync": ["r"], "break": ["b"], "start": ["s"]}
     operator = RunPlanOperator(task_id="plan", service="aastmphpux", action="stop", reason="r", phases=phases)

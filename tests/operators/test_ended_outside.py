@@ -54,6 +54,7 @@ def test_nothing_is_done_when_the_last_task_would_not_follow(
     assert "was ended from outside, without its last task" in caplog.text, "people are told"
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("finish", ["None", "failed", "success", "upstream_failed"])
 def test_a_last_task_that_follows_hinders_nothing(lab: Any, context: dict[str, Any], finish: str) -> None:
     step = STEPS["stop"]()
@@ -155,11 +156,13 @@ def test_what_cannot_be_seen_is_looked_at_again_then_not_done(lab: Any, context:
         assert ("result" in context["ti"].xcom) is last
 
 
+@ONE_ARRAY
 def test_a_plan_that_was_marked_from_outside_is_not_done(lab: Any, context: dict[str, Any]) -> None:
     with pytest.raises(AirflowFailException, match="its plan has left nothing"):
         finish(context, None)
 
 
+@ONE_ARRAY
 def test_a_task_of_the_action_that_was_skipped_is_not_done(lab: Any, context: dict[str, Any]) -> None:
     plan = planned(new_context(), "start")
     states = {"plan": "success", "stop.service": "skipped", "start.service": "skipped"}
@@ -233,6 +236,7 @@ def plan_of_try(context: Any, number: int, how: BaseException | None = None, kil
     plan.execute(context)
 
 
+@ONE_ARRAY
 def test_a_plan_that_airflow_lost_in_its_queue_is_made_by_the_next_try(lab: Any, context: Any) -> None:
     """No earlier try has begun: Airflow counts it all the same."""
     take_down(lab)
@@ -240,6 +244,7 @@ def test_a_plan_that_airflow_lost_in_its_queue_is_made_by_the_next_try(lab: Any,
     assert context["ti"].xcom["plan"]["reason"] == "test"
 
 
+@ONE_ARRAY
 def test_a_plan_that_failed_by_itself_is_made_by_the_next_try(lab: Any, context: Any) -> None:
     take_down(lab)
     with pytest.raises(Unknown):
@@ -248,6 +253,7 @@ def test_a_plan_that_failed_by_itself_is_made_by_the_next_try(lab: Any, context:
     assert context["ti"].xcom["plan"]["reason"] == "test"
 
 
+@ONE_ARRAY
 @pytest.mark.parametrize("killed", [False, True], ids=["its worker died", "it was told to end"])
 def test_a_plan_that_was_ended_while_it_worked_asks_nobody(lab: Any, context: Any, killed: bool) -> None:
     """So does a clear of it then, which Airflow counts nowhere when it was asked not to touch the run."""
@@ -263,6 +269,7 @@ def test_a_plan_that_was_ended_while_it_worked_asks_nobody(lab: Any, context: An
     assert not lab.commands()[since:] and "plan" not in context["ti"].xcom
 
 
+@ONE_ARRAY
 def test_a_plan_that_goes_on_after_its_turn_is_the_same_try(lab: Any, context: Any) -> None:
     take_down(lab)
     with pytest.raises(KeyboardInterrupt):
@@ -271,6 +278,7 @@ def test_a_plan_that_goes_on_after_its_turn_is_the_same_try(lab: Any, context: A
     assert context["ti"].xcom["plan"]["reason"] == "test"
 
 
+@ONE_ARRAY
 def test_what_was_triggered_long_ago_asks_nobody(lab: Any, context: dict[str, Any]) -> None:
     context["dag_run"].run_after = datetime.now(UTC) - timedelta(hours=25)
     with pytest.raises(Refused, match="longer ago than `approval_timeout`"):

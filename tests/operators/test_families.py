@@ -13,7 +13,8 @@ import yaml
 from clones.errors import NotDone, Refused, Unknown
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, connect, new_context, perform, puts_token, without_script
+from tests.conftest import ROOT, new_context, perform, puts_token, without_script
+from tests.support.without_ssh import connect_directly
 
 FAMILIES = ROOT / "lab" / "families.yaml"
 SERVICES = Path(__file__).with_name("families.yaml")
@@ -112,9 +113,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     def start(config: dict[str, Any], services: dict[str, Any]) -> Bench:
         path = tmp_path / "services.yaml"
         path.write_text(yaml.safe_dump({"services": services}))
-        lab = Lab(config, directory=tmp_path / "lab", clock="manual", services=path)
+        lab = Lab(config, directory=tmp_path / "lab", clock="manual", services=path, ports=False)
         running.append(lab.__enter__())
-        connect(monkeypatch, lab.connections)
+        connect_directly(monkeypatch, lab)
         return Bench(lab, path)
 
     yield start

@@ -28,7 +28,6 @@ from tests.conftest import (
     SYMID,
     Store,
     TaskInstance,
-    connect,
     new_context,
     process_list,
     sent,
@@ -36,6 +35,7 @@ from tests.conftest import (
     typed,
 )
 from tests.support.production import HOST, PRODUCTION, services, with_production
+from tests.support.without_ssh import connect_directly
 
 SERVICE = "aastmphpux"
 PAIRS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
@@ -154,8 +154,8 @@ def lab(
     from lab import Lab
 
     site = with_production(arrays, up=production_is_up)
-    with Lab(site, directory=tmp_path / "lab", clock="manual", services=config) as running:
-        connect(monkeypatch, running.connections)
+    with Lab(site, directory=tmp_path / "lab", clock="manual", services=config, ports=False) as running:
+        connect_directly(monkeypatch, running)
         yield running
 
 
@@ -575,8 +575,8 @@ def test_killed_between_any_two_commands_of_a_restore(
     site = with_production(load().model_dump())
     ends = []
     for lives in range(100):
-        with Lab(site, directory=tmp_path / f"{lives}", clock="manual", services=config) as lab:
-            connect(monkeypatch, lab.connections)
+        with Lab(site, directory=tmp_path / f"{lives}", clock="manual", services=config, ports=False) as lab:
+            connect_directly(monkeypatch, lab)
             take_down(lab)
             run = MergeBack(lab, config, monkeypatch)
             run.approve()

@@ -34,6 +34,7 @@ from operators.run_plan import RunPlanOperator
 from reporting.completed import ACTIVATION, copy_asset
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, process_list
 from tests.support.hooked import hooked_services, in_short
+from tests.support.loaded import run_program
 
 
 class Recorder(SymcliHook):
@@ -171,6 +172,12 @@ def test_a_start_is_judged_by_the_activations_that_were_kept(lab: Any, context: 
 
 def run_script(*words: str) -> tuple[int, dict[str, Any]]:
     """As `scripts/plan --json` runs it."""
+    done = run_program("cli.plan", *words, "--json", "--config", str(SERVICES))
+    return done.returncode, json.loads(done.stdout)
+
+
+def run_anew(*words: str) -> tuple[int, dict[str, Any]]:
+    """The same in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.plan", *words, "--json", "--config", str(SERVICES)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
@@ -202,9 +209,10 @@ def test_all_refusals_at_once(lab: Any) -> None:
         assert words in str(refused.value)
 
 
+@pytest.mark.over_ssh
 @ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:
-    code, shown = run_script("aastmphpux", "refresh")
+    code, shown = run_anew("aastmphpux", "refresh")
     assert code == 0 and "umount" in shown["commands"][0]["line"] and not shown["said"]
     code, shown = run_script("aastmphpux", "update")
     assert code == 1 and "it is not down" in shown["said"] and not shown["commands"]

@@ -21,6 +21,7 @@ from clones.observe.findings import Finding, Level
 from hooks.symcli import SymcliHook
 from operators.preflight import PreflightOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, process_list, take_down
+from tests.support.loaded import run_program
 
 HOSTS = ("symcli_demo", "aastmphpux", "lnxpp01")
 Findings = list[dict[str, str]]
@@ -103,6 +104,7 @@ def test_a_service_that_is_down_is_fit_too(lab: Any, preflight: Preflight) -> No
     assert not any("lnxpp" in f["where"] for f in findings)
 
 
+@pytest.mark.over_ssh
 @ONE_ARRAY
 def test_another_host_key(lab: Any, preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
     """One finding of the host, and what was not looked at for it; all else is looked at."""
@@ -285,7 +287,8 @@ def test_a_configuration_that_cannot_be_used(context: dict[str, Any], tmp_path: 
         PreflightOperator(task_id="check", service="wharehouse").execute(context)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("arrays", [{}], indirect=True)
+@pytest.mark.over_ssh
+@ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:
     """As `scripts/preflight --json` runs it."""
     lab.fault("down", host="aastmphpux")
@@ -304,27 +307,18 @@ def test_from_the_command_line(lab: Any) -> None:
     ]
 
 
-def typed(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 SCRIPTS = pytest.mark.parametrize(
     "words", [("cli.preflight",), ("cli.plan", "aastmphpux", "refresh"), ("cli.status",)]
 )
 
 
+@pytest.mark.over_ssh
 @ONE_ARRAY
 @SCRIPTS
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_terminal_shows_what_was_found_and_no_more(lab: Any, words: tuple[str, ...], verbose: bool) -> None:
     """What was sent and came back are hundreds of lines; who wants them asks for them."""
-    done = typed(*words, *(["--verbose"] if verbose else []))
+    done = run_program(*words, *(["--verbose"] if verbose else []))
     assert done.returncode == 0 and 5 < len(done.stdout.splitlines()) < 50
     logged = [line for line in done.stderr.splitlines() if "Estimate for sync" not in line]
     assert (len(logged) > 100 and "SSH: " in done.stderr) if verbose else not logged
@@ -332,11 +326,12 @@ def test_a_terminal_shows_what_was_found_and_no_more(lab: Any, words: tuple[str,
         assert done.stderr.count("Estimate for sync") == 2
 
 
+@pytest.mark.over_ssh
 @ONE_ARRAY
 @SCRIPTS
 def test_advice_on_a_command_line_is_about_commands(lab: Any, words: tuple[str, ...]) -> None:
     lab.fault("exit", host="symcli_demo", match="symdg -g|symdev", exit=3, stderr="locked up")
-    done = typed(*words)
+    done = run_program(*words)
     assert done.returncode and "run this command again" in done.stdout
     assert "this task" not in done.stdout and "the retry" not in done.stdout
 

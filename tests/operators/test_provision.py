@@ -20,8 +20,9 @@ from lab import Lab
 from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
 from operators.symclone import SymcloneCreateOperator
 from sensors.symclone import SymcloneStateSensor
-from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, perform, sent, take_down, typed
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, perform, sent, take_down, typed
 from tests.support.mortal import Killed, MortalHook
+from tests.support.without_ssh import connect_directly
 
 REP = "reporting_copies"
 GROUP = {"service": REP, "sync": "warehouse"}
@@ -338,8 +339,8 @@ def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> Non
     lives, killed = 0, True
     while killed:
         killed = False
-        with Lab(clock="manual", services=SERVICES) as lab:
-            connect(monkeypatch, lab.connections)
+        with Lab(clock="manual", services=SERVICES, ports=False) as lab:
+            connect_directly(monkeypatch, lab)
             since = nothing_there(lab)
             hosts = MortalHook(lives)
             for task in tasks:

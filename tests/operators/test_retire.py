@@ -18,7 +18,7 @@ from hooks.configuration import load
 from lab import Lab
 from operators.approval import APPROVAL
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
-from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, take_down, typed
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, take_down, typed
 from tests.operators.test_provision import (
     GROUP,
     REP,
@@ -30,6 +30,7 @@ from tests.operators.test_provision import (
     states,
 )
 from tests.support.mortal import Killed, MortalHook
+from tests.support.without_ssh import connect_directly
 
 ENDED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt terminate -i 20 -c 30"
 REMOVED = [
@@ -298,8 +299,8 @@ def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> Non
     lives, killed = 0, True
     while killed:
         killed = False
-        with Lab(clock="manual", services=SERVICES) as lab:
-            connect(monkeypatch, lab.connections)
+        with Lab(clock="manual", services=SERVICES, ports=False) as lab:
+            connect_directly(monkeypatch, lab)
             hosts = MortalHook(lives)
             for task in tasks:
                 try:

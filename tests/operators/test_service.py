@@ -304,12 +304,14 @@ def test_a_disk_that_is_used_by_another_name_is_not_overwritten(
     recreate.execute(context)  # type: ignore[arg-type]
 
 
+@ONE_ARRAY
 def test_a_stop_that_takes_no_effect_is_seen(lab: Any, context: dict[str, Any]) -> None:
     lab.fault(host="aastmphpux", match="umount", kind="exit", exit=0)
     with pytest.raises(NotDone, match="fs /aaststcvi on aastmphpux should be down and is up"):
         take_down(lab)
 
 
+@ONE_ARRAY
 def test_a_probe_that_cannot_tell_stops_nothing(lab: Any, context: dict[str, Any]) -> None:
     lab.fault(host="aastmphpux", match="mount -p", kind="exit", exit=1, stderr="mount: no table")
     with pytest.raises(Unknown, match=r"gave no clear answer \(up or down\)"):

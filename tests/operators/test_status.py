@@ -17,6 +17,7 @@ from cli import status
 from clones.fleet.pair_rows import COLUMNS
 from operators.status import CHANGES, FLEET, CloneStatusOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context
+from tests.support.loaded import run_program
 
 OTHER_ARRAY = "000297600001"
 Told = list[dict[str, Any]]
@@ -289,6 +290,7 @@ def test_a_pool_that_gives_no_place_is_told_once(
     assert "have waited" not in caplog.text, "it is told once"
 
 
+@ONE_ARRAY
 def test_without_limits_nothing_is_asked_of_pools(lab: Any, sweep: Sweeps, tmp_path: Path) -> None:
     path = tmp_path / "services.yaml"
     path.write_text(SERVICES.read_text().replace("limits:", "# limits:"))
@@ -322,8 +324,14 @@ def test_gauges(lab: Any, sweep: Sweeps, metrics: dict[tuple[str, str, str], flo
 
 def run_script(*options: str) -> tuple[int, str]:
     """As `scripts/status` runs it."""
+    done = run_program("cli.status", *options)
+    return done.returncode, done.stdout
+
+
+def run_anew() -> tuple[int, str]:
+    """The same in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "cli.status", *options],
+        [sys.executable, "-m", "cli.status"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
         capture_output=True,
         text=True,
@@ -332,9 +340,10 @@ def run_script(*options: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.over_ssh
 @ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:
-    code, said = run_script()
+    code, said = run_anew()
     lines = said.splitlines()
     assert code == 0 and lines[0] == "UP: 0 down, 0 unknown, 0 warn, 3 up"
     assert lines[1].startswith("UP       aastmphpux: sync data: 1 d 2 h old")

@@ -28,7 +28,6 @@ from tests.conftest import (
     SYMID,
     Log,
     carried_out,
-    connect,
     new_context,
     perform,
     sent,
@@ -36,6 +35,7 @@ from tests.conftest import (
     typed,
 )
 from tests.support.mortal import Killed
+from tests.support.without_ssh import connect_directly
 
 DATA = {"service": "aastmphpux", "sync": "data"}
 LOGS = {"service": "aastmphpux", "sync": "archivelogs"}
@@ -235,8 +235,8 @@ def test_each_run_makes_its_copies_whatever_the_clocks_show(
 
     config = load().model_dump()
     config["hosts"][0]["timezone"] = zone
-    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
-        connect(monkeypatch, lab.connections)
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
         lab.set_switch(SYMID, "last_action_zone", array)
         if begins:
             lab.advance(datetime.fromisoformat(begins).timestamp() - lab.now())

@@ -9,6 +9,7 @@ import pytest
 
 from demo.real.site import device_mapper, lacking
 from lab.real.loop import backing_files
+from tests.support.turns import machine
 
 
 @pytest.fixture(autouse=True)
@@ -17,10 +18,11 @@ def nothing_stays() -> Iterator[None]:
     if os.getuid() != 0 and not os.environ.get("CI"):
         pytest.skip("needs root: loop devices, mounts and namespaces are made")
     assert not lacking(), f"this machine lacks {'; '.join(lacking())}"
-    before = os.listdir("/srv")
-    yield
-    assert {d: f for d, (pid, f) in backing_files().items() if pid == os.getpid()} == {}
-    assert os.listdir("/srv") == before
+    with machine(alone=True):
+        before = os.listdir("/srv")
+        yield
+        assert {d: f for d, (pid, f) in backing_files().items() if pid == os.getpid()} == {}
+        assert os.listdir("/srv") == before
 
 
 REPORT = pytest.StashKey[list[str]]()

@@ -17,6 +17,7 @@ import psycopg2  # type: ignore[import-untyped]
 
 from private_airflow.environment import free_port
 from private_airflow.processes import Processes, clean_environment
+from tests.support.turns import machine
 
 
 @dataclass
@@ -59,7 +60,7 @@ def cluster() -> Iterator[Cluster]:
     subprocess.run([*become, *map(str, make)], check=True, capture_output=True, cwd=folder)
     options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
     url = f"{user}@127.0.0.1:{port}/postgres"
-    with Processes() as processes:
+    with machine(alone=False), Processes() as processes:
 
         def start() -> None:
             words = [*become, str(programs() / "postgres"), "-D", str(data), *options]

@@ -24,10 +24,11 @@ from clones.observe.estimates import Pace
 from clones.runs.superseded import Asked, judge
 from hooks.symcli import SymcliHook
 from operators.approval import SecondPersonApprovalOperator
-from tests.conftest import SERVICES, Store, TaskInstance, connect, new_context, sent, take_down
+from tests.conftest import SERVICES, Store, TaskInstance, new_context, sent, take_down
 from tests.dags.conftest import dags
 from tests.operators.test_merge_back import MergeBack
 from tests.support.production import services, with_production
+from tests.support.without_ssh import connect_directly
 
 SERVICE = "aastmphpux"
 LEFT: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("left.yaml").read_text())
@@ -59,8 +60,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv(f"AIRFLOW_VAR_{INSTANCE.upper()}", LEFT["airflow"])
     start = datetime.fromisoformat(LEFT["began"]).timestamp()
     folder = tmp_path / "lab"
-    with Lab(arrays, directory=folder, clock="manual", start=start, services=SERVICES) as running:
-        connect(monkeypatch, running.connections)
+    with Lab(
+        arrays, directory=folder, clock="manual", start=start, services=SERVICES, ports=False
+    ) as running:
+        connect_directly(monkeypatch, running)
         yield running
 
 

@@ -28,6 +28,7 @@ def cases(lab: Any, tmp_path: Path) -> dict[str, Path]:
 
 # An array with other exit codes of `verify` leaves one of its answers open.
 @pytest.mark.parametrize("arrays", [{}], indirect=True)
+@pytest.mark.over_ssh  # `lab record` is a client of its own
 def test_every_recorded_answer_is_read(cases: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     for name, path in cases.items():
