@@ -56,6 +56,8 @@ class LocalAirflow:
     :param env: further variables for all components; they win over the settings made here.
     :param port: of the API server and UI, on loopback; None: a free one.
     :param database_url: SQLAlchemy URL (`postgresql+psycopg2://...`), migrated at the start; None: SQLite.
+    :param sqlite: the file of the SQLite database; None: in `home`. Airflow waits for the disk at each of its
+        many commits; a file in memory (`/dev/shm`) does not let it wait.
     :param template: a migrated SQLite database to start from, made when missing; saves the migration.
     :param fresh: start with an empty database and no logs (SQLite only), whatever an earlier run left.
     :param users: user -> role (`admin`, `op`, `user`, `viewer`); all have the generated :attr:`password`.
@@ -77,6 +79,7 @@ class LocalAirflow:
         env: Mapping[str, str] | None = None,
         port: int | None = None,
         database_url: str | None = None,
+        sqlite: Path | None = None,
         template: Path | None = None,
         fresh: bool = False,
         users: Mapping[str, str] | None = None,
@@ -89,7 +92,7 @@ class LocalAirflow:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.users = dict(users or {"admin": "admin"})
-        self.sqlite = None if database_url else self.home / SQLITE_NAME
+        self.sqlite = None if database_url else (sqlite or self.home / SQLITE_NAME).absolute()
         self.template = template.absolute() if template else None
         self.fresh = fresh
         self.pools = pools
@@ -166,7 +169,7 @@ class LocalAirflow:
             for component in self.components:
                 self.start_component(component)
             self.wait_healthy(timeout)
-            self._make_pools()
+            self.make_pools()
         except BaseException:
             self.stop(grace=0.5)
             raise
@@ -271,8 +274,8 @@ class LocalAirflow:
             raise StartError(f"`{what}` ended with exit code {done.returncode}:\n{output}")
         return done.stdout
 
-    def _make_pools(self) -> None:
-        """As scripts/pools does, but by the REST API, which needs no process of its own."""
+    def make_pools(self) -> None:
+        """Make :attr:`pools` where they are missing, by the REST API, which needs no process of its own."""
         if not self.pools:
             return
         with self.client() as rest:
@@ -300,7 +303,7 @@ class LocalAirflow:
             self._migrate()
             return
         if self.fresh:
-            for leftover in self.home.glob(f"{SQLITE_NAME}*"):
+            for leftover in self.sqlite.parent.glob(f"{self.sqlite.name}*"):
                 leftover.unlink()
             for folder in ("logs", "components"):
                 shutil.rmtree(self.home / folder, ignore_errors=True)

@@ -39,6 +39,8 @@ os.environ |= {
         for name in ("array_000190101234", "array_000297600001", "host_aastmphpux", "host_lnxpp01")
     ),
 }
+MIGRATED = _HOME / "migrated.db"
+"""An empty database of Airflow's, from which those on SQLite begin; the first one makes it."""
 ROOT = Path(__file__).parents[1]
 SERVICES = ROOT / "config" / "services.yaml"
 SYMID = "000190101234"
@@ -74,6 +76,48 @@ def arrays(request: pytest.FixtureRequest) -> dict[str, Any]:
     for array in config["arrays"]:
         array["switches"] |= request.param
     return config
+
+
+AIRFLOWS: dict[str, Any] = {}
+"""The fixtures `shared` and `shared_on_postgres`, once they were needed: an Airflow that many tests have, one
+after the other (tests/support/shared.py)."""
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """On SQLite: for one run at a time."""
+    from tests.support.shared import SharedAirflow
+
+    with SharedAirflow(tmp_path_factory.mktemp("shared")) as AIRFLOWS["shared"]:
+        yield AIRFLOWS["shared"]
+
+
+@pytest.fixture(scope="session")
+def shared_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """For many runs at once."""
+    from tests.support.shared import SharedAirflow
+
+    home = tmp_path_factory.mktemp("shared")
+    with SharedAirflow(home, postgres=True, parallelism=32) as AIRFLOWS["shared_on_postgres"]:
+        yield AIRFLOWS["shared_on_postgres"]
+
+
+def shares(item: pytest.Item | None) -> set[str]:
+    """Those that this test has."""
+    return set(getattr(item, "fixturenames", ())) & {"shared", "shared_on_postgres"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share an Airflow follow each other."""
+    items.sort(key=lambda item: sorted(shares(item)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """An Airflow that the next test does not share is ended: it takes a fifth of a core."""
+    yield
+    for name in shares(item) - shares(nextitem):
+        AIRFLOWS[name].stop()
 
 
 ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])
