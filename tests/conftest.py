@@ -97,8 +97,14 @@ def shared_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
     """For many runs at once."""
     from tests.support.shared import SharedAirflow
 
+    env = {
+        # How soon the end of a triggerer is noticed: how often it says that it is there, and after how long a
+        # silence its waits are taken over. Airflow's defaults are 5 and 30 s.
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    }
     home = tmp_path_factory.mktemp("shared")
-    with SharedAirflow(home, postgres=True, parallelism=32) as AIRFLOWS["shared_on_postgres"]:
+    with SharedAirflow(home, postgres=True, parallelism=32, env=env) as AIRFLOWS["shared_on_postgres"]:
         yield AIRFLOWS["shared_on_postgres"]
 
 

@@ -134,6 +134,18 @@ def stands_still(site: Site, ledger: Ledger, run_id: str, task: str) -> list[int
     return ledger.still(task)
 
 
+def long_ago(site: Site, run_id: str, task: str) -> None:
+    """What Airflow's database then shows: nobody has heard of this task for longer than is allowed."""
+    assert site.airflow.sqlite
+    with closing(sqlite3.connect(site.airflow.sqlite, timeout=60)) as database, database:
+        aged = database.execute(
+            "UPDATE task_instance SET last_heartbeat_at = datetime(last_heartbeat_at, '-1 hour')"
+            " WHERE dag_id = ? AND run_id = ? AND task_id = ? AND state = 'running'",
+            (site.dag, run_id, task),
+        )
+        assert aged.rowcount == 1
+
+
 def shown(site: Site) -> Any:
     """What a late command could change: the service's copies, and what runs on them."""
     host = site.lab.host(SERVICE)
@@ -183,6 +195,8 @@ def test_a_recreate_that_comes_when_the_run_is_over(site: Site, ledger: Ledger, 
     if given_up == "marked as failed":
         marked = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/{task}"
         site.rest.request("PATCH", marked, json={"new_state": "failed"})
+    else:
+        long_ago(site, run_id, task)
     assert site.wait(run_id) == "failed"
     assert "The service runs on its old copies again" in site.log(run_id, "start.on_old_copies")
     assert site.tries(run_id)[task] == 1
@@ -223,6 +237,7 @@ def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Led
     run_id = site.trigger()
     for task, line in places.items():
         stopped = stands_still(site, ledger, run_id, task)
+        long_ago(site, run_id, task)
         until(lambda: site.states(run_id)[task] == "success", 120, site.shown(run_id))  # noqa: B023
         comes_too_late(site, stopped, line)
     assert site.wait(run_id) == "success", site.states(run_id)
@@ -276,8 +291,8 @@ def logs(site: Site, run_id: str, task: str) -> str:
 
 def copy_of(site: Site, home: Path) -> LocalAirflow:
     """A second Airflow with the same database content, and an installation id of its own."""
-    copied = home / "copied.db"
     assert site.airflow.sqlite
+    copied = site.airflow.sqlite.with_name("copied.db")
     with closing(sqlite3.connect(site.airflow.sqlite)) as old, closing(sqlite3.connect(copied)) as new:
         old.backup(new)
     soon = {
@@ -293,6 +308,7 @@ def copy_of(site: Site, home: Path) -> LocalAirflow:
         connections=site.lab.connections,
         env={**ENVIRONMENT, **soon, "SYMCLONE_CONFIG": site.airflow.env["SYMCLONE_CONFIG"]},
         pools=site.airflow.pools,
+        sqlite=copied.with_name("second.db"),
         template=copied,
     )
 

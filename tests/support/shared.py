@@ -15,8 +15,10 @@ from typing import Any
 
 import psutil
 import sqlalchemy
+import yaml
 
 from clones.runs.pools import KNOWN, pools_of
+from demo.many_services import ManyServices
 from hooks.configuration import load
 from lab import Lab
 from private_airflow.instance import LocalAirflow
@@ -127,12 +129,13 @@ class SharedAirflow:
                 self._remove_dags()
 
     def _started(self) -> LocalAirflow:
-        """It, as it runs; anew where a test has left it without one of its components."""
-        if self._airflow and (
-            ended := {n: c for n, c in self._airflow.exit_codes().items() if c is not None}
-        ):
-            print(f"Of the Airflow in {self.home} has ended what it needs: {ended}. It is started again.")
-            self.stop()
+        """It, as it runs, with all its components."""
+        codes = self._airflow.exit_codes() if self._airflow else {}
+        if self._airflow and (ended := {name: code for name, code in codes.items() if code is not None}):
+            print(f"Of the Airflow in {self.home} ended, with exit codes: {ended}. They are started again.")
+            for component in ended:
+                self._airflow.start_component(component)
+            self._airflow.wait_healthy(240)
         if self._airflow is None:
             self.config.mkdir(parents=True, exist_ok=True)
             self.dags.mkdir(exist_ok=True)
@@ -175,12 +178,11 @@ class SharedAirflow:
         with self._connected(site.airflow) as connection:
             before = looked_for_files(connection)
             until(lambda: looked_for_files(connection) != before, 60, "the DAG processor looks for no files")
-            emptied = [f'"{name}"' for name in tables(connection) if name not in self._filled]
-            if self.postgres:
-                connection.execute(sqlalchemy.text(f"TRUNCATE {', '.join(emptied)}"))
-            else:
-                for name in emptied:
-                    connection.execute(sqlalchemy.text(f"DELETE FROM {name}"))
+            if self.postgres:  # SQLite does not ask whether rows refer to those that go
+                connection.execute(sqlalchemy.text("SET LOCAL session_replication_role = replica"))
+            for name in tables(connection):
+                if name not in self._filled:
+                    connection.execute(sqlalchemy.text(f'DELETE FROM "{name}"'))
             connection.execute(sqlalchemy.text("DELETE FROM slot_pool WHERE pool != 'default_pool'"))
             connection.commit()
 
@@ -191,6 +193,15 @@ class SharedAirflow:
         with engine.connect() as connection:
             yield connection
         engine.dispose()
+
+
+@contextmanager
+def many_services(shared: SharedAirflow, home: Path, many: ManyServices, **options: Any) -> Iterator[Site]:
+    """A site with services alike, all unpaused."""
+    services = home / "many.yaml"
+    services.write_text(yaml.safe_dump(many.services()))
+    with shared.site(home, arrays=many.lab(), services=services, unpaused=many.names, **options) as site:
+        yield site
 
 
 def tables(connection: sqlalchemy.Connection) -> list[str]:

@@ -16,18 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from clones.act.lock import installation_mark
 from clones.runs.pools import pools_of
-from demo.many_services import ManyServices
 from hooks.configuration import load
 from lab import Lab
 from lab.check import findings
 from private_airflow.instance import INSTALLATION, LocalAirflow
 from private_airflow.rest import AirflowRest
 from tests.conftest import MIGRATED, ROOT, SERVICES, SYMID, control
-from tests.support.postgres import database
 
 SERVICE = "aastmphpux"
 HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
@@ -215,20 +212,6 @@ def in_memory() -> Iterator[Path]:
     folder = tempfile.mkdtemp(prefix="symclone-", dir=shared if os.access(shared, os.W_OK) else None)
     yield Path(folder)
     shutil.rmtree(folder)
-
-
-@contextmanager
-def many_running(home: Path, many: ManyServices, **options: Any) -> Iterator[Site]:
-    """The same with services alike, all unpaused, on PostgreSQL: SQLite breaks under several runs at once."""
-    services = home / "many.yaml"
-    services.write_text(yaml.safe_dump(many.services()))
-    with (
-        database() as url,
-        running_site(
-            home, arrays=many.lab(), services=services, unpaused=many.names, database_url=url, **options
-        ) as site,
-    ):
-        yield site
 
 
 def has_dag(rest: AirflowRest, dag: str = SERVICE) -> bool:
