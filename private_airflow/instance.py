@@ -165,7 +165,7 @@ class LocalAirflow:
         :raises StartError: when a component ends or is not healthy in time. Nothing is left running then.
         """
         try:
-            self._prepare()
+            self.prepare()
             for component in self.components:
                 self.start_component(component)
             self.wait_healthy(timeout)
@@ -295,8 +295,8 @@ class LocalAirflow:
                 behind.append(component)
         return behind
 
-    def _prepare(self) -> None:
-        """The password file, and a migrated database."""
+    def prepare(self) -> None:
+        """Write the password file, and have a migrated database. :meth:`start` does so, too."""
         write_private(self.home / "passwords.json", json.dumps(dict.fromkeys(self.users, self.password)))
         (self.home / "plugins").mkdir(exist_ok=True)
         if self.sqlite is None:

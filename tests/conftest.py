@@ -78,23 +78,24 @@ def arrays(request: pytest.FixtureRequest) -> dict[str, Any]:
     return config
 
 
-AIRFLOWS: dict[str, Any] = {}
-"""The fixtures `shared` and `shared_on_postgres`, once they were needed: an Airflow that many tests have, one
-after the other (tests/support/shared.py)."""
+def pytest_configure(config: pytest.Config) -> None:
+    from tests.support.sharing import Sharing
+
+    config.pluginmanager.register(Sharing())
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """On SQLite: for one run at a time."""
+    """An Airflow that many tests have, one after the other. On SQLite: for one run at a time."""
     from tests.support.shared import SharedAirflow
 
-    with SharedAirflow(tmp_path_factory.mktemp("shared")) as AIRFLOWS["shared"]:
-        yield AIRFLOWS["shared"]
+    with SharedAirflow(tmp_path_factory.mktemp("shared")) as airflow:
+        yield airflow
 
 
 @pytest.fixture(scope="session")
 def shared_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """For many runs at once."""
+    """The same for many runs at once."""
     from tests.support.shared import SharedAirflow
 
     env = {
@@ -104,26 +105,8 @@ def shared_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     }
     home = tmp_path_factory.mktemp("shared")
-    with SharedAirflow(home, postgres=True, parallelism=32, env=env) as AIRFLOWS["shared_on_postgres"]:
-        yield AIRFLOWS["shared_on_postgres"]
-
-
-def shares(item: pytest.Item | None) -> set[str]:
-    """Those that this test has."""
-    return set(getattr(item, "fixturenames", ())) & {"shared", "shared_on_postgres"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share an Airflow follow each other."""
-    items.sort(key=lambda item: sorted(shares(item)))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """An Airflow that the next test does not share is ended: it takes a fifth of a core."""
-    yield
-    for name in shares(item) - shares(nextitem):
-        AIRFLOWS[name].stop()
+    with SharedAirflow(home, postgres=True, parallelism=32, env=env) as airflow:
+        yield airflow
 
 
 ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])

@@ -141,7 +141,7 @@ def title(process: psutil.Process) -> str:
 
 
 def until(
-    condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str, every: float = 0.1
+    condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str, every: float = 0.2
 ) -> None:
     """Wait for something that happens in other processes; look `every` so many seconds."""
     end = time.monotonic() + seconds
