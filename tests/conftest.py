@@ -94,6 +94,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def shared_by_the_disturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same with policies by which tasks die or stand still, as the ledgers of the tests say."""
+    from tests.support.shared import disturbed
+
+    with disturbed(tmp_path_factory.mktemp("shared")) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
 def shared_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The same for many runs at once."""
     from tests.support.shared import SharedAirflow

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -28,16 +27,13 @@ from clones.asking.fence import NOT_NEWEST, RUN
 from lab.check import findings
 from private_airflow.instance import LocalAirflow
 from tests.conftest import ROOT, SERVICES, SYMID
-from tests.support.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, until
 
 pytestmark = pytest.mark.airflow
 
 TRIED_AGAIN, HOST = "lnxpp", "lnxpp01"
 """The service whose tasks are tried again, and where it runs. Those of the other one are not."""
-ENVIRONMENT = {
-    HEARTBEAT_TIMEOUT: "20",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
-}
 HOUR = 3600.0
 """Lab seconds: longer than a test takes, unless it turns the lab's clock."""
 RECREATE, ACTIVATE = "-noprompt recreate", "-noprompt activate"
@@ -50,7 +46,6 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir()
         self.clear()
 
     def clear(self) -> None:
@@ -91,20 +86,18 @@ def go_on(*pids: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Ledger]]:
+def running(
+    shared_by_the_disturbed: SharedAirflow, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Site, Ledger]]:
     """One for all tests of this file."""
     home = tmp_path_factory.mktemp("site")
-    config = home / "airflow" / "config"
-    config.mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "support" / "still_policy.py", config / "airflow_local_settings.py")
     loaded = yaml.safe_load(SERVICES.read_text())
     loaded["services"][SERVICE] |= {"retries": 0}
     loaded["services"][TRIED_AGAIN] |= {"retries": 6, "retry_delay": 1, "poll_interval": 1}
     services = home / "given.yaml"
     services.write_text(yaml.safe_dump(loaded, sort_keys=False))
-    ledger = Ledger(home / "ledger")
-    env = {**ENVIRONMENT, "STILL_LEDGER": str(ledger.folder)}
-    with running_site(home, services=services, env=env, unpaused=(SERVICE, TRIED_AGAIN)) as site:
+    ledger = Ledger(shared_by_the_disturbed.home / "still")
+    with shared_by_the_disturbed.site(home, services=services, unpaused=(SERVICE, TRIED_AGAIN)) as site:
         yield site, ledger
 
 
@@ -306,7 +299,7 @@ def copy_of(site: Site, home: Path) -> LocalAirflow:
         dags=ROOT / "dags",
         plugins=ROOT / "plugins",
         connections=site.lab.connections,
-        env={**ENVIRONMENT, **soon, "SYMCLONE_CONFIG": site.airflow.env["SYMCLONE_CONFIG"]},
+        env={HEARTBEAT_TIMEOUT: "20", **soon, "SYMCLONE_CONFIG": site.airflow.env["SYMCLONE_CONFIG"]},
         pools=site.airflow.pools,
         sqlite=copied.with_name("second.db"),
         template=copied,

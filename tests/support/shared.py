@@ -25,6 +25,7 @@ from private_airflow.instance import LocalAirflow
 from tests.conftest import MIGRATED, ROOT, SERVICES
 from tests.support.postgres import database
 from tests.support.site import (
+    HEARTBEAT_TIMEOUT,
     SERVICE,
     SOON,
     Site,
@@ -98,12 +99,16 @@ class SharedAirflow:
         variables: Mapping[str, str] | None = None,
         unpaused: Sequence[str] = (SERVICE,),
     ) -> Iterator[Site]:
-        """As :func:`tests.support.site.running_site`, for one test or the tests of one file.
+        """For one test, or the tests of one file: a new lab, and the services' DAGs unpaused.
 
-        :param home: of the lab.
+        :param home: the lab's.
+        :param sshd: the lab behind real OpenSSH servers, instead of its own.
+        :param arrays: the lab's configuration; none: the demo's.
+        :param services: what to run in place of the example configuration; tried again after a second.
         :param dags: folders of DAG files.
         :param connections: beside those to the lab.
         :param variables: Airflow's.
+        :param unpaused: the DAGs that are.
         """
         airflow = self._started()
         self.services.write_text(quick_services(services))
@@ -193,6 +198,26 @@ class SharedAirflow:
         with engine.connect() as connection:
             yield connection
         engine.dispose()
+
+
+def disturbed(home: Path) -> SharedAirflow:
+    """One whose tasks can be disturbed by tests/support/policies.py, and are given up when they are silent.
+
+    The ledgers of the policies are the folders `mortal` and `still` in its home.
+    """
+    env = {
+        HEARTBEAT_TIMEOUT: "20",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    }
+    for name in ("mortal", "still"):
+        (home / name).mkdir()
+        env[f"{name.upper()}_LEDGER"] = str(home / name)
+    made = SharedAirflow(home, env=env)
+    made.config.mkdir(parents=True)
+    for name in ("mortal_policy", "still_policy"):
+        shutil.copy(ROOT / "tests" / "support" / f"{name}.py", made.config)
+    shutil.copy(ROOT / "tests" / "support" / "policies.py", made.config / "airflow_local_settings.py")
+    return made
 
 
 @contextmanager

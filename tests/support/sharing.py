@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-SHARED = ("shared", "shared_on_postgres")
+SHARED = ("shared", "shared_by_the_disturbed", "shared_on_postgres")
 """The fixtures."""
 
 

@@ -1,4 +1,4 @@
-"""A whole site for end-to-end tests: one Airflow of its own with one lab."""
+"""A whole site for end-to-end tests: one Airflow with one lab. :mod:`tests.support.shared` makes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,11 @@ from typing import Any
 import psutil
 
 from clones.act.lock import installation_mark
-from clones.runs.pools import pools_of
-from hooks.configuration import load
 from lab import Lab
 from lab.check import findings
 from private_airflow.instance import INSTALLATION, LocalAirflow
 from private_airflow.rest import AirflowRest
-from tests.conftest import MIGRATED, ROOT, SERVICES, SYMID, control
+from tests.conftest import SERVICES, SYMID, control
 
 SERVICE = "aastmphpux"
 HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
@@ -148,56 +146,6 @@ def until(
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(every)
-
-
-@contextmanager
-def running_site(
-    home: Path,
-    *,
-    sshd: bool = False,
-    arrays: dict[str, Any] | None = None,
-    services: Path = SERVICES,
-    dags: Path = ROOT / "dags",
-    env: Mapping[str, str] | None = None,
-    unpaused: Sequence[str] = (SERVICE,),
-    **options: Any,
-) -> Iterator[Site]:
-    """Start the lab and an Airflow for it, and unpause the services' DAGs.
-
-    For tests that do something to Airflow's own processes; :mod:`tests.support.shared` is for all others.
-
-    :param sshd: the lab behind real OpenSSH servers, instead of its own.
-    :param services: what to run in place of the example configuration; tried again after a second.
-    :param dags: the folder of DAG files.
-    :param arrays: the lab's configuration; none: the demo's.
-    :param env: further variables for all of Airflow.
-    :param unpaused: the services whose DAGs are unpaused.
-    :param options: of :class:`LocalAirflow`.
-    """
-    config = home / "services.yaml"
-    config.write_text(quick_services(services))
-    read = load(config)
-    with (
-        in_memory() as memory,
-        Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab,
-    ):
-        airflow = LocalAirflow(
-            home / "airflow",
-            dags=dags,
-            plugins=ROOT / "plugins",
-            connections=lab.connections,
-            env={"SYMCLONE_CONFIG": str(config), **SOON, **(env or {})},
-            pools=pools_of(read.limits, read.services),
-            **{"sqlite": memory / "airflow.db", "template": MIGRATED, **options},
-        )
-        try:
-            with airflow.start().client() as rest:
-                site = Site(airflow, rest, lab)
-                for dag in unpaused:
-                    site.unpause(dag)
-                yield site
-        finally:
-            airflow.stop(grace=0)
 
 
 def quick_services(services: Path) -> str:
