@@ -30,6 +30,7 @@ HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 executor, once. Where that gets lost, only the missing heartbeat tells, by default after 300 s."""
 SOON = {
     HEARTBEAT_TIMEOUT: "60",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     # A DAG file is found at once, and read again when it changes: nothing else that it reads does.
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
