@@ -136,6 +136,7 @@ def test_a_refresh_from_click_to_green(browser: Browser, site: Site) -> None:
             arg=began,
             timeout=LONG,
         )
+        site.lab.set_rate(SYMID, 1e6)  # enough was seen
         expect(row(page, SERVICE)).to_contain_text("refresh done", timeout=LONG)
         assert site.wait(run_id) == "success"
         sweep(site)

@@ -12,7 +12,7 @@ import pytest
 
 from lab.config import load
 from tests.board.routes import Asker, paths
-from tests.conftest import ROOT, SERVICES
+from tests.conftest import ROOT, SERVICES, SYMID
 from tests.support.shared import SharedAirflow
 from tests.support.site import SERVICE, Site, until
 
@@ -91,8 +91,14 @@ def site(shared: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> Ite
         run_id = site.rest.trigger(SERVICE, conf)
         site.lab.note("run begins", service=SERVICE, run=run_id, action="refresh")
         admin = Asker.logged_in(site.rest)
-        seen = until_ended(lambda: admin.fleet()[SERVICE])
-        MEANWHILE.extend(seen)
+
+        def look() -> dict[str, Any]:
+            row = admin.fleet()[SERVICE]
+            if any(sync["ends"] and sync["percent"] is not None for sync in row["syncs"]):
+                site.lab.set_rate(SYMID, 1e6)  # enough was seen
+            return row
+
+        MEANWHILE.extend(until_ended(look))
         assert site.wait(run_id, 400) == "success", site.states(run_id)
         sweep = site.rest.trigger("clone_status")
         until(lambda: site.rest.dag_run("clone_status", sweep)["state"] == "success", 200, "no sweep")
