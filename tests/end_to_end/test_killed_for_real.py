@@ -78,7 +78,7 @@ def refresh(site: Site) -> str:
     """One run, however often its tasks die: it does what it must, once, and the service is up."""
     began, since = site.lab.now(), site.seq()
     run_id = site.trigger()
-    assert site.wait(run_id, 240) == "success", site.states(run_id)
+    assert site.wait(run_id, 600) == "success", site.states(run_id)
     assert site.controls(since) == EACH_ONCE
     assert all(
         session["state"] == "Copied" and session["point_in_time"] >= began
