@@ -8,7 +8,8 @@
 | cut_bytes    | executed and journaled; the connection drops after `bytes` bytes of output                 |
 | cut_output   | executed, and its exit status is its own; only the first `bytes` bytes of stdout arrive     |
 | cut_running  | the connection drops at once; the command goes on alone, `seconds` lab seconds later       |
-| delay        | executed and journaled, then the reply is held for `seconds` real seconds                  |
+| delay        | executed and journaled, then the reply is held: for `seconds` real seconds, or until the   |
+|              | fault is cleared                                                                          |
 | slow         | executed and journaled; the output comes at `rate` bytes a lab second                      |
 | hang         | nothing is executed and nothing is answered until the client goes away                     |
 | exit         | not executed: `exit`, `stdout`, `stderr` are the answer                                    |
@@ -38,11 +39,13 @@ configuration's `random_faults`: the same seed draws the same faults, whatever t
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -67,6 +70,7 @@ class Fault:
     since: float
     left: int | None
     skip: int
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meets(self, names: tuple[str, str], command: str) -> bool:
         if self.left == 0 or (self.config.host is not None and self.config.host not in names):
@@ -80,6 +84,11 @@ class Fault:
     def held_until(self) -> float | None:
         """When a lock that is held for a time ends, in lab seconds since the epoch."""
         return None if self.config.seconds is None else self.since + self.config.seconds
+
+    async def hold(self) -> None:
+        """Wait for its real seconds, or until it is cleared."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.cleared.wait(), self.config.seconds or 0)
 
 
 class Faults:
@@ -124,6 +133,7 @@ class Faults:
         gone = [f for f in self._faults if id is None or f.id == id]
         self._faults = [f for f in self._faults if f not in gone]
         for fault in gone:
+            fault.cleared.set()
             self._tell(fault, False)
 
     def _tell(self, fault: Fault, there: bool) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -56,6 +57,8 @@ class LocalAirflow:
     :param env: further variables for all components; they win over the settings made here.
     :param port: of the API server and UI, on loopback; None: a free one.
     :param database_url: SQLAlchemy URL (`postgresql+psycopg2://...`), migrated at the start; None: SQLite.
+    :param sqlite: the file of the SQLite database; None: in `home`. Airflow waits for the disk at each of its
+        many commits; a file in memory (`/dev/shm`) does not let it wait.
     :param template: a migrated SQLite database to start from, made when missing; saves the migration.
     :param fresh: start with an empty database and no logs (SQLite only), whatever an earlier run left.
     :param users: user -> role (`admin`, `op`, `user`, `viewer`); all have the generated :attr:`password`.
@@ -77,6 +80,7 @@ class LocalAirflow:
         env: Mapping[str, str] | None = None,
         port: int | None = None,
         database_url: str | None = None,
+        sqlite: Path | None = None,
         template: Path | None = None,
         fresh: bool = False,
         users: Mapping[str, str] | None = None,
@@ -89,7 +93,7 @@ class LocalAirflow:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.users = dict(users or {"admin": "admin"})
-        self.sqlite = None if database_url else self.home / SQLITE_NAME
+        self.sqlite = None if database_url else (sqlite or self.home / SQLITE_NAME).absolute()
         self.template = template.absolute() if template else None
         self.fresh = fresh
         self.pools = pools
@@ -162,11 +166,11 @@ class LocalAirflow:
         :raises StartError: when a component ends or is not healthy in time. Nothing is left running then.
         """
         try:
-            self._prepare()
+            self.prepare()
             for component in self.components:
                 self.start_component(component)
             self.wait_healthy(timeout)
-            self._make_pools()
+            self.make_pools()
         except BaseException:
             self.stop(grace=0.5)
             raise
@@ -271,8 +275,8 @@ class LocalAirflow:
             raise StartError(f"`{what}` ended with exit code {done.returncode}:\n{output}")
         return done.stdout
 
-    def _make_pools(self) -> None:
-        """As scripts/pools does, but by the REST API, which needs no process of its own."""
+    def make_pools(self) -> None:
+        """Make :attr:`pools` where they are missing, by the REST API, which needs no process of its own."""
         if not self.pools:
             return
         with self.client() as rest:
@@ -292,15 +296,15 @@ class LocalAirflow:
                 behind.append(component)
         return behind
 
-    def _prepare(self) -> None:
-        """The password file, and a migrated database."""
+    def prepare(self) -> None:
+        """Write the password file, and have a migrated database. :meth:`start` does so, too."""
         write_private(self.home / "passwords.json", json.dumps(dict.fromkeys(self.users, self.password)))
         (self.home / "plugins").mkdir(exist_ok=True)
         if self.sqlite is None:
             self._migrate()
             return
         if self.fresh:
-            for leftover in self.home.glob(f"{SQLITE_NAME}*"):
+            for leftover in self.sqlite.parent.glob(f"{self.sqlite.name}*"):
                 leftover.unlink()
             for folder in ("logs", "components"):
                 shutil.rmtree(self.home / folder, ignore_errors=True)
@@ -312,6 +316,9 @@ class LocalAirflow:
             self._copy_template(self.template)
         else:
             self._migrate()
+        # For good: a commit then waits for the disk once, not three times, and for nobody who reads.
+        with closing(sqlite3.connect(self.sqlite)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
         stamp.write_text(version)
 
     def _migrate(self) -> None:
@@ -344,10 +351,6 @@ def _copy_sqlite(source: Path, target: Path) -> None:
     """A complete copy, the write-ahead log included; `target` appears at once or not at all."""
     part = target.with_suffix(".part")
     part.unlink(missing_ok=True)
-    reader, writer = sqlite3.connect(source), sqlite3.connect(part)
-    try:
+    with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(part)) as writer:
         reader.backup(writer)
-    finally:
-        reader.close()
-        writer.close()
     part.replace(target)

@@ -44,6 +44,8 @@ os.environ |= {
 hypothesis.settings.register_profile("commit", max_examples=50)
 hypothesis.settings.register_profile("thorough", max_examples=500)
 hypothesis.settings.load_profile("commit")
+MIGRATED = _HOME / "migrated.db"
+"""An empty database of Airflow's, from which those on SQLite begin; the first one makes it."""
 ROOT = Path(__file__).parents[1]
 SERVICES = ROOT / "config" / "services.yaml"
 SYMID = "000190101234"
@@ -79,6 +81,46 @@ def arrays(request: pytest.FixtureRequest) -> dict[str, Any]:
     for array in config["arrays"]:
         array["switches"] |= request.param
     return config
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from tests.support.sharing import Sharing
+
+    config.pluginmanager.register(Sharing())
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An Airflow that many tests have, one after the other. On SQLite: for one run at a time."""
+    from tests.support.shared import SharedAirflow
+
+    with SharedAirflow(tmp_path_factory.mktemp("shared")) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def shared_by_the_disturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same with policies by which tasks die or stand still, as the ledgers of the tests say."""
+    from tests.support.shared import disturbed
+
+    with disturbed(tmp_path_factory.mktemp("shared")) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def shared_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same for many runs at once."""
+    from tests.support.shared import SharedAirflow
+
+    env = {
+        # How soon the end of a triggerer is noticed: how often it says that it is there, and after how long a
+        # silence its waits are taken over. Airflow's defaults are 5 and 30 s.
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    }
+    home = tmp_path_factory.mktemp("shared")
+    with SharedAirflow(home, postgres=True, parallelism=32, env=env) as airflow:
+        yield airflow
 
 
 ONE_ARRAY = pytest.mark.parametrize("arrays", [{}], indirect=True, ids=["array-1"])

@@ -184,7 +184,7 @@ class Execution:
             self.login.abort()
             raise _Dropped
         if "delay" in met:
-            await asyncio.sleep(met["delay"].config.seconds or 0)
+            await met["delay"].hold()
         if "slow" in met:
             replier.rate = met["slow"].config.rate or 1
         return status

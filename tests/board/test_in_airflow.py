@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ from lab.config import load as load_lab
 from private_airflow.environment import free_port
 from tests.board.browser import browser, page_at, picture
 from tests.conftest import SERVICES, SYMID
-from tests.support.site import SERVICE, Site, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, until
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.airflow
@@ -45,7 +45,7 @@ def services() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(shared: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all tests of this file: one service is too old, one down, one unknown and one up."""
     home = tmp_path_factory.mktemp("board")
     config = home / "services-of-the-test.yaml"
@@ -53,9 +53,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     arrays = load_lab().model_dump()
     arrays["arrays"][0]["copy_rate"] = COPY_RATE
     nowhere = {"conn_type": "ssh", "host": "127.0.0.1", "port": free_port(), "login": "x"}
-    env = {"AIRFLOW_CONN_ELSEWHERE": json.dumps(nowhere)}
-    users = {"admin": "admin", "view": "viewer", "oper": "op"}
-    with running_site(home, services=config, arrays=arrays, env=env, users=users) as site:
+    with shared.site(home, services=config, arrays=arrays, connections={"elsewhere": nowhere}) as site:
+        site.unpause("clone_status")
         site.lab.set_state(SYMID, "1236", "4323", "Failed")
         sweep(site)
         site.lab.set_state(SYMID, "1236", "4323", "Copied")
@@ -65,7 +64,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def sweep(site: Site) -> None:
     """One look at all copies, now."""
     run_id = site.rest.trigger("clone_status")
-    site.rest.unpause("clone_status")
     until(lambda: site.rest.dag_run("clone_status", run_id)["state"] == "success", 200, "no sweep")
 
 
@@ -138,6 +136,7 @@ def test_a_refresh_from_click_to_green(browser: Browser, site: Site) -> None:
             arg=began,
             timeout=LONG,
         )
+        site.lab.set_rate(SYMID, 1e6)  # enough was seen
         expect(row(page, SERVICE)).to_contain_text("refresh done", timeout=LONG)
         assert site.wait(run_id) == "success"
         sweep(site)

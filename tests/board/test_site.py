@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +12,9 @@ import pytest
 
 from lab.config import load
 from tests.board.routes import Asker, paths
-from tests.conftest import ROOT, SERVICES
-from tests.support.site import SERVICE, Site, running_site, until
+from tests.conftest import ROOT, SERVICES, SYMID
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, until
 
 pytestmark = pytest.mark.airflow
 
@@ -37,7 +36,7 @@ class Notifier(BaseNotifier):
         self.text = text
 
     def notify(self, context):
-        with open(os.environ["TOLD"], "a") as told:
+        with open(os.environ["AIRFLOW_HOME"] + "/told", "a") as told:
             told.write(self.text + chr(10))
 """
 LATE = """
@@ -57,22 +56,26 @@ with DAG("late", schedule=None, deadline=late):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(shared: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """With a completed refresh, a sweep after it, and secrets wherever Airflow keeps some."""
-    env = {
-        "AIRFLOW_VAR_SYMCLONE_MARKER": MARKER,
-        "AIRFLOW_CONN_MARKER": json.dumps({"conn_type": "ssh", "host": "h", "password": MARKER}),
-    }
-    users = {"admin": "admin", "view": "viewer", "oper": "op"}
     home = tmp_path_factory.mktemp("site")
-    services, dags = home / "with_alerts.yaml", Path(shutil.copytree(ROOT / "dags", home / "dags"))
+    services, late = home / "with_alerts.yaml", home / "late"
     services.write_text(ALERTS + SERVICES.read_text())
-    (dags / "late.py").write_text(LATE)
-    (home / "tells_a_file.py").write_text(NOTIFIER)
-    env |= {"PYTHONPATH": str(home), "TOLD": str(home / "told")}
+    late.mkdir()
+    (late / "late.py").write_text(LATE)
+    shared.config.mkdir(parents=True, exist_ok=True)
+    (shared.config / "tells_a_file.py").write_text(NOTIFIER)
     arrays = load().model_dump()
     arrays["arrays"][0]["copy_rate"] = 500  # so slow that one sees it copy
-    with running_site(home, services=services, arrays=arrays, dags=dags, env=env, users=users) as site:
+    with shared.site(
+        home,
+        services=services,
+        arrays=arrays,
+        dags=(ROOT / "dags", late),
+        connections={"marker": {"conn_type": "ssh", "host": "h", "password": MARKER}},
+        variables={"symclone_marker": MARKER},
+        unpaused=(SERVICE, "clone_status"),
+    ) as site:
         site.rest.request("POST", "/variables", json={"key": "marker", "value": MARKER})
         site.rest.request(
             "POST",
@@ -88,11 +91,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         run_id = site.rest.trigger(SERVICE, conf)
         site.lab.note("run begins", service=SERVICE, run=run_id, action="refresh")
         admin = Asker.logged_in(site.rest)
-        seen = until_ended(lambda: admin.fleet()[SERVICE])
-        MEANWHILE.extend(seen)
+
+        def look() -> dict[str, Any]:
+            row = admin.fleet()[SERVICE]
+            if any(sync["ends"] and sync["percent"] is not None for sync in row["syncs"]):
+                site.lab.set_rate(SYMID, 1e6)  # enough was seen
+            return row
+
+        MEANWHILE.extend(until_ended(look))
         assert site.wait(run_id, 400) == "success", site.states(run_id)
         sweep = site.rest.trigger("clone_status")
-        site.rest.unpause("clone_status")
         until(lambda: site.rest.dag_run("clone_status", sweep)["state"] == "success", 200, "no sweep")
         yield site
 
@@ -294,13 +302,13 @@ def test_a_broken_configuration_is_said_and_the_last_good_one_shown(site: Site, 
 
 
 def test_who_is_told_of_a_run_that_fails_or_is_late(site: Site) -> None:
-    told = Path(site.airflow.env["TOLD"])
+    told = site.airflow.home / "told"
 
     def lines() -> list[str]:
         return told.read_text().splitlines() if told.exists() else []
 
     for dag in ("lnxpp", "late"):
-        site.rest.unpause(dag)
+        site.unpause(dag)
         # The configuration that was broken for a moment may have been read just then.
         until(lambda dag=dag: not site.rest.request("GET", f"/dags/{dag}")["is_stale"], 200, "not read again")
     site.rest.trigger("lnxpp", {"action": "refresh"})  # nobody says why: only its author sees that

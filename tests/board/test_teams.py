@@ -14,7 +14,7 @@ import pytest
 from private_airflow.instance import LocalAirflow
 from private_airflow.rest import RestError
 from tests.board.routes import Asker, paths
-from tests.conftest import ROOT, SERVICES
+from tests.conftest import MIGRATED, ROOT, SERVICES
 
 pytestmark = pytest.mark.airflow
 
@@ -28,8 +28,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     """Its API server alone, which knows the DAGs of the example configuration."""
     env = {"AIRFLOW__CORE__AUTH_MANAGER": FAB, "SYMCLONE_CONFIG": str(SERVICES)}
     home = tmp_path_factory.mktemp("fab")
-    airflow = LocalAirflow(home, dags=ROOT / "dags", plugins=ROOT / "plugins", env=env)
-    airflow.run("db", "migrate")
+    airflow = LocalAirflow(home, dags=ROOT / "dags", plugins=ROOT / "plugins", env=env, template=MIGRATED)
+    airflow.prepare()
     airflow.run("dags", "reserialize")
     command = [sys.executable, str(Path(__file__).with_name("users.py")), airflow.password, *USERS]
     subprocess.run(command, env=airflow.env, check=True, capture_output=True)

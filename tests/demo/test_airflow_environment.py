@@ -48,6 +48,9 @@ def test_the_callers_variables_win_and_instances_are_apart(tmp_path: Path) -> No
     assert one.port != two.port
     assert one.password != two.password
     assert two.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://u:p@h/d"
+    three = LocalAirflow(tmp_path / "3", dags=tmp_path, sqlite=tmp_path / "elsewhere.db")
+    bases = [airflow.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] for airflow in (one, three)]
+    assert bases == [f"sqlite:///{tmp_path}/1/airflow.db", f"sqlite:///{tmp_path}/elsewhere.db"]
 
 
 def test_free_ports_differ() -> None:

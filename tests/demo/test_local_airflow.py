@@ -16,6 +16,7 @@ import pytest
 from private_airflow.instance import LocalAirflow, StartError
 from private_airflow.rest import AirflowRest, RestError
 from private_airflow.supervisor import descendants
+from tests.conftest import MIGRATED
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,20 +59,15 @@ def alive(pids: list[int]) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("template") / "airflow.db"
-
-
 @pytest.fixture
-def airflow(tmp_path: Path, template: Path) -> Iterator[LocalAirflow]:
+def airflow(tmp_path: Path) -> Iterator[LocalAirflow]:
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "stub.py").write_text(DAG)
     made = LocalAirflow(
         tmp_path / "home",
         dags=dags,
-        template=template,
+        template=MIGRATED,
         connections={"stub_host": {"conn_type": "ssh", "host": "stub.example"}},
     )
     yield made

@@ -13,7 +13,8 @@ import yaml
 
 from private_airflow.rest import RestError
 from tests.conftest import SYMID
-from tests.support.site import SERVICE, Site, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, until
 
 pytestmark = pytest.mark.airflow
 
@@ -61,9 +62,9 @@ def requests(log: str) -> Counter[str]:
     )
 
 
-def test_what_a_refresh_costs(tmp_path: Path) -> None:
+def test_what_a_refresh_costs(shared: SharedAirflow, tmp_path: Path) -> None:
     """The copies move until both waits are in the triggerer and were looked at together."""
-    with running_site(tmp_path) as site:
+    with shared.site(tmp_path) as site:
         site.lab.set_rate(SYMID, 20)
         since = site.seq()
         log = site.airflow.log("api-server")

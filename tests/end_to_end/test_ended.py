@@ -10,7 +10,8 @@ import pytest
 from lab.check import findings
 from tests.board.routes import Asker
 from tests.conftest import SYMID
-from tests.support.site import SERVICE, Site, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, until
 
 pytestmark = pytest.mark.airflow
 
@@ -44,8 +45,8 @@ def last_run(site: Site) -> dict[str, Any]:
     return {"result": row["last_run"]["result"], "state": row["last_run"]["state"], "held": row["held_by"]}
 
 
-def test_ended_while_it_copies(tmp_path: Path) -> None:
-    with running_site(tmp_path, unpaused=(SERVICE, "clone_status")) as site:
+def test_ended_while_it_copies(shared: SharedAirflow, tmp_path: Path) -> None:
+    with shared.site(tmp_path, unpaused=(SERVICE, "clone_status")) as site:
         sweep(site)
         site.lab.set_rate(SYMID, 20)
         run_id = site.trigger()

@@ -10,7 +10,8 @@ from lab.check import findings
 from lab.config import load
 from tests.conftest import SERVICES, line_of
 from tests.support.hooked import ORACLE, hooked_services, sent_in_order, with_programs
-from tests.support.site import SERVICE, Site, active_runs, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, active_runs, until
 
 pytestmark = pytest.mark.airflow
 
@@ -21,10 +22,10 @@ ACTIVATE = line_of("activate DGCVI")
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(shared: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site")
     services = hooked_services(home / "hooked.yaml")
-    with running_site(home, services=services, arrays=with_programs(load().model_dump())) as site:
+    with shared.site(home, services=services, arrays=with_programs(load().model_dump())) as site:
         yield site
 
 

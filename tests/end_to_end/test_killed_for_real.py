@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Any
 import pytest
 
 from lab.check import findings
-from tests.conftest import ROOT, SERVICES, control, line_of
-from tests.support.site import SERVICE, Site, running_site
+from tests.conftest import SERVICES, control, line_of
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site
 
 pytestmark = pytest.mark.airflow
 
@@ -44,7 +44,6 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir()
         self.die()
 
     def die(self, *kinds: str) -> None:
@@ -66,23 +65,20 @@ class Ledger:
 
 
 @pytest.fixture(scope="module")
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Ledger]]:
-    home = tmp_path_factory.mktemp("site")
-    (home / "airflow" / "config").mkdir(parents=True)
-    shutil.copy(
-        ROOT / "tests" / "support" / "mortal_policy.py",
-        home / "airflow" / "config" / "airflow_local_settings.py",
-    )
-    ledger = Ledger(home / "ledger")
-    with running_site(home, env={"MORTAL_LEDGER": str(ledger.folder)}) as site:
+def mortal(
+    shared_by_the_disturbed: SharedAirflow, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Site, Ledger]]:
+    ledger = Ledger(shared_by_the_disturbed.home / "mortal")
+    with shared_by_the_disturbed.site(tmp_path_factory.mktemp("site")) as site:
         yield site, ledger
+    (ledger.folder / "mode").unlink()
 
 
 def refresh(site: Site) -> str:
     """One run, however often its tasks die: it does what it must, once, and the service is up."""
     began, since = site.lab.now(), site.seq()
     run_id = site.trigger()
-    assert site.wait(run_id, 240) == "success", site.states(run_id)
+    assert site.wait(run_id, 600) == "success", site.states(run_id)
     assert site.controls(since) == EACH_ONCE
     assert all(
         session["state"] == "Copied" and session["point_in_time"] >= began

@@ -13,7 +13,8 @@ from hooks.symcli import SymcliHook
 from lab.check import findings
 from private_airflow.instance import INSTALLATION
 from tests.conftest import SERVICES, connect, line_of
-from tests.support.site import SERVICE, Site, has_dag, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, until
 
 pytestmark = pytest.mark.airflow
 
@@ -30,8 +31,7 @@ def lose_the_database(site: Site, *, installation: bool) -> None:
         (site.airflow.home / INSTALLATION).write_text(token_hex(16))
     site.airflow.start()
     site.rest = site.airflow.client()
-    until(lambda: has_dag(site.rest), 60, "the DAG was not parsed")
-    site.rest.unpause(SERVICE)
+    site.unpause(SERVICE)
 
 
 def lost_while(site: Site, run_id: str, short: str, *, installation: bool) -> None:
@@ -74,9 +74,11 @@ def goes_on(site: Site, lost: str, action: str, *, installation: bool) -> None:
     assert host.mounts() and host.addresses()
 
 
-def test_lost_between_two_commands_to_the_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_between_two_commands_to_the_array(
+    shared_by_the_disturbed: SharedAirflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once while copies are re-established, with the name of this Airflow; and once while they are split."""
-    with running_site(tmp_path) as site:
+    with shared_by_the_disturbed.site(tmp_path) as site:
         connect(monkeypatch, site.lab.connections)
         # Not announced to the journal as runs: a lost run says no result.
         begun = site.seq()

@@ -15,7 +15,8 @@ from demo.many_services import CONTROL, ManyServices
 from hooks.symcli import SymcliHook
 from lab import Lab
 from tests.conftest import connect
-from tests.support.site import many_running, until
+from tests.support.shared import SharedAirflow, many_services
+from tests.support.site import until
 
 AT_ONCE = 24
 MANY = ManyServices(8, tracks=(2000,), sshd_limits=True)
@@ -80,9 +81,11 @@ def test_tasks_that_begin_together_log_in_a_few_at_a_time(stock: Lab) -> None:
 
 
 @pytest.mark.airflow
-def test_services_refreshed_together(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_services_refreshed_together(
+    shared_on_postgres: SharedAirflow, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """40 tasks and 8 waits on one array and control host, with as many tasks at once as Airflow allows."""
-    with many_running(tmp_path_factory.mktemp("s"), MANY, sshd=True, parallelism=32) as site:
+    with many_services(shared_on_postgres, tmp_path_factory.mktemp("s"), MANY, sshd=True) as site:
         conf = {"action": "refresh", "reason": "test"}
         runs = {name: site.rest.trigger(name, conf) for name in MANY.names}
 

@@ -17,12 +17,12 @@ from private_airflow.rest import AirflowRest, RestError
 from tests.conftest import line_of
 from tests.end_to_end.test_whole_runs import moment_seen
 from tests.support.production import services, with_production
-from tests.support.site import SERVICE, Site, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, until
 
 pytestmark = pytest.mark.airflow
 
 DAG = f"{SERVICE}_merge_back"
-USERS = {"asker": "op", "boss": "op", "admin": "admin"}
 
 
 def begin(site: Site, run_id: str, again: bool = False) -> None:
@@ -123,13 +123,13 @@ def refused(site: Site, run_id: str, since: int) -> None:
     assert "was cleared, or begun again, after" in said, said
 
 
-def test_one_person_cannot_play_both(tmp_path: Path) -> None:
+def test_one_person_cannot_play_both(shared: SharedAirflow, tmp_path: Path) -> None:
     """`asker` triggers; `boss` clears, in every way, and approves."""
     config = services(tmp_path / "with-production.yaml")
     arrays = with_production(load().model_dump())
-    with running_site(tmp_path, arrays=arrays, services=config, users=USERS) as stopping:
+    with shared.site(tmp_path, arrays=arrays, services=config) as stopping:
         assert stopping.wait(stopping.trigger("stop")) == "success"
-        stopping.rest.unpause(DAG)
+        stopping.unpause(DAG)
         site = replace(stopping, dag=DAG)
         since = site.seq()
         with site.airflow.client("asker") as asker, site.airflow.client("boss") as boss:
@@ -164,12 +164,12 @@ def test_one_person_cannot_play_both(tmp_path: Path) -> None:
         assert findings(site.lab.journal) == []
 
 
-def test_two_persons_and_a_kill(tmp_path: Path) -> None:
+def test_two_persons_and_a_kill(shared: SharedAirflow, tmp_path: Path) -> None:
     config = services(tmp_path / "with-production.yaml")
     arrays = with_production(load().model_dump())
-    with running_site(tmp_path, arrays=arrays, services=config, users=USERS) as stopping:
+    with shared.site(tmp_path, arrays=arrays, services=config) as stopping:
         assert stopping.wait(stopping.trigger("stop")) == "success"
-        stopping.rest.unpause(DAG)
+        stopping.unpause(DAG)
         site = replace(stopping, dag=DAG)
         since = site.seq()
         with pytest.raises(RestError, match="reason"):

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -28,16 +27,13 @@ from clones.asking.fence import NOT_NEWEST, RUN
 from lab.check import findings
 from private_airflow.instance import LocalAirflow
 from tests.conftest import ROOT, SERVICES, SYMID
-from tests.support.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, until
 
 pytestmark = pytest.mark.airflow
 
 TRIED_AGAIN, HOST = "lnxpp", "lnxpp01"
 """The service whose tasks are tried again, and where it runs. Those of the other one are not."""
-ENVIRONMENT = {
-    HEARTBEAT_TIMEOUT: "20",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
-}
 HOUR = 3600.0
 """Lab seconds: longer than a test takes, unless it turns the lab's clock."""
 RECREATE, ACTIVATE = "-noprompt recreate", "-noprompt activate"
@@ -50,7 +46,6 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir()
         self.clear()
 
     def clear(self) -> None:
@@ -91,20 +86,18 @@ def go_on(*pids: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Ledger]]:
+def running(
+    shared_by_the_disturbed: SharedAirflow, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Site, Ledger]]:
     """One for all tests of this file."""
     home = tmp_path_factory.mktemp("site")
-    config = home / "airflow" / "config"
-    config.mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "support" / "still_policy.py", config / "airflow_local_settings.py")
     loaded = yaml.safe_load(SERVICES.read_text())
     loaded["services"][SERVICE] |= {"retries": 0}
     loaded["services"][TRIED_AGAIN] |= {"retries": 6, "retry_delay": 1, "poll_interval": 1}
     services = home / "given.yaml"
     services.write_text(yaml.safe_dump(loaded, sort_keys=False))
-    ledger = Ledger(home / "ledger")
-    env = {**ENVIRONMENT, "STILL_LEDGER": str(ledger.folder)}
-    with running_site(home, services=services, env=env, unpaused=(SERVICE, TRIED_AGAIN)) as site:
+    ledger = Ledger(shared_by_the_disturbed.home / "still")
+    with shared_by_the_disturbed.site(home, services=services, unpaused=(SERVICE, TRIED_AGAIN)) as site:
         yield site, ledger
 
 
@@ -132,6 +125,18 @@ def site(running: tuple[Site, Ledger], ledger: Ledger) -> Iterator[Site]:
 def stands_still(site: Site, ledger: Ledger, run_id: str, task: str) -> list[int]:
     until(lambda: ledger.stands(task), 90, site.shown(run_id))
     return ledger.still(task)
+
+
+def long_ago(site: Site, run_id: str, task: str) -> None:
+    """What Airflow's database then shows: nobody has heard of this task for longer than is allowed."""
+    assert site.airflow.sqlite
+    with closing(sqlite3.connect(site.airflow.sqlite, timeout=60)) as database, database:
+        aged = database.execute(
+            "UPDATE task_instance SET last_heartbeat_at = datetime(last_heartbeat_at, '-1 hour')"
+            " WHERE dag_id = ? AND run_id = ? AND task_id = ? AND state = 'running'",
+            (site.dag, run_id, task),
+        )
+        assert aged.rowcount == 1
 
 
 def shown(site: Site) -> Any:
@@ -183,6 +188,8 @@ def test_a_recreate_that_comes_when_the_run_is_over(site: Site, ledger: Ledger, 
     if given_up == "marked as failed":
         marked = f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/{task}"
         site.rest.request("PATCH", marked, json={"new_state": "failed"})
+    else:
+        long_ago(site, run_id, task)
     assert site.wait(run_id) == "failed"
     assert "The service runs on its old copies again" in site.log(run_id, "start.on_old_copies")
     assert site.tries(run_id)[task] == 1
@@ -223,6 +230,7 @@ def test_commands_that_come_when_the_next_try_is_through(site: Site, ledger: Led
     run_id = site.trigger()
     for task, line in places.items():
         stopped = stands_still(site, ledger, run_id, task)
+        long_ago(site, run_id, task)
         until(lambda: site.states(run_id)[task] == "success", 120, site.shown(run_id))  # noqa: B023
         comes_too_late(site, stopped, line)
     assert site.wait(run_id) == "success", site.states(run_id)
@@ -276,8 +284,8 @@ def logs(site: Site, run_id: str, task: str) -> str:
 
 def copy_of(site: Site, home: Path) -> LocalAirflow:
     """A second Airflow with the same database content, and an installation id of its own."""
-    copied = home / "copied.db"
     assert site.airflow.sqlite
+    copied = site.airflow.sqlite.with_name("copied.db")
     with closing(sqlite3.connect(site.airflow.sqlite)) as old, closing(sqlite3.connect(copied)) as new:
         old.backup(new)
     soon = {
@@ -291,8 +299,9 @@ def copy_of(site: Site, home: Path) -> LocalAirflow:
         dags=ROOT / "dags",
         plugins=ROOT / "plugins",
         connections=site.lab.connections,
-        env={**ENVIRONMENT, **soon, "SYMCLONE_CONFIG": site.airflow.env["SYMCLONE_CONFIG"]},
+        env={HEARTBEAT_TIMEOUT: "20", **soon, "SYMCLONE_CONFIG": site.airflow.env["SYMCLONE_CONFIG"]},
         pools=site.airflow.pools,
+        sqlite=copied.with_name("second.db"),
         template=copied,
     )
 

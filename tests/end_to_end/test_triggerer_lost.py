@@ -11,19 +11,14 @@ import psutil
 import pytest
 
 from demo.many_services import CONTROL, ManyServices
-from tests.support.site import Site, many_running, until
+from tests.support.shared import SharedAirflow, many_services
+from tests.support.site import Site, until
 
 pytestmark = pytest.mark.airflow
 
 MANY = ManyServices(8, tracks=(200_000,))
 HALF = MANY.count // 2
 """Each test has services of its own: right after a refresh there is nothing to copy again."""
-SETTINGS = {
-    # How soon it is noticed: the first is how often a triggerer says that it is there, the second after how
-    # long a silence its waits are taken over. Airflow's defaults are 5 and 30 s.
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-}
 WAIT = "break.sync1.wait_copied"
 TRIGGERERS = ("triggerer", "triggerer-2")
 
@@ -115,8 +110,8 @@ def connected(site: Site) -> dict[str, int]:
 
 def living(site: Site) -> dict[str, int]:
     """Process id of each triggerer that runs."""
-    ended = site.airflow.exit_codes()
-    return {name: site.airflow.pids()[name] for name in TRIGGERERS if ended[name] is None}
+    running = site.airflow.processes()
+    return {name: running[name] for name in TRIGGERERS if name in running}
 
 
 def triggerers(site: Site, *wanted: str) -> None:
@@ -143,10 +138,14 @@ def kill(site: Site, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    home = tmp_path_factory.mktemp("site")
-    with many_running(home, MANY, env=SETTINGS, parallelism=8, counts={"triggerer": 2}) as running:
+def site(shared_on_postgres: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """With a second triggerer, whenever it is started."""
+    with many_services(shared_on_postgres, tmp_path_factory.mktemp("site"), MANY) as running:
+        first, second = TRIGGERERS
+        running.airflow.components[second] = running.airflow.components[first]
         yield running
+        triggerers(running, first)
+        del running.airflow.components[second]
 
 
 def test_the_only_triggerer_is_killed_and_started_again(site: Site) -> None:

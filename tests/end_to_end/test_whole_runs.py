@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,18 +16,17 @@ from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from lab.check import findings
 from tests.conftest import ROOT, SERVICES, SYMID, connect, line_of
-from tests.support.site import SERVICE, Site, active_runs, check_refresh, running_site, until
+from tests.support.shared import SharedAirflow
+from tests.support.site import SERVICE, Site, active_runs, check_refresh, until
 
 pytestmark = pytest.mark.airflow
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(shared: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all tests of this file, with the example DAGs; each begins with no run going on."""
-    home = tmp_path_factory.mktemp("site")
-    dags = Path(shutil.copytree(ROOT / "dags", home / "dags"))
-    shutil.copytree(ROOT / "docs" / "examples", dags, dirs_exist_ok=True)
-    with running_site(home, dags=dags) as site:
+    dags = (ROOT / "dags", ROOT / "docs" / "examples")
+    with shared.site(tmp_path_factory.mktemp("site"), dags=dags) as site:
         yield site
 
 
@@ -53,9 +50,9 @@ def finished(site: Site, dag: str) -> list[dict[str, Any]]:
 
 def test_changes_of_status_and_fresh_copies_schedule_the_examples(site: Site) -> None:
     for dag in ("tell_status_changes", "report_on_fresh_copy"):
-        site.rest.unpause(dag)
+        site.unpause(dag)
     site.lab.set_state(SYMID, "1236", "4323", "Failed")
-    site.rest.unpause("clone_status")  # its schedule makes a run at once
+    site.unpause("clone_status")  # its schedule makes a run at once
     until(lambda: bool(finished(site, "tell_status_changes")), 90, "nobody was told")
     site.rest.pause("clone_status")
     site.lab.set_state(SYMID, "1236", "4323", "Copied")

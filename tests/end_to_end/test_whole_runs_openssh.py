@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.support.site import check_refresh, running_site
+from tests.support.shared import SharedAirflow
+from tests.support.site import check_refresh
 
 
 @pytest.mark.airflow
-def test_refresh(tmp_path_factory: pytest.TempPathFactory) -> None:
-    home: Path = tmp_path_factory.mktemp("s")
-    with running_site(home, sshd=True) as site:
+def test_refresh(shared: SharedAirflow, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with shared.site(tmp_path_factory.mktemp("s"), sshd=True) as site:
         check_refresh(site)

@@ -151,6 +151,18 @@ async def test_delay_answers_late_but_acts_and_journals_at_once(lab: Lab) -> Non
         assert time.monotonic() - began >= 0.4
 
 
+@pytest.mark.may_break(1)
+async def test_a_delay_ends_when_it_is_cleared(lab: Lab) -> None:
+    fault = lab.fault("delay", match="recreate", seconds=3600)
+    async with connect(lab, "symcli_demo") as connection:
+        task = asyncio.create_task(connection.run(f"{S}-g DGCVI recreate -nop {PAIR}"))
+        while not lab.commands() or lab.commands()[-1]["exit"] is None:
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        lab.clear_faults(fault)
+        assert (await task).exit_status == 0
+
+
 async def test_hang(lab: Lab) -> None:
     lab.fault("hang", match="symdev", count=1)
     async with connect(lab, "symcli_demo") as connection:

@@ -1,4 +1,4 @@
-"""Airflow's place for a site's policies (`airflow_local_settings`), used to kill tasks.
+"""A policy of a site for Airflow (see tests/support/policies.py), used to kill tasks.
 
 It is copied into an Airflow's `config` folder, and no test imports it. Every task's process then ends itself
 by SIGKILL, as suddenly as the kernel ends one when memory runs out, at each place of a kind that stands in
@@ -28,6 +28,8 @@ from hooks import symcli
 from hooks.symcli import SymcliHook
 
 LEDGER = Path(os.environ["MORTAL_LEDGER"])
+MODE = LEDGER / "mode"
+"""Where this file is missing nothing dies, and tasks are tried again as their DAG says."""
 
 _execute, _leave, _drain = SymcliHook.execute, SymcliHook.__exit__, symcli._drain
 _last = "begin"
@@ -37,13 +39,15 @@ _been: Counter[tuple[str, ...]] = Counter()
 
 def task_policy(task: Any) -> None:
     """Tried again at once, and more often than there are places to die at."""
+    if not MODE.exists():
+        return
     task.retries, task.retry_delay, task.retry_exponential_backoff = 500, timedelta(0), 0
 
 
 def come_by(kind: str, *commands: str) -> None:
     """Die here, if it is of the mode's kind and nobody has died here before."""
     _been[kind, *commands] += 1
-    if kind not in (LEDGER / "mode").read_text().splitlines():
+    if not MODE.exists() or kind not in MODE.read_text().splitlines():
         return
     run_id, task, number = (
         os.environ[f"AIRFLOW_CTX_{name}"] for name in ("DAG_RUN_ID", "TASK_ID", "TRY_NUMBER")

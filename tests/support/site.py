@@ -1,49 +1,63 @@
-"""A whole site for end-to-end tests: one Airflow of its own with one lab."""
+"""A whole site for end-to-end tests: one Airflow with one lab. :mod:`tests.support.shared` makes it."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import signal
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from clones.act.lock import installation_mark
-from clones.runs.pools import pools_of
-from demo.many_services import ManyServices
-from hooks.configuration import load
 from lab import Lab
 from lab.check import findings
 from private_airflow.instance import INSTALLATION, LocalAirflow
 from private_airflow.rest import AirflowRest
-from tests.conftest import ROOT, SERVICES, SYMID, control
-from tests.support.postgres import database
+from tests.conftest import SERVICES, SYMID, control
 
 SERVICE = "aastmphpux"
 HEARTBEAT_TIMEOUT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 """Seconds. Of a killed task Airflow 3.3.2 tells its database nothing: its scheduler learns it from the
 executor, once. Where that gets lost, only the missing heartbeat tells, by default after 300 s."""
+SOON = {
+    HEARTBEAT_TIMEOUT: "60",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    # A DAG file is found at once, and read again when it changes: nothing else that it reads does.
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+}
 TASK = re.compile("airflow worker -- [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How a task's own process calls itself."""
 
 
 @dataclass
 class Site:
-    """One Airflow with one lab, for all tests of this file; each begins with everything up."""
+    """One Airflow with one lab."""
 
     airflow: LocalAirflow
     rest: AirflowRest
     lab: Lab
     dag: str = SERVICE
     service: str = SERVICE
+
+    def unpause(self, dag: str) -> None:
+        """As soon as Airflow has read it."""
+
+        def unread() -> str:
+            return f"{dag} was not read: {self.rest.import_errors()}; {self.airflow.log('dag-processor')}"
+
+        until(lambda: has_dag(self.rest, dag), 120, unread)
+        self.rest.unpause(dag)
 
     def trigger(self, action: str = "refresh") -> str:
         run_id = self.rest.trigger(self.dag, {"action": action, "reason": "end-to-end test"})
@@ -62,6 +76,7 @@ class Site:
             lambda: self.rest.dag_run(self.dag, run_id)["state"] in ("success", "failed"),
             seconds,
             self.shown(run_id),
+            every=0.25,
         )
         path = f"/dags/{self.dag}/dagRuns/{run_id}/taskInstances/finish/xcomEntries/result"
         ended = self.rest.request("GET", path)["value"]
@@ -103,8 +118,12 @@ class Site:
         named `LocalExecutor: ...`: were that one killed, nobody would tell the scheduler before the task's
         heartbeat is missed, and killed while idle it can take the queue's lock with it.
         """
-        (task,) = [process for process in self.processes() if TASK.fullmatch(title(process))]
+        (task,) = self.tasks()
         os.kill(task.pid, signal.SIGKILL)
+
+    def tasks(self) -> list[psutil.Process]:
+        """Those of tasks, without what supervises them."""
+        return [process for process in self.processes() if TASK.fullmatch(title(process))]
 
     def processes(self) -> list[psutil.Process]:
         """All of this Airflow's."""
@@ -121,7 +140,7 @@ def title(process: psutil.Process) -> str:
 
 
 def until(
-    condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str, every: float = 0.1
+    condition: Callable[[], bool], seconds: float, what: Callable[[], str] | str, every: float = 0.2
 ) -> None:
     """Wait for something that happens in other processes; look `every` so many seconds."""
     end = time.monotonic() + seconds
@@ -130,60 +149,18 @@ def until(
         time.sleep(every)
 
 
-@contextmanager
-def running_site(
-    home: Path,
-    *,
-    sshd: bool = False,
-    arrays: dict[str, Any] | None = None,
-    services: Path = SERVICES,
-    dags: Path = ROOT / "dags",
-    env: Mapping[str, str] | None = None,
-    unpaused: Sequence[str] = (SERVICE,),
-    **options: Any,
-) -> Iterator[Site]:
-    """Start the lab and Airflow, and unpause the services' DAGs.
-
-    :param sshd: the lab behind real OpenSSH servers, instead of its own.
-    :param services: what to run in place of the example configuration; tried again after a second.
-    :param dags: the folder of DAG files.
-    :param arrays: the lab's configuration; none: the demo's.
-    :param env: further variables for all of Airflow.
-    :param unpaused: the services whose DAGs are unpaused.
-    :param options: of :class:`LocalAirflow`.
-    """
-    config = home / "services.yaml"
-    config.write_text(services.read_text().replace("retry_delay: 10", "retry_delay: 1"))
-    read = load(config)
-    with Lab(arrays, directory=home / "lab", speed=15, sshd=sshd, services=services) as lab:
-        airflow = LocalAirflow(
-            home / "airflow",
-            dags=dags,
-            plugins=ROOT / "plugins",
-            connections=lab.connections,
-            env={"SYMCLONE_CONFIG": str(config), HEARTBEAT_TIMEOUT: "60", **(env or {})},
-            pools=pools_of(read.limits, read.services),
-            **options,
-        )
-        with airflow, airflow.client() as rest:
-            until(lambda: all(has_dag(rest, dag) for dag in unpaused), 60, "the DAGs were not parsed")
-            for dag in unpaused:
-                rest.unpause(dag)
-            yield Site(airflow, rest, lab)
+def quick_services(services: Path) -> str:
+    """The configuration, tried again after a second."""
+    return services.read_text().replace("retry_delay: 10", "retry_delay: 1")
 
 
 @contextmanager
-def many_running(home: Path, many: ManyServices, **options: Any) -> Iterator[Site]:
-    """The same with services alike, all unpaused, on PostgreSQL: SQLite breaks under several runs at once."""
-    services = home / "many.yaml"
-    services.write_text(yaml.safe_dump(many.services()))
-    with (
-        database() as url,
-        running_site(
-            home, arrays=many.lab(), services=services, unpaused=many.names, database_url=url, **options
-        ) as site,
-    ):
-        yield site
+def in_memory() -> Iterator[Path]:
+    """A folder in memory, where there is such a place: a commit of SQLite waits for its disk three times."""
+    shared = Path("/dev/shm")
+    folder = tempfile.mkdtemp(prefix="symclone-", dir=shared if os.access(shared, os.W_OK) else None)
+    yield Path(folder)
+    shutil.rmtree(folder)
 
 
 def has_dag(rest: AirflowRest, dag: str = SERVICE) -> bool:

@@ -1,4 +1,4 @@
-"""Airflow's place for a site's policies (`airflow_local_settings`), used to let tasks stand still.
+"""A policy of a site for Airflow (see tests/support/policies.py), used to let tasks stand still.
 
 It is copied into an Airflow's `config` folder, and no test imports it. A task's process stops itself by
 SIGSTOP, as a machine that swaps or is suspended does, at the places that the ledger's `places` names, once
@@ -33,7 +33,8 @@ _line = ""
 def come_by(at: str) -> None:
     """Stand still here, if this is the place and nobody has stood there before."""
     task = os.environ["AIRFLOW_CTX_TASK_ID"]
-    place = json.loads((LEDGER / "places").read_text()).get(task)
+    places = LEDGER / "places"
+    place = json.loads(places.read_text()).get(task) if places.exists() else None
     if not place or place["at"] != at or not re.search(place["line"], _line):
         return
     stopped = [os.getpid()] if place["alone"] else [os.getppid(), os.getpid()]
