@@ -16,7 +16,8 @@ def nothing_stays() -> Iterator[None]:
     """Skip without root; with it, whatever is missing fails, and so does whatever is left behind."""
     if os.getuid() != 0 and not os.environ.get("CI"):
         pytest.skip("needs root: loop devices, mounts and namespaces are made")
-    assert not lacking(), f"this machine lacks {'; '.join(lacking())}"
+    if lacks := lacking():
+        pytest.fail(f"this machine lacks {'; '.join(lacks)}", pytrace=False)
     before = os.listdir("/srv")
     yield
     assert {d: f for d, (pid, f) in backing_files().items() if pid == os.getpid()} == {}
