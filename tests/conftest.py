@@ -24,6 +24,13 @@ import yaml
 from clones.asking.fence import PUT, RUN
 from clones.asking.whole_answers import END
 from clones.symcli.commands import ENVIRONMENT, WITH_PAIR_FILE
+from tests.support.missing import pytest_runtest_makereport  # noqa: F401
+from tests.support.workers import (  # noqa: F401
+    pytest_collection_modifyitems,
+    pytest_configure_node,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from private_airflow.processes import Processes, tail
@@ -125,8 +126,8 @@ class Engine:
 
     def _unpack(self) -> None:
         (self.programs / "bin").mkdir(parents=True)
-        unpack(OF_THE_SUITE, self.programs, SUITE)
-        unpack(OF_THIS_MACHINE, self.programs)
+        with ThreadPoolExecutor() as pool:  # one waits for the network while the other one unpacks
+            list(pool.map(unpack, (OF_THE_SUITE, OF_THIS_MACHINE), (self.programs,) * 2, (SUITE, None)))
         for name in ("iptables", "ip6tables"):
             (self.programs / "bin" / name).symlink_to("../usr/sbin/xtables-nft-multi")
         plugins = self.folder / "home/.docker/cli-plugins"

@@ -7,6 +7,7 @@ release, with a run at each place where one can wait, and is upgraded.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from private_airflow.rest import AirflowRest, RestError
 from tests.compose.engine import EngineError, running_engine
 from tests.compose.former import BY_NUMBER, RETRIED, STOPPED, Waiting, former_release
 from tests.compose.images import build
-from tests.compose.project import AIRFLOW, Project, this_release
+from tests.compose.project import AIRFLOW, Project, build_ahead, this_release
 from tests.support.site import SERVICE, until
 
 MERGE_BACK = f"{SERVICE}_merge_back"
@@ -30,8 +31,11 @@ def waiting() -> Iterator[Waiting]:
     with running_engine() as engine:
         build(engine)
         project = Project(engine)
-        project.put(former_release)
-        project.up()
+        with ThreadPoolExecutor() as pool:
+            ahead = pool.submit(build_ahead, engine)
+            project.put(former_release)
+            project.up()
+            ahead.result()
         runs = Waiting(project)
         runs.begin()
         before = project.inspect()["airflow-triggerer"]["Image"]

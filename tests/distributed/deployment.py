@@ -29,14 +29,17 @@ T = TypeVar("T")
 SPEED = 15
 """Seconds of the lab in one second."""
 SETTINGS = {
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "12",
 }
-"""Seconds, and a count of heartbeats. docker-compose.yaml sets the same ones to twice as much or more;
-less of it here saves waiting."""
+"""Seconds, and a count of heartbeats: less of it saves waiting. docker-compose.yaml sets two to twelve times
+as much, or leaves Airflow's: 10 s between looks for lost tasks, 30 s for a scheduler and a triggerer."""
 RESTART = 2.0
 """Seconds after which what was killed is started again, as systemd or an engine would."""
 

@@ -22,7 +22,7 @@ from tests.support.redis import Broker
 
 pytestmark = pytest.mark.airflow
 
-HEARTBEAT = "[scheduler] task_instance_heartbeat_timeout 30"
+HEARTBEAT = "[scheduler] task_instance_heartbeat_timeout 15"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_worker_in_the_middle_of(
 
 
 def test_the_triggerer_that_holds_the_waits(site: Deployment, request: pytest.FixtureRequest) -> None:
-    setting = "[triggerer] triggerer_health_check_threshold 30"
+    setting = "[triggerer] triggerer_health_check_threshold 15"
     with (
         refreshes(site, request, "the triggerer that holds the waits", setting),
         copies_that_stand_still(site),
@@ -121,7 +121,7 @@ def kill_and_restart(server: Broker | Cluster) -> None:
 @pytest.mark.parametrize(
     ("component", "setting"),
     [
-        ("scheduler", "[scheduler] orphaned_tasks_check_interval 30"),
+        ("scheduler", "[scheduler] orphaned_tasks_check_interval 5, scheduler_health_check_threshold 15"),
         ("dag-processor", "none: a refresh does not need it"),
         ("api-server", "[workers] max_failed_heartbeats 12"),
     ],

@@ -17,7 +17,8 @@ def nothing_stays() -> Iterator[None]:
     """Skip without root; with it, whatever is missing fails, and so does whatever is left behind."""
     if os.getuid() != 0 and not os.environ.get("CI"):
         pytest.skip("needs root: loop devices, mounts and namespaces are made")
-    assert not lacking(), f"this machine lacks {'; '.join(lacking())}"
+    if lacks := lacking():
+        pytest.fail(f"this machine lacks {'; '.join(lacks)}", pytrace=False)
     with machine(alone=True):
         before = os.listdir("/srv")
         yield
@@ -25,18 +26,22 @@ def nothing_stays() -> Iterator[None]:
         assert os.listdir("/srv") == before
 
 
-REPORT = pytest.StashKey[list[str]]()
+REPORT = "real blocks"
 
 
 @pytest.fixture
-def report(request: pytest.FixtureRequest) -> list[str]:
-    """Lines that the test run ends with."""
-    return request.config.stash.setdefault(REPORT, [])
+def report(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Lines that the test run ends with; with its result they come out of a worker, too."""
+    lines: list[str] = []
+    yield lines
+    request.node.user_properties.append((REPORT, lines))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(REPORT, None):
-        terminalreporter.section("real blocks")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    ended = [one for reports in terminalreporter.stats.values() for one in reports]
+    kept = [pair for one in ended if getattr(one, "when", "") == "teardown" for pair in one.user_properties]
+    if lines := [line for name, those in kept if name == REPORT for line in those]:
+        terminalreporter.section(REPORT)
         lvm = "used" if device_mapper() else "not used: the kernel has no device-mapper, or lvm2 is not there"
         for line in (f"LVM {lvm}", *lines):
             terminalreporter.write_line(line)

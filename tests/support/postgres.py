@@ -17,7 +17,11 @@ import psycopg2  # type: ignore[import-untyped]
 
 from private_airflow.environment import free_port
 from private_airflow.processes import Processes, clean_environment
+from tests.support.missing import Missing
 from tests.support.turns import machine
+
+FOLDER = "/usr/lib/postgresql"
+"""Where Debian installs its programs, by version."""
 
 
 @dataclass
@@ -48,6 +52,7 @@ def cluster() -> Iterator[Cluster]:
 
     PostgreSQL does not run as root: started by root, it runs as the package's user `postgres`.
     """
+    programs()
     folder = Path(tempfile.mkdtemp(prefix="symclone-postgres-"))
     user = pwd.getpwuid(os.getuid()).pw_name
     become: list[str] = []
@@ -84,6 +89,7 @@ def cluster() -> Iterator[Cluster]:
 
 def programs() -> Path:
     """The folder of the newest PostgreSQL's programs."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
-    assert found, "PostgreSQL is not installed: `apt-get install postgresql` (scripts/test does it as root)"
+    found = sorted(Path(FOLDER).glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
+    if not found:
+        raise Missing("PostgreSQL", "postgresql")
     return found[-1].parent

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from private_airflow.environment import free_port
 from private_airflow.processes import Processes, clean_environment
+from tests.support.missing import Missing
 
 
 @dataclass
@@ -30,9 +31,8 @@ class Broker:
     def start(self) -> None:
         """Start it (again), and wait until it answers."""
         program = shutil.which("redis-server")
-        assert program, (
-            "Redis is not installed: `apt-get install redis-server` (scripts/test does it as root)"
-        )
+        if program is None:
+            raise Missing("redis-server", "redis-server")
         words = [program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         words += ["--appendonly", "yes", "--save", ""]
         self.processes.start("redis", words, env=clean_environment(), log=self.folder / "redis.log")
