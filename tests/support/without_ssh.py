@@ -15,6 +15,7 @@ import pytest
 from hooks import ssh, symcli, symcli_async
 from hooks.connection import Login
 from hooks.refusals import not_let_in, unreachable
+from hooks.ssh_options import Prepared
 from lab import Lab
 from tests.conftest import connect
 
@@ -96,11 +97,11 @@ def connect_directly(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     running = lab.running
     assert running is not None and not running.ports, "make it with ports=False"
 
-    async def log_in(login: Login) -> Any:
+    async def log_in(login: Login, ready: Prepared | None = None) -> Any:
         try:
             return running.connect(login.port, login.user)
         except KeyError:
-            return await ssh.log_in(login)
+            return await ssh.log_in(login, ready)
         except OSError as error:
             raise unreachable(login.name, str(error)) from None
         except asyncssh.PermissionDenied as error:
