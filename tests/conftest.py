@@ -47,10 +47,14 @@ os.environ |= {
         for name in ("array_000190101234", "array_000297600001", "host_aastmphpux", "host_lnxpp01")
     ),
 }
-# How many examples a property is tried on before each commit, and with `--hypothesis-profile=thorough`.
+# How many examples a property is tried on: before each commit, where CI is set, and with
+# `--hypothesis-profile=thorough`.
 hypothesis.settings.register_profile("commit", max_examples=50)
+hypothesis.settings.register_profile(
+    "ci", parent=hypothesis.settings.get_profile("default"), max_examples=200
+)
 hypothesis.settings.register_profile("thorough", max_examples=500)
-hypothesis.settings.load_profile("commit")
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "commit")
 MIGRATED = _HOME / "migrated.db"
 """An empty database of Airflow's, from which those on SQLite begin; the first one makes it."""
 ROOT = Path(__file__).parents[1]
