@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
@@ -37,6 +38,9 @@ class DirectHook(SymcliHook):  # type: ignore[misc]
 
     def _client(self, host: str) -> Any:
         return host
+
+    def expect(self, hosts: Sequence[str]) -> None:
+        """Nobody logs in."""
 
     def _execute(self, client: Any, command: Command, turns: Turns) -> Result:
         return Plugged.wire.send(current(), command, turns)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -335,6 +336,10 @@ def test_a_host_that_is_expected_is_logged_in_to_while_another_is_asked(lab: Any
         hosts.expect(["aastmphpux"])
         assert hosts.run(run(Command("symcli_demo", ("/usr/symcli/bin/symcfg", "list")))).exit_code == 0
         assert hosts.connections == 1
+        end = time.monotonic() + 20
+        while len([entry for entry in lab.journal if entry["event"] == "connect"]) < 2:
+            assert time.monotonic() < end, "nobody logs in before the host is asked"
+            time.sleep(0.01)
         assert hosts.run(run(Command("aastmphpux", ("/usr/sbin/mount", "-p")))).exit_code == 0
         assert hosts.connections == 2
     made = [entry["host"] for entry in lab.journal if entry["event"] == "connect"]
