@@ -19,7 +19,12 @@ WAITS = ("break.data.wait_copied", "break.archivelogs.wait_copied")
 
 
 def ended(site: Site, run_id: str) -> str:
-    """The run's state, whether or not it says anything of its end."""
+    """The run's state once it has ended, whether or not it says anything of its end.
+
+    Right after :func:`mark` it can be either one: a scheduler that read the run while it was still running
+    judges it by its last task, which is skipped by then, and writes `success` over what was marked. So what is
+    marked is judged here by what we show of it.
+    """
     until(
         lambda: site.rest.dag_run(SERVICE, run_id)["state"] in ("success", "failed"), 120, site.shown(run_id)
     )
@@ -57,7 +62,7 @@ def test_ended_while_it_copies(shared: SharedAirflow, tmp_path: Path) -> None:
 
         until(both_wait, 120, site.shown(run_id))
         mark(site, run_id, "failed")
-        assert ended(site, run_id) == "failed"
+        ended(site, run_id)
         states = site.states(run_id)
         assert {states[task] for task in WAITS} == {"failed"}
         assert states["start.service"] == states["finish"] == "skipped"
@@ -91,7 +96,7 @@ def test_ended_while_it_copies(shared: SharedAirflow, tmp_path: Path) -> None:
         run_id = site.trigger()
         until(lambda: site.states(run_id)["stop.service"] == "running", 120, site.shown(run_id))
         mark(site, run_id, "success")
-        assert ended(site, run_id) == "success"
+        ended(site, run_id)
         site.lab.clear_faults(fault)
         shown = last_run(site)
         assert (shown["result"], shown["state"]) == ("ended without finish", "failed")
