@@ -63,6 +63,9 @@ ServiceName = Annotated[
 SyncName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a sync name (letters, digits and _)", "archivelogs")
 ]
+SetName = Annotated[
+    str, Grammar(r"[a-z][a-z0-9_]{0,11}", "the name of a target set (lower case letters, digits and _)", "a")
+]
 HookName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a hook's name (letters, digits and _)", "begin_backup")
 ]

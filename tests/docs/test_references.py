@@ -94,6 +94,8 @@ def test_each_key_has_a_meaning_and_examples_that_are_taken(model: type[BaseMode
         if name == "pairs":  # whose form the rest of the sync decides
             by = {"symdg": "DG"} if "DEV001" in example[0] else {"symid": "000190101234"}
             model.model_validate({"name": "data", "pairs": example, **by})
+        elif name == "targets":
+            model.model_validate({"name": "data", "targets": example, "symid": "000190101234"})
         else:
             adapter.validate_python(example)
 

@@ -22,8 +22,8 @@ def ended(site: Site, run_id: str) -> str:
     """The run's state once it has ended, whether or not it says anything of its end.
 
     Right after :func:`mark` it can be either one: a scheduler that read the run while it was still running
-    judges it by its last task, which is skipped by then, and writes `success` over what was marked. So what is
-    marked is judged here by what we show of it.
+    judges it by its last task, which is skipped by then, and writes `success` over what was marked. So what
+    is marked is judged here by what we show of it.
     """
     until(
         lambda: site.rest.dag_run(SERVICE, run_id)["state"] in ("success", "failed"), 120, site.shown(run_id)

@@ -20,6 +20,7 @@ from clones.names import (
     IpAddress,
     MountOptions,
     Netmask,
+    SetName,
     SyncName,
     VolumeGroupName,
     Word,
@@ -34,6 +35,14 @@ def _is_mask(netmask: str, of: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class IpOfSet(Model):
+    """What of an address differs on one target set."""
+
+    ipdev: InterfaceName | None = Field(
+        None, description="Its interface on that set's host.", examples=["eth1"]
+    )
 
 
 class Ip(Model):
@@ -51,12 +60,29 @@ class Ip(Model):
     timeout: Seconds = Field(
         time_limits.IP.seconds, description="Seconds that each of its commands may take.", examples=[60]
     )
+    by_set: dict[SetName, IpOfSet] = Field(
+        {},
+        description="What differs on a target set, by its name; the rest is as above.",
+        examples=[{"b": {"ipdev": "eth1"}}],
+    )
 
     @model_validator(mode="after")
     def _netmask_fits(self) -> Ip:
         if not _is_mask(self.netmask, "::" if ":" in self.ipname else "0.0.0.0"):
             raise ValueError(f"netmask {self.netmask} does not go with address {self.ipname}")
         return self
+
+
+class VgOfSet(Model):
+    """What of a group differs on one target set."""
+
+    name: VolumeGroupName | None = Field(None, description="Its name there.", examples=["vgCVI_b"])
+    devices: tuple[DiskName, ...] | None = Field(
+        None, description="Its disks there.", examples=[["/dev/mapper/mpathd"]]
+    )
+    map_file: AbsolutePath | None = Field(
+        None, description="HP-UX: its map file there.", examples=["/var/lib/symclone/vgCVI_b.map"]
+    )
 
 
 class Vg(Model):
@@ -97,6 +123,11 @@ class Vg(Model):
     timeout: Seconds = Field(
         time_limits.VG.seconds, description="Seconds that each of its commands may take.", examples=[300]
     )
+    by_set: dict[SetName, VgOfSet] = Field(
+        {},
+        description="What differs on a target set, by its name; the rest is as above.",
+        examples=[{"b": {"name": "vgCVI_b", "devices": ["/dev/mapper/mpathd"]}}],
+    )
 
     @model_validator(mode="after")
     def _beside_the_source(self) -> Vg:
@@ -125,6 +156,12 @@ class Vg(Model):
         return self
 
 
+class FsOfSet(Model):
+    """What of a file system differs on one target set."""
+
+    dev: FsDevice | None = Field(None, description="Its device there.", examples=["/dev/vgCVI_b/lv_CVI"])
+
+
 class Fs(Model):
     """A file system on the copied disks."""
 
@@ -143,6 +180,11 @@ class Fs(Model):
     )
     timeout: Seconds = Field(
         time_limits.FS.seconds, description="Seconds for each of check, mount and unmount.", examples=[900]
+    )
+    by_set: dict[SetName, FsOfSet] = Field(
+        {},
+        description="What differs on a target set, by its name; the rest is as above.",
+        examples=[{"b": {"dev": "/dev/vgCVI_b/lv_CVI"}}],
     )
 
     @model_validator(mode="after")
@@ -194,6 +236,22 @@ class App(Model):
     )
 
 
+class CommandOfSet(Model):
+    """What of a command differs on one target set."""
+
+    start: tuple[Word, ...] | None = Field(
+        None, description="Brings it up there.", examples=[["/opt/site/bin/raw", "bind", "b"]]
+    )
+    stop: tuple[Word, ...] | None = Field(
+        None, description="Takes it down there.", examples=[["/opt/site/bin/raw", "release", "b"]]
+    )
+    probe: tuple[Word, ...] | None = Field(
+        None,
+        description="Read-only. Exit code 0: it is up there.",
+        examples=[["/opt/site/bin/raw", "show", "b"]],
+    )
+
+
 class Command(Model):
     """Anything else that lies on the copied disks, by the site's own commands (run without a shell)."""
 
@@ -216,6 +274,11 @@ class Command(Model):
     )
     timeout: Seconds = Field(
         time_limits.COMMAND.seconds, description="Seconds for each of the three.", examples=[120]
+    )
+    by_set: dict[SetName, CommandOfSet] = Field(
+        {},
+        description="What differs on a target set, by its name; the rest is as above.",
+        examples=[{"b": {"probe": ["/opt/site/bin/raw", "show", "b"]}}],
     )
 
 
@@ -271,6 +334,30 @@ class ResourceEntry(Model):
             raise ValueError("a resource has exactly one key: `ip`, `vg`, `fs`, `app` or `command`")
         return self
 
+    def on(self, target_set: str, *, apart: bool = False) -> ResourceEntry:
+        """This resource as it is on one target set.
+
+        :param apart: its hosts see the disks of another set too, which bear the same identifiers: a group of
+            LVM gets its own, as beside its source.
+        :raises ValueError: what is given for the set does not go with the rest.
+        """
+        resource = self.resource
+        if resource is None or isinstance(resource, App) or not resource.by_set:
+            return self
+        (kind,) = self.model_fields_set
+        common = resource.model_dump(exclude_unset=True, exclude={"by_set"})
+        own = resource.by_set.get(target_set)
+        differs = own.model_dump(exclude_none=True) if own else {}
+        if apart and isinstance(resource, Vg):
+            differs["same_host_as_source"] = True
+        return ResourceEntry.model_validate({kind: {**common, **differs}})
+
+    @property
+    def by_set(self) -> frozenset[str]:
+        """The target sets of which it says that they differ."""
+        resource = self.resource
+        return frozenset() if resource is None or isinstance(resource, App) else frozenset(resource.by_set)
+
     @property
     def resource(self) -> Resource | None:
         return self.ip or self.vg or self.fs or self.app or self.command
@@ -288,6 +375,12 @@ class Host(Model):
         description="Folder on this host for the tokens that block earlier tries, writable by the SSH "
         "account; by default the `work_dir` of its service's control host (`symcli.work_dir`).",
         examples=["/var/tmp/symclone"],
+    )
+    sets: tuple[SetName, ...] = Field(
+        (),
+        description="The target sets on which the service runs here; by default all. A family that "
+        "cannot have two sets on one host needs a host for each.",
+        examples=[["a"]],
     )
 
 

@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clones.config import Service, Symcli, Sync
+from clones.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Scope:
-    """One service of the configuration, by its name.
+    """One service of the configuration, by its name; one with target sets is on one of them.
 
+    :param service: it has no target sets of its own (:meth:`clones.config.Service.on`): so nothing can be
+        done to, or proven of, a set that nobody has named.
     :param symcli: of its control host; what is given for all control hosts becomes that.
+    :param target_set: the one that ``service`` is on; empty for a service without.
+    :param whole: the service with all its target sets; by default ``service``.
+    :raises ConfigError: the service has target sets, and none is named.
     """
 
     name: str
     service: Service
     symcli: Symcli
+    target_set: str = ""
+    whole: Service | None = None
 
     def __post_init__(self) -> None:
+        if self.service.sets:
+            raise ConfigError(
+                f"Service {self.name} has the target sets {', '.join(self.service.sets)}, and none is named.",
+                "name the set",
+            )
         object.__setattr__(self, "symcli", self.symcli.on(self.service.control_host))
+
+    @classmethod
+    def of(cls, name: str, service: Service, symcli: Symcli, target_set: str = "") -> Scope:
+        """A service, on one of its target sets where it has any.
+
+        :raises ConfigError: there is no such set, or none is named where there are some.
+        """
+        if not target_set:
+            return cls(name, service, symcli)
+        return cls(name, service.on(target_set), symcli, target_set, service)
+
+    @classmethod
+    def each_set(cls, name: str, service: Service, symcli: Symcli) -> list[Scope]:
+        """A service on each of its target sets, in order; one scope for a service without."""
+        return [cls.of(name, service, symcli, one) for one in service.sets or ("",)]
+
+    def on(self, target_set: str) -> Scope:
+        """The same service on another of its target sets.
+
+        :raises ConfigError: there is no such set.
+        """
+        return Scope.of(self.name, self.whole or self.service, self.symcli, target_set)
+
+    def own(self) -> Scope:
+        """With only the resources that are its target set's own; itself for a service without target sets."""
+        if not self.target_set or self.whole is None:
+            return self
+        return replace(self, service=self.whole.own_of(self.target_set))
 
     @property
     def control_host(self) -> str:
@@ -50,13 +91,16 @@ class Scope:
     def fenced_hosts(self) -> list[str]:
         """Every host beside the control host on which an earlier try may still act, by connection.
 
-        An `after_activate` needs no fence (:mod:`clones.asking.fence`).
+        With several target sets, of all of them. An `after_activate` needs no fence
+        (:mod:`clones.asking.fence`).
         """
-        return list(dict.fromkeys([*self.service_hosts(), *self.begins_on()]))
+        hosts = [host.connection for host in (self.whole or self.service).hosts]
+        return list(dict.fromkeys([*hosts, *self.service_hosts(), *self.begins_on()]))
 
     def subject(self, sync: Sync) -> str:
         """How every error names it."""
-        return f"Service {self.name}, sync {sync.name}"
+        on = f", set {self.target_set}" if self.target_set else ""
+        return f"Service {self.name}{on}, sync {sync.name}"
 
     def of_one_sync(self, sync: Sync) -> Scope:
         """As much of it as looking at one sync takes: thousands of them wait in one process."""
@@ -68,7 +112,7 @@ class Scope:
             unattended=True,
             syncs=(sync,),
         )
-        return Scope(self.name, service, self.symcli)
+        return Scope(self.name, service, self.symcli, self.target_set)
 
     def to_plain(self) -> dict[str, object]:
         """As JSON, to hand it to a trigger; :meth:`from_plain` reads it back."""
@@ -76,11 +120,15 @@ class Scope:
             "name": self.name,
             "service": self.service.model_dump(mode="json", exclude_unset=True),
             "symcli": self.symcli.model_dump(mode="json", exclude_unset=True),
+            **({"set": self.target_set} if self.target_set else {}),
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Scope:
         """The scope that :meth:`to_plain` wrote."""
         return cls(
-            plain["name"], Service.model_validate(plain["service"]), Symcli.model_validate(plain["symcli"])
+            plain["name"],
+            Service.model_validate(plain["service"]),
+            Symcli.model_validate(plain["symcli"]),
+            plain.get("set", ""),
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from clones.config.hooks import Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds
-from clones.names import GroupName, SymId, SyncName, match_pair
+from clones.names import GroupName, SetName, SymId, SyncName, match_pair
 from clones.time_limits import COPY, RECREATE, RESTORE
 
 
@@ -45,10 +46,17 @@ class Sync(Model):
         examples=["DGCVI"],
     )
     pairs: tuple[Pair, ...] = Field(
-        min_length=1,
+        (),
         description="`SOURCE:TARGET` each: logical names in a device group (`DEV001:CLONE001`, or pinned "
         "`DEV001=1234:CLONE001=4321`), else device numbers (`1234:4321`).",
         examples=[["DEV001=1234:CLONE001=4321"], ["1234:4321", "1235:4322"]],
+    )
+    targets: dict[SetName, Annotated[tuple[Pair, ...], Field(min_length=1)]] = Field(
+        {},
+        description="In place of `pairs`: the pairs of each target set, by its name; two sets or more, the "
+        "same names in all syncs. The service runs on one set while another is refreshed, and then changes "
+        "over.",
+        examples=[{"a": ["1234:4321"], "b": ["1234:4331"]}],
     )
     precopy: bool = Field(
         True,
@@ -119,29 +127,42 @@ class Sync(Model):
     @classmethod
     def _split_pairs(cls, data: Any) -> Any:
         """Read the pairs in the form that the sync's `symdg` or `symid` calls for."""
-        if not isinstance(data, dict) or not isinstance(data.get("pairs"), list | tuple):
+        if not isinstance(data, dict):
+            return data
+        listed = isinstance(data.get("pairs"), list | tuple)
+        sets = data.get("targets")
+        if not listed and not isinstance(sets, dict):
             return data
         unknown = [key for key in data if key not in cls.model_fields]
         if unknown:  # said before the pairs, whose form would be misjudged after a misspelt `symdg`
             raise PydanticCustomError("extra_forbidden", "unknown key", {"at": (unknown[0],)})
         in_group = bool(data.get("symdg"))
-        pairs: list[Any] = []
-        for index, text in enumerate(data["pairs"]):
-            if isinstance(text, Pair | dict):
-                pairs.append(text)
-                continue
-            try:
-                found = match_pair(str(text), in_group=in_group)
-            except ValueError as error:
-                raise PydanticCustomError(
-                    "pair", "{message}", {"message": str(error), "at": ("pairs", index)}
-                ) from None
-            if not in_group:
-                found |= {"source_device": found["source"], "target_device": found["target"]}
-            for end in ("source_device", "target_device"):
-                found[end] = int(found[end], 16) if found.get(end) else None  # type: ignore[arg-type, assignment]
-            pairs.append(found)
-        return {**data, "pairs": pairs}
+        found = dict(data)
+        if listed:
+            found["pairs"] = _read_pairs(data["pairs"], in_group, ("pairs",))
+        if isinstance(sets, dict):
+            found["targets"] = {
+                name: _read_pairs(pairs, in_group, ("targets", str(name)))
+                if isinstance(pairs, list | tuple)
+                else pairs
+                for name, pairs in sets.items()
+            }
+        return found
+
+    @model_validator(mode="after")
+    def _pairs_or_targets(self) -> Sync:
+        if bool(self.pairs) == bool(self.targets):
+            what = "both `pairs` and `targets`" if self.pairs else "no `pairs`"
+            raise ValueError(
+                f"a sync has {what}: give `pairs`, or `targets` where the service has several target sets"
+            )
+        if len(self.targets) == 1:
+            raise ValueError("`targets` has one set: give a second one, or write its pairs as `pairs`")
+        return self
+
+    def on(self, target_set: str) -> Sync:
+        """This sync with the pairs of one of its target sets, and no others."""
+        return self.model_copy(update={"pairs": self.targets[target_set], "targets": {}})
 
     @model_validator(mode="after")
     def _one_way_to_name_pairs(self) -> Sync:
@@ -165,3 +186,24 @@ class Sync(Model):
     def grouped(self) -> bool:
         """Whether pairs are logical names of a device group."""
         return self.symdg is not None
+
+
+def _read_pairs(written: Sequence[Any], in_group: bool, at: tuple[str, ...]) -> list[Any]:
+    """:param at: where they are written within the sync."""
+    pairs: list[Any] = []
+    for index, text in enumerate(written):
+        if isinstance(text, Pair | dict):
+            pairs.append(text)
+            continue
+        try:
+            found = match_pair(str(text), in_group=in_group)
+        except ValueError as error:
+            raise PydanticCustomError(
+                "pair", "{message}", {"message": str(error), "at": (*at, index)}
+            ) from None
+        if not in_group:
+            found |= {"source_device": found["source"], "target_device": found["target"]}
+        for end in ("source_device", "target_device"):
+            found[end] = int(found[end], 16) if found.get(end) else None  # type: ignore[arg-type, assignment]
+        pairs.append(found)
+    return pairs
