@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from clones.act.rescan_disks import make_visible
 from clones.asking.side_by_side import abreast, attempts, both
-from clones.asking.steps import Result, Steps, in_a_row, note, run
+from clones.asking.steps import Command, Result, Steps, in_a_row, note, run
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, sent_at
@@ -44,7 +44,8 @@ def stop(scope: Scope) -> Steps[None]:
         for number, driver in enumerate(todo):
             before = before or (yield from _before(driver, host.connection))
             following = [_before(later, host.connection) for later in todo[number + 1 : number + 2]]
-            _, before = yield from _bring(scope, before, Use.DOWN, *following)
+            expected = [command for one in todo[number + 1 :] for command in one.stop(one.started)]
+            _, before = yield from _bring(scope, before, Use.DOWN, *following, later=expected)
 
 
 def start(
@@ -115,7 +116,8 @@ def start(
                 )
                 for later in todo[number + 1 : number + 2]
             ]
-            _, before = yield from _bring(scope, before, Use.UP, *following)
+            expected = [command for one in todo[number + 1 :] for command in one.start(one.stopped)]
+            _, before = yield from _bring(scope, before, Use.UP, *following, later=expected)
             number, again = number + 1, 0
         except CloneError as error:
             if isinstance(error, Stale) and again < LOOKS_AGAIN:
@@ -199,11 +201,13 @@ def _refuse_changed(
 
 
 def _bring(
-    scope: Scope, seen: Before, wanted: Use, *following: Steps[Before]
+    scope: Scope, seen: Before, wanted: Use, *following: Steps[Before], later: Sequence[Command] = ()
 ) -> Steps[tuple[bool, Before | None]]:
     """Bring one resource up or down, from wherever it was just seen.
 
     :param following: the look at the resource that comes next, if one does.
+    :param later: what the resources after it take, if each is where it was configured to be: the record that
+        stands before this one's first change tells of it. Each is looked at before it is sent, as always.
     :returns: whether anything had to be sent; if so, the look at the next one, taken with the last at this.
     """
     before = seen.row
@@ -222,7 +226,7 @@ def _bring(
         return False, None
     if seen.answers and seen.answers.probe.use is not Use.DOWN:
         raise _address_taken(subject, seen.answers)
-    for command in in_a_row(commands):
+    for command in in_a_row(commands, later):
         result = yield from run(command)
         if result.exit_code is None:
             raise Unknown(

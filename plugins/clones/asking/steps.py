@@ -35,7 +35,7 @@ class Command:
     :param secret: its words hold what must stand in no record: only the title is kept and logged.
     :param of_lock: it changes only the service's lock and tokens, which name the try that did it: a record
         need not stand before it, and shows it with what is kept next.
-    :param ahead: changes that follow it without another look: a record that stands before this one tells of
+    :param ahead: changes that follow it, or are expected to: a record that stands before this one tells of
         these, too.
     :param before_send: is called once nothing but the sending is left to do; what it returns takes that back
         when the command is not sent after all, or is refused by the host. It may raise: nothing is sent then.
@@ -166,9 +166,14 @@ def run(command: Command) -> Steps[Result]:
     return result
 
 
-def in_a_row(commands: Sequence[Command]) -> list[Command]:
-    """Changes that follow each other without a look between them: the first tells of the others."""
-    return [replace(one, ahead=tuple(commands[1:])) if one is commands[0] else one for one in commands]
+def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list[Command]:
+    """Changes that follow each other without a look between them: the first tells of the others.
+
+    :param later: what is expected to follow them, if the looks between agree. What is sent in its place is told
+        of anew.
+    """
+    ahead = (*commands[1:], *later)
+    return [replace(one, ahead=ahead) if one is commands[0] else one for one in commands]
 
 
 def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:

@@ -37,7 +37,7 @@ class TaskRecord:
     :param number: of this try.
     :param clock: tells the time.
     :param keep: puts the tries where they outlive this process; called before each change that was not told
-        of yet, and by :meth:`keep`. So an earlier try that left nothing has changed nothing but the service's
+        of yet (:attr:`clones.asking.steps.Command.ahead`), and by :meth:`keep`. So an earlier try that left nothing has changed nothing but the service's
         lock and tokens, which name it.
     """
 
@@ -53,8 +53,8 @@ class TaskRecord:
         self._events: list[dict[str, Any]] = []
         self.is_placed = False
         self._sent: list[dict[str, Any]] = []
-        self._ahead: list[tuple[Command, dict[str, Any]]] = []
-        """Told of, and not sent yet."""
+        self._ahead: list[Command] = []
+        """What was last kept tells of them, and they were not sent yet."""
         left = {one["try"] for one in tries}
         self.tries += [_without_record(missing) for missing in range(1, number) if missing not in left]
         self.tries.sort(key=itemgetter("try"))
@@ -63,18 +63,15 @@ class TaskRecord:
 
     def sent(self, *commands: Command) -> None:
         """Commands go out, in one go; how they ended is not known yet."""
-        if self._ahead and commands == (self._ahead[0][0],):
-            self._sent = [self._ahead.pop(0)[1]]
-            self._sent[0] |= {"at": self._time(), "ended": _NOT_KNOWN}
-            return
-        self._forget_ahead()
         self._sent = [self._event(command, _NOT_KNOWN) for command in commands]
-        for command in commands:
-            self._ahead += [
-                (one, self._event(one, f"{_NOT_KNOWN}, nor whether it was sent")) for one in command.ahead
-            ]
-        if any(command.changes and not command.of_lock for command in commands):
-            self._keep(self.tries)
+        self._events += self._sent
+        told = next((one for one in self._ahead if commands == (one,)), None)
+        if told:
+            self._ahead.remove(told)
+        elif any(command.changes and not command.of_lock for command in commands):
+            self._ahead = [one for command in commands for one in command.ahead]
+            unsent = [self._event(one, f"{_NOT_KNOWN}, nor whether it was sent") for one in self._ahead]
+            self._keep([*self.tries[:-1], {**self._this, "events": [*self._events, *unsent]}])
 
     def not_sent(self) -> None:
         """The command that was to go out last did not."""
@@ -87,7 +84,7 @@ class TaskRecord:
 
     def _event(self, command: Command, ended: str) -> dict[str, Any]:
         line = command.kept() if command.changes else command.shown()[:SHOWN_LINE]
-        event = {
+        return {
             "at": self._time(),
             "host": command.host,
             "line": line,
@@ -95,27 +92,17 @@ class TaskRecord:
             "ended": ended,
             "seconds": None,
         }
-        self._events.append(event)
-        return event
-
-    def _forget_ahead(self) -> None:
-        """What was told of and is not sent after all."""
-        for _, event in self._ahead:
-            self._events.remove(event)
-        self._ahead.clear()
 
     def noted(self, note: Note) -> None:
         """A note was written to the log."""
         lines = [without_nonces(line) for line in note.lines[:SHOWN_LINES]]
         title = without_nonces(note.title)
-        self._forget_ahead()
         self._events.append({"at": self._time(), "note": title, "lines": lines, "kind": note.kind})
 
     def ended(self, error: str, kind: str = "") -> None:
         """:param error: why the try failed, or what it waits for; empty when it did neither.
         :param kind: as :func:`clones.errors.kind_of` says.
         """
-        self._forget_ahead()
         self._this |= {"ended": self._time(), "error": without_nonces(error)}
         if kind:
             self._this["kind"] = kind

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from clones.asking.steps import PROOF, Command, Note, Result, in_a_row
 from clones.observe.sync import to_plain
@@ -105,7 +108,7 @@ def test_changes_in_a_row_are_told_of_at_once() -> None:
     record.came_back(Result(first, 0))
     record.sent(second)
     assert len(kept) == 1
-    assert endings(record.tries) == [*zip(names, ("exit code 0", lost, unsent), strict=True)]
+    assert endings(record.tries) == [*zip(names[:2], ("exit code 0", lost), strict=True)]
     record.came_back(Result(second, 5))
     record.ended("vgexport failed")
     assert endings(record.tries) == [*zip(names[:2], ("exit code 0", "exit code 5"), strict=True)]
@@ -114,18 +117,41 @@ def test_changes_in_a_row_are_told_of_at_once() -> None:
     assert endings(kept[-1]) == endings(record.tries)
 
 
-def test_what_was_told_of_and_not_sent_is_told_of_again() -> None:
+def test_changes_that_were_expected_are_told_of_at_once() -> None:
+    """Also with a look between: what it shows may keep some of them back, in any order."""
     kept: list[Any] = []
     record = TaskRecord([], 1, Clock(), lambda tries: kept.append(deepcopy(tries)))
-    first, second, _ = in_a_row(CHANGES)
+    first, second, third = CHANGES
+    (first,) = in_a_row([first], [second, third])
     record.sent(first)
     record.came_back(Result(first, 0))
     record.sent(LOOK)
     record.came_back(Result(LOOK, 0))
-    record.sent(second)
-    assert len(kept) == 2 and endings(kept[-1])[-1] == (second.line(), "its end is not known")
+    record.noted(Note("vgexport is not needed"))
+    record.sent(third)
+    assert len(kept) == 1 and [line for line, _ in endings(kept[-1])] == [one.line() for one in CHANGES]
+    assert endings(record.tries)[-1] == (third.line(), "its end is not known")
     record.not_sent()
-    assert endings(record.tries)[-1] == (second.line(), "it was not sent")
+    assert endings(record.tries)[-1] == (third.line(), "it was not sent")
+    record.sent(third)
+    assert len(kept) == 2, "it was told of once"
+    assert [line for line, _ in endings(kept[-1])].count(second.line()) == 0
+
+
+@pytest.mark.parametrize("other", [{"host": "another"}, {"words": ("/usr/sbin/vgexport", "-f")}, {"timeout": 61}])
+def test_a_change_other_than_expected_is_told_of_before_it_is_sent(other: dict[str, Any]) -> None:
+    kept: list[Any] = []
+    record = TaskRecord([], 1, Clock(), lambda tries: kept.append(deepcopy(tries)))
+    (first,) = in_a_row(CHANGES[:1], CHANGES[1:])
+    record.sent(first)
+    record.came_back(Result(first, 0))
+    sent = replace(CHANGES[1], **other)
+    record.sent(sent)
+    assert len(kept) == 2
+    assert endings(kept[-1]) == [(first.line(), "exit code 0"), (sent.line(), "its end is not known")]
+    record.came_back(Result(sent, 0))
+    record.sent(CHANGES[1])
+    assert len(kept) == 3, "what was told of before it is out of date"
 
 
 def test_the_lock_names_who_took_it_and_is_kept_with_what_comes_next() -> None:
