@@ -23,7 +23,7 @@ from board.gather import Reader, facts
 from board.health import LIMITS
 from clones.actions import dags_of
 from clones.errors import ConfigError
-from clones.runs.record import JSON, MARKDOWN
+from clones.runs.record import JSON
 from clones.runs.result import PLAN
 from hooks.configuration import CONFIG
 from reporting.links import Links
@@ -103,7 +103,7 @@ def detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
     told = [run for run in runs if run.dag_id in sees_records]
     tasks = database.tasks(session, runs)
     left = database.left(session, told, ("result",))
-    kept = database.left(session, told[: service.RECORDS], (JSON, MARKDOWN, PLAN))
+    kept = database.left(session, told[: service.RECORDS], (JSON, PLAN))
     found = fleet.with_left(found, left)
     shown = found.shown(name)
     events = database.copies_made(session, name, [sync.name for sync in shown.syncs], service.COPIES)
@@ -123,7 +123,7 @@ def get_record(name: str, dag_id: str, run_id: str, reader: ReaderDep) -> Respon
     if name in found.services and dag_id in dags_of(name) and reader.access.sees_records(dag_id):
         run = database.one_run(reader.session, dag_id, run_id)
         if run is not None:
-            left = database.left(reader.session, [run], (JSON, MARKDOWN))
+            left = database.left(reader.session, [run], (JSON,))
             for record in service.records([run], left, reader.links):
                 return _json(record)
     raise HTTPException(404, f"There is no record of run {run_id} of {dag_id}.")

@@ -26,7 +26,6 @@ from sqlalchemy.orm import Session, lazyload
 
 from clones.fleet.changes import SWEEP
 from clones.fleet.pair_rows import prefix
-from clones.observe import own_state
 from clones.runs.result import FINISH, PLAN
 
 GOING = ("queued", "running")
@@ -128,7 +127,7 @@ def swept(session: Session, *, of: str | None = None, pairs_of: str | None = Non
     if pairs_of is not None:
         which = keys.startswith(prefix(pairs_of), autoescape=True)
     else:
-        which = keys.in_((SWEEP, of, own_state.key(of))) if of is not None else ~keys.startswith(prefix())
+        which = keys.in_((SWEEP, of)) if of is not None else ~keys.startswith(prefix())
     rows = session.execute(
         select(keys, AssetStateStoreModel.value, AssetStateStoreModel.updated_at)
         .join(AssetModel, AssetModel.id == AssetStateStoreModel.asset_id)

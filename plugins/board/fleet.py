@@ -14,8 +14,7 @@ from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
 from clones.decide.freshness import Status
 from clones.fleet.between_looks import Looks, ServiceShown, SyncShown, show
-from clones.fleet.changes import SWEEP
-from clones.observe import own_state
+from clones.fleet.changes import OWN, SWEEP
 from clones.runs.result import FINISH, PLAN, of_ended
 from reporting.links import NO_LINKS, Links
 
@@ -71,10 +70,10 @@ class Facts:
 
     def own(self, name: str) -> dict[str, Any] | None:
         """Whether the service itself ran when a run saw it last; which, for who may see that run."""
-        stored = self.swept.get(own_state.key(name))
-        if stored is None:
+        stored = self.swept.get(name)
+        seen = stored.value.get(OWN) if stored else None
+        if seen is None:
             return None
-        seen = stored.value
         may = seen["dag_id"] in self.told
         return {
             "state": seen["state"],

@@ -12,9 +12,9 @@ from board.fleet import Facts
 from clones.actions import HELP, OTHER_DAGS, actions_of
 from clones.config import Service
 from clones.decide.freshness import Status
-from clones.fleet.pair_rows import COLUMNS, keys
+from clones.fleet.pair_rows import COLUMNS, keys_of
 from clones.observe.estimates import pair_key
-from clones.runs.record import JSON, MARKDOWN
+from clones.runs.record import JSON
 from clones.runs.result import PLAN
 from reporting.links import Links
 
@@ -30,7 +30,7 @@ def pairs(
 
     :param planned: the newest plan of a run, and when it was made: only a run asks how many tracks differ.
     """
-    at, plan = planned
+    planned_at, plan = planned
     guesses = plan.get("estimates", {}) if isinstance(plan, Mapping) else {}
     tracks = {sync: guess.get("pairs", {}) for sync, guess in guesses.items()}
     known = facts.swept[name].value["syncs"] if name in facts.swept else {}
@@ -38,21 +38,22 @@ def pairs(
     shown = facts.shown(name)
     for sync in shown.syncs:
         record = known.get(sync.name, {})
-        for key in keys(name, sync.name, (record.get("pairs") or {"count": 0})["count"]):
-            if key in stored:
-                # Of a sync that was seen again what did not change was not written again.
-                unseen = Status[record["status"].upper()] is Status.UNKNOWN
-                times.append(stored[key].at if unseen else shown.looked or stored[key].at)
-                rows += [
-                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True))} for row in stored[key].value
-                ]
+        seen = record.get("pairs") or {}
+        found = [(seen["rows"], datetime.fromisoformat(seen["at"]))] if "rows" in seen else []
+        kept = [stored[key] for key in keys_of(name, sync.name, seen) if key in stored]
+        found += [(one.value, one.at) for one in kept]
+        for piece, at in found:
+            # Of a sync that was seen again what did not change was not written again.
+            unseen = Status[record["status"].upper()] is Status.UNKNOWN
+            times.append(at if unseen else shown.looked or at)
+            rows += [{"sync": sync.name, **dict(zip(COLUMNS, row, strict=True))} for row in piece]
     for row in rows:
         row["tracks"] = tracks.get(row["sync"], {}).get(pair_key(row["source"], row["target"]))
     known_tracks = any(row["tracks"] is not None for row in rows)
     return {
         "pairs": rows,
         "pairs_seen": runs.written(min(times, default=None)),
-        "tracks_seen": runs.written(at) if known_tracks else None,
+        "tracks_seen": runs.written(planned_at) if known_tracks else None,
     }
 
 
@@ -113,7 +114,6 @@ def records(
                         "dag_id": run.dag_id,
                         "url": links.run(run.dag_id, run.run_id),
                         "record": record,
-                        "markdown": str(left.get((run.key, task, MARKDOWN), "")),
                     }
                 )
                 break

@@ -17,7 +17,7 @@ from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.sync import observe
 from clones.runs.end import falls_short
-from clones.runs.fresh_copies import Copy
+from clones.runs.fresh_copies import Copy, own_copies
 from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
@@ -52,7 +52,7 @@ class RunEndOperator(CloneOperator):
 
     Its XCom `result`, also its `return_value`, is ``{"result": "done" | "refused" | "unchanged" |
     "stopped", "at": task id or ""}`` with ``why`` and ``press`` of one that
-    failed; the XComs `run_record` and `run_record_md` are the run's record, see :mod:`clones.runs.record`.
+    failed; the XCom `run_record` is the run's record, see :mod:`clones.runs.record`, and the log shows it.
     """
 
     ends_run = True
@@ -98,7 +98,8 @@ class RunEndOperator(CloneOperator):
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
         if result.ok and plan:
-            known = completed.activations(context, scope) if BREAK in phases else {}
+            mine = own_copies(tasks, after)
+            known = completed.activations(context, scope, mine) if BREAK in phases else {}
             short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")

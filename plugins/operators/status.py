@@ -22,7 +22,6 @@ from clones.fleet.changes import (
     written,
 )
 from clones.fleet.status import ServiceStatus
-from clones.observe import own_state
 from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from hooks.configuration import CONFIG, load
@@ -70,22 +69,27 @@ class CloneStatusOperator(BaseOperator):
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]
         kept: dict[str, Any] = {}
+        found: dict[str, dict[str, Any]] = {}
         for service in services:
             try:
                 before = store.get(service.name)
                 if is_newer(before, began):
                     self.log.info("%s: a run that has ended since then checked later", service.name)
                 else:
-                    kept |= self._follow(context, before, service, at)
+                    found[service.name] = self._follow(context, before, service, at)
             except Exception as error:
                 self.log.exception(
                     "Service %s is unknown: the sweep could not continue with it", service.name
                 )
-                kept |= self._follow(context, None, status.in_trouble(service, error), at)
+                found[service.name] = self._follow(context, None, status.in_trouble(service, error), at)
             kept |= self._ended(context, store, service.name)
         _measure(services)
         # Last: of a task that ends before, nothing is told, and the next one finds the same changes.
         kept |= self._gone(store, {service.name for service in services})
+        for name, one in found.items():
+            # Its record also holds how a run has seen the service itself, which no sweep asks.
+            if one and not is_newer(store.get(name), began):
+                kept |= one
         keep(store, kept)
         swept = {"at": written(at), "services": sorted(service.name for service in services)}
         store.set(SWEEP, swept | self._watch_pools(context, (store.get(SWEEP) or {}).get("pools"), at))
@@ -136,7 +140,7 @@ class CloneStatusOperator(BaseOperator):
             self.log.info(
                 "%s is %s, and a run of it is in progress: not reported", service.name, service.status
             )
-            record, change = with_pairs(before, service) if before else None, None
+            record, change = with_pairs(before, service, at) if before else None, None
         else:
             record, change = follow(before, service, at)
         kept: dict[str, Any] = dict(pairs_changed(before, service))
@@ -161,7 +165,7 @@ class CloneStatusOperator(BaseOperator):
         """The keys of services that were there at the last sweep, and are in the configuration no more."""
         gone = [name for name in (store.get(SWEEP) or {}).get("services", ()) if name not in names]
         pairs = [key for name in gone for key, _ in forgotten(name, store.get(name) or {})]
-        return dict.fromkeys([*pairs, *map(_runs_of, gone), *map(own_state.key, gone), *gone])
+        return dict.fromkeys([*pairs, *map(_runs_of, gone), *gone])
 
 
 def _runs_of(service: str) -> str:

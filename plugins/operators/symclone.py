@@ -196,9 +196,10 @@ class SymcloneActivateOperator(_OwnActivationOperator):
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
         kept = ledger(context, scope, sync)
-        return to_plain(
-            hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
-        )
+        seen = hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
+        if hosts.record and kept.own:
+            hosts.record.activated(kept.own.to_plain())
+        return to_plain(seen)
 
     def _mend(self) -> bool:
         return str(self.mend_torn) == "True"

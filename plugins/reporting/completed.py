@@ -135,12 +135,17 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
     return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept)
 
 
-def activations(context: Context, scope: Scope) -> dict[str, Activation]:
+def activations(
+    context: Context, scope: Scope, known: Mapping[str, Activation] = MappingProxyType({})
+) -> dict[str, Activation]:
     """By sync, the newest activation that was kept.
 
+    :param known: those that need not be asked for.
     :raises Unknown: the store did not answer.
     """
-    found = {sync.name: ledger(context, scope, sync).last for sync in scope.service.syncs}
+    found = {
+        sync.name: known.get(sync.name) or ledger(context, scope, sync).last for sync in scope.service.syncs
+    }
     return {name: last for name, last in found.items() if last is not None}
 
 

@@ -26,7 +26,6 @@ from clones.fleet.changes import (
 )
 from clones.fleet.look import Looked
 from clones.fleet.status import judge
-from clones.observe import own_state
 from clones.observe.own_state import OwnState
 from clones.states import SyncSeen
 
@@ -74,13 +73,12 @@ def leave(
         before: Any = store.get(scope.name)
         kept: dict[str, Any] = dict(pairs_changed(before, service))
         if needs_patience(before, service) and runs_going(context, scope.name) > 1:
-            record, change = with_pairs(before, service) if before else None, None
+            record, change = with_pairs(before, service, at) if before else None, None
         else:
             record, change = follow(before, service, at, tells=tells)
         if record is not None:
-            kept[scope.name] = looked_at(record, at)
-        if own is not None:
-            kept[own_state.key(scope.name)] = own.to_plain(at, run.dag_id, run.run_id)
+            state = own.to_plain(at, run.dag_id, run.run_id) if own else None
+            kept[scope.name] = looked_at(record, at, state)
         keep(store, kept)
         if change is not None:
             tell(log, context, change)

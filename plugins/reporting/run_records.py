@@ -14,7 +14,7 @@ from clones.actions import dags_of
 from clones.clean import one_line, without_marks
 from clones.config.scope import Scope
 from clones.runs import record as run_record
-from clones.runs.record import JSON, MARKDOWN, TaskRecord
+from clones.runs.record import JSON, TaskRecord
 from clones.runs.result import PLAN, RunResult
 from clones.states import SyncSeen
 from reporting.board_link import base_path, board_page
@@ -70,7 +70,6 @@ def leave_record(
     )
     text = run_record.markdown(record)
     ti.xcom_push(key=JSON, value=record)
-    ti.xcom_push(key=MARKDOWN, value=text)
     task.log.info("::group::The record of this run")
     task.log.info("%s", without_marks(text))
     task.log.info("::endgroup::")

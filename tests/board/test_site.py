@@ -227,7 +227,7 @@ def test_one_service(site: Site, admin: Asker, run_id: str) -> None:
         (copy,) = found["ages"][sync]["copies"]
         assert datetime.fromisoformat(copy["point_in_time"]) < datetime.fromisoformat(copy["at"])
     (record,) = found["records"]
-    assert record["run_id"] == run_id and record["markdown"].startswith(f"# refresh of {SERVICE}: done")
+    assert record["run_id"] == run_id and record["record"]["result"]["result"] == "done"
     assert record["record"]["run"]["reason"] == "to be shown"
     alone = admin.json(f"/clones/api/services/{SERVICE}/records/{SERVICE}/{run_id}")
     assert alone == record

@@ -135,17 +135,20 @@ def test_airflow_below_a_path() -> None:
     )
 
 
+@pytest.mark.parametrize("few", [True, False], ids=["within the record", "under a key of their own"])
 @pytest.mark.parametrize(("planned", "shown"), [(None, [None, None]), ({"1234:4321": 700}, [700, None])])
 def test_tracks_are_of_the_newest_plan_and_say_so(
-    planned: dict[str, int] | None, shown: list[int | None]
+    planned: dict[str, int] | None, shown: list[int | None], few: bool
 ) -> None:
     from board.database import Run, Stored
     from board.fleet import Facts
     from board.service import newest_plan, pairs
 
     rows = [[f"{a} -> {b}", a, b, "Copied", 100, None, ""] for a, b in (("1234", "4321"), ("1235", "4322"))]
-    sync = {"status": "up", "since": NOW.isoformat(), "why": "x", "press": "", "pairs": {"count": 2}}
+    kept = {"count": 2} | ({"rows": rows, "at": NOW.isoformat()} if few else {})
+    sync = {"status": "up", "since": NOW.isoformat(), "why": "x", "press": "", "pairs": kept}
     record = {"status": "up", "since": NOW.isoformat(), "syncs": {"data": sync}}
+    keyed = {} if few else {"pairs/s/data/0": Stored(rows, NOW)}
     sweep = Stored({"at": NOW.isoformat(), "services": ["s"]}, NOW)
     facts = Facts(NOW, {"s": None}, 5, {"s": Stored(record, NOW), "clone_status": sweep}, {})
     began = NOW - timedelta(hours=3)
@@ -153,7 +156,7 @@ def test_tracks_are_of_the_newest_plan_and_say_so(
     left: dict[tuple[int, str, str], Any] = {(2, "plan", "plan"): {"action": "stop", "estimates": {}}}
     if planned is not None:
         left[1, "plan", "plan"] = {"estimates": {"data": {"tracks": None, "pairs": planned}}}
-    seen = pairs(facts, "s", {"pairs/s/data/0": Stored(rows, NOW)}, newest_plan(found, left))
+    seen = pairs(facts, "s", keyed, newest_plan(found, left))
     assert [row["tracks"] for row in seen["pairs"]] == shown
     assert seen["tracks_seen"] == (began.isoformat(timespec="milliseconds") if planned else None)
     assert seen["pairs_seen"] == NOW.isoformat(timespec="milliseconds")
@@ -200,7 +203,10 @@ def test_whether_the_service_itself_runs(state: str, may: bool) -> None:
     from board.metrics import exposition
 
     kept = {"state": state, "why": "on h", "at": NOW.isoformat(), "dag_id": "s", "run_id": "r 1"}
-    store = {} if state == "none" else {"state/s": Stored(kept, NOW)}
+    record = {"status": "up", "since": NOW.isoformat(), "syncs": {}} | (
+        {} if state == "none" else {"own": kept}
+    )
+    store = {"s": Stored(record, NOW)}
     facts = Facts(NOW, {"s": None}, 5, store, {}, told=frozenset({"s"} if may else ()))
     own = row(facts, "s", {})["own"]
     if state == "none":

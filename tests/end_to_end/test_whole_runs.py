@@ -110,8 +110,8 @@ def test_the_run_leaves_a_record(site: Site) -> None:
         "resync.archivelogs.recreate",
     ]
     assert [copy["status"] for copy in record["copies"]] == ["up", "up"]
-    text = site.rest.xcom(SERVICE, run_id, "finish", "run_record_md")
-    assert text.startswith(f"# refresh of {SERVICE}: done") and "recreate -precopy" in text
+    text = site.log(run_id, "finish")
+    assert f"# refresh of {SERVICE}: done" in text and "recreate -precopy" in text
     assert "did not finish" not in text, text
     links = site.rest.request("GET", f"/dags/{SERVICE}/dagRuns/{run_id}/taskInstances/finish/links")
     assert "/plugin/clones/" in links["extra_links"]["Run record"]

@@ -45,7 +45,13 @@ def finish(context: dict[str, Any], plan_left: dict[str, Any] = PLAN, **states: 
     ],
 )
 def test_why_a_run_was_refused(
-    lab: Any, context: dict[str, Any], reason: str, action: str, says: str, raised: type[Exception]
+    lab: Any,
+    context: dict[str, Any],
+    log: Log,
+    reason: str,
+    action: str,
+    says: str,
+    raised: type[Exception],
 ) -> None:
     words: dict[str, Any] = {"action": action, "reason": reason, "phases": {}}
     context["params"] = {"action": action, "reason": reason}
@@ -58,7 +64,7 @@ def test_why_a_run_was_refused(
     assert (result["result"], result["at"]) == ("refused", "plan") and says in result["why"]
     record = context["ti"].xcom["run_record"]
     assert record["action"] == action and record["result"]["text"] == str(ended.value)
-    assert f"| Why | {reason or 'none given'} |" in context["ti"].xcom["run_record_md"]
+    assert f"| Why | {reason or 'none given'} |" in log.text
 
 
 def sweep(context: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,7 +92,7 @@ def test_the_age_that_it_saw(lab: Any, context: dict[str, Any]) -> None:
     assert record["status"] == "up" and record["looked"]
     made = datetime.fromisoformat(record["syncs"]["data"]["point_in_time"])
     assert abs((datetime.now(UTC) - made).total_seconds() - 60) < 30
-    assert store["pairs/aastmphpux/data/0"][0][5] == record["syncs"]["data"]["last_action"]
+    assert record["syncs"]["data"]["pairs"]["rows"][0][5] == record["syncs"]["data"]["last_action"]
     (change,) = told(context)
     assert (change["was"], change["status"]) == ("warn", "up")
     assert sweep(context) == [], "it is told once"
@@ -100,12 +106,14 @@ def test_the_service_itself(lab: Any, context: dict[str, Any], stopped: bool) ->
         take_down(lab)
     finish(context, STOP if stopped else PLAN)
     store = context["asset_state_store"][FLEET]
-    state = store["state/aastmphpux"]
+    state = store["aastmphpux"]["own"]
     assert state["state"] == ("down" if stopped else "up")
     assert (state["dag_id"], state["run_id"]) == ("aastmphpux", "manual__1") and state["at"]
     assert store["aastmphpux"]["status"] == "up"
+    lab.advance(2 * 3600)
     sweep(context)
-    assert store["state/aastmphpux"] == state, "a sweep does not ask it"
+    assert store["aastmphpux"]["status"] == "warn"
+    assert store["aastmphpux"]["own"] == state, "a sweep does not ask it"
 
 
 @ONE_ARRAY
@@ -125,7 +133,7 @@ def test_a_service_that_is_not_as_the_action_leaves_it(
 def test_a_host_that_is_down_keeps_no_run_from_its_end(lab: Any, context: dict[str, Any]) -> None:
     lab.fault("down", host="aastmphpux")
     finish(context)
-    state = context["asset_state_store"][FLEET]["state/aastmphpux"]
+    state = context["asset_state_store"][FLEET]["aastmphpux"]["own"]
     assert state["state"] == "unknown" and "cannot be reached over SSH" in state["why"]
     assert context["ti"].xcom["result"]["result"] == "done"
 
@@ -162,6 +170,29 @@ def test_a_sweep_that_looked_before_does_not_overwrite_it(
     store.set("aastmphpux", later)
     assert sweep(context) == [] and store["aastmphpux"] == later
     assert "aastmphpux: a run that has ended since then checked later" in log.text
+
+
+@ONE_ARRAY
+def test_a_sweep_that_a_run_overtakes_does_not_overwrite_it(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run writes what it saw after the sweep has read what was known, and before it writes."""
+    finish(context)
+    store = context["asset_state_store"][FLEET]
+    before = dict(store["aastmphpux"])
+    lab.set_state(SYMID, *PAIRS[0], "Failed")
+    overtaken = looked_at(before, datetime.now(UTC) + timedelta(minutes=1), before["own"] | {"state": "down"})
+    read = Store.get
+
+    def then_the_run_ends(self: Store, key: str, *default: Any) -> Any:
+        value = read(self, key, *default)
+        if key == "aastmphpux" and value == before:
+            store.set("aastmphpux", overtaken)
+        return value
+
+    monkeypatch.setattr(Store, "get", then_the_run_ends)
+    sweep(context)
+    assert store["aastmphpux"] == overtaken
 
 
 @ONE_ARRAY

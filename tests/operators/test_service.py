@@ -16,7 +16,7 @@ from hooks.symcli import SymcliHook
 from operators.run_plan import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
-from tests.conftest import ONE_ARRAY, SERVICES, SYMID, perform, puts_token, take_down, without_script
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, Store, perform, puts_token, take_down, without_script
 
 MAP = "/var/lib/opensvc/vg_aastmphpux_vgCVI.map"
 
@@ -66,6 +66,42 @@ def test_hpux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
         "/usr/sbin/fsck -F vxfs /dev/vgCVI/lv_CVI",
         "/usr/sbin/mount -F vxfs /dev/vgCVI/lv_CVI /aaststcvi",
     ]
+
+
+@pytest.mark.parametrize("name", ["aastmphpux", "lnxpp"])
+@pytest.mark.parametrize("half", [False, True], ids=["as configured", "half way already"])
+def test_the_record_stands_before_each_change_by_one_write(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str, half: bool
+) -> None:
+    writes: list[list[str]] = []
+    sent: list[str] = []
+
+    class Kept(Store):
+        def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+            super().set(key, value)
+            writes.append([event["line"] for event in value[-1]["events"] if event.get("changes")])
+
+    execute = SymcliHook._execute
+
+    def spied(self: SymcliHook, client: Any, command: Command, turns: Any) -> Any:
+        for one in turns.commands:
+            if one.changes and not one.of_lock:
+                sent.append(one.kept())
+                assert sent[-1] in writes[-1]
+        return execute(self, client, command, turns)
+
+    monkeypatch.setattr(SymcliHook, "_execute", spied)
+    if half:
+        lab.fault(match="vgchange -a n", kind="exit", exit=1, count=1)
+        with pytest.raises(NotDone):
+            ServiceStopOperator(task_id="one", service=name).execute(context | {"task_state_store": Kept()})  # type: ignore[arg-type]
+        assert len(writes) == 2, "the second is that of its end"
+    for operator in (ServiceStopOperator, ServiceStartOperator):
+        writes.clear()
+        sent.clear()
+        mine = context | {"task_state_store": Kept()}
+        operator(task_id="one", service=name).execute(mine)  # type: ignore[arg-type]
+        assert len(sent) > 2 and len(writes) == 1
 
 
 def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from cli import status
-from clones.fleet.pair_rows import COLUMNS
+from clones.fleet import pair_rows
+from clones.fleet.pair_rows import COLUMNS, FEW, keys
 from operators.status import CHANGES, FLEET, CloneStatusOperator
 from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, new_context
 from tests.support.loaded import run_program
@@ -53,7 +54,18 @@ class Sweeps:
 
     @property
     def pairs(self) -> dict[str, list[list[Any]]]:
-        return {key: value for key, value in self.stores[FLEET].items() if key.startswith("pairs/")}
+        """By service and sync; few stand in the record, many under keys of their own."""
+        return {
+            f"{name}/{sync}": one["pairs"].get("rows")
+            or [
+                row
+                for key in keys(name, sync, one["pairs"]["count"])
+                for row in self.stores[FLEET].get(key, [])
+            ]
+            for name, record in self.kept.items()
+            for sync, one in record["syncs"].items()
+            if one["pairs"]
+        }
 
 
 @pytest.fixture
@@ -168,7 +180,7 @@ def test_what_a_run_passes_through_is_not_told(lab: Any, sweep: Sweeps, log: Log
     sweep.running = {"reporting_copies": 1, "aastmphpux_merge_back": 1}
     assert sweep() == []
     assert [sweep.kept[name]["status"] for name in ("reporting_copies", "aastmphpux")] == ["up", "up"]
-    assert sweep.pairs["pairs/reporting_copies/warehouse/0"][0][3] == "PreCopy", "its pairs are as they are"
+    assert sweep.pairs["reporting_copies/warehouse"][0][3] == "PreCopy", "its pairs are as they are"
     written = dict(sweep.pairs)
     assert sweep() == [] and sweep.pairs == written
     assert "reporting_copies is down, and a run of it is in progress: not reported" in log.text
@@ -183,15 +195,17 @@ def test_a_service_that_left_the_configuration_is_forgotten(lab: Any, sweep: Swe
     shorter.write_text(SERVICES.read_text().split("  # Only syncs")[0])
     assert sweep(str(shorter)) == []
     assert sorted(sweep.kept) == ["aastmphpux", "lnxpp"]
-    assert {key.split("/")[1] for key in sweep.pairs} == {"aastmphpux", "lnxpp"}
+    assert {key.split("/")[0] for key in sweep.pairs} == {"aastmphpux", "lnxpp"}
 
 
 @ONE_ARRAY
+@pytest.mark.parametrize("few", [FEW, 3], ids=["few", "many"])
 def test_pairs_are_written_when_they_changed(
-    lab: Any, sweep: Sweeps, monkeypatch: pytest.MonkeyPatch
+    lab: Any, sweep: Sweeps, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
+    monkeypatch.setattr(pair_rows, "FEW", few)
     sweep()
-    (row,) = sweep.pairs["pairs/aastmphpux/data/0"]
+    (row,) = sweep.pairs["aastmphpux/data"]
     shown = dict(zip(COLUMNS, row, strict=True))
     assert (shown["source"], shown["target"], shown["state"], shown["wrong"]) == (
         "1234",
@@ -200,7 +214,7 @@ def test_pairs_are_written_when_they_changed(
         "",
     )
     assert shown["pair"] == "DEV001 -> CLONE001" and shown["last_action"]
-    assert sweep.pairs["pairs/lnxpp/data/0"][0][:3] == ["01A10 -> 01AB4", "01A10", "01AB4"]
+    assert sweep.pairs["lnxpp/data"][0][:3] == ["01A10 -> 01AB4", "01A10", "01AB4"]
     written: list[str] = []
     store = type(sweep.stores[FLEET])
     keep = store.set
@@ -209,7 +223,9 @@ def test_pairs_are_written_when_they_changed(
     assert written == ["clone_status"]
     lab.set_state(SYMID, "1235", "4322", "CopyInProg", protected=200000)
     sweep()
-    assert written[1:] == ["pairs/aastmphpux/archivelogs/0", "aastmphpux", "clone_status"]
+    keyed = ["pairs/lnxpp/data/0"] * (few == 3)
+    assert [key for key in sweep.stores[FLEET] if key.startswith("pairs/")] == keyed
+    assert written[1:] == ["aastmphpux", "clone_status"]
     lab.fault("cut_before", host="symcli_demo", match=f"symdev -sid {SYMID}")
     before = sweep.pairs
     sweep()
@@ -217,7 +233,7 @@ def test_pairs_are_written_when_they_changed(
     lab.clear_faults()
     lab.remove_session(SYMID, "1235", "4322")
     sweep()
-    assert sweep.pairs["pairs/aastmphpux/archivelogs/0"][0][3] == "none"
+    assert sweep.pairs["aastmphpux/archivelogs"][0][3] == "none"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, stamps
 from clones.observe.estimates import Pace
-from clones.runs.fresh_copies import announcement, is_news, known_copies
+from clones.runs.fresh_copies import announcement, is_news, known_copies, own_copies
 from clones.states import SyncSeen
 from hooks.configuration import load
 from reporting.completed import (
@@ -28,7 +28,7 @@ from reporting.completed import (
 )
 from tests.clones.seeing import NOON
 from tests.clones.seeing import seen as shown
-from tests.conftest import SERVICES
+from tests.conftest import SERVICES, Store
 
 
 class Left:
@@ -174,3 +174,31 @@ def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str
                 assert left["point_in_time"] == store.get(ACTIVATION)["at"]
             else:
                 assert left is None
+
+
+@pytest.mark.parametrize(
+    ("tries", "now", "own"),
+    [
+        ([{"try": 1}, {"try": 2, "activated": 5}], 5, True),
+        ([{"activated": 5}], 4, False),  # somebody has activated it since
+        ([{"activated": 5}, {"try": 2}], 5, False),  # the newest try does not say so
+        ([{"try": 1}], 5, False),
+        ([], 5, False),
+    ],
+)
+def test_what_a_task_said_of_its_own_activation_need_not_be_asked_for(
+    context: dict[str, Any], tries: list[dict[str, Any]], now: int, own: bool
+) -> None:
+    def made(minutes: int) -> Activation:
+        stamped = {key: stamp for key, stamp in stamps(copy("data", minutes)).items() if stamp}
+        return Activation(("aastmphpux", "manual__1"), datetime.now(UTC), stamped)
+
+    said = [one | {"activated": made(5).to_plain()} if "activated" in one else one for one in tries]
+    found = own_copies({"break.data.activate": said}, [copy("data", now), copy("archivelogs", 5)])
+    assert [*found] == ["data"] * own
+    activated(context, copy("archivelogs", 5), "manual__0")
+    context["asset_state_store"][copy_asset("aastmphpux", "data")] = "not to be asked" if own else Store()
+    known = activations(context, scope_of(), found)  # type: ignore[arg-type]
+    assert {name: one.run[1] for name, one in known.items()} == {"archivelogs": "manual__0"} | (
+        {"data": "manual__1"} if own else {}
+    )

@@ -169,8 +169,7 @@ def run(command: Command) -> Steps[Result]:
 def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list[Command]:
     """Changes that follow each other without a look between them: the first tells of the others.
 
-    :param later: what is expected to follow them, if the looks between agree. What is sent in its place is told
-        of anew.
+    :param later: what is expected to follow them, if the looks between agree.
     """
     ahead = (*commands[1:], *later)
     return [replace(one, ahead=ahead) if one is commands[0] else one for one in commands]

@@ -4,21 +4,24 @@ A record, one a service, is plain JSON::
 
     {"status": "warn", "since": "2026-11-23T02:35:00+00:00", "why": "...", "press": "...",
      "syncs": {"data": {"status", "since", "why", "press", "last_action", "point_in_time",
-                        "percent", "percent_at", "ends", "pairs"}}}
+                        "percent", "percent_at", "ends", "pairs"}},
+     "looked": "2026-11-23T02:35:00.123+00:00", "own": {"state", "why", "at", "dag_id", "run_id"}}
 
 ``looked`` is when the last task of a run wrote it, if one did since: a sweep that looked before leaves it.
+``own`` is how a run's last task saw the service itself, which no sweep asks
+(:meth:`clones.observe.own_state.OwnState.to_plain`).
 ``untold`` is what was told last, where a task that could tell nothing has changed it since.
 ``since`` is when a look first showed it, in UTC; ``last_action`` is the copy's point in time as the array
 shows it, local time of the control host; ``point_in_time`` the same in UTC, within seconds. A sync that is
 unknown keeps what was last known of both. ``percent`` is what was copied at ``percent_at``, ``ends`` when
 all may be, both in UTC, from two looks that showed it move. ``pairs`` is which pairs were seen, and how
-(:func:`clones.fleet.pair_rows.fingerprint`). ``why`` is of the look that last changed the record: an age in
-it has grown since.
+(:func:`clones.fleet.pair_rows.kept_in_record`). ``why`` is of the look that last changed the record: an age
+in it has grown since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,11 +29,12 @@ from typing import Any
 from clones.decide.freshness import Status
 from clones.durations import spoken
 from clones.fleet import pair_rows
-from clones.fleet.pair_rows import Row, fingerprint
+from clones.fleet.pair_rows import Row, fingerprint, kept_in_record
 from clones.fleet.status import ServiceStatus, SyncStatus
 
 Record = Mapping[str, Any]
 
+OWN = "own"
 SWEEP = "clone_status"
 """Key of the last look, which no service can be named: ``{"at", "services"}``."""
 
@@ -98,7 +102,8 @@ def follow(
         **_since(before, now.status, at),
         "why": now.why,
         "press": now.press,
-        "syncs": {sync.name: _sync(known.get(sync.name), sync, at) for sync in now.syncs},
+        "syncs": {sync.name: _sync(known.get(sync.name), sync, at, len(now.syncs)) for sync in now.syncs},
+        **({OWN: before[OWN]} if OWN in before else {}),
     }
     untold = before.get("untold")
     if _essence(record) == _essence(before) and not (untold and tells):
@@ -113,9 +118,12 @@ def follow(
     return record, Change(now.name, now.status, was, began, at, now.why, now.press)
 
 
-def looked_at(record: Record, at: datetime) -> dict[str, Any]:
-    """The record, as one that a run's last task has written."""
-    return {**record, "looked": at.isoformat(timespec="milliseconds")}
+def looked_at(record: Record, at: datetime, own: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The record, as one that a run's last task has written.
+
+    :param own: how it saw the service itself, None when it has no resources.
+    """
+    return {**record, "looked": at.isoformat(timespec="milliseconds"), **({OWN: own} if own else {})}
 
 
 def is_newer(record: Record | None, began: datetime) -> bool:
@@ -124,12 +132,13 @@ def is_newer(record: Record | None, began: datetime) -> bool:
     return looked is not None and datetime.fromisoformat(looked) > began
 
 
-def with_pairs(before: Record, now: ServiceStatus) -> dict[str, Any]:
+def with_pairs(before: Record, now: ServiceStatus, at: datetime) -> dict[str, Any]:
     """The record so far, which only knows of the pairs as they are now."""
     syncs = dict(before["syncs"])
     for sync in now.syncs:
-        if sync.name in syncs and sync.pairs is not None:
-            syncs[sync.name] = {**syncs[sync.name], "pairs": fingerprint(sync.pairs)}
+        if sync.name in syncs:
+            known = syncs[sync.name]
+            syncs[sync.name] = {**known, "pairs": _pairs(known, sync, at, len(now.syncs))}
     return {**before, "syncs": syncs}
 
 
@@ -137,12 +146,13 @@ def pairs_changed(before: Record | None, now: ServiceStatus) -> Iterator[tuple[s
     """What to write so that a state store has the pairs as they are now: key and rows, None to delete it."""
     known: Mapping[str, Any] = (before or {}).get("syncs", {})
     for sync in now.syncs:
-        was = known.get(sync.name, {}).get("pairs") or fingerprint([])
-        if sync.pairs is None or fingerprint(sync.pairs) == was:
+        was = known.get(sync.name, {}).get("pairs")
+        if sync.pairs is None or _same(was, sync.pairs):
             continue
-        new = dict(pair_rows.keyed(now.name, sync.name, sync.pairs))
+        few = "rows" in kept_in_record(sync.pairs, len(now.syncs), "")
+        new = {} if few else dict(pair_rows.keyed(now.name, sync.name, sync.pairs))
         yield from new.items()
-        for key in pair_rows.keys(now.name, sync.name, was["count"]):
+        for key in pair_rows.keys_of(now.name, sync.name, was):
             if key not in new:
                 yield key, None
     for name in known.keys() - {sync.name for sync in now.syncs}:
@@ -152,11 +162,22 @@ def pairs_changed(before: Record | None, now: ServiceStatus) -> Iterator[tuple[s
 def forgotten(service: str, record: Record) -> Iterator[tuple[str, None]]:
     """What to delete of a service, or of a sync, that is configured no more."""
     for name, sync in record.get("syncs", {}).items():
-        for key in pair_rows.keys(service, name, (sync.get("pairs") or {"count": 0})["count"]):
+        for key in pair_rows.keys_of(service, name, sync.get("pairs")):
             yield key, None
 
 
-def _sync(before: Record | None, now: SyncStatus, at: datetime) -> dict[str, Any]:
+def _same(was: Mapping[str, Any] | None, rows: Sequence[Row]) -> bool:
+    return {**(was or {}), **fingerprint(rows)} == (was or fingerprint([]))
+
+
+def _pairs(before: Record, now: SyncStatus, at: datetime, syncs: int) -> Mapping[str, Any] | None:
+    was: Mapping[str, Any] | None = before.get("pairs")
+    if now.pairs is None or (was and _same(was, now.pairs)):
+        return was
+    return kept_in_record(now.pairs, syncs, written(at))
+
+
+def _sync(before: Record | None, now: SyncStatus, at: datetime, syncs: int) -> dict[str, Any]:
     before = before or {}
     last, point = before.get("last_action"), before.get("point_in_time")
     if now.status is not Status.UNKNOWN:
@@ -170,7 +191,7 @@ def _sync(before: Record | None, now: SyncStatus, at: datetime) -> dict[str, Any
         "last_action": last,
         "point_in_time": point,
         **_moved(before, now.percent, at),
-        "pairs": before.get("pairs") if now.pairs is None else fingerprint(now.pairs),
+        "pairs": _pairs(before, now, at, syncs),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clones.observe.next_look import pieces
@@ -15,6 +15,8 @@ COLUMNS = ("pair", "source", "target", "state", "percent", "last_action", "wrong
 PREFIX = "pairs/"
 PIECE = 400
 """Rows of one value: of a state store that takes 64 kB a value."""
+FEW = 16
+"""Rows of a service that stand in its record, without a write of their own: two kilobytes."""
 LONGEST = 200
 """Characters of what is wrong with a pair."""
 
@@ -52,6 +54,25 @@ def keys(service: str, sync: str, count: int) -> Iterator[str]:
     """The keys of so many rows."""
     for key, _ in keyed(service, sync, [[]] * count):
         yield key
+
+
+def kept_in_record(found: Sequence[Row], syncs: int, at: str) -> dict[str, Any]:
+    """What a sync's record says of its rows: their :func:`fingerprint`; of a few the rows, and when they were
+    first seen so. All others stand under :func:`keys`.
+
+    :param syncs: of the service.
+    """
+    few = len(found) * syncs <= FEW
+    return fingerprint(found) | ({"rows": list(found), "at": at} if few else {})
+
+
+def keys_of(service: str, sync: str, pairs: Mapping[str, Any] | None) -> Iterator[str]:
+    """The keys that rows stand under.
+
+    :param pairs: of :func:`kept_in_record`, None when no row was seen yet.
+    """
+    if pairs and "rows" not in pairs:
+        yield from keys(service, sync, pairs["count"])
 
 
 def fingerprint(found: Sequence[Row]) -> dict[str, Any]:

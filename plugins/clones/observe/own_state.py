@@ -6,7 +6,6 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
@@ -37,7 +36,7 @@ class OwnState:
     state: State
     why: str = ""
 
-    def to_plain(self, at: datetime, dag_id: str, run_id: str) -> dict[str, Any]:
+    def to_plain(self, at: datetime, dag_id: str, run_id: str) -> dict[str, str]:
         """As JSON, with when it was seen and by which run."""
         return {
             "state": self.state.value,
@@ -46,11 +45,6 @@ class OwnState:
             "dag_id": dag_id,
             "run_id": run_id,
         }
-
-
-def key(service: str) -> str:
-    """The key of a service's state in the store of asset `clone_status`; no service can be named so."""
-    return f"state/{service}"
 
 
 def look(scope: Scope) -> Steps[OwnState | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clones.actions import BREAK
 from clones.decide.identity import Activation
 from clones.states import SyncSeen
 
@@ -18,6 +19,22 @@ def known_copies(known: Mapping[str, Activation], after: Sequence[SyncSeen]) -> 
     :param known: by sync, the newest activation that any run has kept.
     """
     return [(seen, known[seen.name]) for seen in after if seen.name in known and known[seen.name].made(seen)]
+
+
+def own_copies(
+    tasks: Mapping[str, Sequence[Mapping[str, Any]]], after: Sequence[SyncSeen]
+) -> dict[str, Activation]:
+    """By sync, the activation that this run has sent, of those whose copy is seen to be what it made.
+
+    No newer one has been carried out: each leaves other stamps.
+
+    :param tasks: what the run's tasks did, by task id, each with its tries (:mod:`clones.runs.record`).
+    """
+    told = {
+        seen.name: Activation.read((tasks.get(f"{BREAK}.{seen.name}.activate") or [{}])[-1].get("activated"))
+        for seen in after
+    }
+    return {seen.name: own for seen in after for own in [told[seen.name]] if own and own.made(seen)}
 
 
 def last_action(activation: Activation) -> str:

@@ -20,8 +20,8 @@ from clones.runs import reason
 from clones.runs.result import RunResult
 from clones.states import SyncSeen
 
-JSON, MARKDOWN = "run_record", "run_record_md"
-"""The XComs of a run's last task that keep it."""
+JSON = "run_record"
+"""The XCom of a run's last task that keeps it."""
 SHOWN_LINE = 400
 """Characters of a command that only looks which are kept; of one that changes something all are."""
 SHOWN_LINES = 100
@@ -37,8 +37,8 @@ class TaskRecord:
     :param number: of this try.
     :param clock: tells the time.
     :param keep: puts the tries where they outlive this process; called before each change that was not told
-        of yet (:attr:`clones.asking.steps.Command.ahead`), and by :meth:`keep`. So an earlier try that left nothing has changed nothing but the service's
-        lock and tokens, which name it.
+        of yet (:attr:`clones.asking.steps.Command.ahead`), and by :meth:`keep`. So an earlier try that left
+        nothing has changed nothing but the service's lock and tokens, which name it.
     """
 
     def __init__(
@@ -110,6 +110,11 @@ class TaskRecord:
     def saw(self, seen: Mapping[str, Any]) -> None:
         """How the sync was seen at the end, as :func:`clones.observe.sync.to_plain` writes it."""
         self._this["seen"] = dict(seen)
+
+    def activated(self, activation: Mapping[str, Any]) -> None:
+        """Which activation of the sync is this run's, as :meth:`clones.decide.identity.Activation.to_plain`
+        writes it."""
+        self._this["activated"] = dict(activation)
 
     def keep(self) -> None:
         """Put the tries where they outlive this process: another try, or this one after a wait, goes on."""

@@ -16,7 +16,7 @@ from clones.decide.freshness import Status
 from clones.fleet.between_looks import Looks, show
 from clones.fleet.changes import follow, forgotten, looked_at, needs_patience, pairs_changed
 from clones.fleet.look import Looked
-from clones.fleet.pair_rows import PIECE, keys, prefix
+from clones.fleet.pair_rows import FEW, PIECE, keys, prefix
 from clones.fleet.status import ServiceStatus, SyncStatus, judge, judge_sync, summary, table, to_plain
 from tests.clones.seeing import NOON, seen, sync
 
@@ -220,8 +220,8 @@ def test_without_a_configuration_an_age_has_no_limit() -> None:
     assert found.status is Status.UP and found.syncs[0].limit is None and found.why == "sync data: x"
 
 
-@pytest.mark.parametrize("before", [0, 1, PIECE, PIECE + 1, 3 * PIECE])
-@pytest.mark.parametrize("after", [0, 1, PIECE, PIECE + 1, 3 * PIECE, None])
+@pytest.mark.parametrize("before", [0, 1, FEW, FEW + 1, PIECE, PIECE + 1, 3 * PIECE])
+@pytest.mark.parametrize("after", [0, 1, FEW, FEW + 1, PIECE, PIECE + 1, 3 * PIECE, None])
 def test_a_store_follows_the_pairs(before: int, after: int | None) -> None:
     """From any number of pairs to any other it has just these; None: they could not be seen."""
     now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -240,10 +240,13 @@ def test_a_store_follows_the_pairs(before: int, after: int | None) -> None:
                 del store[key]
         record, _ = follow(record, look(count), now)
     wanted = before if after is None else after
-    stored = [row for key in keys("s", "data", wanted) for row in store[key]]
-    assert stored == [[f"{wanted} {n}"] for n in range(wanted)]
-    assert len(store) == -(-wanted // PIECE)
+    assert record is not None
+    kept = record["syncs"]["data"]["pairs"]
+    keyed = wanted if "rows" not in kept else 0
+    stored = [row for key in keys("s", "data", keyed) for row in store[key]]
+    assert [*kept.get("rows", ()), *stored] == [[f"{wanted} {n}"] for n in range(wanted)]
+    assert len(store) == -(-keyed // PIECE) and bool(keyed) is (wanted > FEW)
     assert all(key.startswith(prefix("s")) for key in store)
-    assert record is not None and dict(forgotten("s", record)).keys() == store.keys()
+    assert dict(forgotten("s", record)).keys() == store.keys()
     again = look(after)
     assert not list(pairs_changed(record, again)) and follow(record, again, now)[0] == record

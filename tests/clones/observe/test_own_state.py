@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from clones.errors import Unknown
-from clones.observe.own_state import judge, key, look
+from clones.observe.own_state import judge, look
 from clones.observe.proof_down import Row
 from clones.resources.base import Probe, Use
 from tests.clones.cases_in_tables import CASES
@@ -47,7 +47,3 @@ def test_what_cannot_be_asked_is_unknown_and_no_error() -> None:
     with pytest.raises(StopIteration) as ended:
         next(alone)
     assert ended.value.value is None, "it has no resources"
-
-
-def test_its_key_is_no_service() -> None:
-    assert "/" in key("aastmphpux")

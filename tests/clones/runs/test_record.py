@@ -138,7 +138,9 @@ def test_changes_that_were_expected_are_told_of_at_once() -> None:
     assert [line for line, _ in endings(kept[-1])].count(second.line()) == 0
 
 
-@pytest.mark.parametrize("other", [{"host": "another"}, {"words": ("/usr/sbin/vgexport", "-f")}, {"timeout": 61}])
+@pytest.mark.parametrize(
+    "other", [{"host": "another"}, {"words": ("/usr/sbin/vgexport", "-f")}, {"timeout": 61}]
+)
 def test_a_change_other_than_expected_is_told_of_before_it_is_sent(other: dict[str, Any]) -> None:
     kept: list[Any] = []
     record = TaskRecord([], 1, Clock(), lambda tries: kept.append(deepcopy(tries)))
