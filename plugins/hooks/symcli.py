@@ -19,9 +19,10 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -36,6 +37,7 @@ from clones.errors import CloneError, Refused, Stale
 from clones.runs.record import TaskRecord
 from hooks import clock as clocks
 from hooks.connection import Login, read
+from hooks.early import Early
 from hooks.logins import logging_in
 from hooks.ssh import Background, Talk, ended, hang_up, log_in, lost
 from hooks.ssh_options import prepare
@@ -102,6 +104,8 @@ class SymcliHook(BaseHook):
         self._oldest_look: float | None = None
         self._acted = False
         self._background: Background | None = None
+        self._early: Early | None = None
+        self._counting = Lock()
         self._logins: dict[str, Login] = {}
         self._clients: dict[str, asyncssh.SSHClientConnection] = {}
         self._coming: dict[str, Future[asyncssh.SSHClientConnection]] = {}
@@ -117,14 +121,18 @@ class SymcliHook(BaseHook):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._early is not None:
+            self._early.stop()
         if self._background is not None:
             for host, coming in self._coming.items():
                 if coming.done() and not coming.exception():  # nobody has asked for it
                     self._clients[host] = coming.result()
             self._coming.clear()
-            for client in self._clients.values():
-                self._call(hang_up(client))
-            self._clients.clear()
+            self._hang_up()
+            if self._early is not None:
+                self._early.close()
+                self._hang_up()  # who was logging in meanwhile
+                self._early = None
             self._background.close()
             self._background = None
         self.log.log(
@@ -134,6 +142,22 @@ class SymcliHook(BaseHook):
             self.commands,
             self.trips,
         )
+
+    def _hang_up(self) -> None:
+        while self._clients:
+            self._call(hang_up(self._clients.popitem()[1]))
+
+    def _begin(self, commands: Sequence[Command]) -> None:
+        """Begin looks that come soon. One whose connection is not well says so in its turn."""
+        self._background = self._background or Background()
+        self._early = self._early or Early(
+            lambda one: self._execute(self._client(one.host), one, Turns((one,)))
+        )
+        known = {}
+        for host in dict.fromkeys(command.host for command in commands):
+            with suppress(CloneError):
+                known[host] = self._login(host)  # here: only this thread asks Airflow
+        self._early.begin([command for command in commands if command.host in known])
 
     def expect(self, hosts: Sequence[str]) -> None:
         """Begin to log in to these hosts, by connection id, while others are asked.
@@ -238,6 +262,15 @@ class SymcliHook(BaseHook):
         :raises Unknown: the host cannot be reached. Nothing was sent.
         :raises Stale: it changes something, and rests on a look that is too old. Nothing was sent.
         """
+        if command.soon and self.look_limit is None:
+            self._begin(command.soon)
+        early = self._early.result(command) if self._early and turns is None else None
+        if early is not None:
+            self.commands += 1
+            self.trips += 1
+            if self.record:
+                self.record.sent(command)
+            return early
         client = self._client(command.host)
         turns = turns or Turns((command,))
         acts = command.changes and command.fenced
@@ -317,7 +350,8 @@ class SymcliHook(BaseHook):
         login = self._login(host)
         coming = self._coming.pop(host, None)
         client = self._clients[host] = coming.result() if coming else self._connect(host, login)
-        self.connections += 1
+        with self._counting:
+            self.connections += 1
         self.log.log(self.level, "Connected to %s (%s)", host, login.host)
         return client
 

@@ -37,6 +37,8 @@ class Command:
         need not stand before it, and shows it with what is kept next.
     :param ahead: changes that follow it, or are expected to: a record that stands before this one tells of
         these, too.
+    :param soon: this look and others that come next: whoever sends it may begin them all, so that hosts are
+        asked side by side.
     :param before_send: is called once nothing but the sending is left to do; what it returns takes that back
         when the command is not sent after all, or is refused by the host. It may raise: nothing is sent then.
     """
@@ -51,6 +53,7 @@ class Command:
     secret: bool = False
     of_lock: bool = False
     ahead: tuple[Command, ...] = field(default=(), compare=False)
+    soon: tuple[Command, ...] = field(default=(), compare=False)
     before_send: Callable[[], Callable[[], None]] | None = field(default=None, compare=False)
 
     def line(self) -> str:

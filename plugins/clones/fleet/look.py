@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clones.asking.read_only import Eyes
-from clones.asking.steps import Steps
+from clones.asking.steps import Command, Steps
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe.next_look import pieces
 from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
 from clones.states import SyncSeen
+from clones.symcli import commands
 from clones.symcli.output import DeviceList
 
 
@@ -56,6 +57,8 @@ class Placed:
 def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
     """Look at every sync of these services.
 
+    Its arrays are asked side by side where whoever drives this can (`Command.soon`).
+
     What keeps one array or device group from being seen is the error of its syncs alone, also when it is a
     fault of this program. A host that could not be reached is not tried again. When an array refuses to list
     its devices, perhaps for one of them, each sync there is asked for by itself.
@@ -75,9 +78,12 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
                 placed.setdefault(one.array, []).append(one)
             except Exception as error:
                 found[name, sync.name] = Looked(name, sync, None, trouble(error))
-    for members in placed.values():
-        for looked in (yield from _array(eyes, members)):
+    arrays = [(members, batches(members)) for members in placed.values()]
+    soon = [_command(members, devices) for members, lists in arrays for devices in lists]
+    for members, lists in arrays:
+        for looked in (yield from _array(eyes, members, lists, soon)):
             found[looked.service, looked.sync.name] = looked
+        soon = []  # begun with the first
     return list(found.values())
 
 
@@ -99,9 +105,16 @@ def batches(members: Sequence[Placed]) -> list[list[str]]:
     return [list(piece) for piece in pieces([numbers[number] for number in sorted(numbers)])]
 
 
-def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
+def _command(members: Sequence[Placed], devices: Sequence[str]) -> Command:
+    host, symid = members[0].array
+    return commands.list_devices(members[0].scope.symcli, host, symid, devices)
+
+
+def _array(
+    eyes: Eyes, members: Sequence[Placed], lists: Sequence[Sequence[str]], soon: Sequence[Command]
+) -> Steps[list[Looked]]:
     try:
-        shown = yield from _list(eyes, members)
+        shown = yield from _list(eyes, members, lists, soon)
     except TryAgain as error:
         return [_not_seen(one, error) for one in members]
     except Exception as error:
@@ -118,14 +131,17 @@ def _held(one: Placed, shown: DeviceList) -> Looked:
         return _not_seen(one, trouble(error))
 
 
-def _list(eyes: Eyes, members: Sequence[Placed]) -> Steps[DeviceList]:
+def _list(
+    eyes: Eyes, members: Sequence[Placed], lists: Sequence[Sequence[str]], soon: Sequence[Command]
+) -> Steps[DeviceList]:
     """The devices of an array, from as many lists as it takes; the clock is that of the last."""
     first = members[0].scope
     host, symid = members[0].array
     whole: DeviceList | None = None
-    for devices in batches(members):
+    for devices in lists:
         subject = f"Array {symid} from {host}"
-        part = yield from eyes.through(list_shown(first, symid, devices, subject, subject))
+        part = yield from eyes.through(list_shown(first, symid, devices, subject, subject, soon))
+        soon = ()
         whole = part if whole is None else replace(part, devices={**whole.devices, **part.devices})
     assert whole is not None, "a placed sync has devices"
     return whole

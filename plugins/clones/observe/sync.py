@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clones.asking.side_by_side import both
-from clones.asking.steps import Steps, T, note, run
+from clones.asking.steps import Command, Steps, T, note, run
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused, Unknown, Unreadable
@@ -145,18 +145,25 @@ def as_written(sync: Sync, ends: Mapping[str, int | None]) -> list[str]:
 
 
 def list_shown(
-    scope: Scope, symid: str, devices: Sequence[str], subject: str, asked: str
+    scope: Scope,
+    symid: str,
+    devices: Sequence[str],
+    subject: str,
+    asked: str,
+    soon: Sequence[Command] = (),
 ) -> Steps[DeviceList]:
     """Ask the array for devices and their sessions; they may be those of more than one sync.
 
     :param devices: device numbers as text.
     :param subject: whose they are, for an answer that cannot be read.
     :param asked: what was asked for, for a command that was not done.
+    :param soon: looks that come next.
     :raises Refused: the array is not known there, or none of the devices.
     :raises Unreadable: the answer is no device list of this array.
     :raises TryAgain: locked or lost.
     """
-    listed = yield from run(commands.list_devices(scope.symcli, scope.control_host, symid, devices))
+    command = commands.list_devices(scope.symcli, scope.control_host, symid, devices)
+    listed = yield from run(replace(command, soon=tuple(soon)))
     if classify(listed.exit_code) is not Outcome.DONE:
         raise failure(listed, asked, consequence=NOTHING_CHANGED)
     shown = _read(output.read_devices, listed.stdout, subject)

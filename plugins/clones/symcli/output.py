@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
@@ -32,6 +33,10 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 """Not by `strptime`, which takes ten times as long, and another language's names where the locale says so."""
+
+
+SESSIONS = 512
+"""Read last, and remembered: each stands with its source and with its target, both in one list as a rule."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def _device(element: Element) -> Device:
         number=_as_printed(_below(element, "Dev_Info", "dev_name"), "device"),
         status=_below(element, "Dev_Info", "status").strip(),
         size=_count(_below(element, "Capacity", "megabytes").strip()),
-        sessions=tuple(_session(child) for child in element.findall("CLONE_Device")),
+        sessions=tuple(_session(*_said(child)) for child in element.findall("CLONE_Device")),
     )
 
 
@@ -187,19 +192,26 @@ def _below(element: Element, above: str, name: str) -> str:
     return ""
 
 
-def _session(element: Element) -> Session:
-    written = (element.findtext("state") or "").strip()
-    percent = (element.findtext("percent_copied") or "").strip().rstrip("%").strip()
+def _said(session: Element) -> tuple[str, str, str | None, str | None, str | None]:
+    text = session.findtext
+    ends = _below(session, "SRC", "dev_name"), _below(session, "TGT", "dev_name")
+    return *ends, text("state"), text("percent_copied"), text("last_action")
+
+
+@lru_cache(SESSIONS)
+def _session(source: str, target: str, state: str | None, percent: str | None, at: str | None) -> Session:
+    written = (state or "").strip()
     return Session(
-        source=_number(_below(element, "SRC", "dev_name"), "session's source"),
-        target=_number(_below(element, "TGT", "dev_name"), "session's target"),
+        source=_number(source, "session's source"),
+        target=_number(target, "session's target"),
         state=State.read(written),
         written=intern(written or "(no state)"),  # thousands of waits remember it
-        percent=_count(percent),
-        last_action=_time(element.findtext("last_action")),
+        percent=_count((percent or "").strip().rstrip("%").strip()),
+        last_action=_time(at),
     )
 
 
+@lru_cache(SESSIONS)
 def _time(text: str | None) -> datetime | None:
     """``Fri Dec  1 10:12:08 2023``, local time of the control host; None when it is not shown."""
     found = _TIME.fullmatch(" ".join((text or "").split()))
