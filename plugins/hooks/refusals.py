@@ -8,12 +8,19 @@ from clones.clean import cleaned, one_line
 from clones.errors import Refused, Unknown
 
 
+PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n"
+"""What :func:`clones.clean.cleaned` leaves alone, whatever is beside it."""
+
+
 def text(data: Any) -> str:
     """Bytes as text: what is no UTF-8 shows as a mark, what acts on a terminal is written out.
 
     Nothing of what a host prints goes round this, to a log, a record, a terminal or an XCom.
     """
-    return cleaned(bytes(data or b"").decode("utf-8", "replace"))
+    said = bytes(data or b"")
+    if not said.translate(None, PLAIN):  # as most is, and to know it takes a third of the time
+        return said.decode("ascii")
+    return cleaned(said.decode("utf-8", "replace"))
 
 
 def not_defined(host: str, error: Exception) -> Refused:

@@ -8,6 +8,7 @@ import asyncssh
 import pytest
 
 from clones.asking.steps import Command
+from clones.clean import cleaned
 from hooks import refusals, ssh
 
 SAID = "\x1b[2Jdenied\r\n::group::"
@@ -28,3 +29,11 @@ SAID = "\x1b[2Jdenied\r\n::group::"
 def test_what_a_server_says_is_cleaned(quote: Callable[[str], str]) -> None:
     shown = quote(SAID)
     assert "\\x1b[2Jdenied ::group::" in shown and "\x1b" not in shown and "\r" not in shown
+
+
+@pytest.mark.parametrize("around", [b"", b"plain\ttext\n", "é".encode(), b"\xff"])
+@pytest.mark.parametrize("byte", range(256))
+def test_any_byte_comes_out_as_cleaned_text(byte: int, around: bytes) -> None:
+    said = around + bytes([byte]) + around
+    for data in (said, bytearray(said)):
+        assert refusals.text(data) == cleaned(said.decode("utf-8", "replace"))
