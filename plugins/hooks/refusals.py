@@ -7,7 +7,6 @@ from typing import Any
 from clones.clean import cleaned, one_line
 from clones.errors import Refused, Unknown
 
-
 PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n"
 """What :func:`clones.clean.cleaned` leaves alone, whatever is beside it."""
 

@@ -22,13 +22,14 @@ from operators.newest_try import NewestTryOperator, look_limit
 from operators.retrying import RETRY_POLICY
 from operators.retrying import retries as retries
 from operators.task_record import leave_word, recorded
+from operators.templates import PlainFieldsOperator
 from operators.waits import WaitingOperator
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class CloneOperator(NewestTryOperator, WaitingOperator):
+class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
     """One step for one service.
 
     :param service: name of a service in the configuration file (a template), or a whole service as a mapping
