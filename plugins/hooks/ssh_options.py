@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,9 @@ def prepare(login: Login) -> Prepared:
     return Prepared(options, hosts, shown)
 
 
+@cache
 def first_use() -> None:
-    """Make what the libraries make at the first login of a process, for the forks of this one.
+    """Make what the libraries make at the first login of a process, once for it and its forks.
 
     It finds the machine's own names and its implementations of the algorithms: 3 ms of CPU of the 14 that a
     first login takes. Its key is used for nothing.

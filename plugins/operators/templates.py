@@ -20,9 +20,9 @@ class PlainFieldsOperator(BaseOperator):
         seen_oids: set[int] | None = None,
     ) -> Any:
         """As Airflow's, of which this is a short cut."""
-        if isinstance(content, str) and jinja_env is not None and not self.template_ext:
-            if _is_plain(content, jinja_env):
-                return content
+        text = isinstance(content, str) and not self.template_ext  # with which it could be a file's name
+        if text and jinja_env is not None and _is_plain(content, jinja_env):
+            return content
         return super().render_template(content, context, jinja_env, seen_oids)
 
 
