@@ -37,11 +37,16 @@ class Scope:
         object.__setattr__(self, "symcli", self.symcli.on(self.service.control_host))
 
     @classmethod
-    def of(cls, name: str, service: Service, symcli: Symcli, target_set: str = "") -> Scope:
+    def of(
+        cls, name: str, service: Service, symcli: Symcli, target_set: str = "", *, any_set: bool = False
+    ) -> Scope:
         """A service, on one of its target sets where it has any.
 
+        :param any_set: when none is named, it is on the first: for what is about the whole service.
         :raises ConfigError: there is no such set, or none is named where there are some.
         """
+        if any_set and service.sets:
+            target_set = target_set or service.sets[0]
         if not target_set:
             return cls(name, service, symcli)
         return cls(name, service.on(target_set), symcli, target_set, service)
