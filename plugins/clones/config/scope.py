@@ -69,6 +69,19 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
+    def all_sets(self) -> list[Scope]:
+        """The service on each of its target sets, in order; itself for a service without."""
+        return [self.on(one) for one in self.whole.sets] if self.whole else [self]
+
+    @property
+    def who(self) -> str:
+        """How errors and plans name it, as the beginning of a sentence."""
+        return f"Service {self.name}" + (f", set {self.target_set}" if self.target_set else "")
+
+    def set_to_plain(self) -> dict[str, str]:
+        """The target set as JSON; nothing for a service without."""
+        return {"set": self.target_set} if self.target_set else {}
+
     @property
     def control_host(self) -> str:
         """Airflow connection id of the host with SYMCLI."""
@@ -104,8 +117,7 @@ class Scope:
 
     def subject(self, sync: Sync) -> str:
         """How every error names it."""
-        on = f", set {self.target_set}" if self.target_set else ""
-        return f"Service {self.name}{on}, sync {sync.name}"
+        return f"{self.who}, sync {sync.name}"
 
     def of_one_sync(self, sync: Sync) -> Scope:
         """As much of it as looking at one sync takes: thousands of them wait in one process."""
@@ -125,7 +137,7 @@ class Scope:
             "name": self.name,
             "service": self.service.model_dump(mode="json", exclude_unset=True),
             "symcli": self.symcli.model_dump(mode="json", exclude_unset=True),
-            **({"set": self.target_set} if self.target_set else {}),
+            **self.set_to_plain(),
         }
 
     @classmethod
