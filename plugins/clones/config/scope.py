@@ -93,10 +93,13 @@ class Scope:
         return own[0] if own else self.symcli.work_dir
 
     def service_hosts(self) -> list[str]:
-        """Every host on which tasks stop or start a part of the service, by connection."""
-        service = self.service
+        """Every host on which tasks stop or start a part of the service, by connection.
+
+        With several target sets, the hosts of all: an earlier try may have worked on another set.
+        """
+        service, hosts = self.service, (self.whole or self.service).hosts
         hooks = (*service.before_stop, *service.after_start, *service.probes)
-        return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
+        return list(dict.fromkeys([*(host.connection for host in hosts), *map(service.host_of, hooks)]))
 
     def begins_on(self, *syncs: str) -> list[str]:
         """The hosts on which the `before_activate` of these syncs run, by connection; without one, of all."""
@@ -109,11 +112,9 @@ class Scope:
     def fenced_hosts(self) -> list[str]:
         """Every host beside the control host on which an earlier try may still act, by connection.
 
-        With several target sets, of all of them. An `after_activate` needs no fence
-        (:mod:`clones.asking.fence`).
+        An `after_activate` needs no fence (:mod:`clones.asking.fence`).
         """
-        hosts = [host.connection for host in (self.whole or self.service).hosts]
-        return list(dict.fromkeys([*hosts, *self.service_hosts(), *self.begins_on()]))
+        return list(dict.fromkeys([*self.service_hosts(), *self.begins_on()]))
 
     def subject(self, sync: Sync) -> str:
         """How every error names it."""
