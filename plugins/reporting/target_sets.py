@@ -1,12 +1,13 @@
 """On which target set a service is to run: the state store of the first sync's asset, key `target_sets`.
 
-Two things stand there that nobody can see on hosts and array (docs/decisions/0036-two-target-sets.md): the
-*intent*, from which set to which the service was last taken, written before the first command that stops or
-starts anything; and the *good* set, the last one on which the service has started well.
+What stands there is :class:`clones.decide.target_sets.Recorded`. A task of a service with target sets that
+reads or writes it has the assets of the service's copies as inlets.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,51 +15,57 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.config.scope import Scope
+from clones.decide.target_sets import Recorded
 from clones.errors import Unknown
 from reporting.completed import copy_asset
 
 KEY = "target_sets"
 
 
-def read(context: Context, scope: Scope) -> dict[str, Any]:
-    """What is recorded: ``{"intent": {"from", "to", "run", "at"}, "good": {"set", "run", "at"}}``, each only
-    once it was recorded; the runs are ``[dag id, run id]``, the times in ISO form with zone.
+def recorded(context: Context, scope: Scope) -> Recorded:
+    """What runs have recorded; nothing for a service without target sets.
 
-    :raises Unknown: there is no store, or it did not answer.
+    :raises Unknown: the task has no inlet of the store, or that did not answer.
     """
+    if not scope.target_set:
+        return Recorded()
     store = _store(context, scope)
-    try:
-        return dict(store.get(KEY) or {})
-    except AirflowRuntimeError as error:
-        raise _silent(scope, error) from None
+    with _or_unknown(scope):
+        kept: Any = store.get(KEY)
+    return Recorded.from_plain(kept)
 
 
 def intend(context: Context, scope: Scope, from_set: str, to_set: str) -> None:
-    """Record from which set to which the service is taken; one that is recorded already is left as it is.
+    """Record from which set to which the service is taken, before the first command that stops or starts.
 
-    :raises Unknown: it could not be recorded. Nothing may be stopped or started then.
+    What is recorded so already is left as it is.
+
+    :raises Unknown: it could not be recorded: nothing may be stopped or started.
     """
-    before = read(context, scope).get("intent") or {}
-    if (before.get("from"), before.get("to")) != (from_set, to_set):
-        _write(context, scope, "intent", {"from": from_set, "to": to_set})
+    before = recorded(context, scope)
+    if before.intent is None or (before.intent.from_set, before.intent.to_set) != (from_set, to_set):
+        _keep(context, scope, before.intends(from_set, to_set, _run(context), datetime.now(UTC)))
 
 
 def started_well(context: Context, scope: Scope) -> None:
-    """Record that the service has started well on this set.
+    """Record that the service has started well on this set, with its probes.
 
     :raises Unknown: it could not be recorded.
     """
-    if (read(context, scope).get("good") or {}).get("set") != scope.target_set:
-        _write(context, scope, "good", {"set": scope.target_set})
+    before = recorded(context, scope)
+    if before.good is None or before.good.set != scope.target_set:
+        _keep(context, scope, before.started(scope.target_set, _run(context), datetime.now(UTC)))
 
 
-def _write(context: Context, scope: Scope, key: str, value: dict[str, str]) -> None:
-    ti, kept = context["ti"], read(context, scope)
-    mine = {**value, "run": [ti.dag_id, ti.run_id], "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    try:
-        _store(context, scope).set(KEY, {**kept, key: mine})
-    except AirflowRuntimeError as error:
-        raise _silent(scope, error) from None
+def _run(context: Context) -> tuple[str, str]:
+    ti = context["ti"]
+    return ti.dag_id, ti.run_id
+
+
+def _keep(context: Context, scope: Scope, value: Recorded) -> None:
+    store = _store(context, scope)
+    with _or_unknown(scope):
+        store.set(KEY, value.to_plain())
 
 
 def _store(context: Context, scope: Scope) -> Any:
@@ -67,15 +74,19 @@ def _store(context: Context, scope: Scope) -> Any:
         return context["asset_state_store"][asset]
     except KeyError:
         raise Unknown(
-            f"Service {scope.name}: this task has no inlet {asset.name}, in whose store stands on which target set "
-            "the service is to run. Nothing was stopped or started.",
+            f"Service {scope.name}: this task has no inlet {asset.name}, whose store says on which target set "
+            "the service is to run. Nothing was sent.",
             f"give the task `inlets=[copy_asset({scope.name!r}, {scope.service.syncs[0].name!r})]`",
         ) from None
 
 
-def _silent(scope: Scope, error: AirflowRuntimeError) -> Unknown:
-    return Unknown(
-        f"Service {scope.name}: Airflow's store, in which stands on which target set the service is to run, did "
-        f"not answer: {error}",
-        "check that Airflow's API server runs, and wait for the retry",
-    )
+@contextmanager
+def _or_unknown(scope: Scope) -> Iterator[None]:
+    try:
+        yield
+    except AirflowRuntimeError as error:
+        raise Unknown(
+            f"Service {scope.name}: Airflow's store, which says on which target set the service is to run, did "
+            f"not answer: {error}",
+            "check that Airflow's API server runs, and wait for the retry",
+        ) from None
