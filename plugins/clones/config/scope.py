@@ -64,6 +64,14 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
+    def others(self) -> list[Scope]:
+        """The same service on each other of its target sets, in order; none for a service without."""
+        return [self.on(one) for one in (self.whole.sets if self.whole else ()) if one != self.target_set]
+
+    def key(self, sync: str) -> str:
+        """By what a sync's copies are kept apart by target set: ``data``, or ``data/b``."""
+        return f"{sync}/{self.target_set}" if self.target_set else sync
+
     @property
     def control_host(self) -> str:
         """Airflow connection id of the host with SYMCLI."""
