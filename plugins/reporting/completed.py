@@ -215,7 +215,7 @@ def write(
     syncs = {name: dict(one) for name, one in before.syncs.items()}
     news = []
     for seen, activation in split:
-        mine = syncs.setdefault(of_set(seen.name, scope.target_set), {})
+        mine = syncs.setdefault(scope.key(seen.name), {})
         mine["last"] = superseded.leave(run_id, phases, seen, activation.at)
         if is_news(activation, (ti.dag_id, run_id), mine.get("announced")):
             mine["announced"] = last_action(activation)
@@ -226,7 +226,7 @@ def write(
                 seen.name,
             )
     for name, pace in paces.items():
-        syncs.setdefault(of_set(name, scope.target_set), {})["pace"] = pace.to_plain()
+        syncs.setdefault(scope.key(name), {})["pace"] = pace.to_plain()
     stores = context.get("asset_state_store")
     if stores is not None and before.known:
         left = Completed(superseded.remember(before.runs, run_id, datetime.now(UTC)), syncs).to_plain()

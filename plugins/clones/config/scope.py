@@ -69,10 +69,6 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
-    def all_sets(self) -> list[Scope]:
-        """The service on each of its target sets, in order; itself for a service without."""
-        return [self.on(one) for one in self.whole.sets] if self.whole else [self]
-
     @property
     def who(self) -> str:
         """How errors and plans name it, as the beginning of a sentence."""
@@ -81,6 +77,13 @@ class Scope:
     def set_to_plain(self) -> dict[str, str]:
         """The target set as JSON; nothing for a service without."""
         return {"set": self.target_set} if self.target_set else {}
+    def others(self) -> list[Scope]:
+        """The same service on each other of its target sets, in order; none for a service without."""
+        return [self.on(one) for one in (self.whole.sets if self.whole else ()) if one != self.target_set]
+
+    def key(self, sync: str) -> str:
+        """By what a sync's copies are kept apart by target set: ``data``, or ``data/b``."""
+        return f"{sync}/{self.target_set}" if self.target_set else sync
 
     @property
     def control_host(self) -> str:

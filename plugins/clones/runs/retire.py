@@ -204,7 +204,7 @@ def _left(
     held = {name for name in group.devices if (sync.symdg, name) not in gone}
     named = {
         name
-        for one in scope.all_sets()
+        for one in (scope, *scope.others())
         for other in one.service.syncs
         if other.symdg == sync.symdg
         for name in _names(other)
