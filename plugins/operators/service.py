@@ -8,22 +8,50 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from clones.act import stop_and_start
+from clones.act import change_over, stop_and_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
 from clones.config import Hook
 from clones.config.scope import Scope
 from clones.runs.old_copies import why_left_down
-from clones.runs.result import RESTARTED
+from clones.errors import Refused
+from clones.runs.result import PLAN, RESTARTED
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
-from reporting import completed
+from reporting import completed, target_sets
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
+def _plan(context: Context) -> Mapping[str, Any]:
+    """The plan of this run of a service with target sets.
+
+    :raises Refused: there is none.
+    """
+    plan: Mapping[str, Any] | None = context["ti"].xcom_pull(task_ids=PLAN, key="plan")
+    if not plan:
+        raise Refused(
+            "This run has no plan, which says from which target set to which it takes the service. Nothing was "
+            "stopped or started.",
+            "trigger the action again",
+        )
+    return plan
+
+
+def _intend(context: Context, scope: Scope) -> None:
+    """Record what the run is about to do with a service with target sets, before anything is stopped.
+
+    :raises Unknown: it could not be recorded.
+    """
+    if scope.target_set:
+        plan = _plan(context)
+        target_sets.intend(context, scope, plan["from_set"], plan["to_set"])
+
+
 class ServiceStopOperator(CloneOperator):
     """Take a service's resources down, in reverse order; what is down already is left alone.
+
+    Of a service with target sets it first records from which set to which the run takes the service.
 
     :raises clones.errors.CloneError: a resource stays up, or cannot tell.
 
@@ -34,11 +62,14 @@ class ServiceStopOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(stop_and_start.stop(scope))
+        _intend(context, scope)
+        hosts.run(change_over.stop(scope) if scope.target_set else stop_and_start.stop(scope))
 
 
 class ServiceStartOperator(CloneOperator):
     """Bring a service's resources up, in order, if every sync is wholly active; what is up is left alone.
+
+    Of a service with target sets it first proves the service down on every other set.
 
     :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
 
@@ -49,7 +80,15 @@ class ServiceStartOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(stop_and_start.start(scope, self.listed, completed.in_order(context, scope)))
+        known = completed.in_order(context, scope)
+        if not scope.target_set:
+            hosts.run(stop_and_start.start(scope, self.listed, known))
+            return
+        kept, plan = target_sets.recorded(context, scope), _plan(context)
+        # A run that changes over has recorded it before its stop. Later it may have changed back: that stays.
+        if plan["from_set"] == plan["to_set"] and not (kept.intent and kept.intent.to_set == scope.target_set):
+            target_sets.intend(context, scope, kept.intent.to_set if kept.intent else "", scope.target_set)
+        hosts.run(change_over.start(scope, self.listed, known))
 
 
 class ServiceCommandOperator(CloneOperator):
@@ -92,6 +131,8 @@ class ServiceCommandOperator(CloneOperator):
         return [scope.service.host_of(self._hook(scope))]
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        if self.place == "before_stop":
+            _intend(context, scope)
         hosts.run(run_hook(scope, self._hook(scope), self.place))
 
     def _hook(self, scope: Scope) -> Hook:

@@ -9,8 +9,11 @@ from airflow.sdk import Context
 
 from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
+from clones.act.prepare import release
 from clones.asking.steps import Steps
+from clones.config import Sync
 from clones.config.scope import Scope
+from clones.decide.target_sets import require_not_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
 from clones.states import SyncSeen
@@ -23,6 +26,7 @@ from operators.retire import RetirePlanOperator as RetirePlanOperator
 from operators.retire import SymcloneRemoveGroupOperator as SymcloneRemoveGroupOperator
 from operators.retire import SymcloneTerminateOperator as SymcloneTerminateOperator
 from operators.source_hooks import is_over, mark_begun
+from reporting import target_sets
 from reporting.completed import copy_asset, ledger
 
 if TYPE_CHECKING:
@@ -85,12 +89,22 @@ class _OwnActivationOperator(OneSyncOperator):
         )
 
 
+def _keep_last_good(context: Context, scope: Scope, sync: Sync) -> None:
+    """:raises Refused: the copy is of the target set on which the service last started well.
+    :raises Unknown: nobody knows which set that is.
+    """
+    require_not_last_good(scope.subject(sync), scope.target_set, target_sets.recorded(context, scope))
+
+
 class SymcloneRecreateOperator(_OwnActivationOperator):
     """Re-establish a sync's copies (`symclone recreate`); the targets are not usable from then on.
 
     Right before the command every resource of the service must say that it is down, and every pair must be
     the configured one. Prepared pairs are left alone, so is a sync that this run has activated already. What
     somebody else has changed since this run's plan is refused (:mod:`clones.decide.identity`).
+
+    Of a service with target sets only the set's own resources must be down. What an earlier prepare has left
+    active of them is taken down first. The set on which the service last started well is refused.
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
         left alone but what is prepared.
@@ -133,6 +147,10 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync = scope.service.sync(self.sync)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        if scope.target_set:
+            _keep_last_good(context, scope, sync)
+            if sync is scope.service.syncs[0]:
+                hosts.run(release(scope))
         seen = to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
         if hosts.record:
             hosts.record.saw(seen)
@@ -201,6 +219,8 @@ class SymcloneActivateOperator(_OwnActivationOperator):
             hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
+        if scope.target_set and self._mend():
+            _keep_last_good(context, scope, sync)
         kept = ledger(context, scope, sync)
         return to_plain(
             hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))

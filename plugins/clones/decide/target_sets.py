@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from clones.errors import Refused
+
 
 class InUse(enum.StrEnum):
     """How a target set is used."""
@@ -225,6 +227,18 @@ def refuse_last_good(name: str, recorded: Recorded) -> NotChosen | None:
         f"run the action `refresh` or `start` on another set first: set {name} is kept until the service has "
         "started well on another one",
     )
+
+
+def require_not_last_good(subject: str, name: str, recorded: Recorded) -> None:
+    """:raises Refused: the set is the last one on which the service started well.
+
+    :param subject: what is to be overwritten, as errors name it.
+    """
+    kept = refuse_last_good(name, recorded)
+    if kept:
+        raise Refused(
+            f"{subject}: it is not overwritten: {kept.why}. Nothing was sent to the array.", kept.remedy
+        )
 
 
 def _one_in_use(
