@@ -85,7 +85,7 @@ class Scope:
     def service_hosts(self) -> list[str]:
         """Every host on which tasks stop or start a part of the service, by connection."""
         service = self.service
-        hooks = (*service.before_stop, *service.after_start, *service.probes)
+        hooks = (*service.before_stop, *service.before_start, *service.after_start, *service.probes)
         return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
 
     def begins_on(self, *syncs: str) -> list[str]:
