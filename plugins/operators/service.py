@@ -9,11 +9,12 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from clones.act import change_over, stop_and_start
+from clones.act.before_start import run_before_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
+from clones.asking.steps import Steps
 from clones.config import Hook
 from clones.config.scope import Scope
 from clones.runs.old_copies import why_left_down
-from clones.errors import Refused
 from clones.runs.result import PLAN, RESTARTED
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
@@ -22,20 +23,9 @@ from reporting import completed, target_sets
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
-
-def _plan(context: Context) -> Mapping[str, Any]:
-    """The plan of this run of a service with target sets.
-
-    :raises Refused: there is none.
-    """
-    plan: Mapping[str, Any] | None = context["ti"].xcom_pull(task_ids=PLAN, key="plan")
-    if not plan:
-        raise Refused(
-            "This run has no plan, which says from which target set to which it takes the service. Nothing was "
-            "stopped or started.",
-            "trigger the action again",
-        )
-    return plan
+BEFORE_STOP, BEFORE_START = "before_stop", "before_start"
+RAN_ON = "ran_on"
+"""XCom of a `before_start` hook's task: by sync, the copy that it has succeeded on."""
 
 
 def _intend(context: Context, scope: Scope) -> None:
@@ -44,8 +34,9 @@ def _intend(context: Context, scope: Scope) -> None:
     :raises Unknown: it could not be recorded.
     """
     if scope.target_set:
-        plan = _plan(context)
-        target_sets.intend(context, scope, plan["from_set"], plan["to_set"])
+        plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
+        on = scope.target_set  # without a plan it is only stopped
+        target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
 
 
 class ServiceStopOperator(CloneOperator):
@@ -69,9 +60,11 @@ class ServiceStopOperator(CloneOperator):
 class ServiceStartOperator(CloneOperator):
     """Bring a service's resources up, in order, if every sync is wholly active; what is up is left alone.
 
-    Of a service with target sets it first proves the service down on every other set.
+    The `before_start` hooks of the service run within this task, before the first application. Of a service
+    with target sets it first proves the service down on every other set.
 
-    :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
+    :raises clones.errors.CloneError: a sync is not usable, a hook fails, a resource stays down, or cannot
+        tell.
 
     It leaves no XCom `return_value`.
     """
@@ -80,24 +73,85 @@ class ServiceStartOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        if scope.target_set:
+            hosts.run(change_over.prove_down_elsewhere(scope))
+            was = target_sets.recorded(context, scope).intent
+            if was is None or was.to_set != scope.target_set:
+                target_sets.intend(context, scope, was.to_set if was else "", scope.target_set)
+        hosts.run(self.bring_up(context, scope))
+
+    def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
+        """What of the service it starts."""
+        return stop_and_start.start(scope, self.listed, completed.in_order(context, scope))
+
+
+class ServiceStartDisksOperator(ServiceStartOperator):
+    """Bring up what comes before a service's first application, for its `before_start` hooks.
+
+    Each hook is a task after this one (:class:`ServiceCommandOperator`), and
+    :class:`ServiceStartApplicationsOperator` comes after them.
+
+    :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
+
+    It leaves no XCom `return_value`.
+    """
+
+    def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
+        return stop_and_start.start_disks(scope, self.listed, completed.in_order(context, scope))
+
+
+class ServiceStartApplicationsOperator(ServiceStartOperator):
+    """Bring up a service's first application and what comes after it, once its hooks have succeeded.
+
+    :param hook_task_ids: by `before_start` hook, its task, whose XCom `ran_on` says on which copies it has
+        succeeded.
+    :raises clones.errors.Refused: a hook of the service is not known to have succeeded on these very copies.
+    :raises clones.errors.CloneError: a resource stays down, or cannot tell.
+
+    It leaves no XCom `return_value`.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        hook_task_ids: Mapping[str, str],
+        config: str = CONFIG,
+        target_set: str = "",
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            target_set=target_set,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.hook_task_ids = dict(hook_task_ids)
+
+    def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
+        found = {
+            hook: context["ti"].xcom_pull(task_ids=task, key=RAN_ON)
+            for hook, task in self.hook_task_ids.items()
+        }
+        behind = {hook: copies for hook, copies in found.items() if copies}
         known = completed.in_order(context, scope)
-        if not scope.target_set:
-            hosts.run(stop_and_start.start(scope, self.listed, known))
-            return
-        kept, plan = target_sets.recorded(context, scope), _plan(context)
-        # A run that changes over has recorded it before its stop. Later it may have changed back: that stays.
-        if plan["from_set"] == plan["to_set"] and not (kept.intent and kept.intent.to_set == scope.target_set):
-            target_sets.intend(context, scope, kept.intent.to_set if kept.intent else "", scope.target_set)
-        hosts.run(change_over.start(scope, self.listed, known))
+        return stop_and_start.start_applications(scope, behind, self.listed, known)
 
 
 class ServiceCommandOperator(CloneOperator):
     """One of the service's hooks: a command of the site's own.
 
-    :param place: `before_stop`, `after_start` or `probes`.
+    :param place: `before_stop`, `before_start`, `after_start` or `probes`.
     :param hook: its name there.
 
-    It leaves no XCom `return_value`.
+    It leaves no XCom `return_value`. One of `before_start` leaves the XCom `ran_on`: the copies on which it
+    has succeeded.
 
     :raises clones.errors.CloneError: it failed, or could not be told; not with `blocking: false`.
     """
@@ -131,9 +185,13 @@ class ServiceCommandOperator(CloneOperator):
         return [scope.service.host_of(self._hook(scope))]
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        if self.place == "before_stop":
+        hook = self._hook(scope)
+        if self.place == BEFORE_STOP:
             _intend(context, scope)
-        hosts.run(run_hook(scope, self._hook(scope), self.place))
+        if self.place == BEFORE_START:
+            context["ti"].xcom_push(key=RAN_ON, value=hosts.run(run_before_start(scope, hook)))
+        else:
+            hosts.run(run_hook(scope, hook, self.place))
 
     def _hook(self, scope: Scope) -> Hook:
         return hook_named(getattr(scope.service, self.place), self.hook)
@@ -142,9 +200,9 @@ class ServiceCommandOperator(CloneOperator):
 class ServiceRestartUnchangedOperator(CloneOperator):
     """After a failure: start the service again on its old copies, if nothing was done to them.
 
-    The service's `after_start` hooks follow within this task. Once that is done it fails, as the run does:
-    else *Clear, Only failed tasks* would leave it as it is, and what fails then would find nobody to start
-    the service. Its XCom `restarted` says that it has done its work.
+    The service's `before_start` and `after_start` hooks run within this task, at their places. Once
+    that is done it fails, as the run does: else *Clear, Only failed tasks* would leave it as it is, and what
+    fails then would find nobody to start the service. Its XCom `restarted` says that it has done its work.
 
     It is skipped, saying why, when the service was not up before, when `restart_if_unchanged` is false, or
     when any copy is not what the run's plan saw.

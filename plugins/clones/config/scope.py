@@ -107,7 +107,7 @@ class Scope:
         With several target sets, the hosts of all: an earlier try may have worked on another set.
         """
         service, hosts = self.service, (self.whole or self.service).hosts
-        hooks = (*service.before_stop, *service.after_start, *service.probes)
+        hooks = (*service.before_stop, *service.before_start, *service.after_start, *service.probes)
         return list(dict.fromkeys([*(host.connection for host in hosts), *map(service.host_of, hooks)]))
 
     def begins_on(self, *syncs: str) -> list[str]:
