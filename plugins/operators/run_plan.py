@@ -14,7 +14,7 @@ from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
 from clones.observe.estimates import Pace
 from clones.runs import change_over, reason, refresh
-from clones.runs.plan_only import foresee
+from clones.runs.plan_only import foresee_run
 from clones.runs.planned import Step, plain
 from clones.runs.record import TaskRecord
 from clones.runs.result import RunResult
@@ -132,7 +132,7 @@ class RunPlanOperator(CloneOperator):
         :raises Unknown: a store of Airflow's did not answer.
         """
         paces = completed.read(context, scope).paces(scope.service)
-        return foresee(scope, self.action, self._planning(context, scope, paces))
+        return foresee_run(scope, self.action, self._planning(context, scope, paces))
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         before = completed.read(context, scope)
