@@ -9,11 +9,9 @@ from airflow.sdk import Context
 
 from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
-from clones.act.prepare import release
 from clones.asking.steps import Steps
-from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.target_sets import require_not_last_good
+from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
 from clones.states import SyncSeen
@@ -89,13 +87,6 @@ class _OwnActivationOperator(OneSyncOperator):
         )
 
 
-def _keep_last_good(context: Context, scope: Scope, sync: Sync) -> None:
-    """:raises Refused: the copy is of the target set on which the service last started well.
-    :raises Unknown: nobody knows which set that is.
-    """
-    require_not_last_good(scope.subject(sync), scope.target_set, target_sets.recorded(context, scope))
-
-
 class SymcloneRecreateOperator(_OwnActivationOperator):
     """Re-establish a sync's copies (`symclone recreate`); the targets are not usable from then on.
 
@@ -148,9 +139,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
         sync = scope.service.sync(self.sync)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if scope.target_set:
-            _keep_last_good(context, scope, sync)
-            if sync is scope.service.syncs[0]:
-                hosts.run(release(scope))
+            refuse_last_good(scope, target_sets.recorded(context, scope))
         seen = to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
         if hosts.record:
             hosts.record.saw(seen)
@@ -220,7 +209,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
         if scope.target_set and self._mend():
-            _keep_last_good(context, scope, sync)
+            refuse_last_good(scope, target_sets.recorded(context, scope))
         kept = ledger(context, scope, sync)
         return to_plain(
             hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
