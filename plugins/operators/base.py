@@ -90,7 +90,8 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
     def scope(self) -> Scope:
         """The service that this task works on.
 
-        :raises ConfigError: naming the file, line and field; or there is no such target set, or none is named.
+        :raises ConfigError: naming the file, line and field; or there is no such target set, or none is
+            named.
         """
         if isinstance(self.service, str):
             config = load(self.config, only=self.service)

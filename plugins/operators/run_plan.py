@@ -192,8 +192,8 @@ class RunPlanOperator(CloneOperator):
     def _served_by(
         self, context: Context, scope: Scope, asked: Asked, before: completed.Completed
     ) -> tuple[Scope, Asked, Mapping[str, str], Sequence[Mapping[str, Any] | None]]:
-        """What :func:`still_needed` is asked: of a service with target sets, about the copies on which it last
-        started well. A run that does not start it is not served by these.
+        """What :func:`still_needed` is asked: of a service with target sets, about the copies on which it
+        last started well. A run that does not start it is not served by these.
 
         :raises Unknown: a store of Airflow's did not answer.
         """
