@@ -99,6 +99,12 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
             return Scope.of(*asked, any_set=self.any_set)
         return scope_from({"name": self.task_id, **self.service}, self.target_set, any_set=self.any_set)
 
+    def refuse_set(self, context: Context, scope: Scope) -> None:
+        """:raises ConfigError: the run's form names a target set, and the service has none."""
+        named = (context.get("params") or {}).get("set")
+        if named and not scope.target_set:
+            scope.on(str(named))
+
     def execute(self, context: Context) -> Any:
         needs.require()
         asked = clock.awake() if self.runs_anyway else heard_from(context, self, resumed=self._resumed)

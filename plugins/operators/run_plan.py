@@ -116,6 +116,7 @@ class RunPlanOperator(CloneOperator):
         refused: str = ""
         foreseen: list[Step] = []
         scope = self.scope()
+        self.refuse_set(context, scope)
         with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
             try:
                 foreseen = hosts.run(self.foresee(context, scope))
@@ -135,6 +136,7 @@ class RunPlanOperator(CloneOperator):
         return foresee_run(scope, self.action, self._planning(context, scope, paces))
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self.refuse_set(context, scope)
         before = completed.read(context, scope)
         self._end_if_not_needed(context, scope, hosts, before)
         made = hosts.run(self._planning(context, scope, before.paces(scope.service)))
