@@ -13,7 +13,7 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.decide.identity import Activation
 from clones.errors import CloneError, MustWait, Refused
-from clones.runs import reason, refresh
+from clones.runs import copies, reason, refresh
 from clones.runs.plan_only import foresee
 from clones.runs.planned import Step, plain
 from clones.runs.record import TaskRecord
@@ -143,7 +143,7 @@ class RunPlanOperator(CloneOperator):
             raise DownstreamTasksSkipped(tasks=skipped)
 
     def _order(self, context: Context, scope: Scope) -> dict[str, Activation]:
-        by_order = refresh.goes_by_order(phases_run(self.action, scope.service))
+        by_order = copies.goes_by_order(phases_run(self.action, scope.service))
         return completed.in_order(context, scope) if by_order else {}
 
     def _end_if_not_needed(
