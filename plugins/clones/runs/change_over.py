@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from clones.act.before_start import refuse_running
-from clones.actions import RESYNC, REWIND, START, STOP, phases_run
+from clones.actions import BREAK, RESYNC, REWIND, START, STOP, phases_run
 from clones.asking.side_by_side import Ended, abreast, attempts, both
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
@@ -71,13 +71,9 @@ def plan(
     former, to = by_name[chosen.from_set], by_name[chosen.to_set]
     yield from note(_sentence(action, chosen), chosen.why)
     changes_over = action in CHANGES_OVER
+    keys = {sync.name: to.key(sync.name) for sync in to.service.syncs}
     copies, looks = yield from both(
-        judge(
-            to,
-            action,
-            phases,
-            {s.name: known[key] for s in to.service.syncs if (key := to.key(s.name)) in known},
-        ),
+        judge(to, action, phases, {sync: known[key] for sync, key in keys.items() if key in known}),
         attempts(observe(former, sync) for sync in (former.service.syncs if changes_over else ())),
     )
     refused = [*copies.refused]
