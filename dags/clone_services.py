@@ -62,9 +62,11 @@ AFTER_SKIPPED = "none_failed"
 MEND = "{{ params.action in ('refresh', 'update') }}"
 PLAN_OF_BREAK = "{{ '' if params.action == 'refresh' else 'plan' }}"
 """Only `refresh` stops the service before it splits its copies."""
-TO_SET = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('to_set', '') }}"
-FROM_SET = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('from_set', '') }}"
-"""Of a service with target sets: the one that a run works on, and the one that the service is on before."""
+_PLAN = "(ti.xcom_pull(task_ids='plan', key='plan') or {})"
+TO_SET = f"{{{{ {_PLAN}.get('to_set', '') }}}}"
+FROM_SET = f"{{% set plan = {_PLAN} %}}{{{{ plan.get('from_set') or plan.get('to_set', '') }}}}"
+"""Of a service with target sets: the one that a run works on, and the one that the service is on before, where
+that is known."""
 
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:

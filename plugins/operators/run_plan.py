@@ -13,7 +13,7 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
 from clones.observe.estimates import Pace
-from clones.runs import change_over, reason, refresh
+from clones.runs import change_over, copies, reason, refresh
 from clones.runs.plan_only import foresee_run
 from clones.runs.planned import Step, plain
 from clones.runs.record import TaskRecord
@@ -151,7 +151,7 @@ class RunPlanOperator(CloneOperator):
         self, context: Context, scope: Scope, paces: Mapping[str, Pace | None]
     ) -> Steps[refresh.Plan]:
         """:raises Unknown: a store of Airflow's did not answer."""
-        by_order = refresh.goes_by_order(self._phases(scope))
+        by_order = copies.goes_by_order(self._phases(scope))
         if not scope.target_set:
             known = completed.in_order(context, scope) if by_order else {}
             return refresh.plan(scope, self.action, paces, known)
@@ -162,7 +162,8 @@ class RunPlanOperator(CloneOperator):
             for sync, activation in completed.in_order(context, one).items()
         }
         recorded = target_sets.recorded(context, scope)
-        return change_over.plan(sets, self.action, recorded, self.target_set, paces, known)
+        paced = {one.key(sync): pace for one in sets for sync, pace in paces.items()}
+        return change_over.plan(sets, self.action, recorded, self.target_set, paced, known)
 
     def _phases(self, scope: Scope) -> tuple[str, ...]:
         return phases_run(self.action, scope.whole or scope.service)
