@@ -86,9 +86,7 @@ def plan(
     except Refused as error:
         refused.append(error)
     used = yield from look_at_all(former)
-    (own, around), shared = yield from both(
-        _of_the_set(to, phases), _shared(to) if START in phases else abreast([])
-    )
+    (own, around), shared = yield from both(_of_the_set(to, phases), _shared(to, phases))
     up = any(row.probe.use is Use.UP for row in used)
     if START in phases and STOP not in phases and to.service.before_start:
         try:
