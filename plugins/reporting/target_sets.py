@@ -38,13 +38,14 @@ def recorded(context: Context, scope: Scope) -> Recorded:
 def intend(context: Context, scope: Scope, from_set: str, to_set: str) -> None:
     """Record from which set to which the service is taken, before the first command that stops or starts.
 
-    What is recorded so already is left as it is.
+    What this run has recorded already is left as it is.
 
     :raises Unknown: it could not be recorded: nothing may be stopped or started.
     """
-    before = recorded(context, scope)
-    if before.intent is None or (before.intent.from_set, before.intent.to_set) != (from_set, to_set):
-        _keep(context, scope, before.intends(from_set, to_set, _run(context), datetime.now(UTC)))
+    before, run = recorded(context, scope), _run(context)
+    was = before.intent
+    if was is None or (was.from_set, was.to_set, was.run) != (from_set, to_set, run):
+        _keep(context, scope, before.intends(from_set, to_set, run, datetime.now(UTC)))
 
 
 def started_well(context: Context, scope: Scope) -> None:
@@ -55,6 +56,14 @@ def started_well(context: Context, scope: Scope) -> None:
     before = recorded(context, scope)
     if before.good is None or before.good.set != scope.target_set:
         _keep(context, scope, before.started(scope.target_set, _run(context), datetime.now(UTC)))
+
+
+def has_begun(context: Context, kept: Recorded) -> bool:
+    """Whether this run has recorded an intent: it may have stopped the service since.
+
+    :param kept: of :func:`recorded`.
+    """
+    return kept.intent is not None and kept.intent.run == _run(context)
 
 
 def _run(context: Context) -> tuple[str, str]:
@@ -74,8 +83,8 @@ def _store(context: Context, scope: Scope) -> Any:
         return context["asset_state_store"][asset]
     except KeyError:
         raise Unknown(
-            f"Service {scope.name}: this task has no inlet {asset.name}, whose store says on which target set "
-            "the service is to run. Nothing was sent.",
+            f"Service {scope.name}: this task has no inlet {asset.name}, whose store says on which target "
+            "set the service is to run. Nothing was sent.",
             f"give the task `inlets=[copy_asset({scope.name!r}, {scope.service.syncs[0].name!r})]`",
         ) from None
 
@@ -86,7 +95,7 @@ def _or_unknown(scope: Scope) -> Iterator[None]:
         yield
     except AirflowRuntimeError as error:
         raise Unknown(
-            f"Service {scope.name}: Airflow's store, which says on which target set the service is to run, did "
-            f"not answer: {error}",
+            f"Service {scope.name}: Airflow's store, which says on which target set the service is to run, "
+            f"did not answer: {error}",
             "check that Airflow's API server runs, and wait for the retry",
         ) from None

@@ -68,9 +68,10 @@ def plan(
         kind = Unknown if chosen.unknown else Refused
         raise kind(f"Service {name}: {action} is refused: {chosen.why}. Nothing was changed.", chosen.remedy)
     by_name = {one.target_set: one for one in scopes}
-    former, to = by_name[chosen.from_set], by_name[chosen.to_set]
+    to = by_name[chosen.to_set]
+    former = by_name.get(chosen.from_set, to)  # where none is known, what all sets share is stopped
     yield from note(_sentence(action, chosen), chosen.why)
-    changes_over = action in CHANGES_OVER
+    changes_over = action in CHANGES_OVER and former is not to
     keys = {sync.name: to.key(sync.name) for sync in to.service.syncs}
     copies, looks = yield from both(
         judge(to, action, phases, {sync: known[key] for sync, key in keys.items() if key in known}),
@@ -107,7 +108,7 @@ def plan(
     guesses = (yield from estimate(to, copies.decisions, mine)) if RESYNC in phases else {}
     steps = steps_on_sets(former, to, phases, copies.decisions, used, own, shared)
     return Plan(
-        action, phases, copies.seen, guesses, up, tuple(steps), former.target_set, to.target_set, tuple(left)
+        action, phases, copies.seen, guesses, up, tuple(steps), chosen.from_set, to.target_set, tuple(left)
     )
 
 
