@@ -32,20 +32,27 @@ class OwnState:
     """How a service was seen.
 
     :param why: which resource it hangs on, or where it runs; empty when it is down.
+    :param target_set: the set that it uses, empty when it uses none or that is not known; None for a service
+        without target sets.
     """
 
     state: State
     why: str = ""
+    target_set: str | None = None
 
     def to_plain(self, at: datetime, dag_id: str, run_id: str) -> dict[str, Any]:
-        """As JSON, with when it was seen and by which run."""
-        return {
+        """As JSON, with when it was seen and by which run; of a service with target sets, on which one."""
+        plain = {
             "state": self.state.value,
             "why": self.why[:MOST_WORDS],
             "at": at.isoformat(timespec="seconds"),
             "dag_id": dag_id,
             "run_id": run_id,
         }
+        if self.target_set is None:
+            return plain
+        # It is held against when a run began to change over.
+        return {**plain, "at": at.isoformat(timespec="milliseconds"), "set": self.target_set}
 
 
 def key(service: str) -> str:

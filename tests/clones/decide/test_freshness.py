@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from clones.decide.freshness import Status, freshness, worst
+from clones.decide.freshness import Status, decisive, freshness
 from tests.clones.seeing import NOON, seen
 
 FRESH, STALE = NOON - timedelta(minutes=59), NOON - timedelta(minutes=61)
