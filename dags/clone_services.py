@@ -34,6 +34,8 @@ from operators.run_plan import RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
     ServiceRestartUnchangedOperator,
+    ServiceStartApplicationsOperator,
+    ServiceStartDisksOperator,
     ServiceStartOperator,
     ServiceStopOperator,
 )
@@ -128,7 +130,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                     ends.append(last)
         if service.resources:
             with TaskGroup(START, tooltip="Start the service on the fresh copies"):
-                starts.append(ServiceStartOperator(task_id="service", **on_host))
+                starts += _start(service, limits, step, on_host)
                 for place in ("after_start", "probes"):
                     starts += _commands(place, service, limits, step)
                 chain(*starts)
@@ -171,6 +173,21 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         [*stops[-1:], *resyncs[-1:], *ends, *starts] >> finish
     ask(dag, **_params(service))
     return dag
+
+
+def _start(
+    service: Service, limits: Limits, step: dict[str, Any], on_host: dict[str, Any]
+) -> list[BaseOperator]:
+    """One task; with `before_start` hooks one for the disks, one for each hook, one for the applications."""
+    if not service.before_start:
+        return [ServiceStartOperator(task_id="service", **on_host)]
+    hooks = _commands("before_start", service, limits, step)
+    by_name = {hook.name: task.task_id for hook, task in zip(service.before_start, hooks, strict=True)}
+    return [
+        ServiceStartDisksOperator(task_id="disks", **on_host),
+        *hooks,
+        ServiceStartApplicationsOperator(task_id="service", hook_task_ids=by_name, **on_host),
+    ]
 
 
 def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]) -> list[BaseOperator]:

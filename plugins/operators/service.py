@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from clones.act import stop_and_start
+from clones.act.before_start import run_before_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
 from clones.config import Hook
 from clones.config.scope import Scope
@@ -20,6 +21,10 @@ from reporting import completed
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
+
+BEFORE_START = "before_start"
+RAN_ON = "ran_on"
+"""XCom of a `before_start` hook's task: by sync, the copy that it has succeeded on."""
 
 
 class ServiceStopOperator(CloneOperator):
@@ -40,7 +45,10 @@ class ServiceStopOperator(CloneOperator):
 class ServiceStartOperator(CloneOperator):
     """Bring a service's resources up, in order, if every sync is wholly active; what is up is left alone.
 
-    :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
+    The `before_start` hooks of the service run within this task, before the first application.
+
+    :raises clones.errors.CloneError: a sync is not usable, a hook fails, a resource stays down, or cannot
+        tell.
 
     It leaves no XCom `return_value`.
     """
@@ -52,13 +60,71 @@ class ServiceStartOperator(CloneOperator):
         hosts.run(stop_and_start.start(scope, self.listed, completed.in_order(context, scope)))
 
 
+class ServiceStartDisksOperator(ServiceStartOperator):
+    """Bring up what comes before a service's first application, for its `before_start` hooks.
+
+    Each hook is a task after this one (:class:`ServiceCommandOperator`), and
+    :class:`ServiceStartApplicationsOperator` comes after them.
+
+    :raises clones.errors.CloneError: a sync is not usable, a resource stays down, or cannot tell.
+
+    It leaves no XCom `return_value`.
+    """
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        hosts.run(stop_and_start.start_disks(scope, self.listed, completed.in_order(context, scope)))
+
+
+class ServiceStartApplicationsOperator(ServiceStartOperator):
+    """Bring up a service's first application and what comes after it, once its hooks have succeeded.
+
+    :param hook_task_ids: by `before_start` hook, its task, whose XCom `ran_on` says on which copies it has
+        succeeded.
+    :raises clones.errors.Refused: a hook of the service is not known to have succeeded on these very copies.
+    :raises clones.errors.CloneError: a resource stays down, or cannot tell.
+
+    It leaves no XCom `return_value`.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str | Mapping[str, Any],
+        hook_task_ids: Mapping[str, str],
+        config: str = CONFIG,
+        hold_lock: bool = True,
+        needs_pools: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            service=service,
+            config=config,
+            hold_lock=hold_lock,
+            needs_pools=needs_pools,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.hook_task_ids = dict(hook_task_ids)
+
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        found = {
+            hook: context["ti"].xcom_pull(task_ids=task, key=RAN_ON)
+            for hook, task in self.hook_task_ids.items()
+        }
+        behind = {hook: copies for hook, copies in found.items() if copies}
+        known = completed.in_order(context, scope)
+        hosts.run(stop_and_start.start_applications(scope, behind, self.listed, known))
+
+
 class ServiceCommandOperator(CloneOperator):
     """One of the service's hooks: a command of the site's own.
 
-    :param place: `before_stop`, `after_start` or `probes`.
+    :param place: `before_stop`, `before_start`, `after_start` or `probes`.
     :param hook: its name there.
 
-    It leaves no XCom `return_value`.
+    It leaves no XCom `return_value`. One of `before_start` leaves the XCom `ran_on`: the copies on which it
+    has succeeded.
 
     :raises clones.errors.CloneError: it failed, or could not be told; not with `blocking: false`.
     """
@@ -90,7 +156,11 @@ class ServiceCommandOperator(CloneOperator):
         return [scope.service.host_of(self._hook(scope))]
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(run_hook(scope, self._hook(scope), self.place))
+        hook = self._hook(scope)
+        if self.place == BEFORE_START:
+            context["ti"].xcom_push(key=RAN_ON, value=hosts.run(run_before_start(scope, hook)))
+        else:
+            hosts.run(run_hook(scope, hook, self.place))
 
     def _hook(self, scope: Scope) -> Hook:
         return hook_named(getattr(scope.service, self.place), self.hook)
@@ -99,9 +169,9 @@ class ServiceCommandOperator(CloneOperator):
 class ServiceRestartUnchangedOperator(CloneOperator):
     """After a failure: start the service again on its old copies, if nothing was done to them.
 
-    The service's `after_start` hooks follow within this task. Once that is done it fails, as the run does:
-    else *Clear, Only failed tasks* would leave it as it is, and what fails then would find nobody to start
-    the service. Its XCom `restarted` says that it has done its work.
+    The service's `before_start` and `after_start` hooks run within this task, at their places. Once
+    that is done it fails, as the run does: else *Clear, Only failed tasks* would leave it as it is, and what
+    fails then would find nobody to start the service. Its XCom `restarted` says that it has done its work.
 
     It is skipped, saying why, when the service was not up before, when `restart_if_unchanged` is false, or
     when any copy is not what the run's plan saw.

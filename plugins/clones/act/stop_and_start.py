@@ -1,6 +1,9 @@
 """Stopping and starting what runs on the copies, resource by resource; what is already so is left alone.
 
-A start that fails half way takes down again what it has brought up, in reverse, and says what stayed.
+A start that fails half way takes down again what it has brought up, in reverse, and says what stayed. With
+`before_start` hooks a start has three parts: the disks, the hooks, the applications
+(:mod:`clones.act.before_start`). A part that fails leaves the parts before it as they are: the next try
+continues from there.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from clones.act.before_start import CopiesRead, applications, refuse_other_copies, run_before_start
 from clones.act.rescan_disks import make_visible
 from clones.asking.side_by_side import abreast, attempts, both
 from clones.asking.steps import Result, Steps, in_a_row, note, run
@@ -54,18 +58,71 @@ def start(
 ) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
-    A rescan and an import of a disk group can take long: before the first resource that uses what is on the
-    disks (a file system, a command) the copies are looked at again, together with that resource.
+    With `before_start` hooks no application is started before they have succeeded. When all applications are
+    up already there is nothing that they could come before: they are left out.
 
+    :raises CloneError: as :func:`start_disks`, :func:`clones.act.before_start.run_before_start` and
+        :func:`start_applications`.
+    """
+    if not scope.service.before_start:
+        return (yield from _bring_up(scope, listed, known))
+    running = yield from applications(scope)
+    if all(row.probe.use is Use.UP for row in running):
+        yield from note("Every application is up already: no hook of before_start runs")
+        return (yield from _bring_up(scope, listed, known))
+    yield from start_disks(scope, listed, known)
+    behind = {}
+    for hook in scope.service.before_start:
+        behind[hook.name] = yield from run_before_start(scope, hook)
+    yield from start_applications(scope, behind, listed, known)
+
+
+def start_disks(
+    scope: Scope,
+    listed: Mapping[str, Result] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
+) -> Steps[None]:
+    """Bring up what comes before the first application, as :func:`start` does.
+
+    :raises CloneError: as :func:`start_applications`.
+    """
+    yield from _bring_up(scope, listed, known, slice(scope.service.first_app))
+
+
+def start_applications(
+    scope: Scope,
+    behind: Mapping[str, CopiesRead],
+    listed: Mapping[str, Result] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
+) -> Steps[None]:
+    """Bring up the first application and what comes after it, on disks that are up.
+
+    :param behind: by `before_start` hook, the copies on which it has succeeded.
     :param listed: by host, what runs there: an application that is down, and whose start still runs, is
         waited for.
     :param known: by sync, the newest activation that was kept; None when the service has run on these very
         copies: whether they are in order is not asked then.
     :raises Locked: that is so.
-    :raises Refused: a sync is not wholly active, torn or out of order, or changed since this start began;
-        another host runs the service, or somebody else has its address.
+    :raises Refused: a hook is not known to have succeeded; a sync is not wholly active, torn or out of
+        order, or changed since this start or one of the hooks began; another host runs the service, or
+        somebody else has its address.
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
+    """
+    yield from _bring_up(scope, listed, known, slice(scope.service.first_app, None), behind)
+
+
+def _bring_up(
+    scope: Scope,
+    listed: Mapping[str, Result],
+    known: Mapping[str, Activation] | None,
+    part: slice = slice(None),
+    behind: Mapping[str, CopiesRead] | None = None,
+) -> Steps[None]:
+    """Bring a part of the resources up, in order.
+
+    A rescan and an import of a disk group can take long: before the first resource that uses what is on the
+    disks (a file system, a command) the copies are looked at again, together with that resource.
     """
     syncs = scope.service.syncs
     looks = attempts(observe(scope, sync) for sync in syncs)
@@ -79,6 +136,8 @@ def start(
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
         raise kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+    if behind is not None:
+        refuse_other_copies(scope, seen, behind)
     first, *others = scope.service.hosts
     elsewhere = yield from abreast(
         look(driver, host.connection) for host in others for driver in drivers(scope.service, host)
@@ -88,8 +147,8 @@ def start(
             raise _not_down_elsewhere(scope, row)
     addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
     touched: list[Driver] = []  # seen down before it was brought up: only that is ever taken down again
-    todo = drivers(scope.service, first)
-    resources = [entry.resource for entry in scope.service.resources if entry.resource]
+    todo = drivers(scope.service, first)[part]
+    resources = [entry.resource for entry in scope.service.resources if entry.resource][part]
     uses = [driver for driver, one in zip(todo, resources, strict=True) if not isinstance(one, Ip | Vg)][:1]
     before: Before | None = None
     number = again = 0
@@ -100,7 +159,7 @@ def start(
             if before.row.probe.use is Use.DOWN:
                 if first.connection in listed:
                     refuse_second_start(scope, listed[first.connection], driver)
-                if not touched:
+                if not touched and behind is None:  # else the disks are up
                     yield from make_visible(scope.name, scope.service, first)
                 touched += [driver] if driver not in touched else []
                 if driver in uses:

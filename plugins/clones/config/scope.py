@@ -64,6 +64,14 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
+    def others(self) -> list[Scope]:
+        """The same service on each other of its target sets, in order; none for a service without."""
+        return [self.on(one) for one in (self.whole.sets if self.whole else ()) if one != self.target_set]
+
+    def key(self, sync: str) -> str:
+        """By what a sync's copies are kept apart by target set: ``data``, or ``data/b``."""
+        return f"{sync}/{self.target_set}" if self.target_set else sync
+
     @property
     def control_host(self) -> str:
         """Airflow connection id of the host with SYMCLI."""
@@ -77,7 +85,7 @@ class Scope:
     def service_hosts(self) -> list[str]:
         """Every host on which tasks stop or start a part of the service, by connection."""
         service = self.service
-        hooks = (*service.before_stop, *service.after_start, *service.probes)
+        hooks = (*service.before_stop, *service.before_start, *service.after_start, *service.probes)
         return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
 
     def begins_on(self, *syncs: str) -> list[str]:

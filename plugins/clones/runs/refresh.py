@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from clones.act.before_start import refuse_running
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.asking.side_by_side import abreast, attempts
 from clones.asking.steps import Steps, note
@@ -42,6 +43,10 @@ class Plan:
     :param up: whether any part of the service is up.
     :param steps: what is decided, in the order in which the run does it. Each task looks and decides again
         before it acts (D1).
+    :param from_set: of a service with target sets, the one that it is on, or was on last; empty when that is
+        not known. `up` is whether it is up there.
+    :param to_set: the one that the action works on; `syncs` are those of this set.
+    :param former: the syncs of `from_set` as observed, where the run changes over.
     """
 
     action: str
@@ -50,6 +55,9 @@ class Plan:
     estimates: Mapping[str, estimates.Estimate]
     up: bool
     steps: tuple[Step, ...]
+    from_set: str = ""
+    to_set: str = ""
+    former: tuple[SyncSeen, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """What the run's tasks go by, as JSON: all but the steps."""
@@ -59,6 +67,15 @@ class Plan:
             "syncs": [to_plain(seen) for seen in self.syncs],
             "estimates": {name: guess.to_plain() for name, guess in self.estimates.items()},
             "up": self.up,
+            **(
+                {
+                    "from_set": self.from_set,
+                    "to_set": self.to_set,
+                    "former": [to_plain(seen) for seen in self.former],
+                }
+                if self.to_set
+                else {}
+            ),
         }
 
 
@@ -148,6 +165,11 @@ def plan(
             for sync, decision in under
             if decision.verdict is Verdict.REFUSE
         ]
+    if START in phases and STOP not in phases and scope.service.before_start:
+        try:
+            refuse_running(scope, rows, f"{action} is refused")
+        except Refused as error:
+            refused.append(error)
     if STOP in phases:
         refused += stays_up(scope, rows)
     strange = unexplained(rows, around)
