@@ -136,6 +136,7 @@ class ServiceCommandOperator(CloneOperator):
         place: str,
         hook: str,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -144,6 +145,7 @@ class ServiceCommandOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -187,6 +189,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         service: str | Mapping[str, Any],
         plan_task_id: str = "plan",
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -195,6 +198,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
