@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clones.asking.read_only import Eyes
+from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
+from clones.fleet.set_in_use import SetInUse, not_asked, of_look
 from clones.observe.next_look import pieces
 from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
+from clones.observe.target_sets import look_at_sets
 from clones.states import SyncSeen
 from clones.symcli.output import DeviceList
 
@@ -86,6 +89,24 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
         for looked in (yield from _array(eyes, members)):
             found[looked.service, looked.target_set, looked.sync.name] = looked
     return list(found.values())
+
+
+def ask_hosts(services: Mapping[str, Service], symcli: Symcli) -> Steps[dict[str, SetInUse]]:
+    """Ask the hosts of each service with target sets which one it uses; the others are left out.
+
+    A host that cannot be asked keeps the sets of its own services from being known, and no others.
+    """
+    asked = {
+        name: Scope.each_set(name, service, symcli) for name, service in services.items() if service.sets
+    }
+    looks = yield from attempts(look_at_sets(scopes) for scopes in asked.values())
+    found = {}
+    for name, look in zip(asked, looks, strict=True):
+        try:
+            found[name] = of_look(name, look.value())
+        except CloneError as error:
+            found[name] = not_asked(error)
+    return found
 
 
 def trouble(error: Exception) -> CloneError:

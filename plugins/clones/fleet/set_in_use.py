@@ -1,8 +1,8 @@
 """Which target set a service uses, from what runs have kept or from a look at its hosts; never a guess.
 
-Kept are two things: what a run's last task saw (``state/<service>``, :mod:`clones.observe.own_state`, with
-the set as ``set``), and what runs meant to do and what they started well (key ``target_sets`` of the first
-sync's asset: ``{"intent": {"from", "to", "run", "at"}, "good": {"set", "run", "at"}}``). The newest counts.
+Kept are two things: what a run's last task saw (:mod:`clones.observe.own_state`, with the set as ``set``),
+and from where to where runs took the service and where it started well (:mod:`clones.decide.target_sets`).
+The newest counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clones.observe.own_state import OwnState, State
+from clones.decide.target_sets import SERVES, InUse, Recorded, SetSeen
+from clones.errors import CloneError
+from clones.observe.own_state import State
 
 
 class Role(enum.StrEnum):
@@ -78,51 +80,42 @@ NOBODY_LOOKED = SetInUse("", why="which target set is in use was not asked", pre
 
 
 def kept_by_runs(
-    service: str,
-    sets: Sequence[str],
-    state: Mapping[str, Any] | None,
-    recorded: Mapping[str, Any] | None,
+    service: str, sets: Sequence[str], state: Mapping[str, Any] | None, recorded: Recorded
 ) -> SetInUse:
-    """The set in use by what runs have kept; a set that is not configured any more counts for nothing.
+    """The set in use by what runs have kept. A set that is not configured any more counts for nothing.
 
     :param sets: the service's, in order.
-    :param state: what a last task saw of the service itself, None when none has kept it.
-    :param recorded: the record `target_sets`, None when there is none.
+    :param state: what the last task of a run saw of the service itself, None when none has kept it.
+    :param recorded: from where to where runs have taken it, and where it started well.
     """
-    state, recorded = state or {}, recorded or {}
-    intent, good = recorded.get("intent") or {}, recorded.get("good") or {}
-    seen = [(_at(one), one["set"]) for one in (state, good) if one.get("set") in sets]
-    last = max(seen, default=None)
-    wants = (_at(intent), intent["to"]) if intent.get("to") in sets else None
-    looked = _at(state) if state.get("state") in (State.DOWN, State.PARTLY) else None
-    known = [one[0] for one in (last, wants) if one is not None]
-    if looked is not None and all(looked >= at for at in known):
-        if state["state"] == State.PARTLY:
-            return SetInUse(
-                "",
-                why=f"the service was seen partly up: {state['why']}",
-                press=f"trigger {service} with action start",
-            )
-        on = max(filter(None, (wants, last)), default=None)
-        if on is not None:
-            return SetInUse(on[1], down=True)
+    intent = recorded.intent if recorded.intent and recorded.intent.to_set in sets else None
+    good = recorded.good if recorded.good and recorded.good.set in sets else None
+    state = state or {"state": State.UNKNOWN}
+    saw = datetime.fromisoformat(state["at"]) if state["state"] != State.UNKNOWN else None
+    others = [one.at for one in (intent, good) if one is not None]
+    if saw is not None and all(saw >= at for at in others):
+        if state.get("set") in sets:
+            return SetInUse(state["set"])
+        if state["state"] == State.DOWN:
+            return _while_down(service, intent.to_set if intent else good.set if good else "")
         return SetInUse(
             "",
-            why="the service is down, and no run has kept on which set it starts",
-            press=f"trigger {service} with action start, and name the set",
+            why=f"the service was seen {state['state']}: {state['why']}",
+            press=f"trigger {service} with action start",
         )
-    if wants is not None and (last is None or wants[0] >= last[0]):
-        if intent.get("from") == intent["to"]:
-            return SetInUse(wants[1])  # a stop on purpose: up or down, no other set comes into it
+    if intent is not None and (good is None or intent.at >= good.at):
+        if intent.from_set == intent.to_set:
+            return SetInUse(intent.to_set)  # a stop on purpose: up or down, no other set comes into it
         return SetInUse(
             "",
-            why=f"run {intent.get('run', '')} began to change over from set {intent.get('from') or '?'} to "
-            f"set {intent['to']}, and no run has seen since which one is in use",
+            why=f"run {intent.run[1]} of {intent.run[0]} began to change over from set "
+            f"{intent.from_set or '(not known)'} to set {intent.to_set}, and no run has seen since which one "
+            "is in use",
             press=f"wait for that run; once it has ended, trigger {service} with action start",
             passing=True,
         )
-    if last is not None:
-        return SetInUse(last[1])
+    if good is not None:
+        return SetInUse(good.set)
     return SetInUse(
         "",
         why="no run has kept which target set is in use",
@@ -131,19 +124,40 @@ def kept_by_runs(
     )
 
 
-def of_look(service: str, own: OwnState | None) -> SetInUse:
-    """The set in use by a look at the service's hosts."""
-    if own is not None and own.target_set:
-        return SetInUse(own.target_set)
-    if own is not None and own.state is State.DOWN:
+def _while_down(service: str, next_set: str) -> SetInUse:
+    if next_set:
+        return SetInUse(next_set, down=True)
+    return SetInUse(
+        "",
+        why="the service is down, and no run has kept on which set it is to start",
+        press=f"trigger {service} with action start, and name the set",
+    )
+
+
+def of_look(service: str, seen: Sequence[SetSeen]) -> SetInUse:
+    """The set in use by a look at the service's hosts, without what runs have kept."""
+    unknown = [one for one in seen if one.in_use is InUse.UNKNOWN]
+    serving = [one for one in seen if one.in_use in SERVES]
+    if unknown or len(serving) > 1:
+        said = "; ".join(f"set {one.name} is {one.in_use}: {one.why}" for one in unknown or serving)
         return SetInUse(
             "",
-            why="the service is down, and only Airflow keeps on which set it starts",
-            press=f"trigger {service} with action start, or see the board",
+            why=f"which target set is in use is not known: {said}"
+            if unknown
+            else f"more than one target set is in use: {said}",
+            press="run these probes by hand on the host, and fix the cause of the unclear answer"
+            if unknown
+            else "unmount by hand what is of the wrong set, and stop what runs on it",
         )
-    why = f"the service is {own.state}: {own.why}" if own is not None else "the service was not looked at"
-    return SetInUse("", why=why, press=f"run `scripts/plan {service} start`, which says what to do")
+    if serving:
+        return SetInUse(serving[0].name)
+    return SetInUse(
+        "",
+        why="no target set is in use, and only Airflow keeps on which one the service is to start",
+        press=f"see the board, or trigger {service} with action start",
+    )
 
 
-def _at(kept: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(kept["at"])
+def not_asked(error: CloneError) -> SetInUse:
+    """The set in use where the service's hosts could not be asked."""
+    return SetInUse("", why=f"which target set is in use is not known: {error.what}", press=error.remedy)

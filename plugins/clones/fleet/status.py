@@ -84,20 +84,22 @@ class ServiceStatus:
     unready: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def counting(self) -> list[SyncStatus]:
-        """The syncs whose freshness is the service's; none while it is not known which set is in use."""
-        return [sync for sync in self.syncs if self.in_use is None or sync.target_set == self.in_use.name]
+    def counting(self) -> Sequence[SyncStatus]:
+        """The syncs whose freshness is the service's; unknown while it is not known which set is in use."""
+        if self.in_use is None:
+            return self.syncs
+        if self.in_use.name:
+            return [sync for sync in self.syncs if sync.target_set == self.in_use.name]
+        names = dict.fromkeys(sync.name for sync in self.syncs)
+        return [SyncStatus(name, Status.UNKNOWN, self.in_use.why, self.in_use.press) for name in names]
 
     @cached_property
-    def _decisive(self) -> tuple[Status, SyncStatus | None]:
-        counting = self.counting
-        if not counting:
-            return Status.UNKNOWN, None
-        return decisive(counting, self.syncs if self.in_use is not None else ())
+    def _decisive(self) -> tuple[Status, SyncStatus]:
+        return decisive(self.counting, self.syncs if self.in_use is not None else ())
 
     @property
-    def worst(self) -> SyncStatus | None:
-        """The sync that decides; None when what decides is that the set in use is not known."""
+    def worst(self) -> SyncStatus:
+        """The sync that decides, the first of those that are alike."""
         return self._decisive[1]
 
     @property
@@ -106,25 +108,19 @@ class ServiceStatus:
 
     @property
     def why(self) -> str:
-        decides = self.worst
-        if decides is None:
-            return self.in_use.why if self.in_use is not None else ""
-        return f"{of_set(self.in_use, decides.target_set)}sync {decides.name}: {decides.why}"
+        if self.in_use is not None and not self.in_use.name:
+            return self.in_use.why
+        return f"{of_set(self.in_use, self.worst.target_set)}sync {self.worst.name}: {self.worst.why}"
 
     @property
     def press(self) -> str:
-        decides = self.worst
-        if decides is None:
-            return self.in_use.press if self.in_use is not None else ""
-        return decides.press
+        return self.worst.press
 
     @property
     def passes(self) -> bool:
         """Whether a run that goes on may be all there is to it, and it is gone once that has ended."""
-        decides = self.worst
-        if decides is None:
-            return self.in_use is not None and self.in_use.passing
-        return decides.status is Status.DOWN
+        changing_over = self.in_use is not None and self.in_use.passing
+        return changing_over or self.worst.status is Status.DOWN
 
 
 def judge(
