@@ -69,6 +69,10 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
+    def shared_on(self, target_set: str) -> Service:
+        """The service on one of its target sets with only what is no set's own."""
+        return (self.whole or self.service).shared_on(target_set)
+
     @property
     def who(self) -> str:
         """How errors and plans name it, as the beginning of a sentence."""
