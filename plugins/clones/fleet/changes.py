@@ -76,6 +76,13 @@ class Change:
         }
 
 
+def names_in(record: Record) -> tuple[list[str], list[str]]:
+    """The syncs and the target sets that a record knows, in order, for want of a configuration."""
+    known = [key.partition("/") for key in record.get("syncs", {})]
+    syncs = dict.fromkeys(sync for sync, _, _ in known)
+    return list(syncs), list(dict.fromkeys(target_set for _, _, target_set in known if target_set))
+
+
 def needs_patience(before: Record | None, now: ServiceStatus) -> bool:
     """Whether a run of the service that is going on may be all there is to it.
 
