@@ -126,7 +126,9 @@ def pool_names(limits: Limits, name: str, service: Service) -> list[str]:
 
 def syncs_listed(service: Service) -> str:
     """The syncs with their pairs, in order, for a DAG's description in Markdown."""
-    return "\n".join(f"1. **{sync.name}**: {sync.symdg or sync.symid}: {_pairs(sync)}" for sync in service.syncs)
+    return "\n".join(
+        f"1. **{sync.name}**: {sync.symdg or sync.symid}: {_pairs(sync)}" for sync in service.syncs
+    )
 
 
 def _pairs(sync: Sync) -> str:
