@@ -96,7 +96,7 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
         ProcessPoolExecutor(given.workers, initializer=_begin, initargs=(folder,)) as pool,
     ):
         seeds = iter(range(10**9))
-        asked = [_drawn, (given.seed, given.kinds, given.ways)]
+        asked: list[Any] = [_drawn, (given.seed, given.kinds, given.ways)]
         if given.all:
             asked = [_every, (given.all, given.kinds, given.ways, given.actions)]
         if given.file:

@@ -64,7 +64,7 @@ def shared_up(world: World, sets: Sequence[Service]) -> set[str]:
 
 
 def used(world: World, sets: Sequence[Service]) -> dict[str, set[str]]:
-    """By target set, the directories on which file systems of it are mounted; sets without one are left out."""
+    """By target set, the directories on which file systems of it are mounted; no set without one."""
     found: dict[str, set[str]] = {}
     for text, devices in (mount for host in world.hosts.values() for mount in host.mounted_now()):
         keys = {(symid, int(number, 16)) for symid, number in (key.split(":") for key in devices)}
