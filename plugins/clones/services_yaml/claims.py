@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from clones.config import App, Command, Config, Fs, Ip, Production, Resource, Service, Vg
+from clones.config.volumes import block_device, group_of
 from clones.services_yaml.checks import Problem
 
 
@@ -126,10 +127,11 @@ def _things(resource: Resource | None) -> Iterator[_Thing]:
         case Fs():
             yield _Thing("mount point", resource.mnt)
             part = _subvolume(resource)
-            yield _Thing("device", _block(resource.dev), alone=part is None, whole=part is None)
+            yield _Thing("device", block_device(resource.dev), alone=part is None, whole=part is None)
             if part is not None:
-                yield _Thing("subvolume", f"{part} of {_block(resource.dev)}")
-            yield from _group_of(resource)
+                yield _Thing("subvolume", f"{part} of {block_device(resource.dev)}")
+            if group := group_of(resource):
+                yield _Thing(f"{group.manager} group", group.name, alone=False)
         case App() | Command():
             look = resource.check if isinstance(resource, App) else resource.probe
             yield _Thing("what is checked and stopped by", " ".join((*look, "and", *resource.stop)))
@@ -141,11 +143,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return mapped or address
 
 
-_MAPPED = re.compile(r"/dev/mapper/(?P<group>(?:[^/-]|--)+)-(?P<volume>(?:[^/-]|--)+)")
 _FOLDER = re.compile(r"(?:/dev/(?:mapper/|r?disk/|r?dsk/|vx/r?dmp/)?)?(?P<name>.+)")
-_VOLUME = re.compile(r"/dev/(?P<vx>vx/dsk/)?(?P<group>[^/]+)/[^/]+")
-_NO_GROUPS = frozenset({"mapper", "dsk", "disk", "md", "block", "zvol"})
-"""Folders of /dev that are no group of LVM."""
 
 
 def _disk(name: str) -> str:
@@ -156,24 +154,8 @@ def _disk(name: str) -> str:
     return re.sub(r"^(c\d+(?:t\w+?)?d\d+)s\d+$", r"\1", short)
 
 
-def _block(device: str) -> str:
-    """A file system's device as one name for all its names: of the block device, of the group and volume."""
-    found = _MAPPED.fullmatch(device)
-    if found:
-        group, volume = (found[part].replace("--", "-") for part in ("group", "volume"))
-        return f"/dev/{group}/{volume}"
-    return re.sub(r"^/dev/(vx/)?r(dsk|disk)/", r"/dev/\1\2/", device)
-
-
 def _subvolume(fs: Fs) -> str | None:
     """What part of a btrfs is mounted; None for the whole of any file system."""
     options = fs.mnt_opt.split(",") if fs.mnt_opt and fs.type == "btrfs" else []
     named = [one for one in options if one.startswith(("subvol=", "subvolid="))]
     return named[-1].replace("subvol=/", "subvol=") if named else None
-
-
-def _group_of(fs: Fs) -> Iterator[_Thing]:
-    if fs.type == "zfs":
-        yield _Thing("zfs group", fs.dev.partition("/")[0], alone=False)
-    elif (found := _VOLUME.fullmatch(_block(fs.dev))) and found["group"] not in _NO_GROUPS:
-        yield _Thing("vxvm group" if found["vx"] else "lvm group", found["group"], alone=False)
