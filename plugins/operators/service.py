@@ -70,6 +70,7 @@ class ServiceCommandOperator(CloneOperator):
         place: str,
         hook: str,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -78,6 +79,7 @@ class ServiceCommandOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -117,6 +119,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         service: str | Mapping[str, Any],
         plan_task_id: str = "plan",
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -125,6 +128,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,

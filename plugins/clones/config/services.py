@@ -353,14 +353,26 @@ class Service(Model):
     def own_of(self, target_set: str) -> Service:
         """The same with only this set's own resources, as :func:`clones.config.target_sets.is_own` says.
 
-        What is proven of it is proven of the set's own disks, while the service is up on another set.
+        What is proven of it is proven of the set's own disks, while the service is up on another set: each
+        file system is a :class:`clones.config.FsByDevice`.
 
         :raises ConfigError: when there is no such set.
         """
+        return self._part_on(target_set, own=True)
+
+    def shared_on(self, target_set: str) -> Service:
+        """The same with only the resources that are no set's own: addresses, applications, what lies on none.
+
+        :raises ConfigError: when there is no such set.
+        """
+        return self._part_on(target_set, own=False)
+
+    def _part_on(self, target_set: str, *, own: bool) -> Service:
         whole = self.on(target_set)
         both = zip(whole.resources, self.resources, strict=True)
-        own = [one for one, entry in both if target_sets.is_own(self, entry, target_set)]
-        return whole.model_copy(update={"resources": tuple(own)})
+        part = [one for one, entry in both if target_sets.is_own(self, entry, target_set) is own]
+        resources = tuple(one.own() if own else one for one in part)
+        return whole.model_copy(update={"resources": resources})
 
     def host_of(self, hook: Hook) -> str:
         """The connection of the host that runs a hook."""

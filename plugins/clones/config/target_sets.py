@@ -40,10 +40,10 @@ class Service(Protocol):
 def is_own(service: Service, entry: ResourceEntry, target_set: str) -> bool:
     """Whether a resource is that set's own: down as long as the service runs on another set.
 
-    An address never is, for it is up wherever the service runs. A set with hosts of its own has all else
-    there; beside another set a resource must say by `by_set` that it is not the same thing on both.
+    An address and an application lie on no set's disks. A set with hosts of its own has all else there;
+    beside another set a resource must say by `by_set` that it is not the same thing on both.
     """
-    if isinstance(entry.resource, Ip):
+    if isinstance(entry.resource, Ip | App):
         return False
     return bool(entry.by_set) or target_set not in beside_another(service)
 
@@ -82,9 +82,7 @@ def check(service: Service) -> None:
         name: [_on(service, n, name, beside) for n in range(len(service.resources))] for name in service.sets
     }
     for name, entries in on.items():
-        both = zip(entries, service.resources, strict=True)
-        own = [one.resource for one, entry in both if is_own(service, entry, name)]
-        if not any(one is not None and not isinstance(one, App) for one in own):
+        if not any(is_own(service, entry, name) for entry in service.resources):
             _refuse(_nothing_of_its_own(name, beside), "resources")
         for number, entry in enumerate(service.resources):
             if name in beside and entry.by_set:

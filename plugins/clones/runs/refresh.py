@@ -42,6 +42,10 @@ class Plan:
     :param up: whether any part of the service is up.
     :param steps: what is decided, in the order in which the run does it. Each task looks and decides again
         before it acts (D1).
+    :param from_set: of a service with target sets, the one that it is on, or was on last; empty when that is
+        not known. `up` is whether it is up there.
+    :param to_set: the one that the action works on; `syncs` are those of this set.
+    :param former: the syncs of `from_set` as observed, where the run changes over.
     """
 
     action: str
@@ -50,6 +54,9 @@ class Plan:
     estimates: Mapping[str, estimates.Estimate]
     up: bool
     steps: tuple[Step, ...]
+    from_set: str = ""
+    to_set: str = ""
+    former: tuple[SyncSeen, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """What the run's tasks go by, as JSON: all but the steps."""
@@ -59,6 +66,15 @@ class Plan:
             "syncs": [to_plain(seen) for seen in self.syncs],
             "estimates": {name: guess.to_plain() for name, guess in self.estimates.items()},
             "up": self.up,
+            **(
+                {
+                    "from_set": self.from_set,
+                    "to_set": self.to_set,
+                    "former": [to_plain(seen) for seen in self.former],
+                }
+                if self.to_set
+                else {}
+            ),
         }
 
 

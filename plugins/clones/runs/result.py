@@ -24,6 +24,8 @@ OUTSIDE = (
 tasks, leaves these so (tried, Airflow 3.3.2)."""
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure. It fails also when it has."""
+BACK = "start.on_former_set"
+"""The same of a service with target sets: it changes back to the set that the service came from."""
 RESTARTED = "restarted"
 """Its XCom: the service was started by this try of it."""
 BEFORE_STOP = "stop.before_stop."
