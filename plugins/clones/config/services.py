@@ -337,10 +337,17 @@ class Service(Model):
                 f"name one of: {', '.join(self.sets)}" if self.sets else "leave the set out",
             )
         apart = target_set in target_sets.beside_another(self)
+        no_sets: dict[str, Any] = {"sets": ()}
         return self.model_copy(
             update={
-                "hosts": tuple(host for host in self.hosts if target_set in (host.sets or self.sets)),
-                "down_checks": tuple(check for check in self.down_checks if target_set in check.sets),
+                "hosts": tuple(
+                    host.model_copy(update=no_sets)
+                    for host in self.hosts
+                    if target_set in (host.sets or self.sets)
+                ),
+                "down_checks": tuple(
+                    check.model_copy(update=no_sets) for check in self.down_checks if target_set in check.sets
+                ),
                 "resources": tuple(entry.on(target_set, apart=apart) for entry in self.resources),
                 "syncs": tuple(sync.on(target_set) for sync in self.syncs),
             }

@@ -165,8 +165,10 @@ def _on(service: Service, number: int, name: str, beside: dict[str, tuple[str, s
         return entry.on(name, apart=other is not None)
     except ValidationError as error:
         text = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-    there = f"beside set {other[0]} on {other[1]}, where `same_host_as_source` holds" if other else ""
-    _refuse(f"on target set {name}{there and f', {there}'}: {text}", *at)
+    there = ""
+    if other and isinstance(entry.resource, Vg):
+        there = f", beside set {other[0]} on {other[1]}, where `same_host_as_source` holds"
+    _refuse(f"on target set {name}{there}: {text}", *at)
 
 
 def _nothing_of_its_own(name: str, beside: dict[str, tuple[str, str]]) -> str:
