@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.services_yaml.file import read
+from clones.services_yaml.schema import schema_text
 
 FILE = yaml.safe_load((Path(__file__).parents[1] / "cases" / "config" / "target_sets.yaml").read_text())
 SERVICES = FILE["services"]
+
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads(schema_text()))
 
 
 def mended(case: dict[str, Any]) -> str:
@@ -43,3 +49,9 @@ def test_case(case: dict[str, Any]) -> None:
     for fragment in case["says"]:
         assert fragment in said, said
     assert "given: a mapping" not in said
+
+
+@pytest.mark.parametrize("case", FILE["cases"], ids=[case["name"] for case in FILE["cases"]])
+def test_the_schema_refuses_what_it_can_see(case: dict[str, Any]) -> None:
+    document = yaml.safe_load(mended(case))
+    assert SCHEMA.is_valid(document) == ("schema" not in case)
