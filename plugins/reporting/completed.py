@@ -73,10 +73,9 @@ class Completed:
     """What a service's completed runs have left.
 
     :param runs: run id to when it was completed.
-    :param syncs: by sync, of a target set by :func:`of_set` of it: ``last``, its record
-        (:func:`clones.runs.superseded.leave`), ``pace``, how fast it was copied
-        (:meth:`clones.observe.estimates.Pace.to_plain`), and ``announced``, the last action of the
-        copy that was announced last.
+    :param syncs: by sync ``last``, its record (:func:`clones.runs.superseded.leave`), ``pace``, how fast it
+        was copied (:meth:`clones.observe.estimates.Pace.to_plain`), and ``announced``, the last action of the
+        copy that was announced last. Of a target set all but the pace stand by :func:`of_set`.
     :param known: false when the store gave no answer.
     """
 
@@ -86,14 +85,12 @@ class Completed:
 
     def records(self, service: Service, target_set: str = "") -> list[dict[str, Any] | None]:
         """Of each sync, in order."""
-        return [self._of(sync, target_set).get("last") for sync in service.syncs]
+        names = [of_set(sync.name, target_set) for sync in service.syncs]
+        return [self.syncs.get(name, {}).get("last") for name in names]
 
-    def paces(self, service: Service, target_set: str = "") -> dict[str, Pace | None]:
+    def paces(self, service: Service) -> dict[str, Pace | None]:
         """By sync, what the last completed run showed of its copy."""
-        return {sync.name: Pace.read(self._of(sync, target_set).get("pace")) for sync in service.syncs}
-
-    def _of(self, sync: Sync, target_set: str) -> dict[str, Any]:
-        return self.syncs.get(of_set(sync.name, target_set), {})
+        return {sync.name: Pace.read(self.syncs.get(sync.name, {}).get("pace")) for sync in service.syncs}
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON."""
@@ -226,7 +223,7 @@ def write(
                 seen.name,
             )
     for name, pace in paces.items():
-        syncs.setdefault(scope.key(name), {})["pace"] = pace.to_plain()
+        syncs.setdefault(name, {})["pace"] = pace.to_plain()
     stores = context.get("asset_state_store")
     if stores is not None and before.known:
         left = Completed(superseded.remember(before.runs, run_id, datetime.now(UTC)), syncs).to_plain()

@@ -38,13 +38,14 @@ def recorded(context: Context, scope: Scope) -> Recorded:
 def intend(context: Context, scope: Scope, from_set: str, to_set: str) -> None:
     """Record from which set to which the service is taken, before the first command that stops or starts.
 
-    What is recorded so already is left as it is.
+    What this run has recorded already is left as it is.
 
     :raises Unknown: it could not be recorded: nothing may be stopped or started.
     """
-    before = recorded(context, scope)
-    if before.intent is None or (before.intent.from_set, before.intent.to_set) != (from_set, to_set):
-        _keep(context, scope, before.intends(from_set, to_set, _run(context), datetime.now(UTC)))
+    before, run = recorded(context, scope), _run(context)
+    was = before.intent
+    if was is None or (was.from_set, was.to_set, was.run) != (from_set, to_set, run):
+        _keep(context, scope, before.intends(from_set, to_set, run, datetime.now(UTC)))
 
 
 def started_well(context: Context, scope: Scope) -> None:
@@ -55,6 +56,14 @@ def started_well(context: Context, scope: Scope) -> None:
     before = recorded(context, scope)
     if before.good is None or before.good.set != scope.target_set:
         _keep(context, scope, before.started(scope.target_set, _run(context), datetime.now(UTC)))
+
+
+def has_begun(context: Context, kept: Recorded) -> bool:
+    """Whether this run has recorded an intent: it may have stopped the service since.
+
+    :param kept: of :func:`recorded`.
+    """
+    return kept.intent is not None and kept.intent.run == _run(context)
 
 
 def _run(context: Context) -> tuple[str, str]:

@@ -69,6 +69,10 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
+    def shared_on(self, target_set: str) -> Service:
+        """The service on one of its target sets with only what is no set's own."""
+        return (self.whole or self.service).shared_on(target_set)
+
     @property
     def who(self) -> str:
         """How errors and plans name it, as the beginning of a sentence."""
@@ -77,6 +81,10 @@ class Scope:
     def set_to_plain(self) -> dict[str, str]:
         """The target set as JSON; nothing for a service without."""
         return {"set": self.target_set} if self.target_set else {}
+
+    def all_sets(self) -> list[Scope]:
+        """The same service on each of its target sets, in order; itself alone for a service without."""
+        return [self.on(one) for one in self.whole.sets] if self.whole else [self]
 
     def others(self) -> list[Scope]:
         """The same service on each other of its target sets, in order; none for a service without."""
@@ -93,7 +101,8 @@ class Scope:
 
     def work_dir_on(self, host: str) -> str:
         """The folder for this project's own files on a host, by its connection."""
-        own = [one.work_dir for one in self.service.hosts if one.connection == host and one.work_dir]
+        hosts = (self.whole or self.service).hosts
+        own = [one.work_dir for one in hosts if one.connection == host and one.work_dir]
         return own[0] if own else self.symcli.work_dir
 
     def service_hosts(self) -> list[str]:
@@ -102,7 +111,7 @@ class Scope:
         With several target sets, the hosts of all: an earlier try may have worked on another set.
         """
         service, hosts = self.service, (self.whole or self.service).hosts
-        hooks = (*service.before_stop, *service.after_start, *service.probes)
+        hooks = (*service.before_stop, *service.before_start, *service.after_start, *service.probes)
         return list(dict.fromkeys([*(host.connection for host in hosts), *map(service.host_of, hooks)]))
 
     def begins_on(self, *syncs: str) -> list[str]:

@@ -205,6 +205,12 @@ class Service(Model):
         description="Commands before the service is stopped, in order.",
         examples=[[{"name": "drain", "command": ["/opt/site/bin/pool", "remove", "pp1"]}]],
     )
+    before_start: Hooks = Field(
+        (),
+        description="Commands between the disks and the applications, in order, in each start. What is "
+        "listed before the first `app` is up by then. Unless all succeed, no application is started.",
+        examples=[[{"name": "mask", "command": ["/opt/site/bin/mask", "/pp/data"]}]],
+    )
     after_start: Hooks = Field(
         (),
         description="Commands after the service was started, also on its old copies, in order.",
@@ -303,7 +309,7 @@ class Service(Model):
 
     @model_validator(mode="after")
     def _hooks_have_a_place(self) -> Service:
-        for place in ("before_stop", "after_start", "probes"):
+        for place in ("before_stop", "before_start", "after_start", "probes"):
             hooks: Hooks = getattr(self, place)
             if hooks and not self.resources:
                 refuse_hook(
@@ -312,7 +318,25 @@ class Service(Model):
                     place,
                 )
             hooks_apart(place, hooks)
+        if self.before_start and self.first_app is None:
+            refuse_hook(
+                "`before_start` needs an `app` in `resources`: it must succeed before an application starts, "
+                "and none is listed; list it, or use `after_start`",
+                "before_start",
+            )
+        for number, hook in enumerate(self.before_start):
+            if not hook.blocking:
+                refuse_hook(
+                    f"hook {hook.name} of `before_start` decides whether an application starts: remove "
+                    "`blocking: false`, or move it to `after_start`",
+                    *("before_start", number),
+                )
         return self
+
+    @property
+    def first_app(self) -> int | None:
+        """Where in ``resources`` the first application stands, None without one."""
+        return next((number for number, one in enumerate(self.resources) if one.app), None)
 
     @property
     def sets(self) -> tuple[str, ...]:

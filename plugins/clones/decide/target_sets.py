@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from clones.config.scope import Scope
+from clones.errors import Refused
+
 
 class InUse(enum.StrEnum):
     """How a target set is used."""
@@ -137,8 +140,8 @@ def _run(plain: Mapping[str, Any]) -> tuple[str, str]:
 class Chosen:
     """The sets of a run.
 
-    :param from_set: the one that the service is on, or was on last and goes back to; empty when none is
-        known.
+    :param from_set: the one that the service is on, or was on last, as far as that is known; a run that
+        changes over goes back to it.
     :param to_set: the one that the action works on: `refresh` and `rewind` change over to it.
     :param why: the sentence for the log.
     """
@@ -213,18 +216,19 @@ def choose(action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str 
     return _one_in_use(action, names, used, recorded, asked)
 
 
-def refuse_last_good(name: str, recorded: Recorded) -> NotChosen | None:
-    """Why a set may not be overwritten; None when it may.
+def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
+    """Go on only if a set may be overwritten. It is asked again right before each command that does.
 
-    Each command that overwrites asks it again right before it.
+    :param scope: the service on that set; one without target sets may be.
+    :raises Refused: it is the last set on which the service started well.
     """
-    if name != recorded.last_good:
-        return None
-    return NotChosen(
-        f"set {name} is the last one on which the service started well",
-        f"run the action `refresh` or `start` on another set first: set {name} is kept until the service has "
-        "started well on another one",
-    )
+    if scope.target_set and scope.target_set == recorded.last_good:
+        raise Refused(
+            f"{scope.who}: it is the last set on which the service started well: it is not overwritten. "
+            "Nothing was sent to the array.",
+            "trigger the action again: a new run plans with what is recorded now. A set is kept until the "
+            "service has started well on another one",
+        )
 
 
 def _one_in_use(
@@ -244,10 +248,10 @@ def _one_in_use(
             f"name a set that is not in use, or leave the field `set` empty",
         )
     if action == "rewind":
-        back = good if good and good != on else names[names.index(on) - 1]
+        back = good if good and good != on else _before(names, on)
         return Chosen(on, asked or back, _said(used))
     others = [name for name in _after(names, on) if action == "break" or name != good]
-    if asked and asked not in others or not others:
+    if not others or (asked and asked not in others):
         return NotChosen(
             f"set {asked or good} is the last one on which the service started well, and its start on set "
             f"{on} has not ended well",
@@ -268,8 +272,8 @@ def _none_in_use(action: str, names: Sequence[str], recorded: Recorded, asked: s
     if action in ("start", "stop"):
         return Chosen(asked or last, asked or last, why)
     if action == "rewind":
-        other = good if good != last else names[names.index(last) - 1] if last else ""
-        return Chosen(last, asked or other, why)
+        other = asked or (good if good != last else _before(names, last))
+        return Chosen(last if last not in ("", other) else _before(names, other), other, why)
     free = [
         name for name in (*([to] if to else []), *_after(names, good)) if action == "break" or name != good
     ]
@@ -278,7 +282,8 @@ def _none_in_use(action: str, names: Sequence[str], recorded: Recorded, asked: s
             f"set {asked} is the last one on which the service started well",
             "leave the field `set` empty, or name another set",
         )
-    return Chosen(good, asked or free[0], why)
+    chosen = asked or free[0]
+    return Chosen(good if good not in ("", chosen) else _before(names, chosen), chosen, why)
 
 
 def _recorded(recorded: Recorded) -> str:
@@ -302,6 +307,11 @@ def _after(names: Sequence[str], name: str) -> list[str]:
         return [*names]
     at = names.index(name)
     return [*names[at + 1 :], *names[:at]]
+
+
+def _before(names: Sequence[str], name: str) -> str:
+    """The set before that one: it was the service's last one, if sets take turns in the configured order."""
+    return names[names.index(name) - 1]
 
 
 def _being_stopped(name: str, recorded: Recorded) -> bool:

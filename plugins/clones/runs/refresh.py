@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from clones.act.before_start import refuse_running
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.asking.side_by_side import abreast, attempts
 from clones.asking.steps import Steps, note
@@ -164,6 +165,11 @@ def plan(
             for sync, decision in under
             if decision.verdict is Verdict.REFUSE
         ]
+    if START in phases and STOP not in phases and scope.service.before_start:
+        try:
+            refuse_running(scope, rows, f"{action} is refused")
+        except Refused as error:
+            refused.append(error)
     if STOP in phases:
         refused += stays_up(scope, rows)
     strange = unexplained(rows, around)

@@ -56,7 +56,11 @@ def steps_of(
             steps += _hooks(scope, one.sync.after_activate, "after_activate")
     if START in phases:
         first = [host.connection for host in service.hosts[:1]]
-        steps += [_start(row, stops=STOP in phases) for row in rows if row.host in first]
+        started = [_start(row, stops=STOP in phases) for row in rows if row.host in first]
+        if service.before_start:
+            hooks = _hooks(scope, service.before_start, "before_start")
+            started[service.first_app : service.first_app] = hooks
+        steps += started
         steps += _hooks(scope, service.after_start, "after_start")
         steps += _hooks(scope, service.probes, "probes")
     return steps

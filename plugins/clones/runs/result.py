@@ -29,6 +29,7 @@ BACK = "start.on_former_set"
 RESTARTED = "restarted"
 """Its XCom: the service was started by this try of it."""
 BEFORE_STOP = "stop.before_stop."
+BEFORE_START = "start.before_start."
 AFTER_START = ("start.after_start.", "start.probes.")
 """What the ids of the service's hooks begin with."""
 
@@ -114,6 +115,8 @@ class RunResult:
         """What its failure means, and what to press once that is mended."""
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
             return f"Stopped at {self.at}: the service was not stopped, no copy was changed.", _GO_ON
+        if self.at.startswith(BEFORE_START):
+            return f"Stopped at {self.at}: the disks are up, no application was started.", _GO_ON
         if self.at.startswith(AFTER_START):
             return f"Stopped at {self.at}: the service was started on these copies before.", _GO_ON
         if self.result == "unchanged" and self.at not in _BEFORE:

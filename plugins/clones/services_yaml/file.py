@@ -61,6 +61,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "before_activate": Hook,
     "after_activate": Hook,
     "before_stop": Hook,
+    "before_start": Hook,
     "after_start": Hook,
     "probes": Hook,
 }
