@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from cli.options import add_options, as_script, level_of
-from clones.actions import ACTIONS, ACTIONS_ON_SETS
+from clones.actions import ACTIONS_ON_SETS
 from clones.asking.steps import Steps
 from clones.config import Config
 from clones.config.scope import Scope
@@ -25,47 +25,51 @@ from clones.runs.planned import Step, listed, plain
 from hooks.configuration import load
 from hooks.hosts import open_hosts
 
-OF_ONE_SET: dict[str, Callable[[Scope], Steps[list[Step]]]] = {
+OTHERS: dict[str, Callable[[Scope], Steps[list[Step]]]] = {
     "provision": provision.plan,
     "retire": retire.plan,
 }
-"""What is done to one target set, which must be named where there are some."""
-RECORDS = (
-    "On which set the service last started well is recorded in Airflow, and not read here: a run reads it, "
-    "and never overwrites that set."
-)
 
 
-def _plan(config: Config, name: str, action: str, target_set: str) -> Steps[list[Step]]:
-    """:raises ConfigError: there is no such service or set, or none is named."""
+def planning(name: str, config: Config, action: str, target_set: str) -> Steps[list[Step]]:
+    """What shows what an action would send.
+
+    :param target_set: the one that is asked for; empty for none.
+    :raises ConfigError: there is no such service or set, or a set must be named.
+    """
     if name not in config.services:
         raise ConfigError(f"There is no service {name!r}.", f"name one of: {', '.join(config.services)}")
-    service = config.services[name]
-    if not service.sets or action in OF_ONE_SET:
-        scope = Scope.of(name, service, config.symcli, target_set)
-        return OF_ONE_SET[action](scope) if action in OF_ONE_SET else foresee(scope, action)
-    print(RECORDS)
-    sets = Scope.each_set(name, service, config.symcli)
-    return foresee_run(sets[0], action, change_over.plan(sets, action, Recorded(), target_set))
+    about = (name, config.services[name], config.symcli)
+    if action in OTHERS:
+        return OTHERS[action](Scope.of(*about, target_set))
+    scope = Scope.of(*about, target_set, any_set=True)
+    if not scope.target_set:
+        return foresee(scope, action)
+    # What runs have recorded is asked of Airflow only by a run: what is seen, or named, decides here.
+    chosen = change_over.plan(scope.all_sets(), action, Recorded(), target_set)
+    return foresee_run(scope, action, chosen)
 
 
 def main() -> int:
     """Print what would be sent, or why nothing is; warnings go to stderr, with `--verbose` every look."""
     parser = argparse.ArgumentParser(prog="scripts/plan", description=__doc__)
     parser.add_argument("service")
-    parser.add_argument("action", choices=list(dict.fromkeys([*ACTIONS, *ACTIONS_ON_SETS, *OF_ONE_SET])))
+    parser.add_argument("action", choices=[*ACTIONS_ON_SETS, *OTHERS])
     parser.add_argument(
-        "--set", default="", help="the target set that the action is to work on, of a service that has some"
+        "--set",
+        default="",
+        help="the target set that the action is to work on, of a service with several; without it the set that "
+        "is not in use",
     )
     add_options(parser)
     arguments = parser.parse_args()
     said, code, steps = "", 0, []
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            asked = (arguments.service, arguments.action, arguments.set)
-            planning = _plan(load(arguments.config), *asked)
+            config = load(arguments.config)
+            found = planning(arguments.service, config, arguments.action, arguments.set)
             with open_hosts(level=level_of(arguments)) as hosts:
-                steps = hosts.run(planning)
+                steps = hosts.run(found)
         except CloneError as error:
             said = text_at_command_line(str(error))
             code = 1 if isinstance(error, Refused | ConfigError | MustWait) else 2
