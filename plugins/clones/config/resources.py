@@ -156,6 +156,13 @@ class Vg(Model):
         return self
 
 
+class VgApart(Vg):
+    """A group of one target set, on a host that sees the copies of another set, too.
+
+    Nobody configures this; :meth:`clones.config.Service.on` makes it.
+    """
+
+
 class FsOfSet(Model):
     """What of a file system differs on one target set."""
 
@@ -358,6 +365,7 @@ class ResourceEntry(Model):
         differs = own.model_dump(exclude_none=True) if own else {}
         if apart and isinstance(resource, Vg):
             differs["same_host_as_source"] = True
+            return ResourceEntry(vg=VgApart.model_validate({**common, **differs}))
         return ResourceEntry.model_validate({kind: {**common, **differs}})
 
     def own(self) -> ResourceEntry:
