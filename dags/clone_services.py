@@ -287,9 +287,7 @@ def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]
     ]
 
 
-def _activation(
-    service: Service, sync: Sync, pool: str | None, step: dict[str, Any]
-) -> list[BaseOperator]:
+def _activation(service: Service, sync: Sync, pool: str | None, step: dict[str, Any]) -> list[BaseOperator]:
     """The chain of a sync's activation with the hooks around it.
 
     Setups and teardowns, so that what was begun is also ended when the activation fails or somebody ends the
