@@ -62,9 +62,11 @@ AFTER_SKIPPED = "none_failed"
 MEND = "{{ params.action in ('refresh', 'update') }}"
 PLAN_OF_BREAK = "{{ '' if params.action == 'refresh' else 'plan' }}"
 """Only `refresh` stops the service before it splits its copies."""
-TO_SET = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('to_set', '') }}"
-FROM_SET = "{{ (ti.xcom_pull(task_ids='plan', key='plan') or {}).get('from_set', '') }}"
-"""Of a service with target sets: the one that a run works on, and the one that the service is on before."""
+_PLAN = "(ti.xcom_pull(task_ids='plan', key='plan') or {})"
+TO_SET = f"{{{{ {_PLAN}.get('to_set', '') }}}}"
+FROM_SET = f"{{% set plan = {_PLAN} %}}{{{{ plan.get('from_set') or plan.get('to_set', '') }}}}"
+"""Of a service with target sets: the one that a run works on, and the one that the service is on before, where
+that is known."""
 
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
@@ -121,7 +123,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             chain(plan, *tasks[STOP], *tasks[RESYNC], tasks[BREAK][0])
             if service.resources:
                 first, restart = tasks[START][0], tasks[START][-1]
-                # A failure anywhere before arrives at the ends as `upstream_failed`, which `one_failed` counts.
+                # A failure anywhere before arrives at the ends as `upstream_failed`: `one_failed` counts it.
                 ends >> first
                 ends >> restart
         # After the last task of each phase: an action's later phases are skipped at once, and a skipped task
@@ -355,8 +357,8 @@ def _set_param(service: Service) -> dict[str, Param]:
     if not service.sets:
         return {}
     says = (
-        "Mostly empty: the set that is not in use is refreshed, and `rewind` goes back to the one before. Name "
-        "one when no set is in use and no run has recorded one, or when the action is to work on another."
+        "Mostly empty: the set that is not in use is refreshed, and `rewind` goes back to the one before. "
+        "Name one when no set is in use and no run has recorded one, or for work on another set."
     )
     field = Param("", type="string", enum=["", *service.sets], title="Target set", description_md=says)
     return {"set": field}

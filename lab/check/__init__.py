@@ -17,8 +17,8 @@
 
 `findings(entries)` judges what can be judged without more; with `services` (a mapping of the shape
 `{NAME: {hosts: [...], syncs: [{name, symid, pairs: ["SRC:TGT", ...]}]}}`, a file with it under `services:`,
-or what the start event names) also order, whole syncs, quoting, and target sets. What a second administrator did
-(`actor` in an entry) is followed but not held against anybody.
+or what the start event names) also order, whole syncs, quoting, and target sets. What a second administrator
+did (`actor` in an entry) is followed but not held against anybody.
 
 Notes are written over the control port, or with `lab.note(...)`:
 * `note("approval", pairs=[KEY, ...])` or `service=NAME`: a merge-back of these was approved;

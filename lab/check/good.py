@@ -1,7 +1,7 @@
-"""12. The target set on which a service last started well is kept until it has started well on another one, and
-is not overwritten by the very run that changed over.
+"""12. The target set on which a service last started well is kept until it has started well on another
+one, and is not overwritten by the very run that changed over.
 
-It has started well once all of its file systems are mounted from one set, and since then each of its checks and
+It has started well once all its file systems are mounted from one set, and since then each of its checks and
 probes has ended with 0. At the journal's start it is well on the set from which all of them are mounted.
 """
 

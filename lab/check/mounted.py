@@ -1,4 +1,4 @@
-"""What of each target set is mounted, on whatever host: as it was at the journal's start, and what came since."""
+"""What of each target set is mounted, on whatever host: at the journal's start, and since."""
 
 from __future__ import annotations
 

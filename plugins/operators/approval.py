@@ -137,6 +137,7 @@ class PlanToApproveOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         try:
+            self.refuse_set(context, scope)
             plan = hosts.run(self.plan(scope))
         finally:
             self.give_back(scope, hosts)

@@ -90,13 +90,20 @@ class CloneOperator(NewestTryOperator, WaitingOperator):
     def scope(self) -> Scope:
         """The service that this task works on.
 
-        :raises ConfigError: naming the file, line and field; or there is no such target set, or none is named.
+        :raises ConfigError: naming the file, line and field; or there is no such target set, or none is
+            named.
         """
         if isinstance(self.service, str):
             config = load(self.config, only=self.service)
             asked = (self.service, config.services[self.service], config.symcli, self.target_set)
             return Scope.of(*asked, any_set=self.any_set)
         return scope_from({"name": self.task_id, **self.service}, self.target_set, any_set=self.any_set)
+
+    def refuse_set(self, context: Context, scope: Scope) -> None:
+        """:raises ConfigError: the run's form names a target set, and the service has none."""
+        named = (context.get("params") or {}).get("set")
+        if named and not scope.target_set:
+            scope.on(str(named))
 
     def execute(self, context: Context) -> Any:
         needs.require()

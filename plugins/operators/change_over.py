@@ -80,6 +80,6 @@ class ServiceChangeBackOperator(CloneOperator):
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))
         context["ti"].xcom_push(key=RESTARTED, value=True)
         raise AirflowFailException(
-            f"The service runs on its former set {former} again. This task fails as the run does, so that both "
-            "are cleared together.\nWhat to do: read the log of `finish`."
+            f"The service runs on its former set {former} again. This task fails as the run does, so that "
+            "both are cleared together.\nWhat to do: read the log of `finish`."
         )

@@ -61,6 +61,7 @@ class ProvisionPlanOperator(RunPlanOperator):
         return provision.plan(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self.refuse_set(context, scope)
         plan = {"action": self.action, "commands": plain(hosts.run(self.foresee(context, scope)))}
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
 

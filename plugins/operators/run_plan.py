@@ -13,7 +13,7 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
 from clones.observe.estimates import Pace
-from clones.runs import change_over, reason, refresh
+from clones.runs import change_over, copies, reason, refresh
 from clones.runs.plan_only import foresee_run
 from clones.runs.planned import Step, plain
 from clones.runs.record import TaskRecord
@@ -116,6 +116,7 @@ class RunPlanOperator(CloneOperator):
         refused: str = ""
         foreseen: list[Step] = []
         scope = self.scope()
+        self.refuse_set(context, scope)
         with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
             try:
                 foreseen = hosts.run(self.foresee(context, scope))
@@ -135,6 +136,7 @@ class RunPlanOperator(CloneOperator):
         return foresee_run(scope, self.action, self._planning(context, scope, paces))
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self.refuse_set(context, scope)
         before = completed.read(context, scope)
         self._end_if_not_needed(context, scope, hosts, before)
         made = hosts.run(self._planning(context, scope, before.paces(scope.service)))
@@ -149,7 +151,7 @@ class RunPlanOperator(CloneOperator):
         self, context: Context, scope: Scope, paces: Mapping[str, Pace | None]
     ) -> Steps[refresh.Plan]:
         """:raises Unknown: a store of Airflow's did not answer."""
-        by_order = refresh.goes_by_order(self._phases(scope))
+        by_order = copies.goes_by_order(self._phases(scope))
         if not scope.target_set:
             known = completed.in_order(context, scope) if by_order else {}
             return refresh.plan(scope, self.action, paces, known)
@@ -160,7 +162,8 @@ class RunPlanOperator(CloneOperator):
             for sync, activation in completed.in_order(context, one).items()
         }
         recorded = target_sets.recorded(context, scope)
-        return change_over.plan(sets, self.action, recorded, self.target_set, paces, known)
+        paced = {one.key(sync): pace for one in sets for sync, pace in paces.items()}
+        return change_over.plan(sets, self.action, recorded, self.target_set, paced, known)
 
     def _phases(self, scope: Scope) -> tuple[str, ...]:
         return phases_run(self.action, scope.whole or scope.service)
@@ -192,8 +195,8 @@ class RunPlanOperator(CloneOperator):
     def _served_by(
         self, context: Context, scope: Scope, asked: Asked, before: completed.Completed
     ) -> tuple[Scope, Asked, Mapping[str, str], Sequence[Mapping[str, Any] | None]]:
-        """What :func:`still_needed` is asked: of a service with target sets, about the copies on which it last
-        started well. A run that does not start it is not served by these.
+        """What :func:`still_needed` is asked: of a service with target sets, about the copies on which it
+        last started well. A run that does not start it is not served by these.
 
         :raises Unknown: a store of Airflow's did not answer.
         """

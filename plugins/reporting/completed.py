@@ -139,7 +139,7 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
         with _or_unknown(scope, sync.name):
             if store is None:
                 return None
-            # What was activated before the service had target sets: by its pairs it is known which set that is.
+            # What was activated before the service had target sets: its pairs show which set that is.
             return store.get(key) or (store.get(ACTIVATION) if scope.target_set else None)
 
     return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept)

@@ -83,8 +83,8 @@ def _store(context: Context, scope: Scope) -> Any:
         return context["asset_state_store"][asset]
     except KeyError:
         raise Unknown(
-            f"Service {scope.name}: this task has no inlet {asset.name}, whose store says on which target set "
-            "the service is to run. Nothing was sent.",
+            f"Service {scope.name}: this task has no inlet {asset.name}, whose store says on which target "
+            "set the service is to run. Nothing was sent.",
             f"give the task `inlets=[copy_asset({scope.name!r}, {scope.service.syncs[0].name!r})]`",
         ) from None
 
@@ -95,7 +95,7 @@ def _or_unknown(scope: Scope) -> Iterator[None]:
         yield
     except AirflowRuntimeError as error:
         raise Unknown(
-            f"Service {scope.name}: Airflow's store, which says on which target set the service is to run, did "
-            f"not answer: {error}",
+            f"Service {scope.name}: Airflow's store, which says on which target set the service is to run, "
+            f"did not answer: {error}",
             "check that Airflow's API server runs, and wait for the retry",
         ) from None

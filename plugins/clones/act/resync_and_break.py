@@ -66,9 +66,9 @@ def resync(
 ) -> Steps[SyncSeen]:
     """Re-establish the copy. Right before the command the service is proven down (D3).
 
-    Of a service on a target set, only what is the set's own; what an earlier prepare left active of it is
-    taken down first. What this run has activated already is left alone; what somebody else has changed since its plan is
-    refused.
+    Of a service on a target set that is what is the set's own; what an earlier prepare has left active of it
+    is taken down first. What this run has activated already is left alone; what somebody else has changed
+    since its plan is refused.
 
     :param plan: this run's, as :meth:`clones.runs.refresh.Plan.to_plain` says it; without one nothing is
         skipped.

@@ -425,6 +425,12 @@ class DownCheck(Model):
     timeout: Seconds = Field(
         time_limits.DOWN_CHECK.seconds, description="Seconds it may take in all.", examples=[30]
     )
+    sets: tuple[SetName, ...] = Field(
+        (),
+        description="The target sets of which it tells whether they are in use there. Required where the "
+        "service has target sets.",
+        examples=[["a", "b"]],
+    )
 
 
 class Production(Model):
@@ -443,6 +449,10 @@ class Production(Model):
 
     @model_validator(mode="after")
     def _the_source_itself(self) -> Production:
+        if any(entry.by_set for entry in self.resources) or any(host.sets for host in self.hosts):
+            raise ValueError(
+                "`production` is the original, and has no target sets: remove `by_set` and `sets`"
+            )
         for entry in self.resources:
             if entry.vg and entry.vg.same_host_as_source:
                 raise ValueError(

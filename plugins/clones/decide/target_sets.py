@@ -245,7 +245,7 @@ def _one_in_use(
     if asked == on:
         return NotChosen(
             f"set {on} is in use: {used.why}",
-            f"name a set that is not in use, or leave the field `set` empty",
+            "name a set that is not in use, or leave the field `set` empty",
         )
     if action == "rewind":
         back = good if good and good != on else _before(names, on)

@@ -46,7 +46,7 @@ def is_group(driver: Driver) -> bool:
 
 
 def serving(rows: Sequence[Row]) -> list[Row]:
-    """Of a set's own resources those that serve its data: all but groups, or these where there are no others."""
+    """Of a set's own resources what serves its data: all but groups, or these where there is nothing else."""
     return [row for row in rows if not is_group(row.driver)] or [*rows]
 
 
