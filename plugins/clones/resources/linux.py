@@ -67,7 +67,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg
+from clones.config import Fs, Ip, Vg, VgApart
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
@@ -86,10 +86,13 @@ ANNOUNCE = (
 )
 """INTERFACE ADDRESS. It never fails: an address that is up needs no announcement to be right."""
 
-_OURS = (
-    'held=$(echo $(/usr/sbin/vgs --noheadings -O pv_name -o pv_name "$name" 2>/dev/null)); '
-    'test "$held" = "$*" '
-)
+
+def _held(name: str) -> str:
+    """Shell text: `held` is the disks of that group, by their names."""
+    return f'held=$(echo $(/usr/sbin/vgs --noheadings -O pv_name -o pv_name "{name}" 2>/dev/null)); '
+
+
+_OURS = f'{_held("$name")}test "$held" = "$*" '
 _NOT_OURS = 'echo "volume group $name is on other disks than $*: $held" >&2; '
 CLAIM = (
     f"LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}&& exit 0; "
@@ -97,6 +100,21 @@ CLAIM = (
     f'/usr/sbin/vgimportclone --basevgname "$name" "$@" || exit; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
 )
 """VG DISK..., sorted: the disks are that group afterwards, and nothing else is."""
+CLAIM_APART = (
+    "LC_ALL=C; export LC_ALL; name=$1; new=$1.claim; tag=identifiers_of=$1; shift; "
+    f"{_held('@$tag')}tagged=$held; {_held('$name')}"
+    'test "$held" = "$*" && test "$tagged" = "$*" && exit 0; '
+    'test "$held" = "$*" && echo "the copy itself bears the name $name, so its source does too: the groups '
+    'of target sets need names of their own" >&2 && exit 1; '
+    f'test -z "$held" || {_NOT_OURS}test -z "$held" || exit 1; '
+    f"listed=; test ! -e /etc/lvm/devices/system.devices || listed=--importdevices; {_held('$new')}"
+    'test "$held" = "$*" || /usr/sbin/vgimportclone $listed --basevgname "$new" "$@" || exit; '
+    f'{_held("$new")}test "$held" = "$*" || echo "volume group $new is on other disks than $*: $held" >&2; '
+    'test "$held" = "$*" || exit 1; '
+    '/usr/sbin/vgchange --addtag "$tag" "$new" && /usr/sbin/vgrename "$new" "$name"'
+)
+"""The same where the source's group may not be seen, but other copies are: a name alone does not tell then
+whether the copy has identifiers of its own, which the tag does."""
 OURS = f'LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
 """VG DISK..., sorted: fails unless the group is on these disks."""
 
@@ -225,6 +243,7 @@ class VgDriver(GroupOnHost):
                 )
         self.name = vg.name
         self.copy = (vg.name, *sorted(vg.devices)) if vg.same_host_as_source else ()
+        self.claim = CLAIM_APART if isinstance(vg, VgApart) else CLAIM
 
     def probe(self) -> Command:
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
@@ -249,7 +268,7 @@ class VgDriver(GroupOnHost):
             return []
         first = [self.change("/usr/sbin/pvscan", "--cache")]
         if self.copy:
-            first.append(self.script(CLAIM, "claim", *self.copy))
+            first.append(self.script(self.claim, "claim", *self.copy))
         return [*first, self.change("/usr/sbin/vgchange", "-a", "y", self.name)]
 
     def stop(self, at: str) -> list[Command]:
