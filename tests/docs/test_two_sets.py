@@ -1,4 +1,4 @@
-"""The page about two target sets: what it tells to write is read, and is the same service on its first set."""
+"""The page about two target sets: what it tells to write is read, and is the same service on set a."""
 
 from __future__ import annotations
 
