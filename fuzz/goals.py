@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from fuzz.sites import APPLICATION, MASK
 from lab import states
+from lab.check.history import Entry, accepted
 from lab.check.services import Pair, Service
 from lab.world import World
 
@@ -45,6 +47,21 @@ def missing(world: World, service: Service, action: str, since: float, whole: se
             yield f"{_text(pair)} is {state}, not merged back"
         elif action == "retire" and state != states.NONE:
             yield f"{_text(pair)} is {state}, not ended"
+
+
+def unmasked(journal: Iterable[Entry], service: Service) -> Iterator[Entry]:
+    """The starts of an application on copies that its hook has not masked since they were made."""
+    masked = False
+    for entry in journal:
+        line = str(entry.get("command", ""))
+        if entry.get("event") != "command":
+            continue
+        if service.pairs & {*accepted(entry, "recreate"), *accepted(entry, "activate")}:
+            masked = False
+        elif line.endswith(f"{MASK} start") and entry["exit"] == 0:
+            masked = True
+        elif line.endswith(f"{APPLICATION} start") and not masked:
+            yield entry
 
 
 def windows(world: World) -> Iterator[str]:

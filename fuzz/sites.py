@@ -26,8 +26,12 @@ PRODUCTION = {
 }
 SITE, SOURCE = "/opt/site/bin", "/opt/oracle/bin"
 """Where the programs of the hooks lie: on the hosts of the services, and on the one of the sources."""
+MASK = f"{SITE}/mask"
+"""What must succeed on the data of a copy before an application is started on it."""
+APPLICATION = "/opt/pp/bin/ppctl"
 PROGRAMS = {
-    f"{SITE}/drain": False, f"{SITE}/answers": True, f"{SOURCE}/backup": False, f"{SOURCE}/log": False,
+    f"{SITE}/drain": False, f"{SITE}/answers": True, MASK: False,
+    f"{SOURCE}/backup": False, f"{SOURCE}/log": False,
 }  # fmt: skip
 """They take `start`, `stop` and `status`; and whether they run at first."""
 OF_SERVICE = {
@@ -35,6 +39,7 @@ OF_SERVICE = {
     "after_start": [{"name": "undrain", "command": [f"{SITE}/drain", "stop"]}],
     "probes": [{"name": "answers", "command": [f"{SITE}/answers", "status"]}],
 }
+OF_APPLICATIONS = {"before_start": [{"name": "mask", "command": [MASK, "start"]}]}
 AROUND = {
     "before_activate": [
         {"name": "begin", "connection": PRODUCTION_HOST, "command": [f"{SOURCE}/backup", "start"]}
@@ -135,6 +140,8 @@ def services(variant: Variant) -> dict[str, Any]:
         if about["resources"]:
             about["production"] = PRODUCTION
             about |= OF_SERVICE if variant.hooks else {}
+            applications = any("app" in resource for resource in about["resources"])
+            about |= OF_APPLICATIONS if variant.hooks and applications else {}
         for sync in about["syncs"]:
             sync["consistent"] = variant.consistent
             sync |= AROUND if variant.hooks else {}
