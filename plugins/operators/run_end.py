@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones.actions import BREAK, PHASES
+from clones.actions import BREAK, PHASES, START
 from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
@@ -18,12 +18,12 @@ from clones.observe import own_state
 from clones.observe.sync import observe
 from clones.runs.end import falls_short
 from clones.runs.fresh_copies import Copy
-from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
+from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from operators.shut_out import keep_lock, shut_out_of
-from reporting import completed, last_seen
+from reporting import completed, last_seen, target_sets
 from reporting.alerts import MistypedRun, run_failed
 from reporting.metrics import measure
 from reporting.run_records import leave_record, left_by
@@ -43,6 +43,8 @@ class RunEndOperator(CloneOperator):
     it saw of copies and service stands in the store of asset `clone_status`
     (:func:`reporting.last_seen.leave`).
 
+    Of a service with target sets it records the set on which it started well.
+
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
     this one too. By default people are then told (:func:`reporting.alerts.run_failed`), with what the task
     that failed said of it; not of a run that its author mistyped.
@@ -56,12 +58,14 @@ class RunEndOperator(CloneOperator):
     """
 
     ends_run = True
+    any_set = True
 
     def __init__(
         self,
         *,
         service: str | Mapping[str, Any],
         config: str = CONFIG,
+        target_set: str = "",
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
@@ -75,6 +79,7 @@ class RunEndOperator(CloneOperator):
             hold_lock=False,
             service=service,
             config=config,
+            target_set=target_set,
             needs_pools=needs_pools,
             deferrable=deferrable,
             **kwargs,
@@ -91,7 +96,8 @@ class RunEndOperator(CloneOperator):
         if held and not {*found.values()} <= {"success", "skipped"}:
             shut_out_of(self, scope, hosts, scope.fenced_hosts())
         # It fails once it has done its work.
-        restarted = found.get(RESTART) == "failed" and bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED))
+        restart = BACK if scope.target_set else RESTART
+        restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
         result = judge(found, _wanted(found, plan), restarted=restarted)
         looks = hosts.run(self._look(scope)) if plan else []
@@ -113,6 +119,8 @@ class RunEndOperator(CloneOperator):
             # Before the lock is given back: whoever takes it next reads this.
             paces = completed.shown_paces(context, plan["estimates"], tasks)
             news = completed.write(context, scope, phases, split, paces)
+            if scope.target_set and START in phases:
+                target_sets.started_well(context, scope)
         try:
             if held and not self.give_back(scope, hosts) and result.ok:
                 result = not_done(

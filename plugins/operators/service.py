@@ -8,27 +8,41 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from clones.act import stop_and_start
+from clones.act import change_over, stop_and_start
 from clones.act.before_start import run_before_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
+from clones.asking.steps import Steps
 from clones.config import Hook
 from clones.config.scope import Scope
 from clones.runs.old_copies import why_left_down
-from clones.runs.result import RESTARTED
+from clones.runs.result import PLAN, RESTARTED
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
-from reporting import completed
+from reporting import completed, target_sets
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
-BEFORE_START = "before_start"
+BEFORE_STOP, BEFORE_START = "before_stop", "before_start"
 RAN_ON = "ran_on"
 """XCom of a `before_start` hook's task: by sync, the copy that it has succeeded on."""
 
 
+def _intend(context: Context, scope: Scope) -> None:
+    """Record what the run is about to do with a service with target sets, before anything is stopped.
+
+    :raises Unknown: it could not be recorded.
+    """
+    if scope.target_set:
+        plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
+        on = scope.target_set  # without a plan it is only stopped
+        target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
+
+
 class ServiceStopOperator(CloneOperator):
     """Take a service's resources down, in reverse order; what is down already is left alone.
+
+    Of a service with target sets it first records from which set to which the run takes the service.
 
     :raises clones.errors.CloneError: a resource stays up, or cannot tell.
 
@@ -39,13 +53,15 @@ class ServiceStopOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(stop_and_start.stop(scope))
+        _intend(context, scope)
+        hosts.run(change_over.stop(scope) if scope.target_set else stop_and_start.stop(scope))
 
 
 class ServiceStartOperator(CloneOperator):
     """Bring a service's resources up, in order, if every sync is wholly active; what is up is left alone.
 
-    The `before_start` hooks of the service run within this task, before the first application.
+    The `before_start` hooks of the service run within this task, before the first application. Of a service
+    with target sets it first proves the service down on every other set.
 
     :raises clones.errors.CloneError: a sync is not usable, a hook fails, a resource stays down, or cannot
         tell.
@@ -57,7 +73,16 @@ class ServiceStartOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(stop_and_start.start(scope, self.listed, completed.in_order(context, scope)))
+        if scope.target_set:
+            hosts.run(change_over.prove_down_elsewhere(scope))
+            was = target_sets.recorded(context, scope).intent
+            if was is None or was.to_set != scope.target_set:
+                target_sets.intend(context, scope, was.to_set if was else "", scope.target_set)
+        hosts.run(self.bring_up(context, scope))
+
+    def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
+        """What of the service it starts."""
+        return stop_and_start.start(scope, self.listed, completed.in_order(context, scope))
 
 
 class ServiceStartDisksOperator(ServiceStartOperator):
@@ -71,8 +96,8 @@ class ServiceStartDisksOperator(ServiceStartOperator):
     It leaves no XCom `return_value`.
     """
 
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(stop_and_start.start_disks(scope, self.listed, completed.in_order(context, scope)))
+    def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
+        return stop_and_start.start_disks(scope, self.listed, completed.in_order(context, scope))
 
 
 class ServiceStartApplicationsOperator(ServiceStartOperator):
@@ -92,6 +117,7 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
         service: str | Mapping[str, Any],
         hook_task_ids: Mapping[str, str],
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -100,6 +126,7 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -107,14 +134,14 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
         )
         self.hook_task_ids = dict(hook_task_ids)
 
-    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+    def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
         found = {
             hook: context["ti"].xcom_pull(task_ids=task, key=RAN_ON)
             for hook, task in self.hook_task_ids.items()
         }
         behind = {hook: copies for hook, copies in found.items() if copies}
         known = completed.in_order(context, scope)
-        hosts.run(stop_and_start.start_applications(scope, behind, self.listed, known))
+        return stop_and_start.start_applications(scope, behind, self.listed, known)
 
 
 class ServiceCommandOperator(CloneOperator):
@@ -136,6 +163,7 @@ class ServiceCommandOperator(CloneOperator):
         place: str,
         hook: str,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -144,6 +172,7 @@ class ServiceCommandOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -157,6 +186,8 @@ class ServiceCommandOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hook = self._hook(scope)
+        if self.place == BEFORE_STOP:
+            _intend(context, scope)
         if self.place == BEFORE_START:
             context["ti"].xcom_push(key=RAN_ON, value=hosts.run(run_before_start(scope, hook)))
         else:
@@ -187,6 +218,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         service: str | Mapping[str, Any],
         plan_task_id: str = "plan",
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -195,6 +227,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,

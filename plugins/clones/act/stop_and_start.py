@@ -9,22 +9,22 @@ continues from there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from clones.act.before_start import CopiesRead, applications, refuse_other_copies, run_before_start
+from clones.act.bring import Before, Way, bring, look_before
 from clones.act.rescan_disks import make_visible
 from clones.asking.side_by_side import abreast, attempts, both
-from clones.asking.steps import Result, Steps, in_a_row, note, run
+from clones.asking.steps import Result, Steps, note
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, sent_at
 from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import decide_start
-from clones.errors import CloneError, Fenced, NotDone, Refused, Stale, Unknown
+from clones.errors import CloneError, Fenced, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
-from clones.observe.proof_down import GuardRow, Row, look, look_at
+from clones.observe.proof_down import Row, look
 from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, refuse_leftovers, refuse_second_start
 from clones.observe.sync import is_same, observe, to_plain
@@ -46,9 +46,9 @@ def stop(scope: Scope) -> Steps[None]:
         todo = [*reversed(drivers(scope.service, host))]
         before: Before | None = None
         for number, driver in enumerate(todo):
-            before = before or (yield from _before(driver, host.connection))
-            following = [_before(later, host.connection) for later in todo[number + 1 : number + 2]]
-            _, before = yield from _bring(scope, before, Use.DOWN, *following)
+            before = before or (yield from look_before(driver, host.connection))
+            following = [look_before(later, host.connection) for later in todo[number + 1 : number + 2]]
+            _, before = yield from bring(scope, before, Way.DOWN, *following)
 
 
 def start(
@@ -155,7 +155,7 @@ def _bring_up(
     while number < len(todo):
         driver = todo[number]
         try:
-            before = before or (yield from _before(driver, first.connection, addresses.get(driver.label)))
+            before = before or (yield from look_before(driver, first.connection, addresses.get(driver.label)))
             if before.row.probe.use is Use.DOWN:
                 if first.connection in listed:
                     refuse_second_start(scope, listed[first.connection], driver)
@@ -166,7 +166,7 @@ def _bring_up(
                     copies = before.copies or (yield from _look_again(scope, seen))
                     _refuse_changed(scope, seen, copies, known)
             following = [
-                _before(
+                look_before(
                     later,
                     first.connection,
                     addresses.get(later.label),
@@ -174,7 +174,7 @@ def _bring_up(
                 )
                 for later in todo[number + 1 : number + 2]
             ]
-            _, before = yield from _bring(scope, before, Use.UP, *following)
+            _, before = yield from bring(scope, before, Way.UP, *following)
             number, again = number + 1, 0
         except CloneError as error:
             if isinstance(error, Stale) and again < LOOKS_AGAIN:
@@ -193,40 +193,13 @@ def _take_back(scope: Scope, touched: list[Driver], host: str) -> Steps[list[str
     down, stayed = [], []
     for driver in reversed(touched):
         try:
-            sent, _ = yield from _bring(scope, (yield from _before(driver, host)), Use.DOWN)
+            sent, _ = yield from bring(scope, (yield from look_before(driver, host)), Way.DOWN)
             if sent:
                 down.append(driver.label)
         except CloneError as error:
             stayed.append(f"{driver.label} ({error.what})")
     said = [f"Taken down again, in this order: {', '.join(down)}."] if down else []
     return [*said, *([f"STAYED as it is: {'; '.join(stayed)}."] if stayed else [])]
-
-
-@dataclass(frozen=True)
-class Before:
-    """What is known of a resource right before it is brought up or down.
-
-    :param answers: for an address that is to come up: whether somebody else has it.
-    :param copies: for the first resource that uses them: how they are now.
-    """
-
-    row: Row
-    answers: GuardRow | None = None
-    copies: tuple[SyncSeen, ...] = ()
-
-
-def _before(
-    driver: Driver,
-    host: str,
-    conflict: AddressGuard | None = None,
-    copies: Steps[tuple[SyncSeen, ...]] | None = None,
-) -> Steps[Before]:
-    if copies is not None:
-        row, again = yield from both(look(driver, host), copies)
-        return Before(row, copies=again)
-    if conflict is None:
-        return Before((yield from look(driver, host)))
-    return Before(*(yield from both(look(driver, host), look_at(conflict))))
 
 
 def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen, ...]]:
@@ -255,71 +228,6 @@ def _refuse_changed(
     decision = _decide(now, known)
     if decision.verdict is Verdict.REFUSE:
         raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
-
-
-def _bring(
-    scope: Scope, seen: Before, wanted: Use, *following: Steps[Before]
-) -> Steps[tuple[bool, Before | None]]:
-    """Bring one resource up or down, from wherever it was just seen.
-
-    :param following: the look at the resource that comes next, if one does.
-    :returns: whether anything had to be sent; if so, the look at the next one, taken with the last at this.
-    """
-    before = seen.row
-    driver, host = before.driver, before.host
-    subject = f"Service {scope.name}: {driver.label} on {host}"
-    if before.probe.use is Use.UNKNOWN:
-        raise Unknown(
-            f"{subject} gave no clear answer (up or down): {before.probe.evidence}",
-            "run its probe by hand (its command line is in the log) and fix the cause of the unclear answer",
-        )
-    commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
-    if not commands:
-        if not _is_so(before, wanted):
-            raise _not_done(subject, wanted, before)
-        yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
-        return False, None
-    if seen.answers and seen.answers.probe.use is not Use.DOWN:
-        raise _address_taken(subject, seen.answers)
-    for command in in_a_row(commands):
-        result = yield from run(command)
-        if result.exit_code is None:
-            raise Unknown(
-                f"{subject}: `{command.shown()}` gave {result.ending()}; it is not known whether it took "
-                "effect.",
-                "wait for the retry, which checks the resource first",
-            )
-        failed = driver.failure(command, result)
-        if failed:
-            kind = Refused if failed.final else NotDone
-            raise kind(f"{subject}: `{command.shown()}` {failed.what}", failed.remedy)
-    after, upcoming = yield from both(look(driver, host), abreast(following))
-    if not _is_so(after, wanted):
-        raise _not_done(subject, wanted, after)
-    yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
-    return True, upcoming[0] if upcoming else None
-
-
-def _is_so(row: Row, wanted: Use) -> bool:
-    """What is in use in another way than the configured one is not up."""
-    return row.probe.use is wanted and (wanted is not Use.UP or row.probe.at == row.driver.started)
-
-
-def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
-    return NotDone(
-        f"{subject} should be {wanted.value} and is {row.probe.use.value} [{row.probe.at}]: "
-        f"{row.probe.evidence}",
-        "wait for the retry; if it stays so, bring it there by hand and clear this task",
-    )
-
-
-def _address_taken(subject: str, answers: GuardRow) -> CloneError:
-    kind = Unknown if answers.probe.use is Use.UNKNOWN else Refused
-    return kind(
-        f"{subject} is not brought up: it is down there, and another host may have the address: "
-        f"{answers.line()}",
-        "find out which host has it and remove it there, or fix the cause of the unclear answer",
-    )
 
 
 def _not_down_elsewhere(scope: Scope, row: Row) -> CloneError:

@@ -196,6 +196,14 @@ class Fs(Model):
         return self
 
 
+class FsByDevice(Fs):
+    """A file system of one target set, and of that alone: it is in use where its device is mounted, anywhere.
+
+    What else is mounted on `mnt` is none of it: another set's device is mounted there while the service runs
+    on that one. Nobody configures this; :meth:`clones.config.Service.own_of` makes it.
+    """
+
+
 def _down_codes(codes: tuple[int, ...]) -> tuple[int, ...]:
     for code in codes:
         if not 1 <= code <= 125:
@@ -351,6 +359,14 @@ class ResourceEntry(Model):
         if apart and isinstance(resource, Vg):
             differs["same_host_as_source"] = True
         return ResourceEntry.model_validate({kind: {**common, **differs}})
+
+    def own(self) -> ResourceEntry:
+        """This resource as what proves its own disks unused: a file system by its device alone."""
+        if self.fs is None:
+            return self
+        return self.model_copy(
+            update={"fs": FsByDevice.model_validate(self.fs.model_dump(exclude_unset=True))}
+        )
 
     @property
     def by_set(self) -> frozenset[str]:

@@ -438,11 +438,31 @@ class Service(Model):
     def own_of(self, target_set: str) -> Service:
         """The same with only the resources that are this set's own: those of which `by_set` names any set.
 
-        What is proven of it is proven of the set's own disks, while the service is up on another set.
+        An address is none of them: it lies on no disk.
+
+        What is proven of it is proven of the set's own disks, while the service is up on another set: each
+        file system is a :class:`clones.config.FsByDevice`.
         """
         whole = self.on(target_set)
-        own = [one for one, entry in zip(whole.resources, self.resources, strict=True) if entry.by_set]
+        own = [
+            one.own()
+            for one, entry in zip(whole.resources, self.resources, strict=True)
+            if entry.by_set and not entry.ip
+        ]
         return whole.model_copy(update={"resources": tuple(own)})
+
+    def shared_on(self, target_set: str) -> Service:
+        """The same with only the resources that are no set's own: addresses, applications.
+
+        :raises ConfigError: when there is no such set.
+        """
+        whole = self.on(target_set)
+        rest = [
+            one
+            for one, entry in zip(whole.resources, self.resources, strict=True)
+            if entry.ip or not entry.by_set
+        ]
+        return whole.model_copy(update={"resources": tuple(rest)})
 
     def host_of(self, hook: Hook) -> str:
         """The connection of the host that runs a hook."""

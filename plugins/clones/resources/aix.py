@@ -71,7 +71,7 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
 
 ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
@@ -123,13 +123,13 @@ class IpDriver(IfconfigDriver):
         return [self.change("/usr/sbin/ifconfig", *words)] if at == CONFIGURED else []
 
 
-class VgDriver(OnHost):
+class VgDriver(GroupOnHost):
     """One volume group.
 
     :raises ConfigError: for `devices` that are no names of AIX' disks.
     """
 
-    started = ACTIVE
+    started = prepared = ACTIVE
 
     def __init__(self, host: str, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)

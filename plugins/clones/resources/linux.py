@@ -73,7 +73,7 @@ from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_LINUX, FsOnHost
 from clones.resources.mounts import UNMOUNTED, Mount, fstab_row, read_mounts, says_read_only
-from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
 
 CONFIGURED, ABSENT = "configured", "absent"
 ACTIVE, INACTIVE = "active", "inactive"
@@ -205,14 +205,14 @@ class IpDriver(OnHost):
         return [self.change("/usr/sbin/ip", *words)] if at == CONFIGURED else []
 
 
-class VgDriver(OnHost):
+class VgDriver(GroupOnHost):
     """One volume group, active as soon as the kernel maps one of its volumes.
 
     The kernel is asked, not LVM: LVM reads the disks, and the disks of a copy that is being recreated cannot
     be read; its answer would then be the same as for a volume group that is not in use.
     """
 
-    started = ACTIVE
+    started = prepared = ACTIVE
     stopped = INACTIVE
 
     def __init__(self, host: str, vg: Vg) -> None:

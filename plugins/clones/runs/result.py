@@ -24,6 +24,8 @@ OUTSIDE = (
 tasks, leaves these so (tried, Airflow 3.3.2)."""
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure. It fails also when it has."""
+BACK = "start.on_former_set"
+"""The same of a service with target sets: it changes back to the set that the service came from."""
 RESTARTED = "restarted"
 """Its XCom: the service was started by this try of it."""
 BEFORE_STOP = "stop.before_stop."
@@ -183,13 +185,13 @@ def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted:
     """
     asks = APPROVE in states
     failed = [task for task, state in states.items() if state == "failed"]
-    restarted = restarted and RESTART in failed
+    restarted = restarted and not {RESTART, BACK}.isdisjoint(failed)
     if failed:
-        at = min(failed, key=lambda task: (task == RESTART, _phase(task)))
+        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task)))
         if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
             return RunResult("unchanged", at, restarted, asks=asks)
         return RunResult("stopped", at, asks=asks)
-    left = [task for task in wanted if task != RESTART and states.get(task) != "success"]
+    left = [task for task in wanted if task not in (RESTART, BACK) and states.get(task) != "success"]
     if left:
         at = min(left, key=_phase)
         why = f"it has not run and has the state {states.get(at)}, which only a user can have set."

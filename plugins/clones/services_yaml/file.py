@@ -189,16 +189,18 @@ def _keep_only(path: str, root: yaml.Node, name: str) -> None:
             services.value = found
 
 
-def scope_from(value: Mapping[str, Any]) -> Scope:
+def scope_from(value: Mapping[str, Any], target_set: str = "", *, any_set: bool = False) -> Scope:
     """A service that a DAG gives as a mapping: the keys of services.yaml, ``name`` and perhaps ``symcli``.
 
+    :param target_set: as :meth:`clones.config.scope.Scope.of` has it.
+    :param any_set: likewise.
     :raises ConfigError: listing everything that is wrong.
     """
     given, path = dict(value), "the service given to the operator"
     name, symcli = str(given.pop("name")), given.pop("symcli", {})
     config = _validate({"symcli": symcli, "services": {name: given}}, path, None, "fix the DAG")
     _check(config, path, None, "fix the DAG")
-    return Scope(name, config.services[name], config.symcli)
+    return Scope.of(name, config.services[name], config.symcli, target_set, any_set=any_set)
 
 
 def _known(name: str, names: Mapping[str, Any]) -> str:
