@@ -85,6 +85,11 @@ class History:
         """With all its target sets."""
         return whole(self.services, name)
 
+    def rotating(self) -> dict[str, list[Service]]:
+        """The services with target sets, by name: each on every one of its sets."""
+        names = dict.fromkeys(one.name for one in self.services if one.target_set)
+        return {name: [one for one in self.services if one.name == name] for name in names}
+
     def syncs(self, pair: Pair) -> Iterator[tuple[Service, int]]:
         """Where a pair is configured: the service, on the pair's target set, and which of its syncs."""
         for service in self.services:

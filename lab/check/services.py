@@ -44,6 +44,11 @@ class Service:
     hosts: tuple[str, ...]
     syncs: tuple[Sync, ...]
     target_set: str = ""
+    directories: frozenset[str] = frozenset()
+    """Where the file systems of a set are mounted."""
+    addresses: frozenset[str] = frozenset()
+    answers: frozenset[tuple[str, ...]] = frozenset()
+    """The commands that end with 0 when it is well: checks of its applications, and its probes."""
 
     @property
     def pairs(self) -> frozenset[Pair]:
@@ -98,7 +103,17 @@ def _service(
         pairs = sync["targets"][target_set] if target_set else sync["pairs"]
         found = {_pair(str(sync["symid"]), str(p), members) for p in pairs}
         syncs.append(Sync(str(sync["name"]), frozenset(found)))
-    return Service(name, tuple(hosts), tuple(syncs), target_set)
+    if not target_set:
+        return Service(name, tuple(hosts), tuple(syncs))
+    kinds = [(kind, what) for one in about.get("resources", []) for kind, what in one.items()]
+    commands = [what.get("check") for kind, what in kinds if kind == "app"]
+    commands += [probe.get("command") for probe in about.get("probes", [])]
+    return Service(
+        name, tuple(hosts), tuple(syncs), target_set,
+        directories=frozenset(str(what["mnt"]) for kind, what in kinds if kind == "fs" and "by_set" in what),
+        addresses=frozenset(str(what["ipname"]) for kind, what in kinds if kind == "ip"),
+        answers=frozenset(tuple(map(str, words)) for words in commands if words),
+    )  # fmt: skip
 
 
 def whole(services: list[Service], name: str) -> Service | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ import yaml
 
 from hooks.configuration import load
 from lab import Lab
-from lab.check import read_services
+from lab.check import findings, read_services
 from lab.check.services import pair_of
 from lab.config import ConfigError
 from lab.config import load as load_lab
+from lab.direct import DirectLab
 from tests.conftest import TWO_SETS, TWO_SETS_LAB
 
 SYMID = "000190107777"
@@ -64,7 +66,7 @@ def test_the_checks_read_each_set() -> None:
 async def test_a_fresh_copy_is_found_once_it_has_identifiers_of_its_own(bench: Any) -> None:
     pairs = "0C01 0E01\\n0C02 0E02\\n"
     await ok(bench, "symcli_sets", f"printf '{pairs}' > /tmp/f", S + "-f /tmp/f -noprompt recreate -precopy")
-    bench.clock.advance(3600)
+    await bench.clock.advance(3600)
     await ok(bench, "symcli_sets", S + "-f /tmp/f -noprompt activate -consistent")
     host = "lnxts01"
     assert (await bench.run(host, "vgchange -a y vg_lts_b"))[0] == 5
@@ -87,3 +89,76 @@ def test_a_copy_is_of_a_group_that_is_there() -> None:
     linux["volume_groups"][0]["copy_of"] = "vg_other"
     with pytest.raises(ConfigError, match="copy_of vg_other: no such volume group on any host"):
         load_lab(config)
+
+
+DOWN = [
+    "/opt/lts/bin/ltsctl stop",
+    "umount /lts/arch",
+    "umount /lts/data",
+    "vgchange -a n vg_ltsarch_a",
+    "vgchange -a n vg_lts_a",
+]
+UP_ON_B = [
+    "vgchange -a y vg_lts_b",
+    "vgchange -a y vg_ltsarch_b",
+    "mount -t xfs /dev/vg_lts_b/lv_data /lts/data",
+    "mount -t ext4 /dev/vg_ltsarch_b/lv_arch /lts/arch",
+    "/opt/lts/bin/ltsctl start",
+]
+WELL = ["/opt/lts/bin/ltsctl status", "/opt/site/bin/answers status"]
+
+
+@pytest.fixture
+def direct() -> Iterator[DirectLab]:
+    lab = DirectLab(load_lab(TWO_SETS_LAB), services=TWO_SETS)
+    yield lab
+    lab.close()
+
+
+def type_in(lab: DirectLab, host: str, *commands: str) -> None:
+    for command in commands:
+        found = lab.execute(host, command, 1)
+        assert found.exit == 0, (command, found)
+
+
+def recreate_data_of_a(lab: DirectLab) -> None:
+    lab.running.world.host("symcli_sets").files.put("/tmp/a", "0C01 0D01\n0C02 0D02\n")
+    type_in(lab, "symcli_sets", S + "-f /tmp/a -noprompt recreate -precopy")
+
+
+def broken(lab: DirectLab) -> list[int]:
+    return sorted({found.invariant for found in findings(lab.running.journal.entries)})
+
+
+def test_the_journal_of_a_change_over(direct: DirectLab) -> None:
+    type_in(direct, "lnxts01", *DOWN, *UP_ON_B, *WELL)
+    recreate_data_of_a(direct)
+    assert broken(direct) == []
+
+
+def test_the_set_that_was_left_is_kept_until_the_other_one_is_well(direct: DirectLab) -> None:
+    type_in(direct, "lnxts01", *DOWN, *UP_ON_B, WELL[0])
+    recreate_data_of_a(direct)
+    assert broken(direct) == [12]
+
+
+def test_the_set_in_use_is_overwritten(direct: DirectLab) -> None:
+    recreate_data_of_a(direct)
+    assert broken(direct) == [1, 12]
+
+
+def test_the_other_set_is_mounted_too(direct: DirectLab) -> None:
+    type_in(direct, "lnxts01", "vgchange -a y vg_ltsarch_b", "mkdir /other")
+    type_in(direct, "lnxts01", "mount -t ext4 /dev/vg_ltsarch_b/lv_arch /other")
+    assert broken(direct) == [11]
+
+
+def test_the_service_is_on_the_hosts_of_two_sets(direct: DirectLab) -> None:
+    type_in(direct, "sunts02", "zpool import -f -N stspool")
+    assert broken(direct) == []
+    type_in(direct, "sunts02", "ifconfig e1000g0:1 plumb 192.168.62.12 netmask 255.255.255.0 up")
+    type_in(direct, "sunts02", "zfs mount stspool/data")
+    said = "\n".join(findings(direct.running.journal.entries))
+    assert "sunts has 192.168.62.12 on sunts01 and sunts02: ifconfig" in said
+    assert "sunts runs on the sets a and b at once (stspool/data mounted on /sts)" in said
+    assert broken(direct) == [11]
