@@ -20,7 +20,7 @@ import yaml
 from _pytest.mark import ParameterSet
 
 from clones.asking.steps import Result
-from clones.config import ResourceEntry, Service, VgApart
+from clones.config import Service
 from clones.errors import ConfigError
 from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
@@ -60,14 +60,11 @@ def service(*resources: dict[str, Any], family: str) -> Service:
 def driver(data: dict[str, Any], entry: dict[str, Any]) -> Driver:
     """The driver of the entry's resource; `beside` are more resources of its service.
 
-    With `own`, as what proves a target set's own disks unused; with `apart`, on a host that sees another set.
+    With `own`, as what proves a target set's own disks unused.
     """
     made = service(entry.get("resource", data["resource"]), *entry.get("beside", []), family=data["family"])
     if entry.get("own"):
         made = made.model_copy(update={"resources": tuple(one.own() for one in made.resources)})
-    if entry.get("apart"):
-        group = VgApart.model_validate(made.resources[0].vg.model_dump(exclude_unset=True))  # type: ignore[union-attr]
-        made = made.model_copy(update={"resources": (ResourceEntry(vg=group),)})
     only, *others = drivers(made, made.hosts[0])
     assert len(others) == len(entry.get("beside", []))
     return only
