@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -19,7 +20,7 @@ from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
 from clones.runs.end import falls_short
 from clones.runs.fresh_copies import Copy
-from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
+from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, former_copy, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
@@ -101,6 +102,8 @@ class RunEndOperator(CloneOperator):
         restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
         result = judge(found, _wanted(found, plan), restarted=restarted)
+        if result.on_sets and restarted:
+            result = replace(result, former=former_copy(plan))
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
