@@ -16,7 +16,17 @@ from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.each_service import ONE_AT_A_TIME, ask, each_service, pool_names, reason_param
+from operators.each_service import (
+    ONE_AT_A_TIME,
+    ask,
+    each_service,
+    on_set,
+    pool_names,
+    reason_param,
+    set_asked,
+    set_inlets,
+    set_param,
+)
 from operators.merge_back import (
     MergeBackConfirmOperator,
     MergeBackEndOperator,
@@ -32,7 +42,7 @@ SUFFIX = "_merge_back"
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The merge-back DAG of one service."""
-    step: dict[str, Any] = {"service": name, "config": CONFIG}
+    step: dict[str, Any] = {"service": name, "config": CONFIG, "target_set": set_asked(service)}
     needs = pool_names(limits, name, service)
     with DAG(
         dag_id=name + SUFFIX,
@@ -53,7 +63,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             SecondPersonApprovalOperator(
                 task_id="approve",
                 service=name,
-                subject=f"Overwrite PRODUCTION of {name} with its copies?",
+                subject=f"Overwrite PRODUCTION of {name} with its copies{on_set(service)}?",
                 response_timeout=timedelta(seconds=service.approval_timeout),
             ),
         ]
@@ -76,8 +86,12 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         tasks.append(MergeBackConfirmOperator(task_id="confirm", **step))
         chain(*tasks)
         # As the only leaf it decides the run's state.
-        tasks[-1] >> RunEndOperator(task_id="finish", **step)
-    ask(dag, reason=reason_param("Why production must be overwritten. The approver reads it."))
+        tasks[-1] >> RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **step)
+    ask(
+        dag,
+        **set_param(service, "Production is overwritten with what the copies of this set hold."),
+        reason=reason_param("Why production must be overwritten. The approver reads it."),
+    )
     return dag
 
 

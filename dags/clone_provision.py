@@ -21,6 +21,9 @@ from operators.each_service import (
     plan_only_param,
     pool_names,
     reason_param,
+    set_asked,
+    set_inlets,
+    set_param,
     syncs_listed,
 )
 from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
@@ -34,7 +37,8 @@ SUFFIX = "_provision"
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that provisions one service."""
-    step: dict[str, Any] = {"service": name, "config": CONFIG, "hold_lock": True}
+    about = {"service": name, "config": CONFIG, "target_set": set_asked(service)}
+    step: dict[str, Any] = {**about, "hold_lock": True}
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
@@ -47,8 +51,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     ) as dag:
         plan = ProvisionPlanOperator(
             task_id="plan",
-            service=name,
-            config=CONFIG,
+            **about,
             reason="{{ params.reason or '' }}",
             plan_only="{{ params.plan_only }}",
             needs_pools=pool_names(limits, name, service),
@@ -73,8 +76,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             waits: list[BaseOperator] = [
                 SymcloneStateSensor(
                     task_id=sync.name,
-                    service=name,
-                    config=CONFIG,
+                    **about,
                     sync=sync.name,
                     wanted="precopied",
                     timeout=sync.copy_timeout,
@@ -83,10 +85,11 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 for sync in service.syncs
             ]
         # As the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG)
+        finish = RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **about)
         chain(plan, *groups, *creates, waits, finish)
     ask(
         dag,
+        **set_param(service, "Only the copies of this set are made. The service may run on another one."),
         reason=reason_param("Why you run it. The run's record shows it."),
         plan_only=plan_only_param(),
     )

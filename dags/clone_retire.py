@@ -15,7 +15,17 @@ from clones.config import NO_LIMITS, Limits, Service
 from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.approval import PLAN_RETRIES, SecondPersonApprovalOperator
-from operators.each_service import ONE_AT_A_TIME, ask, each_service, pool_names, reason_param
+from operators.each_service import (
+    ONE_AT_A_TIME,
+    ask,
+    each_service,
+    on_set,
+    pool_names,
+    reason_param,
+    set_asked,
+    set_inlets,
+    set_param,
+)
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
@@ -25,17 +35,14 @@ SUFFIX = "_retire"
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that retires the copies of one service."""
-    step: dict[str, Any] = {"service": name, "config": CONFIG}
+    step: dict[str, Any] = {"service": name, "config": CONFIG, "target_set": set_asked(service)}
+    about = dict(step)
     needs = pool_names(limits, name, service)
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
         description=f"End the copy sessions of {name} and delete its device groups",
-        doc_md=(
-            f"### Retire {name}\nEnds the copy sessions of service {name} for good, and deletes its device "
-            "groups when they hold nothing else. The service must be down already. What is on the targets "
-            f"stays there. Before, pause the DAG `{name}`; after, take the service out of services.yaml.\n"
-        ),
+        doc_md=_doc(name, service),
         schedule=None,
         **ONE_AT_A_TIME,
         tags=["symclone", "retire"],
@@ -50,7 +57,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         approve = SecondPersonApprovalOperator(
             task_id="approve",
             service=name,
-            subject=f"End the copies of {name} for good?",
+            subject=f"End the copies{on_set(service)} of {name} for good?",
             response_timeout=timedelta(seconds=service.approval_timeout),
         )
         step |= {"hold_lock": True, "approval_task_id": "approve"}
@@ -70,10 +77,26 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                     for sync in grouped
                 ]
         # As the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", service=name, config=CONFIG)
+        finish = RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **about)
         chain(plan, approve, *ends, *removes, finish)
-    ask(dag, reason=reason_param("Why the copies are no longer needed. The approver reads it."))
+    ask(
+        dag,
+        **set_param(service, "Only the copies of this set are ended. The service may run on another one."),
+        reason=reason_param("Why the copies are no longer needed. The approver reads it."),
+    )
     return dag
+
+
+def _doc(name: str, service: Service) -> str:
+    if service.sets:
+        what, down, out = "one target set of", "The service must not use that set", "set"
+    else:
+        what, down, out = "service", "The service must be down already", "service"
+    return (
+        f"### Retire {name}\nEnds the copy sessions of {what} {name} for good, and deletes its device "
+        f"groups when they hold nothing else. {down}. What is on the targets stays there. Before, pause the "
+        f"DAG `{name}`; after, take the {out} out of services.yaml.\n"
+    )
 
 
 globals().update(each_service(CONFIG, build, SUFFIX))

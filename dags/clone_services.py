@@ -1,5 +1,6 @@
 """One DAG per service of ``services.yaml``: plan -> stop -> resync -> break -> start -> finish.
 
+Of a service with target sets: plan -> resync -> break -> prepare -> stop -> start -> finish.
 The DAG of a service is named after it. Nothing here talks to a host, and while a task runs only its own
 service's DAG is built.
 """
@@ -10,15 +11,26 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup
+from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Param, TaskGroup
 from airflow.sdk.bases.operator import chain
 
-from clones.actions import BREAK, DEFAULT, HELP, RESYNC, START, STOP, actions_of
+from clones.actions import (
+    BREAK,
+    DEFAULT,
+    PREPARE,
+    RESYNC,
+    START,
+    STOP,
+    actions_of,
+    help_of,
+    phases_of,
+)
 from clones.config import NO_LIMITS, Limits, Service, Sync
 from clones.runs.hook_windows import Window
 from clones.runs.pools import array_pool, host_pool
-from clones.runs.result import RESTART
+from clones.runs.result import BACK, RESTART
 from hooks.configuration import CONFIG
+from operators.change_over import ServiceChangeBackOperator, ServicePrepareOperator
 from operators.each_service import (
     ONE_AT_A_TIME,
     ask,
@@ -34,6 +46,8 @@ from operators.run_plan import RunPlanOperator
 from operators.service import (
     ServiceCommandOperator,
     ServiceRestartUnchangedOperator,
+    ServiceStartApplicationsOperator,
+    ServiceStartDisksOperator,
     ServiceStartOperator,
     ServiceStopOperator,
 )
@@ -48,6 +62,11 @@ AFTER_SKIPPED = "none_failed"
 MEND = "{{ params.action in ('refresh', 'update') }}"
 PLAN_OF_BREAK = "{{ '' if params.action == 'refresh' else 'plan' }}"
 """Only `refresh` stops the service before it splits its copies."""
+_PLAN = "(ti.xcom_pull(task_ids='plan', key='plan') or {})"
+TO_SET = f"{{{{ {_PLAN}.get('to_set', '') }}}}"
+FROM_SET = f"{{% set plan = {_PLAN} %}}{{{{ plan.get('from_set') or plan.get('to_set', '') }}}}"
+"""Of a service with target sets: the one that a run works on, and the one that the service is on before, where
+that is known."""
 
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
@@ -58,7 +77,6 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         "hold_lock": True,
         "trigger_rule": AFTER_SKIPPED,
     }
-    on_host = {**step, "pool": host_pool(limits, service.hosts[0].connection if service.hosts else None)}
     copies = copy_assets(name, service)
     # No start date, and no time for a run that was due before: unpausing a DAG must not stop a service.
     schedule = (
@@ -76,78 +94,15 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         tags=["symclone"],
         default_args=retries(service),
     ) as dag:
-        stops: list[BaseOperator] = []
-        starts: list[BaseOperator] = []
-        resyncs: list[BaseOperator] = []
-        breaks: list[BaseOperator] = []
-        ends: list[BaseOperator] = []  # what must be over before the service is started
-
-        if service.resources:
-            with TaskGroup(STOP, tooltip="Stop the service"):
-                stops += _commands("before_stop", service, limits, step)
-                stops.append(ServiceStopOperator(task_id="service", **on_host))
-        with TaskGroup(RESYNC, tooltip="Recreate the copies, in order"):
-            for sync in service.syncs:
-                with TaskGroup(sync.name):
-                    resyncs.append(
-                        SymcloneRecreateOperator(
-                            task_id="recreate",
-                            sync=sync.name,
-                            pool=array_pool(limits, service, sync),
-                            do_xcom_push=False,  # its record says the same
-                            **step,
-                        )
-                    )
-        with TaskGroup(BREAK, tooltip="Activate the copies, in order"):
-            before: BaseOperator | None = None
-            for sync in service.syncs:
-                with TaskGroup(sync.name):
-                    around = _activation(sync, array_pool(limits, service, sync), step)
-                    breaks += around
-                    if before is not None:
-                        before >> around[0]
-                    # Nothing follows an activation before its `after_activate` have ended what was begun:
-                    # when it fails, they fail once they have run.
-                    before = last = around[-1]
-                    one_by_one = not service.overlap and sync is not service.syncs[-1]
-                    if sync.wait_for == "copied" or one_by_one:
-                        copied = SymcloneStateSensor(
-                            task_id="wait_copied",
-                            service=name,
-                            config=CONFIG,
-                            sync=sync.name,
-                            wanted="copied",
-                            timeout=sync.copy_timeout,
-                            poke_interval=service.poll_interval,
-                            trigger_rule=AFTER_SKIPPED,
-                        )
-                        last >> copied
-                        breaks.append(copied)
-                        last = copied
-                        before = before if service.overlap else copied
-                    ends.append(last)
-        if service.resources:
-            with TaskGroup(START, tooltip="Start the service on the fresh copies"):
-                starts.append(ServiceStartOperator(task_id="service", **on_host))
-                for place in ("after_start", "probes"):
-                    starts += _commands(place, service, limits, step)
-                chain(*starts)
-                # As whatever runs after a failure in no pool of ours: that one is missing may be the failure.
-                restart = ServiceRestartUnchangedOperator(
-                    task_id=RESTART.split(".")[1], **{**step, "trigger_rule": "one_failed"}
-                )
-                starts.append(restart)
-        phases = {
-            phase: [task.task_id for task in tasks]
-            for phase, tasks in ((STOP, stops), (RESYNC, resyncs), (BREAK, breaks), (START, starts))
-        }
+        tasks, ends = _phases(service, limits, step, copies)
         plan = RunPlanOperator(
             task_id="plan",
             service=name,
             config=CONFIG,
+            target_set="{{ params.set or '' }}" if service.sets else "",
             action="{{ params.action }}",
             reason="{{ params.reason or '' }}",
-            phases=phases,
+            phases={phase: [task.task_id for task in those] for phase, those in tasks.items()},
             plan_only="{{ params.plan_only }}",
             needs_pools=pool_names(limits, name, service),
             inlets=copies,
@@ -157,20 +112,167 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             task_id="finish",
             service=name,
             config=CONFIG,
+            target_set=TO_SET if service.sets else "",
             inlets=copies,
             outlets=[fresh_copies(name)],
             do_xcom_push=False,  # it is the XCom `result`
         )
-        chain(plan, *stops, *resyncs, breaks[0])
-        if service.resources:
-            # A failure anywhere before arrives at the ends as `upstream_failed`, which `one_failed` counts.
-            ends >> starts[0]
-            ends >> restart
+        if service.sets:
+            _chained_on_sets(plan, tasks, ends)
+        else:
+            chain(plan, *tasks[STOP], *tasks[RESYNC], tasks[BREAK][0])
+            if service.resources:
+                first, restart = tasks[START][0], tasks[START][-1]
+                # A failure anywhere before arrives at the ends as `upstream_failed`: `one_failed` counts it.
+                ends >> first
+                ends >> restart
         # After the last task of each phase: an action's later phases are skipped at once, and a skipped task
         # counts as done.
-        [*stops[-1:], *resyncs[-1:], *ends, *starts] >> finish
+        lasts = [task for phase in tasks if phase not in (BREAK, START) for task in tasks[phase][-1:]]
+        [*lasts, *ends, *tasks[START]] >> finish
     ask(dag, **_params(service))
     return dag
+
+
+def _phases(
+    service: Service, limits: Limits, step: dict[str, Any], copies: list[Asset]
+) -> tuple[dict[str, list[BaseOperator]], list[BaseOperator]]:
+    """The tasks of each phase that the service has, in order, and those that end the copying of each sync.
+
+    Of a service with target sets each is told by the plan which set it works on.
+    """
+    on_former: dict[str, Any] = {"target_set": FROM_SET, "inlets": copies} if service.sets else {}
+    on_new: dict[str, Any] = {"target_set": TO_SET} if service.sets else {}
+    # Where each set has a host of its own, a task has its place in the pool of the first.
+    on_host = {"pool": host_pool(limits, service.hosts[0].connection if service.hosts else None)}
+    tasks: dict[str, list[BaseOperator]] = {
+        phase: [] for phase in (phases_of(service) if service.sets else (STOP, RESYNC, BREAK, START))
+    }
+    ends: list[BaseOperator] = []
+    for phase in phases_of(service):
+        if phase == STOP:
+            tasks[STOP] = _stop(service, limits, {**step, **on_former}, on_host)
+        elif phase == RESYNC:
+            tasks[RESYNC] = _resync(service, limits, {**step, **on_new}, copies)
+        elif phase == BREAK:
+            tasks[BREAK], ends = _break(service, limits, {**step, **on_new})
+        elif phase == PREPARE:
+            with TaskGroup(PREPARE, tooltip="Make the other set ready while the service still runs"):
+                tasks[PREPARE] = [ServicePrepareOperator(task_id="service", **step, **on_new, **on_host)]
+        else:
+            with TaskGroup(START, tooltip="Start the service on the fresh copies"):
+                tasks[START] = _start(service, limits, {**step, **on_new}, on_host, copies)
+                for place in ("after_start", "probes"):
+                    tasks[START] += _commands(place, service, limits, {**step, **on_new})
+                chain(*tasks[START])
+                # As whatever runs after a failure in no pool of ours: that one is missing may be the failure.
+                after_failure = {**step, "trigger_rule": "one_failed", **on_former}
+                tasks[START].append(
+                    ServiceChangeBackOperator(task_id=BACK.split(".")[1], **after_failure)
+                    if service.sets
+                    else ServiceRestartUnchangedOperator(task_id=RESTART.split(".")[1], **after_failure)
+                )
+    return tasks, ends
+
+
+def _chained_on_sets(
+    plan: BaseOperator, tasks: dict[str, list[BaseOperator]], ends: list[BaseOperator]
+) -> None:
+    """The chain of a service with target sets: it is stopped once the other set is ready."""
+    *starts, back = tasks[START]
+    chain(plan, *tasks[RESYNC], tasks[BREAK][0])
+    ends >> tasks[PREPARE][0]
+    chain(*tasks[PREPARE], *tasks[STOP], starts[0])
+    # Also after a failure of the start, its hooks or its probes, which all arrive there.
+    starts[-1] >> back
+
+
+def _stop(
+    service: Service, limits: Limits, step: dict[str, Any], on_host: dict[str, Any]
+) -> list[BaseOperator]:
+    if not service.resources:
+        return []
+    with TaskGroup(STOP, tooltip="Stop the service"):
+        before = _commands("before_stop", service, limits, step)
+        return [*before, ServiceStopOperator(task_id="service", **step, **on_host)]
+
+
+def _resync(
+    service: Service, limits: Limits, step: dict[str, Any], copies: list[Asset]
+) -> list[BaseOperator]:
+    tasks: list[BaseOperator] = []
+    # Its own copy's asset, unless it also reads what is kept of the service as a whole.
+    more: dict[str, Any] = {"inlets": copies} if service.sets else {}
+    with TaskGroup(RESYNC, tooltip="Recreate the copies, in order"):
+        for sync in service.syncs:
+            with TaskGroup(sync.name):
+                tasks.append(
+                    SymcloneRecreateOperator(
+                        task_id="recreate",
+                        sync=sync.name,
+                        pool=array_pool(limits, service, sync),
+                        do_xcom_push=False,  # its record says the same
+                        **step,
+                        **more,
+                    )
+                )
+    return tasks
+
+
+def _break(
+    service: Service, limits: Limits, step: dict[str, Any]
+) -> tuple[list[BaseOperator], list[BaseOperator]]:
+    """All tasks, and the last of each sync."""
+    tasks: list[BaseOperator] = []
+    ends: list[BaseOperator] = []
+    wait = {key: value for key, value in step.items() if key != "hold_lock"}
+    with TaskGroup(BREAK, tooltip="Activate the copies, in order"):
+        before: BaseOperator | None = None
+        for sync in service.syncs:
+            with TaskGroup(sync.name):
+                around = _activation(service, sync, array_pool(limits, service, sync), step)
+                tasks += around
+                if before is not None:
+                    before >> around[0]
+                # Nothing follows an activation before its `after_activate` have ended what was begun:
+                # when it fails, they fail once they have run.
+                before = last = around[-1]
+                one_by_one = not service.overlap and sync is not service.syncs[-1]
+                if sync.wait_for == "copied" or one_by_one:
+                    copied = SymcloneStateSensor(
+                        task_id="wait_copied",
+                        sync=sync.name,
+                        wanted="copied",
+                        timeout=sync.copy_timeout,
+                        poke_interval=service.poll_interval,
+                        **wait,
+                    )
+                    last >> copied
+                    tasks.append(copied)
+                    last = copied
+                    before = before if service.overlap else copied
+                ends.append(last)
+    return tasks, ends
+
+
+def _start(
+    service: Service,
+    limits: Limits,
+    step: dict[str, Any],
+    on_host: dict[str, Any],
+    copies: list[Asset],
+) -> list[BaseOperator]:
+    """One task; with `before_start` hooks one for the disks, one for each hook, one for the applications."""
+    starts = {**step, **on_host, **({"inlets": copies} if service.sets else {})}
+    if not service.before_start:
+        return [ServiceStartOperator(task_id="service", **starts)]
+    hooks = _commands("before_start", service, limits, step)
+    by_name = {hook.name: task.task_id for hook, task in zip(service.before_start, hooks, strict=True)}
+    return [
+        ServiceStartDisksOperator(task_id="disks", **starts),
+        *hooks,
+        ServiceStartApplicationsOperator(task_id="service", hook_task_ids=by_name, **starts),
+    ]
 
 
 def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]) -> list[BaseOperator]:
@@ -187,7 +289,7 @@ def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]
     ]
 
 
-def _activation(sync: Sync, pool: str | None, step: dict[str, Any]) -> list[BaseOperator]:
+def _activation(service: Service, sync: Sync, pool: str | None, step: dict[str, Any]) -> list[BaseOperator]:
     """The chain of a sync's activation with the hooks around it.
 
     Setups and teardowns, so that what was begun is also ended when the activation fails or somebody ends the
@@ -201,6 +303,7 @@ def _activation(sync: Sync, pool: str | None, step: dict[str, Any]) -> list[Base
     )
     paired = bool(window.before and window.after)
     inside = {**step, "window": window, "mend_torn": MEND, "sync": sync.name}
+    more: dict[str, Any] = {"inlets": copy_assets(step["service"], service)} if service.sets else {}
     setups: list[BaseOperator] = []
     if paired:
         setups.append(EmptyOperator(task_id="setup", trigger_rule=AFTER_SKIPPED))
@@ -210,7 +313,7 @@ def _activation(sync: Sync, pool: str | None, step: dict[str, Any]) -> list[Base
             SourceBeforeActivateOperator(task_id=f"before_activate.{hook.name}", hook=hook.name, **inside)
         )
     activate = SymcloneActivateOperator(
-        task_id="activate", pool=pool, plan_task_id=PLAN_OF_BREAK, do_xcom_push=False, **inside
+        task_id="activate", pool=pool, plan_task_id=PLAN_OF_BREAK, do_xcom_push=False, **inside, **more
     )
     ends = [
         SourceAfterActivateOperator(
@@ -237,15 +340,28 @@ def _params(service: Service) -> dict[str, Param]:
             DEFAULT,
             type="string",
             enum=list(actions),
-            values_display={action: f"{action}: {HELP[action]}" for action in actions},
+            values_display={action: f"{action}: {help_of(action, service)}" for action in actions},
             title="Action",
-            description_md="\n".join(f"* **{action}**: {HELP[action]}" for action in actions),
+            description_md="\n".join(f"* **{action}**: {help_of(action, service)}" for action in actions),
         ),
+        **_set_param(service),
         "reason": reason_param(
             "Why you run it. The run's record shows it.", scheduled=bool(service.schedule)
         ),
         "plan_only": plan_only_param(),
     }
+
+
+def _set_param(service: Service) -> dict[str, Param]:
+    """The field for the set that an action is to work on; none for a service without target sets."""
+    if not service.sets:
+        return {}
+    says = (
+        "Mostly empty: the set that is not in use is refreshed, and `rewind` goes back to the one before. "
+        "Name one when no set is in use and no run has recorded one, or for work on another set."
+    )
+    field = Param("", type="string", enum=["", *service.sets], title="Target set", description_md=says)
+    return {"set": field}
 
 
 def _doc(name: str, service: Service) -> str:

@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--case", help="play this one, and print what it did")
     parser.add_argument("--file", type=Path, help="play the cases of this file, one a line")
     parser.add_argument("--all", choices=sorted(ACTIONS), help="every fault at every command of this service")
+    parser.add_argument("--actions", default="", help="with --all: only actions with this regular expression")
     parser.add_argument("--kinds", default="", help="only faults whose names have this regular expression")
     parser.add_argument("--ways", default="", help="run again only in ways with this regular expression")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -95,7 +96,9 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
         ProcessPoolExecutor(given.workers, initializer=_begin, initargs=(folder,)) as pool,
     ):
         seeds = iter(range(10**9))
-        asked = [_every, given.all] if given.all else [_drawn, (given.seed, given.kinds, given.ways)]
+        asked: list[Any] = [_drawn, (given.seed, given.kinds, given.ways)]
+        if given.all:
+            asked = [_every, (given.all, given.kinds, given.ways, given.actions)]
         if given.file:
             asked = [_listed, given.listed]
         left = given.cases
@@ -128,10 +131,14 @@ def _begin(folder: str) -> None:
 
 def _drawn(asked: tuple[int, str, str], number: int, count: int, until: float) -> list[Played]:
     seed, *only = asked
-    kinds, ways = ([one for one in those if re.search(only[i], one)] for i, those in enumerate((KINDS, WAYS)))
+    kinds, ways = (_named(those, one) for those, one in zip((KINDS, WAYS), only, strict=True))
     chance = random.Random(f"{seed}/{number}")
     cases = (drawn(chance, _stage.commands, kinds, ways) for _ in range(count))
     return [_stage.played(case) for case in cases if time.monotonic() < until]
+
+
+def _named(those: Sequence[str], expression: str) -> list[str]:
+    return [one for one in those if re.search(expression, one)]
 
 
 def _listed(lines: list[str], number: int, count: int, until: float) -> list[Played]:
@@ -139,8 +146,13 @@ def _listed(lines: list[str], number: int, count: int, until: float) -> list[Pla
     return [_stage.played(Case.read(line)) for line in some if time.monotonic() < until]
 
 
-def _every(service: str, number: int, count: int, until: float) -> list[Played]:
-    some = islice(every(service, _stage.commands), number * AT_ONCE, (number + 1) * AT_ONCE)
+def _every(asked: tuple[str, str, str, str], number: int, count: int, until: float) -> list[Played]:
+    service, *only = asked
+    kinds, ways, actions = (
+        _named(those, one) for those, one in zip((KINDS, WAYS, ACTIONS[service]), only, strict=True)
+    )
+    cases = every(service, _stage.commands, kinds, ways, actions)
+    some = islice(cases, number * AT_ONCE, (number + 1) * AT_ONCE)
     return [_stage.played(case) for case in some if time.monotonic() < until]
 
 

@@ -97,7 +97,7 @@ class Airflow:
         """A new run; it is not begun."""
         dag = self.dags(service, action)
         run_id = f"{run_type}__{self.name}{next(self._count)}"
-        conf = {"action": action, "reason": "fuzz", "plan_only": False}
+        conf = {"action": action, "reason": "fuzz", "plan_only": False, "set": ""}
         run = Run(self, dag, service, action, run_id, self.world.now(), conf)
         self.runs[dag.dag_id, run_id] = run
         return run

@@ -13,6 +13,9 @@ ACTIONS = {
     "aastmphpux": ("refresh", "update", "start", "merge_back", "provision", "retire"),
     "lnxpp": ("refresh", "update", "start", "merge_back", "provision", "retire"),
     "reporting_copies": ("refresh", "resync", "break", "provision", "retire"),
+    "lnxts": ("refresh", "rewind", "update", "start"),
+    "hpxts": ("refresh", "rewind"),
+    "sunts": ("refresh", "rewind"),
 }
 """By service, the runs that it has: an action of its own DAG, or one of the other DAGs."""
 
@@ -111,9 +114,18 @@ def drawn(
     )  # fmt: skip
 
 
-def every(service: str, commands: Callable[[Case], int]) -> Iterator[Case]:
-    """Of one service as it is: each kind of fault at each command of each action, run again in each way."""
-    for action in ACTIONS[service]:
+def every(
+    service: str,
+    commands: Callable[[Case], int],
+    kinds: Sequence[str] = KINDS,
+    ways: Sequence[str] = WAYS,
+    actions: Sequence[str] = (),
+) -> Iterator[Case]:
+    """Of one service as it is: each kind of fault at each command of each action, run again in each way.
+
+    :param actions: by default all that it has.
+    """
+    for action in actions or ACTIONS[service]:
         plain = Case(service, action, Variant())
-        for at, kind, way in itertools.product(range(commands(plain)), KINDS, WAYS):
+        for at, kind, way in itertools.product(range(commands(plain)), kinds, ways):
             yield Case(service, action, plain.variant, (Fault(at, kind),), way, at)

@@ -11,7 +11,7 @@ from fuzz.airflow import Airflow
 from fuzz.cases import Fault
 from fuzz.interleaved import Interleaved
 from fuzz.runs import Killed, MarkedFailed, Try
-from fuzz.sites import CONTROL, STARTED_BY_HAND
+from fuzz.sites import Site
 from hooks.refusals import unreachable
 from lab.direct import DirectLab
 
@@ -117,19 +117,22 @@ class Disturbances:
 
     def _administrator(self, how: str) -> tuple[str, str]:
         """What a second administrator types, and on which host."""
-        name = self._play.case.service
-        if how == "start" and name in STARTED_BY_HAND:
-            return self._play.service.hosts[0], STARTED_BY_HAND[name]
+        site = self._play.site
+        typed = site.by_hand.get(self._play.case.service)
+        if how == "start" and typed:
+            return self._play.service.hosts[-1], typed
         how = "recreate" if how == "start" else how
-        sync = self._chance.choice(self._play.about["syncs"])
+        sync = self._chance.choice(self._play.syncs)
         if how == "group" and "symdg" in sync:
             source, target = self._play.foreign_pair(sync["symid"])
             symld, symdg = (f"{BIN}/{program} -g {sync['symdg']}" for program in ("symld", "symdg"))
-            return CONTROL, (
-                f"{symld} remove DEV001; {symld} remove CLONE001; "
-                f"{symdg} add dev {source} DEV001; {symdg} add dev {target} CLONE001 -tgt"
+            old, new = (end.partition("=")[0] for end in sync["pairs"][0].split(":"))
+            return site.control_host, (
+                f"{symld} remove {old}; {symld} remove {new}; "
+                f"{symdg} add dev {source} {old}; {symdg} add dev {target} {new} -tgt"
             )
-        return CONTROL, administrators(self._play.lab, sync, "terminate" if how == "group" else how)
+        action = "terminate" if how == "group" else how
+        return site.control_host, administrators(self._play.lab, site, sync, action)
 
     def _meanwhile(self, how: str, one: Try) -> None:
         """The worker stands still here, until the others have come to their ends."""
@@ -180,14 +183,14 @@ def end(one: Try) -> None:
     raise Killed
 
 
-def administrators(lab: DirectLab, sync: dict[str, Any], action: str) -> str:
+def administrators(lab: DirectLab, site: Site, sync: dict[str, Any], action: str) -> str:
     """An action on all pairs of a sync, as a storage administrator types it on the control host."""
     verb, _, option = action.partition(" ")
     if "symdg" in sync:
         pairs = " ".join(_names(pair) for pair in sync["pairs"])
         return f"{BIN}/symclone -g {sync['symdg']} -noprompt {verb} {option} {pairs}"
     text = "".join(pair.replace(":", " ") + "\n" for pair in sync["pairs"])
-    lab.ask("write_file", host=CONTROL, path=ADMIN_FILE, text=text)
+    lab.ask("write_file", host=site.control_host, path=ADMIN_FILE, text=text)
     return f"{BIN}/symclone -sid {sync['symid']} -f {ADMIN_FILE} -noprompt {verb} {option}"
 
 

@@ -16,10 +16,11 @@ from fuzz.cases import Case
 from fuzz.disturbances import Disturbances, administrators
 from fuzz.interleaved import Interleaved
 from fuzz.runs import FAILED, Killed, Run, Try
-from fuzz.sites import CONTROL, lab_config, services
+from fuzz.sites import lab_config, services, site_of
 from fuzz.transport import LOST, Plugged
 from lab.check import Finding, findings, read_services
 from lab.check.history import accepted
+from lab.check.services import whole
 from lab.direct import DirectLab
 
 START = 1_790_000_000.0
@@ -61,13 +62,21 @@ class Play:
     def __init__(self, case: Case, dags: Callable[[str, str], Any]) -> None:
         self.case = case
         self.outcome = Outcome(case)
-        named = services(case.variant)
+        self.site = site_of(case.service)
+        named = services(case.variant, self.site)
         self.about = named[case.service]
-        self.lab = DirectLab(lab_config(), services=named, start=START)
+        self.syncs = on_each_set(self.about["syncs"])
+        self.lab = DirectLab(lab_config(self.site), services=named, start=START)
         self.world = self.lab.running.world
         start = self.lab.running.journal.entries[0]
-        self.service = next(s for s in read_services(named, start["groups"]) if s.name == case.service)
-        self.whole = goals.up(self.world, self.service)
+        read = read_services(named, start["groups"])
+        service = whole(read, case.service)
+        assert service is not None
+        self.service = service
+        self.sets = [one for one in read if one.name == case.service and one.target_set]
+        self.whole = (
+            goals.shared_up(self.world, self.sets) if self.sets else goals.up(self.world, self.service)
+        )
         self.airflows = [Airflow("first", "instance-first", dags, self)]
         self.disturbances = Disturbances(self, (), 0, mark=False)
         self._met_administrator: dict[int, str] = {}
@@ -134,12 +143,12 @@ class Play:
             elif fault.kind.endswith(("-running", "-unbegun")):
                 self._left_alone.append(one.connection)
             self.outcome.story.append(f"{fault} at {one.task.task_id}: {command.host}$ {command.shown()}")
-            if command.secret and command.host != CONTROL:
+            if command.secret and command.host != self.site.control_host:
                 one.newest = False  # until it is known that its token is there, nobody is shut out
             self.disturbances.before(fault, index, one, command, turns)
         reply = self.lab.execute(command.host, command.line(), one.connection)
         if command.secret and command.changes and reply.exit == 0:
-            one.newest = command.host == CONTROL or one.newest
+            one.newest = command.host == self.site.control_host or one.newest
         self.advance(TRIP)
         if due:
             self.lab.clear_faults()
@@ -155,8 +164,8 @@ class Play:
 
     def foreign_pair(self, symid: str) -> tuple[str, str]:
         """Devices of another service on that array."""
-        for name, about in services(self.case.variant).items():
-            for sync in about["syncs"]:
+        for name, about in services(self.case.variant, self.site).items():
+            for sync in on_each_set(about["syncs"]):
                 if name != self.case.service and sync["symid"] == symid:
                     source, target = (end.rpartition("=")[2] for end in sync["pairs"][0].split(":"))
                     return source, target
@@ -193,7 +202,7 @@ class Play:
         else:
             self.note("run is over", service=run.service, run=run.name, result=result)
         if result == "done" and not self._interfered():
-            for what in goals.missing(self.world, self.service, run.action, run.begun, self.whole):
+            for what in self.missing(run, run.action, run.begun):
                 self.breach(f"{run.name} says done, and {what}")
         if not result and FAILED not in run.states.values():
             self.breach(f"{run.name} has neither a last task nor one that has failed")
@@ -214,12 +223,13 @@ class Play:
             found = re.search(r"`(rmdir [^`]*)`", error)
             if found:
                 self.outcome.story.append(f"by hand: {found[1]}")
-                self.lab.as_administrator(CONTROL, found[1])
+                self.lab.as_administrator(self.site.control_host, found[1])
                 return True
             if "`symclone terminate -restored`" in error:
                 self.outcome.story.append("by hand: the restore flags are taken away")
-                for sync in self.about["syncs"]:
-                    self.lab.as_administrator(CONTROL, administrators(self.lab, sync, "terminate -restored"))
+                for sync in self.syncs:
+                    typed = administrators(self.lab, self.site, sync, "terminate -restored")
+                    self.lab.as_administrator(self.site.control_host, typed)
         return False
 
     def breach(self, text: str) -> None:
@@ -278,7 +288,15 @@ class Play:
         if run.result not in DONE and self.case.action not in ("retire", "merge_back"):
             return False
         since = run.begun if run.result == "done" else 0.0
-        return not [*goals.missing(self.world, self.service, self.case.action, since, self.whole)]
+        return not self.missing(run, self.case.action, since)
+
+    def missing(self, run: Run, action: str, since: float) -> list[str]:
+        """What an action was to bring about and is not so."""
+        if not self.sets:
+            return [*goals.missing(self.world, self.service, action, since, self.whole)]
+        plan = run.xcom.get(("plan", "plan"), {})
+        to_set = str(plan.get("to_set", "")) if plan.get("action") == action else ""
+        return [*goals.missing_on_sets(self.world, self.sets, action, since, self.whole, to_set)]
 
     def _prepare(self) -> None:
         """The site as the action wants to find it."""
@@ -287,6 +305,8 @@ class Play:
         before = {"update": ["stop"], "start": ["stop", "resync"], "break": ["resync"]}
         if not attended:
             before = {"break": ["resync"]}
+        elif self.sets:
+            before = {"start": ["stop"]}
         elif case.action in ("merge_back", "provision", "retire"):
             before[case.action] = ["stop"]
         for action in before.get(case.action, []):
@@ -297,7 +317,7 @@ class Play:
             for symid, source, target in self.service.pairs:
                 array = self.world.array(symid)
                 self.lab.remove_session(symid, array.name(source), array.name(target))
-            for sync in self.about["syncs"]:
+            for sync in self.syncs:
                 self.world.array(sync["symid"]).groups.pop(sync.get("symdg", ""), None)
         self.outcome.runs = 0
 
@@ -306,17 +326,20 @@ class Play:
         what must be down is."""
         self.disturbances.no_administrator()
         self.advance(SETTLED)
-        if self.whole and self.case.action not in ("refresh", "start"):
+        if self.case.service in self.site.undone:
+            self.lab.as_administrator(self.service.hosts[-1], self.site.undone[self.case.service])
+        elif self.whole and self.case.action not in ("refresh", "start"):
             self.begin(self.airflows[0].trigger(self.case.service, "stop"))
             self.settle()
-        fresh = DirectLab(lab_config(), start=START)
+        fresh = DirectLab(lab_config(self.site), start=START)
         first = fresh.running.world
         for sync in self.about["syncs"]:
             if sync.get("symdg") in self.world.array(sync["symid"]).groups:
-                whole = first.array(sync["symid"])
-                self.world.array(sync["symid"]).groups[sync["symdg"]] = whole.groups[sync["symdg"]]
+                groups = first.array(sync["symid"]).groups
+                self.world.array(sync["symid"]).groups[sync["symdg"]] = groups[sync["symdg"]]
         if self.case.action != "provision":  # what is missing is made by the run itself
-            for number, sync in enumerate(self.service.syncs):
+            syncs = [sync for one in self.sets or [self.service] for sync in one.syncs]
+            for number, sync in enumerate(syncs):
                 for symid, source, target in sync.pairs:
                     array = self.world.array(symid)
                     self.lab.set_state(symid, array.name(source), array.name(target), "Copied")
@@ -334,7 +357,7 @@ class Play:
         entry = self.lab.running.journal.entries[finding.seq - 1]
         if finding.invariant == 4 and self._in_one_second(entry):
             return True
-        if finding.invariant in (1, 4, 5, 6) and entry.get("connection") in self._met_administrator:
+        if finding.invariant in (1, 4, 5, 6, 11, 12) and entry.get("connection") in self._met_administrator:
             self._lost.add(entry.get("device"))
             return True
         return finding.invariant == 1 and entry.get("device") in self._lost
@@ -359,9 +382,14 @@ class Play:
             if entry.get("event") == "fault" and entry.get("kind") == "admin":
                 self._met_administrator.setdefault(entry["connection"], "")
         self.outcome.breaches += [f for f in findings(journal.entries) if not self._came_between(f)]
+        if "before_start" in self.about:
+            pairs = self.service.pairs if len(self.sets) < 2 else ()
+            for entry in goals.unmasked(journal.entries, pairs):
+                if entry.get("connection") not in self._met_administrator:
+                    self.breach(f"line {entry['seq']}: an application is started on data that is not masked")
         if not self._done(run):
             since = run.begun if run.result == "done" else 0.0
-            left = [*goals.missing(self.world, self.service, self.case.action, since, self.whole)]
+            left = self.missing(run, self.case.action, since)
             why = "; ".join(left) or run.result or run.state
             said = next(iter(run.errors.values()), "")
             self.breach(f"run again {TRIES} times, {self.case.action} is not done: {why}: {said}")
@@ -377,3 +405,12 @@ class Play:
             for run in runs
             for task, error in run.errors.items()
         )
+
+
+def on_each_set(syncs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Syncs as the configuration has them: one with target sets once for each, with `pairs`."""
+    return [
+        {**sync, "pairs": pairs}
+        for sync in syncs
+        for pairs in (sync["targets"].values() if "targets" in sync else [sync["pairs"]])
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.cases import Case
-from fuzz.sites import ROOT, Variant, written
+from fuzz.sites import ROOT, Variant, site_of, written
 
 QUIET = logging.CRITICAL
 
@@ -79,7 +79,7 @@ class Stage:
         key = (variant, service, of)
         if key not in self._dags:
             module = self._modules[f"clone_{of or 'services'}"]
-            module.CONFIG = str(written(variant, self._home))
+            module.CONFIG = str(written(variant, site_of(service), self._home))
             self._dags[key] = module.build(service, load(module.CONFIG).services[service])
         return self._dags[key]
 

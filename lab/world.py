@@ -47,6 +47,12 @@ class AnyHost(Protocol):
     def uses_of(self, symid: str, number: int) -> list[str]:
         """What it does with a device of an array now, in words; nothing when it leaves it alone."""
 
+    def mounted_now(self) -> list[tuple[str, list[str]]]:
+        """Each mount of a volume, in words, with the devices that it lies on."""
+
+    def addresses_up(self) -> list[str]:
+        """The IPv4 addresses that it has up now."""
+
     def state(self) -> dict[str, str]:
         """What commands can change here, beside files and the states of copies."""
 
@@ -66,17 +72,28 @@ class World:
         self.hosts: dict[str, AnyHost] = {}
 
     def started(self, services: Any = None) -> None:
-        """The journal's first entry: the configured pairs and groups, which a checker may allow."""
+        """The journal's first entry: the configured pairs and groups, which a checker may allow, what is
+        mounted, and on which hosts each address is up."""
         pairs: dict[str, str] = {}
         groups: dict[str, dict[str, str]] = {}
         for array in self.arrays.values():
             pairs |= array.snapshot(array.sessions)
             for name, members in array.groups.items():
                 groups[name] = {m: array.name(member.device) for m, member in members.items()}
+        uses = [
+            {"host": host.name, "use": use, "devices": devices}
+            for host in self.hosts.values()
+            for use, devices in host.mounted_now()
+        ]
+        addresses: dict[str, list[str]] = {}
+        for host in self.hosts.values():
+            for address in host.addresses_up():
+                addresses.setdefault(address, []).append(host.name)
         about = {"services": services} if services else {}
         self.journal.event(
-            "start", speed=self.clock.speed, manual=self.clock.manual, pairs=pairs, groups=groups, **about
-        )
+            "start", speed=self.clock.speed, manual=self.clock.manual, pairs=pairs, groups=groups,
+            uses=uses, addresses=addresses, **about,
+        )  # fmt: skip
 
     def draw(self, seed: int) -> list[int]:
         """Faults by seed; the numbers of those that were set."""

@@ -61,6 +61,10 @@ ROOT = Path(__file__).parents[1]
 SERVICES = ROOT / "config" / "services.yaml"
 SYMID = "000190101234"
 """The array of service aastmphpux."""
+TWO_SETS = ROOT / "docs" / "examples" / "two_sets.yaml"
+"""Services with two target sets: `lnxts`, `hpxts` and `sunts`, in use on set a."""
+TWO_SETS_LAB = ROOT / "lab" / "two_sets.yaml"
+"""The lab that has what they need."""
 
 
 def other_arrays() -> dict[str, dict[str, Any]]:
@@ -156,6 +160,21 @@ def lab(
             connect(monkeypatch, running.connections)
         else:
             connect_directly(monkeypatch, running)
+        yield running
+
+
+@pytest.fixture
+def two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A lab with services of two target sets, `TWO_SETS`, on a clock that the test turns; without SSH.
+
+    Each service is up on set a, whose copies are a day old. Those of set b are two days old and unused.
+    """
+    from lab import Lab
+    from tests.support.without_ssh import connect_directly
+
+    directory = tmp_path / "lab"
+    with Lab(TWO_SETS_LAB, directory=directory, clock="manual", services=TWO_SETS, ports=False) as running:
+        connect_directly(monkeypatch, running)
         yield running
 
 

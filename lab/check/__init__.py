@@ -1,4 +1,4 @@
-"""What the journal alone can show to be wrong: the ten things that must always hold.
+"""What the journal alone can show to be wrong: the twelve things that must always hold.
 
 | # | what must hold                                                             | judged by                |
 |---|----------------------------------------------------------------------------|--------------------------|
@@ -12,11 +12,13 @@
 | 8 | what a user types reaches a shell as one quoted word                       | `note` typed; services   |
 | 9 | a command of a try that is over changes nothing                            | try notes                |
 | 10| a run touches its own service's pairs only                                 | try notes or the fence   |
+| 11| a service never runs on two target sets, nor on parts of two               | `use`; services          |
+| 12| the set on which it last started well is kept until it is well on another  | `use`, calls; services   |
 
 `findings(entries)` judges what can be judged without more; with `services` (a mapping of the shape
 `{NAME: {hosts: [...], syncs: [{name, symid, pairs: ["SRC:TGT", ...]}]}}`, a file with it under `services:`,
-or what the start event names) also order, whole syncs and quoting. What a second administrator did
-(`actor` in an entry) is followed but not held against anybody.
+or what the start event names) also order, whole syncs, quoting, and target sets. What a second administrator
+did (`actor` in an entry) is followed but not held against anybody.
 
 Notes are written over the control port, or with `lab.note(...)`:
 * `note("approval", pairs=[KEY, ...])` or `service=NAME`: a merge-back of these was approved;
@@ -32,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lab.check import order, own, pairs, repeats, runs, sources, starts, targets, tries, typed
+from lab.check import good, order, own, pairs, repeats, runs, sets, sources, starts, targets, tries, typed
 from lab.check.finding import Finding
 from lab.check.history import History
 from lab.check.services import Given, read_services
@@ -50,6 +52,8 @@ INVARIANTS: dict[int, Callable[[History], Iterator[Finding]]] = {
     8: typed.one_quoted_word,
     9: tries.nothing_after_its_end,
     10: own.pairs_only,
+    11: sets.one_at_a_time,
+    12: good.last_one_kept,
 }
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from lab import states
-from lab.check.services import Pair, Service, pair_of, read_services
+from lab.check.services import Pair, Service, pair_of, read_services, whole
 
 Entry = dict[str, Any]
 CONTROLS = frozenset({"create", "recreate", "activate", "establish", "restore", "split", "terminate"})
@@ -82,10 +82,16 @@ class History:
                 yield entry, tries.get(connection) or Sender(fenced(entry))  # type: ignore[arg-type]
 
     def named(self, name: str) -> Service | None:
-        return next((service for service in self.services if service.name == name), None)
+        """With all its target sets."""
+        return whole(self.services, name)
+
+    def rotating(self) -> dict[str, list[Service]]:
+        """The services with target sets, by name: each on every one of its sets."""
+        names = dict.fromkeys(one.name for one in self.services if one.target_set)
+        return {name: [one for one in self.services if one.name == name] for name in names}
 
     def syncs(self, pair: Pair) -> Iterator[tuple[Service, int]]:
-        """Where a pair is configured: the service, and which of its syncs."""
+        """Where a pair is configured: the service, on the pair's target set, and which of its syncs."""
         for service in self.services:
             for index, sync in enumerate(service.syncs):
                 if pair in sync.pairs:

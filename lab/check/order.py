@@ -13,7 +13,8 @@ from lab.check.history import PREPARED, Entry, History, about, accepted, control
 from lab.check.services import Pair, Service
 
 BAD = frozenset({states.FAILED, states.INVALID})
-Place = tuple[str, int]
+Place = tuple[Service, int]
+"""A sync of a service, by its number."""
 
 
 def kept(history: History) -> Iterator[Finding]:
@@ -38,7 +39,7 @@ def kept(history: History) -> Iterator[Finding]:
 
 
 def _places(history: History, pairs: dict[Pair, tuple[str, str]]) -> set[Place]:
-    return {(s.name, i) for p in pairs for s, i in history.syncs(p)}
+    return {place for p in pairs for place in history.syncs(p)}
 
 
 def _activated(history: History, entry: Entry, known: dict[Pair, str]) -> Iterator[Finding]:
@@ -71,8 +72,8 @@ def _resynced(
                     text = f"{what}{where}: {entry['command']}"
                     yield Finding(4, entry["seq"], text, host=entry["host"], pair=names[pair])
     now = {**known, **{p: after for p, (_, after) in done.items()}}
-    for place in {(s.name, i) for p in names for s, i in history.syncs(p)}:
-        sync = next(s for s in history.services if s.name == place[0]).syncs[place[1]]
+    for place in {place for p in names for place in history.syncs(p)}:
+        sync = place[0].syncs[place[1]]
         if all(now.get(p) in PREPARED for p in sync.pairs):
             failed.pop(place, None)
         elif any(call["exit"] for call in calls):
@@ -80,22 +81,22 @@ def _resynced(
 
 
 def _failed_at(service: Service, at: int, known: dict[Pair, str], failed: dict[Place, int]) -> str | None:
-    if (service.name, at) in failed:
-        return f" in line {failed[(service.name, at)]}"
+    if (service, at) in failed:
+        return f" in line {failed[service, at]}"
     return "" if any(known.get(p) in BAD for p in service.syncs[at].pairs) else None
 
 
 def _started(history: History, entry: Entry, activated: dict[Place, int]) -> Iterator[Finding]:
     devices = {(d.split(":")[0], int(d.split(":")[1], 16)) for d in entry["devices"]}
     for service in history.services:
-        if not devices & {(p[0], p[2]) for p in service.pairs}:
+        if not devices & service.targets:
             continue
         for index, later in enumerate(service.syncs):
             for at, earlier in enumerate(service.syncs[:index]):
-                first, second = activated.get((service.name, at)), activated.get((service.name, index))
+                first, second = activated.get((service, at)), activated.get((service, index))
                 if first is not None and (second is None or second < first):
                     # Said once: it is forgotten until the next activation.
-                    del activated[(service.name, at)]
+                    del activated[service, at]
                     text = f"{entry['use']}, but {earlier.name} was activated after {later.name}"
                     yield Finding(4, entry["seq"], text, host=entry["host"])
                     break

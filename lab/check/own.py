@@ -34,9 +34,8 @@ def pairs_only(history: History) -> Iterator[Finding]:
 
 
 def _used(service: Service, use: Entry, command: Entry) -> Iterator[Finding]:
-    own = {(pair[0], pair[2]) for pair in service.pairs}
     for device in use["devices"]:
         symid, _, number = device.partition(":")
-        if (symid, int(number, 16)) not in own:
+        if (symid, int(number, 16)) not in service.targets:
             text = f"a run of {service.name} uses {device}, which is not its own ({use['use']})"
             yield Finding(10, use["seq"], f"{text}: {command['command']}", host=use["host"], pair=device)

@@ -1,4 +1,8 @@
-"""Which services there are: their hosts, and their syncs in order. Read from plain data, by this reader."""
+"""Which services there are: their hosts, and their syncs in order. Read from plain data, by this reader.
+
+A service with target sets (`targets` in its syncs, in place of `pairs`) is read as a service of its name on
+each of them.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +38,30 @@ class Sync:
 
 @dataclass(frozen=True)
 class Service:
-    """`syncs` are in the order in which they are recreated and activated."""
+    """`syncs` are in the order in which they are recreated and activated. With target sets it is on one."""
 
     name: str
     hosts: tuple[str, ...]
     syncs: tuple[Sync, ...]
+    target_set: str = ""
+    directories: frozenset[str] = frozenset()
+    """Where the file systems of a set are mounted."""
+    addresses: frozenset[str] = frozenset()
+    answers: frozenset[tuple[str, ...]] = frozenset()
+    """The commands that end with 0 when it is well: checks of its applications, and its probes."""
 
     @property
     def pairs(self) -> frozenset[Pair]:
         return frozenset(p for s in self.syncs for p in s.pairs)
+
+    @property
+    def targets(self) -> frozenset[tuple[str, int]]:
+        """The devices that its data is on."""
+        return frozenset((symid, target) for symid, _, target in self.pairs)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name} on set {self.target_set}" if self.target_set else self.name
 
 
 def read_services(given: Any, groups: Mapping[str, Mapping[str, str]] | None = None) -> list[Service]:
@@ -57,19 +76,57 @@ def read_services(given: Any, groups: Mapping[str, Mapping[str, str]] | None = N
         if isinstance(given, str | Path):
             given = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
         named = given.get("services", given)
-        return [_service(name, about, groups or {}) for name, about in named.items()]
+        return [one for name, about in named.items() for one in _on_each_set(name, about, groups or {})]
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"services can not be read: {error!r}") from None
 
 
-def _service(name: str, about: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]]) -> Service:
-    hosts = [h["connection"] if isinstance(h, Mapping) else str(h) for h in about.get("hosts", [])]
+def _on_each_set(
+    name: str, about: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]]
+) -> list[Service]:
+    written = about.get("syncs", [])
+    sets = [str(one) for sync in written[:1] for one in sync.get("targets", {})]
+    return [_service(name, about, groups, target_set) for target_set in sets or [""]]
+
+
+def _service(
+    name: str, about: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]], target_set: str
+) -> Service:
+    hosts = []
+    for host in about.get("hosts", []):
+        plain = host if isinstance(host, Mapping) else {"connection": str(host)}
+        if not target_set or target_set in (plain.get("sets") or [target_set]):
+            hosts.append(str(plain["connection"]))
     syncs = []
     for sync in about.get("syncs", []):
         members = groups.get(str(sync.get("symdg")), {})
-        found = {_pair(str(sync["symid"]), str(p), members) for p in sync["pairs"]}
+        pairs = sync["targets"][target_set] if target_set else sync["pairs"]
+        found = {_pair(str(sync["symid"]), str(p), members) for p in pairs}
         syncs.append(Sync(str(sync["name"]), frozenset(found)))
-    return Service(name, tuple(hosts), tuple(syncs))
+    if not target_set:
+        return Service(name, tuple(hosts), tuple(syncs))
+    kinds = [(kind, what) for one in about.get("resources", []) for kind, what in one.items()]
+    commands = [what.get("check") for kind, what in kinds if kind == "app"]
+    commands += [probe.get("command") for probe in about.get("probes", [])]
+    return Service(
+        name, tuple(hosts), tuple(syncs), target_set,
+        directories=frozenset(str(what["mnt"]) for kind, what in kinds if kind == "fs" and "by_set" in what),
+        addresses=frozenset(str(what["ipname"]) for kind, what in kinds if kind == "ip"),
+        answers=frozenset(tuple(map(str, words)) for words in commands if words),
+    )  # fmt: skip
+
+
+def whole(services: list[Service], name: str) -> Service | None:
+    """A service with the pairs and hosts of all its target sets; None when there is none of that name."""
+    on_sets = [service for service in services if service.name == name]
+    if len(on_sets) < 2:
+        return on_sets[0] if on_sets else None
+    hosts = tuple(dict.fromkeys(host for one in on_sets for host in one.hosts))
+    syncs = tuple(
+        Sync(same[0].name, frozenset(p for sync in same for p in sync.pairs))
+        for same in zip(*(one.syncs for one in on_sets), strict=True)
+    )
+    return Service(name, hosts, syncs)
 
 
 def _pair(symid: str, text: str, members: Mapping[str, str]) -> Pair:

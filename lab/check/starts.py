@@ -42,11 +42,11 @@ def _used(
             yield Finding(5, entry["seq"], f"{entry['use']} on {key}, {state}", host=entry["host"], pair=key)
     devices = {(d.split(":")[0], int(d.split(":")[1], 16)) for d in entry["devices"]}
     for service in history.services:
-        if devices & {(p[0], p[2]) for p in service.pairs}:
+        if devices & service.targets:
             for what in _unwhole(service, known, activated):
-                if (service.name, what) not in said:
-                    said.add((service.name, what))
-                    text = f"{service.name} started ({entry['use']}) while {what}"
+                if (service.shown, what) not in said:
+                    said.add((service.shown, what))
+                    text = f"{service.shown} started ({entry['use']}) while {what}"
                     yield Finding(5, entry["seq"], text, host=entry["host"])
 
 

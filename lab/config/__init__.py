@@ -61,6 +61,7 @@ class LabConfig(Strict):
         for what in ("name", "connection_id"):
             if len({getattr(h, what) for h in self.hosts}) != len(self.hosts):
                 raise ValueError(f"two hosts have the same {what}")
+        volume_groups = {vg.name for host in self.hosts for vg in host.volume_groups}
         for host in self.hosts:
             for symid in host.arrays:
                 if symid not in arrays:
@@ -69,7 +70,7 @@ class LabConfig(Strict):
                 real = {a.symid: arrays[a.symid] for a in self.arrays if a.real}
                 host.real.check(host.name, real, host.files)
             for vg in host.volume_groups:
-                check_group(host, vg, arrays)
+                check_group(host, vg, arrays, volume_groups)
             check_mounts(host)
         self._fault_hosts()
         return self

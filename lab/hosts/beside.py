@@ -1,4 +1,4 @@
-"""Copies on a host that also sees their source.
+"""Copies on a host that also sees their source, or another copy of it.
 
 A copy has its source's identifiers and name. Volume managers do not use it, or not by itself, until a command
 of theirs has written identifiers of its own on to its disks; the next copy overwrites those again. The lab's
@@ -21,11 +21,26 @@ def is_duplicate(host: StorageHost, vg: VolumeGroup) -> bool:
 def renew(host: StorageHost, vg: VolumeGroup) -> None:
     """Write identifiers of its own on to its disks."""
     vg.renewed = torn.points(host.world, vg.disks)[0]
+    vg.label, vg.tags = None, set()
+
+
+def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
+    """The name that is on its disks: a copy has its source's until it is given one of its own."""
+    if vg.config.copy_of and is_duplicate(host, vg) and not vg.active:
+        return vg.config.copy_of
+    return vg.label or vg.name
 
 
 def source_of(host: StorageHost, vg: VolumeGroup) -> VolumeGroup | None:
     """The group that it is a copy of, when the host has that too."""
     return host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
+
+
+def twins(host: StorageHost, vg: VolumeGroup) -> list[VolumeGroup]:
+    """The groups of the host whose file systems bear the same identifiers: its source, and other copies of
+    that."""
+    of = vg.config.copy_of
+    return [g for g in host.groups.values() if of and g is not vg and of in (g.name, g.config.copy_of)]
 
 
 def on_disks(host: StorageHost, names: list[str]) -> VolumeGroup | None:

@@ -107,6 +107,14 @@ class Host:
         """What the host does with a device of an array now, in words; nothing when it leaves it alone."""
         return []
 
+    def mounted_now(self) -> list[tuple[str, list[str]]]:
+        """Each mount of a volume, in words, with the devices that it lies on."""
+        return []
+
+    def addresses_up(self) -> list[str]:
+        """The IPv4 addresses that it has up now."""
+        return []
+
     def state(self) -> dict[str, str]:
         """What commands can change here, beside files and the states of copies."""
         return {}

@@ -62,9 +62,9 @@ def mount(call: Call) -> int:
     if host.mounted(device) or host.mounted(directory):
         at = host.mounted(device) or host.mounted(directory)
         return call.fail(f"mount: {directory}: {shown} already mounted on {at.directory}.", 32)
-    source = beside.source_of(host, vg)
     given = found.get("o", "").split(",")
-    if real == "xfs" and source is not None and "nouuid" not in given and host.mounts_of(source):
+    mounted = any(host.mounts_of(twin) for twin in beside.twins(host, vg))
+    if real == "xfs" and mounted and "nouuid" not in given:
         # The kernel's log has the reason: Filesystem has duplicate UUID - can't mount.
         return call.fail(
             f"mount: {directory}: wrong fs type, bad option, bad superblock on {shown},"

@@ -119,8 +119,7 @@ class MountingHost(StorageHost):
     def attach(self, device: str, directory: str, fs: str, options: str) -> None:
         """Mount: the caller has looked whether that works."""
         self.mounts.append(Mount(device, directory, fs, options, self.clock.now()))
-        vg, lv = self.volume(device) or ("", "")
-        self._use(f"{device} mounted on {directory}", self.groups[vg].disks_of(lv))
+        self._use(_text(self.mounts[-1]), self._disks_of(self.mounts[-1]))
 
     def detach(self, mount: Mount) -> None:
         """Unmount: what was written meanwhile counts as changed on the targets of the copies."""
@@ -134,7 +133,14 @@ class MountingHost(StorageHost):
             for session in self.world.arrays[disk.symid].sessions_of(disk.device):
                 if session.target is disk.device and written:
                     session.changed_target = min(float(session.total), session.changed_target + written)
-        self._release(f"{mount.device} mounted on {mount.directory}", disks)
+        self._release(_text(mount), disks)
+
+    def mounted_now(self) -> list[tuple[str, list[str]]]:
+        return [(_text(mount), self._keys(self._disks_of(mount))) for mount in self.mounts]
+
+    def _disks_of(self, mount: Mount) -> list[Disk]:
+        vg, lv = self.volume(mount.device) or ("", "")
+        return self.groups[vg].disks_of(lv)
 
     def mounted(self, device_or_directory: str) -> Mount | None:
         """The last mount of a directory, or of a device under any of its names."""
@@ -169,13 +175,17 @@ class MountingHost(StorageHost):
             paths = [d.path for d in vg.disks if d.symid == symid and d.device.number == number]
             uses += [f"{use.path} {use.how}" for use in self.others if use.path in paths]
             mounts = self.mounts_of(vg)
-            uses += [f"{m.device} mounted on {m.directory}" for m in mounts]
+            uses += map(_text, mounts)
             manager = vg.config.manager
             if vg.active and not mounts and manager != "slice":
                 uses.append(f"volume group {vg.name} active")
             elif vg.known and manager == "vxvm" and not mounts:
                 uses.append(f"disk group {vg.name} imported")
         return uses
+
+
+def _text(mount: Mount) -> str:
+    return f"{mount.device} mounted on {mount.directory}"
 
 
 def unslash(path: str) -> str:

@@ -134,6 +134,9 @@ class ServiceHost(MountingHost):
     def answers(self, address: str) -> bool:
         return any(a.up and str(a.value.ip) == address for a in self.addresses)
 
+    def addresses_up(self) -> list[str]:
+        return [str(a.value.ip) for a in self.addresses if a.up]
+
     def state(self) -> dict[str, str]:
         found = {f"address {a.value.ip} on {a.interface}": "up" for a in self.addresses if a.up}
         found |= {f"volume group {v.name}": "active" for v in self.groups.values() if v.active}

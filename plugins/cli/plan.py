@@ -10,44 +10,66 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
 
 from cli.options import add_options, as_script, level_of
-from clones.actions import ACTIONS
+from clones.actions import ACTIONS_ON_SETS
 from clones.asking.steps import Steps
+from clones.config import Config
 from clones.config.scope import Scope
+from clones.decide.target_sets import Recorded
 from clones.errors import CloneError, ConfigError, MustWait, Refused
-from clones.runs import provision, retire
+from clones.runs import change_over, provision, retire
 from clones.runs.advice import text_at_command_line
-from clones.runs.plan_only import foresee
+from clones.runs.plan_only import foresee, foresee_run
 from clones.runs.planned import Step, listed, plain
 from hooks.configuration import load
 from hooks.hosts import open_hosts
 
-PLANS: dict[str, Callable[[Scope], Steps[list[Step]]]] = {
-    **{action: partial(foresee, action=action) for action in ACTIONS},
+OTHERS: dict[str, Callable[[Scope], Steps[list[Step]]]] = {
     "provision": provision.plan,
     "retire": retire.plan,
 }
+
+
+def planning(name: str, config: Config, action: str, target_set: str) -> Steps[list[Step]]:
+    """What shows what an action would send.
+
+    :param target_set: the one that is asked for; empty for none.
+    :raises ConfigError: there is no such service or set, or a set must be named.
+    """
+    if name not in config.services:
+        raise ConfigError(f"There is no service {name!r}.", f"name one of: {', '.join(config.services)}")
+    about = (name, config.services[name], config.symcli)
+    if action in OTHERS:
+        return OTHERS[action](Scope.of(*about, target_set))
+    scope = Scope.of(*about, target_set, any_set=True)
+    if not scope.target_set:
+        return foresee(scope, action)
+    # What runs have recorded is asked of Airflow only by a run: what is seen, or named, decides here.
+    chosen = change_over.plan(scope.all_sets(), action, Recorded(), target_set)
+    return foresee_run(scope, action, chosen)
 
 
 def main() -> int:
     """Print what would be sent, or why nothing is; warnings go to stderr, with `--verbose` every look."""
     parser = argparse.ArgumentParser(prog="scripts/plan", description=__doc__)
     parser.add_argument("service")
-    parser.add_argument("action", choices=PLANS)
+    parser.add_argument("action", choices=[*ACTIONS_ON_SETS, *OTHERS])
+    parser.add_argument(
+        "--set",
+        default="",
+        help="the target set that the action is to work on, of a service with several; without it what is "
+        "seen decides",
+    )
     add_options(parser)
     arguments = parser.parse_args()
     said, code, steps = "", 0, []
     with contextlib.redirect_stdout(sys.stderr):
         try:
             config = load(arguments.config)
-            if arguments.service not in config.services:
-                known = ", ".join(config.services)
-                raise ConfigError(f"There is no service {arguments.service!r}.", f"name one of: {known}")
-            scope = Scope(arguments.service, config.services[arguments.service], config.symcli)
+            found = planning(arguments.service, config, arguments.action, arguments.set)
             with open_hosts(level=level_of(arguments)) as hosts:
-                steps = hosts.run(PLANS[arguments.action](scope))
+                steps = hosts.run(found)
         except CloneError as error:
             said = text_at_command_line(str(error))
             code = 1 if isinstance(error, Refused | ConfigError | MustWait) else 2

@@ -34,6 +34,8 @@ PUBLIC = {
     "What runs on the copies": [
         "operators.service.ServiceStopOperator",
         "operators.service.ServiceStartOperator",
+        "operators.service.ServiceStartDisksOperator",
+        "operators.service.ServiceStartApplicationsOperator",
         "operators.service.ServiceRestartUnchangedOperator",
         "operators.service.ServiceCommandOperator",
         "operators.source_hooks.SourceBeforeActivateOperator",
@@ -245,7 +247,8 @@ SECTIONS = (
     ("DownCheck", "A check: an entry of `down_checks`"),
     (
         "Hook",
-        "A hook: an entry of `before_stop`, `after_start`, `probes`, `before_activate`, `after_activate`",
+        "A hook: an entry of `before_stop`, `before_start`, `after_start`, `probes`, `before_activate`, "
+        "`after_activate`",
     ),
     ("Production", "`production`"),
 )

@@ -1,11 +1,14 @@
-"""Which phases of the one chain each action runs (D7)."""
+"""Which phases of the one chain each action runs (D7); a service with target sets has a chain of its own."""
 
 from __future__ import annotations
 
 from clones.config import Service
 from clones.errors import ConfigError
 
-STOP, RESYNC, BREAK, START = PHASES = ("stop", "resync", "break", "start")
+STOP, RESYNC, BREAK, PREPARE, START = PHASES = ("stop", "resync", "break", "prepare", "start")
+"""All phases; which of them a service has, and in which order: :func:`phases_of`."""
+
+REWIND = "rewind"
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "refresh": (STOP, RESYNC, BREAK, START),
@@ -16,12 +19,35 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "stop": (STOP,),
 }
 
+ACTIONS_ON_SETS: dict[str, tuple[str, ...]] = {
+    "refresh": (RESYNC, BREAK, PREPARE, STOP, START),
+    REWIND: (PREPARE, STOP, START),
+    "update": (RESYNC, BREAK),
+    "resync": (RESYNC,),
+    "break": (BREAK,),
+    "start": (PREPARE, START),
+    "stop": (STOP,),
+}
+"""The same of a service with target sets: it runs on one while another is made ready (decision 0036)."""
+
 HELP: dict[str, str] = {
     "refresh": "stop the service, recreate and activate the copies, start it on the fresh data",
     "update": "recreate and activate the copies; the service must be down and stays down",
     "resync": "recreate the copies only; they are not usable until they are activated",
     "break": "activate the copies only: they become usable",
     "start": "activate what is not active yet, and start the service",
+    "stop": "stop the service; the copies stay as they are",
+}
+
+HELP_ON_SETS: dict[str, str] = {
+    "refresh": "recreate, activate and prepare the set that is not in use; then stop the service and start "
+    "it on that set",
+    REWIND: "stop the service and start it on the other set as it is; the service no longer sees what was "
+    "written on the set in use, and that is lost with the next refresh",
+    "update": "recreate and activate the set that is not in use; the service goes on running",
+    "resync": "recreate the set that is not in use; the service goes on running",
+    "break": "activate the set that is not in use; the service goes on running",
+    "start": "start the service on the set that it was to run on",
     "stop": "stop the service; the copies stay as they are",
 }
 
@@ -41,20 +67,30 @@ def dags_of(name: str) -> dict[str, str]:
 
 
 def phases_of(service: Service) -> tuple[str, ...]:
-    """The phases that a service has: without resources there is nothing to stop and start."""
-    return PHASES if service.resources else (RESYNC, BREAK)
+    """The phases that a service has, in order: without resources there is nothing to stop and start."""
+    if service.sets:
+        return (RESYNC, BREAK, PREPARE, STOP, START)
+    return (STOP, RESYNC, BREAK, START) if service.resources else (RESYNC, BREAK)
 
 
 def actions_of(service: Service) -> tuple[str, ...]:
     """The actions that its form offers: those with a phase, and no two that do the same."""
+    if service.sets:
+        return tuple(ACTIONS_ON_SETS)
     if service.resources:
         return tuple(ACTIONS)
     return ("refresh", "resync", "break")
 
 
+def help_of(action: str, service: Service) -> str:
+    """What an action does for a service, for its form."""
+    return (HELP_ON_SETS if service.sets else HELP)[action]
+
+
 def phases_run(action: str, service: Service) -> tuple[str, ...]:
     """The phases that one action runs for a service.
 
+    :param service: with all its target sets, where it has any.
     :raises ConfigError: no such action.
     """
     if action not in actions_of(service):
@@ -62,4 +98,5 @@ def phases_run(action: str, service: Service) -> tuple[str, ...]:
             f"There is no action {action!r} for this service.",
             f"choose one of: {', '.join(actions_of(service))}",
         )
-    return tuple(phase for phase in ACTIONS[action] if phase in phases_of(service))
+    actions = ACTIONS_ON_SETS if service.sets else ACTIONS
+    return tuple(phase for phase in actions[action] if phase in phases_of(service))

@@ -62,6 +62,7 @@ class PlanToApproveOperator(CloneOperator):
         service: str | Mapping[str, Any],
         reason: str,
         config: str = CONFIG,
+        target_set: str = "",
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
@@ -70,6 +71,7 @@ class PlanToApproveOperator(CloneOperator):
             hold_lock=True,
             service=service,
             config=config,
+            target_set=target_set,
             needs_pools=needs_pools,
             deferrable=deferrable,
             **kwargs,
@@ -135,6 +137,7 @@ class PlanToApproveOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         try:
+            self.refuse_set(context, scope)
             plan = hosts.run(self.plan(scope))
         finally:
             self.give_back(scope, hosts)

@@ -37,6 +37,8 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
         ``name``: the lock is of that name. Without it the name is the task id.
     :param config: path of the configuration file (a template); not read for a mapping. By default
         ``SYMCLONE_CONFIG``, else ``config/services.yaml`` beside ``plugins``.
+    :param target_set: the one of a service with target sets that this task works on (a template); empty for a
+        service without.
     :param hold_lock: take the service's lock for this try first, and shut earlier tries out of the hosts that
         it acts on. The run's last task gives the lock back; without such a task the next run takes it over.
         False only for what changes nothing, and for `after_activate` hooks.
@@ -53,11 +55,13 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
     Its XCom `record` is what it did, try by try, for the run's record (:mod:`clones.runs.record`).
     """
 
-    template_fields: Sequence[str] = ("service", "config")
+    template_fields: Sequence[str] = ("service", "config", "target_set")
     keeps_record: ClassVar[bool] = True
     """It leaves an XCom `record` also when it succeeds."""
     runs_anyway: ClassVar[bool] = False
     """Also in a run that was ended from outside (:mod:`operators.ended_from_outside`)."""
+    any_set: ClassVar[bool] = False
+    """Its scope is on the first of a service's target sets when none is named: it is about all of them."""
     ui_color: ClassVar[str] = "#dce9f5"
 
     def __init__(
@@ -65,6 +69,7 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
         *,
         service: str | Mapping[str, Any],
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -74,6 +79,7 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
         super().__init__(**kwargs)
         self.service = service
         self.config = config
+        self.target_set = target_set
         self.hold_lock = hold_lock
         self.needs_pools = tuple(needs_pools)
         self.deferrable = deferrable
@@ -85,12 +91,20 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
     def scope(self) -> Scope:
         """The service that this task works on.
 
-        :raises ConfigError: naming the file, line and field.
+        :raises ConfigError: naming the file, line and field; or there is no such target set, or none is
+            named.
         """
         if isinstance(self.service, str):
             config = load(self.config, only=self.service)
-            return Scope(self.service, config.services[self.service], config.symcli)
-        return scope_from({"name": self.task_id, **self.service})
+            asked = (self.service, config.services[self.service], config.symcli, self.target_set)
+            return Scope.of(*asked, any_set=self.any_set)
+        return scope_from({"name": self.task_id, **self.service}, self.target_set, any_set=self.any_set)
+
+    def refuse_set(self, context: Context, scope: Scope) -> None:
+        """:raises ConfigError: the run's form names a target set, and the service has none."""
+        named = (context.get("params") or {}).get("set")
+        if named and not scope.target_set:
+            scope.on(str(named))
 
     def execute(self, context: Context) -> Any:
         needs.require()

@@ -10,14 +10,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from airflow.sdk import DAG, BaseOperator, Context, Param, get_parsing_context
+from airflow.sdk import DAG, Asset, BaseOperator, Context, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones.config import Limits, Service
+from clones.config import Limits, Pair, Service, Sync
 from clones.runs.pools import pools_of
 from clones.services_yaml.checks import RESERVED
 from hooks.configuration import load
 from reporting.alerts import run_failed
+from reporting.completed import copy_assets
 
 ONE_AT_A_TIME: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "auto_register": False}
 """Of every DAG of a service. One run at a time; none for dates that passed before it was unpaused; and
@@ -83,6 +84,36 @@ def plan_only_param() -> Param:
     )
 
 
+SET = "{{ params.set }}"
+"""The target set that a form asks for, as a template."""
+
+
+def set_param(service: Service, says: str) -> dict[str, Param]:
+    """The field in which one of a service's target sets must be named; none for a service without.
+
+    :param says: what is done to it.
+    """
+    if not service.sets:
+        return {}
+    field = Param(type="string", enum=list(service.sets), title="Target set", description_md=says)
+    return {"set": field}
+
+
+def set_asked(service: Service) -> str:
+    """What a task has as `target_set` where its form has that field."""
+    return SET if service.sets else ""
+
+
+def set_inlets(name: str, service: Service) -> list[Asset]:
+    """What the last task reads to tell which target set is in use; nothing of a service without."""
+    return copy_assets(name, service) if service.sets else []
+
+
+def on_set(service: Service) -> str:
+    """What is put behind the words `the copies` in a question, where the form has that field."""
+    return f" of target set {SET}" if service.sets else ""
+
+
 def ask(dag: DAG, **form: Param) -> None:
     """Give a DAG its form, once its tasks are there.
 
@@ -102,10 +133,19 @@ def pool_names(limits: Limits, name: str, service: Service) -> list[str]:
 def syncs_listed(service: Service) -> str:
     """The syncs with their pairs, in order, for a DAG's description in Markdown."""
     return "\n".join(
-        f"1. **{sync.name}**: {sync.symdg or sync.symid}: "
-        + ", ".join(f"`{pair.label}`" for pair in sync.pairs)
-        for sync in service.syncs
+        f"1. **{sync.name}**: {sync.symdg or sync.symid}: {_pairs(sync)}" for sync in service.syncs
     )
+
+
+def _pairs(sync: Sync) -> str:
+    """The pairs of a sync, or those of each of its target sets."""
+
+    def listed(pairs: Sequence[Pair]) -> str:
+        return ", ".join(f"`{pair.label}`" for pair in pairs)
+
+    if not sync.targets:
+        return listed(sync.pairs)
+    return "; ".join(f"set {name}: {listed(pairs)}" for name, pairs in sync.targets.items())
 
 
 def _not_built(name: str, suffix: str, config: str, why: str) -> DAG:

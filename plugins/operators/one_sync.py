@@ -37,6 +37,7 @@ class OneSyncOperator(CloneOperator):
         service: str | Mapping[str, Any],
         sync: str,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -45,6 +46,7 @@ class OneSyncOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,

@@ -32,6 +32,8 @@ class ProvisionPlanOperator(RunPlanOperator):
     :raises clones.errors.Mistyped: a run by hand gives no reason.
     """
 
+    any_set = False
+
     def __init__(
         self,
         *,
@@ -39,6 +41,7 @@ class ProvisionPlanOperator(RunPlanOperator):
         reason: str,
         plan_only: bool | str = False,
         config: str = CONFIG,
+        target_set: str = "",
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
@@ -50,6 +53,7 @@ class ProvisionPlanOperator(RunPlanOperator):
             plan_only=plan_only,
             service=service,
             config=config,
+            target_set=target_set,
             needs_pools=needs_pools,
             deferrable=deferrable,
             **kwargs,
@@ -59,6 +63,7 @@ class ProvisionPlanOperator(RunPlanOperator):
         return provision.plan(scope)
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self.refuse_set(context, scope)
         plan = {"action": self.action, "commands": plain(hosts.run(self.foresee(context, scope)))}
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason})
 

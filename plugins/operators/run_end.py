@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones.actions import BREAK, PHASES
+from clones.actions import BREAK, PHASES, START
 from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
+from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
 from clones.runs.end import falls_short
 from clones.runs.fresh_copies import Copy, own_copies
-from clones.runs.result import OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
+from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, former_copy, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from operators.shut_out import keep_lock, shut_out_of
-from reporting import completed, last_seen
+from reporting import completed, last_seen, target_sets
 from reporting.alerts import MistypedRun, run_failed
 from reporting.metrics import measure
 from reporting.run_records import leave_record, left_by
@@ -43,6 +45,8 @@ class RunEndOperator(CloneOperator):
     it saw of copies and service stands in the store of asset `clone_status`
     (:func:`reporting.last_seen.leave`).
 
+    Of a service with target sets it records the set on which it started well.
+
     It fails when the run did not do what was asked, so that the run does; clearing the failed tasks clears
     this one too. By default people are then told (:func:`reporting.alerts.run_failed`), with what the task
     that failed said of it; not of a run that its author mistyped.
@@ -56,12 +60,14 @@ class RunEndOperator(CloneOperator):
     """
 
     ends_run = True
+    any_set = True
 
     def __init__(
         self,
         *,
         service: str | Mapping[str, Any],
         config: str = CONFIG,
+        target_set: str = "",
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
@@ -75,6 +81,7 @@ class RunEndOperator(CloneOperator):
             hold_lock=False,
             service=service,
             config=config,
+            target_set=target_set,
             needs_pools=needs_pools,
             deferrable=deferrable,
             **kwargs,
@@ -91,12 +98,16 @@ class RunEndOperator(CloneOperator):
         if held and not {*found.values()} <= {"success", "skipped"}:
             shut_out_of(self, scope, hosts, scope.fenced_hosts())
         # It fails once it has done its work.
-        restarted = found.get(RESTART) == "failed" and bool(ti.xcom_pull(task_ids=RESTART, key=RESTARTED))
+        restart = BACK if scope.target_set else RESTART
+        restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
         result = judge(found, _wanted(found, plan), restarted=restarted)
+        if result.on_sets and restarted:
+            result = replace(result, former=former_copy(plan))
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
+        others = self._look_at_others(scope, hosts, own) if plan else {}
         if result.ok and plan:
             mine = own_copies(tasks, after)
             known = completed.activations(context, scope, mine) if BREAK in phases else {}
@@ -114,6 +125,8 @@ class RunEndOperator(CloneOperator):
             # Before the lock is given back: whoever takes it next reads this.
             paces = completed.shown_paces(context, plan["estimates"], tasks)
             news = completed.write(context, scope, phases, split, paces)
+            if scope.target_set and START in phases:
+                target_sets.started_well(context, scope)
         try:
             if held and not self.give_back(scope, hosts) and result.ok:
                 result = not_done(
@@ -123,10 +136,23 @@ class RunEndOperator(CloneOperator):
                 )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
-        leave_record(self, context, scope, hosts.record, tasks, result=result, plan=plan, after=after)
+        leave_record(
+            self,
+            context,
+            scope,
+            hosts.record,
+            tasks,
+            result=result,
+            plan=plan,
+            after=after,
+            in_use=own.target_set if own else None,
+            other_sets={
+                name: [look for look in seen if isinstance(look, SyncSeen)] for name, seen in others.items()
+            },
+        )
         completed.announce(context, scope, news)
         if plan and isinstance(self.service, str):
-            last_seen.leave(self.log, context, scope, looks, own, tells=result.ok)
+            last_seen.leave(self.log, context, scope, looks, own, tells=result.ok, others=others)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
@@ -154,8 +180,21 @@ class RunEndOperator(CloneOperator):
             )
         return False
 
+    def _look_at_others(
+        self, scope: Scope, hosts: SymcliHook, own: OwnState | None
+    ) -> dict[str, list[SyncSeen | CloneError]]:
+        """The same of the other target sets, by set; of one that is not in use no age is too old."""
+        found = {}
+        if scope.whole is not None:
+            for other in Scope.each_set(scope.name, scope.whole, scope.symcli):
+                name = other.target_set
+                if name != scope.target_set:
+                    used = own is not None and own.target_set == name
+                    found[name] = hosts.run(self._look(other, spare=not used))
+        return found
+
     @staticmethod
-    def _look(scope: Scope) -> Steps[list[SyncSeen | CloneError]]:
+    def _look(scope: Scope, *, spare: bool = False) -> Steps[list[SyncSeen | CloneError]]:
         """Each sync at the end, or why it cannot be seen."""
         looks: list[SyncSeen | CloneError] = []
         outcomes = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
@@ -164,10 +203,12 @@ class RunEndOperator(CloneOperator):
                 looks.append(outcome.value())
             except CloneError as error:
                 looks.append(error)
-                yield from note(f"the state of sync {sync.name} could not be read: {error}", warning=True)
+                yield from note(
+                    f"the state of sync {scope.key(sync.name)} could not be read: {error}", warning=True
+                )
                 continue
-            fresh = freshness(outcome.value(), scope.service.sync_max_delay)
-            yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
+            fresh = freshness(outcome.value(), None if spare else scope.service.sync_max_delay)
+            yield from note(f"Sync {scope.key(sync.name)} is {fresh.status}: {fresh.why}")
         return looks
 
 

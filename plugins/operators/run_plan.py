@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from clones.actions import phases_run
+from clones.actions import START, phases_run
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
-from clones.decide.identity import Activation
 from clones.errors import CloneError, MustWait, Refused
-from clones.runs import reason, refresh
-from clones.runs.plan_only import foresee
+from clones.observe.estimates import Pace
+from clones.runs import change_over, copies, reason, refresh
+from clones.runs.plan_only import foresee_run
 from clones.runs.planned import Step, plain
 from clones.runs.record import TaskRecord
 from clones.runs.result import RunResult
@@ -23,7 +23,7 @@ from hooks.configuration import CONFIG
 from hooks.hosts import open_hosts
 from operators.base import CloneOperator
 from operators.task_record import leave_word, recorded
-from reporting import completed
+from reporting import completed, target_sets
 from reporting.metrics import measure
 from reporting.run_records import leave_record, left_by
 
@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 class RunPlanOperator(CloneOperator):
     """Look at everything, refuse before anything is stopped, and skip the phases that the action leaves out.
 
+    Of a service with target sets it sees which set is in use and decides which one the action works on.
+
     :param action: one of :data:`clones.actions.ACTIONS` (a template): ``refresh``, ``update``, ``resync``,
-        ``break``, ``start`` or ``stop``.
+        ``break``, ``start`` or ``stop``; of a service with target sets also ``rewind``.
+    :param target_set: of a service with target sets, the one that the action is asked to work on (a
+        template); empty: what is seen and recorded decides.
     :param reason: why somebody wants it; required when a person triggered the run (a template).
     :param phases: the ids of each phase's tasks, by phase (:data:`clones.actions.PHASES`).
     :param plan_only: only show what the action would send; take no lock, and skip every later task. A
@@ -55,6 +59,7 @@ class RunPlanOperator(CloneOperator):
     """
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
+    any_set = True
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class RunPlanOperator(CloneOperator):
         phases: Mapping[str, Sequence[str]],
         plan_only: bool | str = False,
         config: str = CONFIG,
+        target_set: str = "",
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
         **kwargs: Any,
@@ -73,6 +79,7 @@ class RunPlanOperator(CloneOperator):
             hold_lock=True,
             service=service,
             config=config,
+            target_set=target_set,
             needs_pools=needs_pools,
             deferrable=deferrable,
             **kwargs,
@@ -109,6 +116,7 @@ class RunPlanOperator(CloneOperator):
         refused: str = ""
         foreseen: list[Step] = []
         scope = self.scope()
+        self.refuse_set(context, scope)
         with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
             try:
                 foreseen = hosts.run(self.foresee(context, scope))
@@ -124,15 +132,14 @@ class RunPlanOperator(CloneOperator):
 
         :raises Unknown: a store of Airflow's did not answer.
         """
-        known = self._order(context, scope)
         paces = completed.read(context, scope).paces(scope.service)
-        return foresee(scope, self.action, paces, known)
+        return foresee_run(scope, self.action, self._planning(context, scope, paces))
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        self.refuse_set(context, scope)
         before = completed.read(context, scope)
         self._end_if_not_needed(context, scope, hosts, before)
-        known = self._order(context, scope)
-        made = hosts.run(refresh.plan(scope, self.action, before.paces(scope.service), known))
+        made = hosts.run(self._planning(context, scope, before.paces(scope.service)))
         plan = made.to_plain()
         mine = hosts.record.placed() if hosts.record else []
         context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason, "record": mine})
@@ -140,9 +147,26 @@ class RunPlanOperator(CloneOperator):
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
 
-    def _order(self, context: Context, scope: Scope) -> dict[str, Activation]:
-        by_order = refresh.goes_by_order(phases_run(self.action, scope.service))
-        return completed.in_order(context, scope) if by_order else {}
+    def _planning(
+        self, context: Context, scope: Scope, paces: Mapping[str, Pace | None]
+    ) -> Steps[refresh.Plan]:
+        """:raises Unknown: a store of Airflow's did not answer."""
+        by_order = copies.goes_by_order(self._phases(scope))
+        if not scope.target_set:
+            known = completed.in_order(context, scope) if by_order else {}
+            return refresh.plan(scope, self.action, paces, known)
+        sets = scope.all_sets()
+        known = {
+            one.key(sync): activation
+            for one in (sets if by_order else ())
+            for sync, activation in completed.in_order(context, one).items()
+        }
+        recorded = target_sets.recorded(context, scope)
+        paced = {one.key(sync): pace for one in sets for sync, pace in paces.items()}
+        return change_over.plan(sets, self.action, recorded, self.target_set, paced, known)
+
+    def _phases(self, scope: Scope) -> tuple[str, ...]:
+        return phases_run(self.action, scope.whole or scope.service)
 
     def _end_if_not_needed(
         self, context: Context, scope: Scope, hosts: SymcliHook, before: completed.Completed
@@ -153,8 +177,8 @@ class RunPlanOperator(CloneOperator):
         """
         run = context["dag_run"]
         since = asked_since(run.run_type, run.data_interval_end, run.run_after, run.clear_number or 0)
-        asked = Asked(run.run_id, phases_run(self.action, scope.service), since)
-        judgement = hosts.run(still_needed(scope, asked, before.runs, before.records(scope.service)))
+        asked = Asked(run.run_id, self._phases(scope), since)
+        judgement = hosts.run(still_needed(*self._served_by(context, scope, asked, before)))
         if judgement.needed:
             self.log.info("This run is needed: %s", judgement.why)
             return
@@ -167,6 +191,21 @@ class RunPlanOperator(CloneOperator):
         context["ti"].xcom_push(key="superseded", value={"by": judgement.by, "why": judgement.why})
         self.give_back(scope, hosts)
         self._end_here(context, scope, hosts.record, "completed before" if own else "superseded")
+
+    def _served_by(
+        self, context: Context, scope: Scope, asked: Asked, before: completed.Completed
+    ) -> tuple[Scope, Asked, Mapping[str, str], Sequence[Mapping[str, Any] | None]]:
+        """What :func:`still_needed` is asked: of a service with target sets, about the copies on which it
+        last started well. A run that does not start it is not served by these.
+
+        :raises Unknown: a store of Airflow's did not answer.
+        """
+        if scope.target_set and asked.since is not None:
+            on = target_sets.recorded(context, scope).last_good if START in asked.phases else ""
+            if on not in [one.target_set for one in scope.all_sets()]:
+                return scope, asked, before.runs, ()
+            scope = scope.on(on)
+        return scope, asked, before.runs, before.records(scope.service, scope.target_set)
 
     def _end_here(self, context: Context, scope: Scope, record: TaskRecord | None, result: str) -> NoReturn:
         context["ti"].xcom_push(key="result", value=RunResult(result).to_plain())

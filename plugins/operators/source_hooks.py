@@ -77,6 +77,7 @@ class SourceBeforeActivateOperator(CloneOperator):
         window: Window,
         mend_torn: bool | str = False,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -85,6 +86,7 @@ class SourceBeforeActivateOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -143,6 +145,7 @@ class SourceAfterActivateOperator(CloneOperator):
         hook: str,
         window: Window,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = False,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -151,6 +154,7 @@ class SourceAfterActivateOperator(CloneOperator):
         super().__init__(
             service=service,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,

@@ -11,6 +11,7 @@ from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
+from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
 from clones.states import SyncSeen
@@ -23,6 +24,7 @@ from operators.retire import RetirePlanOperator as RetirePlanOperator
 from operators.retire import SymcloneRemoveGroupOperator as SymcloneRemoveGroupOperator
 from operators.retire import SymcloneTerminateOperator as SymcloneTerminateOperator
 from operators.source_hooks import is_over, mark_begun
+from reporting import target_sets
 from reporting.completed import copy_asset, ledger
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class _OwnActivationOperator(OneSyncOperator):
         service: str | Mapping[str, Any],
         sync: str,
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -76,6 +79,7 @@ class _OwnActivationOperator(OneSyncOperator):
             service=service,
             sync=sync,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -89,6 +93,9 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     Right before the command every resource of the service must say that it is down, and every pair must be
     the configured one. Prepared pairs are left alone, so is a sync that this run has activated already. What
     somebody else has changed since this run's plan is refused (:mod:`clones.decide.identity`).
+
+    Of a service with target sets only the set's own resources must be down. What an earlier prepare has left
+    active of them is taken down first. The set on which the service last started well is refused.
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
         left alone but what is prepared.
@@ -110,6 +117,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
         sync: str,
         plan_task_id: str = "plan",
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -119,6 +127,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
             service=service,
             sync=sync,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -129,6 +138,8 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync = scope.service.sync(self.sync)
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        if scope.target_set:
+            refuse_last_good(scope, target_sets.recorded(context, scope))
         seen = to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
         if hosts.record:
             hosts.record.saw(seen)
@@ -166,6 +177,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
         window: Window | None = None,
         plan_task_id: str = "plan",
         config: str = CONFIG,
+        target_set: str = "",
         hold_lock: bool = True,
         needs_pools: Sequence[str] = (),
         deferrable: bool = True,
@@ -175,6 +187,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
             service=service,
             sync=sync,
             config=config,
+            target_set=target_set,
             hold_lock=hold_lock,
             needs_pools=needs_pools,
             deferrable=deferrable,
@@ -195,6 +208,8 @@ class SymcloneActivateOperator(_OwnActivationOperator):
             hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
+        if scope.target_set and self._mend():
+            refuse_last_good(scope, target_sets.recorded(context, scope))
         kept = ledger(context, scope, sync)
         seen = hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
         if hosts.record and kept.own:

@@ -26,7 +26,7 @@ from clones.runs.fresh_copies import Copy, announcement, is_news, known_copies, 
 from clones.states import SyncSeen
 
 ACTIVATION = "activation"
-"""The newest activation of this sync that any run has sent."""
+"""The newest activation of this sync that any run has sent; of a target set :func:`of_set` of it."""
 COMPLETED = "completed"
 """Everything else, of all syncs, in the store of the first sync's asset: :meth:`Completed.to_plain`."""
 FORMER = {"last": "last_completed", "pace": "pace", "announced": "announced"}
@@ -41,7 +41,7 @@ def copy_asset(service: str, sync: str) -> Asset:
 
     Its events are those of runs of the service's own DAG (:func:`reporting.completed.announce`). Their
     ``extra`` is ``{"service", "sync", "point_in_time", "last_action", "run_id"}``; the point in time is in
-    UTC, in ISO form.
+    UTC, in ISO form. Of a service with target sets it has also the ``set``.
 
     :param service: name of the service.
     :param sync: name of the sync, within it.
@@ -63,6 +63,11 @@ def fresh_copies(name: str) -> AssetAlias:
     return AssetAlias(f"{name} fresh copies")
 
 
+def of_set(name: str, target_set: str) -> str:
+    """A key for what is kept of one target set; the name itself for a service without."""
+    return f"{name}/{target_set}" if target_set else name
+
+
 @dataclass(frozen=True)
 class Completed:
     """What a service's completed runs have left.
@@ -70,7 +75,7 @@ class Completed:
     :param runs: run id to when it was completed.
     :param syncs: by sync ``last``, its record (:func:`clones.runs.superseded.leave`), ``pace``, how fast it
         was copied (:meth:`clones.observe.estimates.Pace.to_plain`), and ``announced``, the last action of the
-        copy that was announced last.
+        copy that was announced last. Of a target set all but the pace stand by :func:`of_set`.
     :param known: false when the store gave no answer.
     """
 
@@ -78,9 +83,10 @@ class Completed:
     syncs: dict[str, dict[str, Any]] = field(default_factory=dict)
     known: bool = True
 
-    def records(self, service: Service) -> list[dict[str, Any] | None]:
+    def records(self, service: Service, target_set: str = "") -> list[dict[str, Any] | None]:
         """Of each sync, in order."""
-        return [self.syncs.get(sync.name, {}).get("last") for sync in service.syncs]
+        names = [of_set(sync.name, target_set) for sync in service.syncs]
+        return [self.syncs.get(name, {}).get("last") for name in names]
 
     def paces(self, service: Service) -> dict[str, Pace | None]:
         """By sync, what the last completed run showed of its copy."""
@@ -122,15 +128,19 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
     :raises Unknown: the store did not answer.
     """
     ti, store = context["ti"], _store(context, scope, sync.name)
+    key = of_set(ACTIVATION, scope.target_set)
 
     def keep(activation: dict[str, Any]) -> None:
         if store is not None:
             with _or_unknown(scope, sync.name):
-                store.set(ACTIVATION, activation)
+                store.set(key, activation)
 
     def kept() -> Any:
         with _or_unknown(scope, sync.name):
-            return store.get(ACTIVATION) if store is not None else None
+            if store is None:
+                return None
+            # What was activated before the service had target sets: its pairs show which set that is.
+            return store.get(key) or (store.get(ACTIVATION) if scope.target_set else None)
 
     return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept)
 
@@ -207,7 +217,7 @@ def write(
     syncs = {name: dict(one) for name, one in before.syncs.items()}
     news = []
     for seen, activation in split:
-        mine = syncs.setdefault(seen.name, {})
+        mine = syncs.setdefault(scope.key(seen.name), {})
         mine["last"] = superseded.leave(run_id, phases, seen, activation.at)
         if is_news(activation, (ti.dag_id, run_id), mine.get("announced")):
             mine["announced"] = last_action(activation)
@@ -237,7 +247,7 @@ def announce(context: Context, scope: Scope, news: Sequence[Copy]) -> None:
     :param news: of :func:`write`.
     """
     for seen, activation in news:
-        extra = announcement(scope.name, seen.name, activation)
+        extra = {**announcement(scope.name, seen.name, activation), **scope.set_to_plain()}
         context["outlet_events"][fresh_copies(scope.name)].add(copy_asset(scope.name, seen.name), extra=extra)
 
 

@@ -61,6 +61,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         poke_interval: timedelta | float = 60,
         mode: str = "reschedule",
         config: str = CONFIG,
+        target_set: str = "",
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -70,6 +71,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             poke_interval=poke_interval,
             service=service,
             config=config,
+            target_set=target_set,
             deferrable=deferrable,
             **kwargs,
         )

@@ -21,7 +21,8 @@ from clones.config import Config
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
 from clones.observe.running_commands import processes, still_running
-from clones.runs.refresh import plan, refuse_shared_devices
+from clones.runs.copies import refuse_shared_devices
+from clones.runs.refresh import plan
 from clones.services_yaml.checks import check_pairs_across
 from clones.services_yaml.file import scope_from
 from clones.states import ACTIVE, PREPARED, Session

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk import TriggerRule
 
-from clones.actions import ACTIONS, PHASES
+from clones.actions import ACTIONS, BREAK, RESYNC, START, STOP
 from hooks.configuration import load
 from tests.conftest import SERVICES, connect
 from tests.dags.conftest import dags, run
@@ -81,8 +81,9 @@ def test_which_run_and_which_are_skipped(tmp_path: Path, action: str) -> None:
     dag = hooked(tmp_path)
     phases = dag.get_task("plan").phases
     assert {task for tasks in phases.values() for task in tasks} == {*dag.task_ids} - {"plan", "finish"}
-    for phase in PHASES:
-        assert all(task.split(".")[0] == phase for task in phases[phase])
+    assert [*phases] == [STOP, RESYNC, BREAK, START]
+    for phase, tasks in phases.items():
+        assert all(task.split(".")[0] == phase for task in tasks)
     runs = {task for phase in ACTIONS[action] for task in phases[phase]} | {"finish"}
     waited_for, new = set(), {"finish"}
     while new:

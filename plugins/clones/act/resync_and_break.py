@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from clones.act.prepare import release
 from clones.actions import STOP
 from clones.asking.side_by_side import abreast, attempts, both
 from clones.asking.steps import Command, Result, Steps, note, run
@@ -65,8 +66,9 @@ def resync(
 ) -> Steps[SyncSeen]:
     """Re-establish the copy. Right before the command the service is proven down (D3).
 
-    What this run has activated already is left alone; what somebody else has changed since its plan is
-    refused.
+    Of a service on a target set that is what is the set's own; what an earlier prepare has left active of it
+    is taken down first. What this run has activated already is left alone; what somebody else has changed
+    since its plan is refused.
 
     :param plan: this run's, as :meth:`clones.runs.refresh.Plan.to_plain` says it; without one nothing is
         skipped.
@@ -78,6 +80,9 @@ def resync(
     yield from decided(scope, sync, "resync", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen
+    if scope.target_set and (yield from release(scope)):
+        # That may have taken long.
+        return (yield from resync(scope, sync, plan, ledger))
     return (yield from _recreate(scope, sync, running, seen, decision.pairs))
 
 
@@ -94,7 +99,8 @@ def split(
     :param mend_torn: recreate the active pairs of a torn sync, once they are Copied, and activate all
         together.
     :param ledger: keeps that it is sent, before it is, and what it is seen to have done.
-    :param plan: the run's, if it has one; of a run that stops the service nothing is taken from it.
+    :param plan: the run's, if it has one; of a run that stops the service nothing is taken from it. Nor of a
+        service on a target set: that is proven unused right before the command.
     :raises CloneError: see :mod:`clones.errors`.
     """
     before = scope.service.syncs[: [one.name for one in scope.service.syncs].index(sync.name)]
@@ -112,6 +118,8 @@ def split(
         # That may have taken long.
         _require_active(scope, sync, (yield from abreast(look(scope, one) for one in before)))
     refuse_leftovers(scope, running, [sync], "activate")
+    if scope.target_set:
+        yield from prove_down(scope)
     command = commands.activate(scope, sync, seen.symid, seen.pairs)
     if ledger is not None:
         command = replace(command, before_send=ledger.sending)
@@ -171,7 +179,7 @@ def _decide_split(
     scope: Scope, sync: Sync, seen: SyncSeen, mend_torn: bool, plan: Mapping[str, Any] | None
 ) -> Steps[Decision]:
     decision = decide_break(seen, mend=mend_torn, while_copying=sync.recreate_while_copying)
-    if plan and plan["up"] and STOP not in plan["phases"]:
+    if plan and plan["up"] and STOP not in plan["phases"] and not scope.target_set:
         decision = decide_under_service(decision)
     seconds = sync.copy_timeout if decision.torn else sync.precopy_timeout or sync.recreate_timeout
     yield from decided(scope, sync, "break", decision, wait_seconds=seconds)

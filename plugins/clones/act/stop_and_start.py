@@ -1,26 +1,30 @@
 """Stopping and starting what runs on the copies, resource by resource; what is already so is left alone.
 
-A start that fails half way takes down again what it has brought up, in reverse, and says what stayed.
+A start that fails half way takes down again what it has brought up, in reverse, and says what stayed. With
+`before_start` hooks a start has three parts: the disks, the hooks, the applications
+(:mod:`clones.act.before_start`). A part that fails leaves the parts before it as they are: the next try
+continues from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from clones.act.before_start import CopiesRead, applications, refuse_other_copies, run_before_start
+from clones.act.bring import Before, Way, bring, look_before
 from clones.act.rescan_disks import make_visible
 from clones.asking.side_by_side import abreast, attempts, both
-from clones.asking.steps import Command, Result, Steps, in_a_row, note, run
+from clones.asking.steps import Result, Steps, note
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, sent_at
 from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import decide_start
-from clones.errors import CloneError, Fenced, NotDone, Refused, Stale, Unknown
+from clones.errors import CloneError, Fenced, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
-from clones.observe.proof_down import GuardRow, Row, look, look_at
+from clones.observe.proof_down import Row, look
 from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, refuse_leftovers, refuse_second_start
 from clones.observe.sync import is_same, observe, to_plain
@@ -42,10 +46,10 @@ def stop(scope: Scope) -> Steps[None]:
         todo = [*reversed(drivers(scope.service, host))]
         before: Before | None = None
         for number, driver in enumerate(todo):
-            before = before or (yield from _before(driver, host.connection))
-            following = [_before(later, host.connection) for later in todo[number + 1 : number + 2]]
+            before = before or (yield from look_before(driver, host.connection))
+            following = [look_before(later, host.connection) for later in todo[number + 1 : number + 2]]
             expected = [command for one in todo[number + 1 :] for command in one.stop(one.started)]
-            _, before = yield from _bring(scope, before, Use.DOWN, *following, later=expected)
+            _, before = yield from bring(scope, before, Way.DOWN, *following, later=expected)
 
 
 def start(
@@ -55,18 +59,71 @@ def start(
 ) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
-    A rescan and an import of a disk group can take long: before the first resource that uses what is on the
-    disks (a file system, a command) the copies are looked at again, together with that resource.
+    With `before_start` hooks no application is started before they have succeeded. When all applications are
+    up already there is nothing that they could come before: they are left out.
 
+    :raises CloneError: as :func:`start_disks`, :func:`clones.act.before_start.run_before_start` and
+        :func:`start_applications`.
+    """
+    if not scope.service.before_start:
+        return (yield from _bring_up(scope, listed, known))
+    running = yield from applications(scope)
+    if all(row.probe.use is Use.UP for row in running):
+        yield from note("Every application is up already: no hook of before_start runs")
+        return (yield from _bring_up(scope, listed, known))
+    yield from start_disks(scope, listed, known)
+    behind = {}
+    for hook in scope.service.before_start:
+        behind[hook.name] = yield from run_before_start(scope, hook)
+    yield from start_applications(scope, behind, listed, known)
+
+
+def start_disks(
+    scope: Scope,
+    listed: Mapping[str, Result] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
+) -> Steps[None]:
+    """Bring up what comes before the first application, as :func:`start` does.
+
+    :raises CloneError: as :func:`start_applications`.
+    """
+    yield from _bring_up(scope, listed, known, slice(scope.service.first_app))
+
+
+def start_applications(
+    scope: Scope,
+    behind: Mapping[str, CopiesRead],
+    listed: Mapping[str, Result] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
+) -> Steps[None]:
+    """Bring up the first application and what comes after it, on disks that are up.
+
+    :param behind: by `before_start` hook, the copies on which it has succeeded.
     :param listed: by host, what runs there: an application that is down, and whose start still runs, is
         waited for.
     :param known: by sync, the newest activation that was kept; None when the service has run on these very
         copies: whether they are in order is not asked then.
     :raises Locked: that is so.
-    :raises Refused: a sync is not wholly active, torn or out of order, or changed since this start began;
-        another host runs the service, or somebody else has its address.
+    :raises Refused: a hook is not known to have succeeded; a sync is not wholly active, torn or out of
+        order, or changed since this start or one of the hooks began; another host runs the service, or
+        somebody else has its address.
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
+    """
+    yield from _bring_up(scope, listed, known, slice(scope.service.first_app, None), behind)
+
+
+def _bring_up(
+    scope: Scope,
+    listed: Mapping[str, Result],
+    known: Mapping[str, Activation] | None,
+    part: slice = slice(None),
+    behind: Mapping[str, CopiesRead] | None = None,
+) -> Steps[None]:
+    """Bring a part of the resources up, in order.
+
+    A rescan and an import of a disk group can take long: before the first resource that uses what is on the
+    disks (a file system, a command) the copies are looked at again, together with that resource.
     """
     syncs = scope.service.syncs
     looks = attempts(observe(scope, sync) for sync in syncs)
@@ -80,6 +137,8 @@ def start(
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
         raise kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+    if behind is not None:
+        refuse_other_copies(scope, seen, behind)
     first, *others = scope.service.hosts
     elsewhere = yield from abreast(
         look(driver, host.connection) for host in others for driver in drivers(scope.service, host)
@@ -89,26 +148,26 @@ def start(
             raise _not_down_elsewhere(scope, row)
     addresses = {guard.resource: guard for guard in guards(scope.service) if isinstance(guard, AddressGuard)}
     touched: list[Driver] = []  # seen down before it was brought up: only that is ever taken down again
-    todo = drivers(scope.service, first)
-    resources = [entry.resource for entry in scope.service.resources if entry.resource]
+    todo = drivers(scope.service, first)[part]
+    resources = [entry.resource for entry in scope.service.resources if entry.resource][part]
     uses = [driver for driver, one in zip(todo, resources, strict=True) if not isinstance(one, Ip | Vg)][:1]
     before: Before | None = None
     number = again = 0
     while number < len(todo):
         driver = todo[number]
         try:
-            before = before or (yield from _before(driver, first.connection, addresses.get(driver.label)))
+            before = before or (yield from look_before(driver, first.connection, addresses.get(driver.label)))
             if before.row.probe.use is Use.DOWN:
                 if first.connection in listed:
                     refuse_second_start(scope, listed[first.connection], driver)
-                if not touched:
+                if not touched and behind is None:  # else the disks are up
                     yield from make_visible(scope.name, scope.service, first)
                 touched += [driver] if driver not in touched else []
                 if driver in uses:
                     copies = before.copies or (yield from _look_again(scope, seen))
                     _refuse_changed(scope, seen, copies, known)
             following = [
-                _before(
+                look_before(
                     later,
                     first.connection,
                     addresses.get(later.label),
@@ -117,7 +176,7 @@ def start(
                 for later in todo[number + 1 : number + 2]
             ]
             expected = [command for one in todo[number + 1 :] for command in one.start(one.stopped)]
-            _, before = yield from _bring(scope, before, Use.UP, *following, later=expected)
+            _, before = yield from bring(scope, before, Way.UP, *following, later=expected)
             number, again = number + 1, 0
         except CloneError as error:
             if isinstance(error, Stale) and again < LOOKS_AGAIN:
@@ -136,40 +195,13 @@ def _take_back(scope: Scope, touched: list[Driver], host: str) -> Steps[list[str
     down, stayed = [], []
     for driver in reversed(touched):
         try:
-            sent, _ = yield from _bring(scope, (yield from _before(driver, host)), Use.DOWN)
+            sent, _ = yield from bring(scope, (yield from look_before(driver, host)), Way.DOWN)
             if sent:
                 down.append(driver.label)
         except CloneError as error:
             stayed.append(f"{driver.label} ({error.what})")
     said = [f"Taken down again, in this order: {', '.join(down)}."] if down else []
     return [*said, *([f"STAYED as it is: {'; '.join(stayed)}."] if stayed else [])]
-
-
-@dataclass(frozen=True)
-class Before:
-    """What is known of a resource right before it is brought up or down.
-
-    :param answers: for an address that is to come up: whether somebody else has it.
-    :param copies: for the first resource that uses them: how they are now.
-    """
-
-    row: Row
-    answers: GuardRow | None = None
-    copies: tuple[SyncSeen, ...] = ()
-
-
-def _before(
-    driver: Driver,
-    host: str,
-    conflict: AddressGuard | None = None,
-    copies: Steps[tuple[SyncSeen, ...]] | None = None,
-) -> Steps[Before]:
-    if copies is not None:
-        row, again = yield from both(look(driver, host), copies)
-        return Before(row, copies=again)
-    if conflict is None:
-        return Before((yield from look(driver, host)))
-    return Before(*(yield from both(look(driver, host), look_at(conflict))))
 
 
 def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen, ...]]:
@@ -198,73 +230,6 @@ def _refuse_changed(
     decision = _decide(now, known)
     if decision.verdict is Verdict.REFUSE:
         raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
-
-
-def _bring(
-    scope: Scope, seen: Before, wanted: Use, *following: Steps[Before], later: Sequence[Command] = ()
-) -> Steps[tuple[bool, Before | None]]:
-    """Bring one resource up or down, from wherever it was just seen.
-
-    :param following: the look at the resource that comes next, if one does.
-    :param later: what the resources after it take, if each is where it was configured to be: the record that
-        stands before this one's first change tells of it. Each is looked at before it is sent, as always.
-    :returns: whether anything had to be sent; if so, the look at the next one, taken with the last at this.
-    """
-    before = seen.row
-    driver, host = before.driver, before.host
-    subject = f"Service {scope.name}: {driver.label} on {host}"
-    if before.probe.use is Use.UNKNOWN:
-        raise Unknown(
-            f"{subject} gave no clear answer (up or down): {before.probe.evidence}",
-            "run its probe by hand (its command line is in the log) and fix the cause of the unclear answer",
-        )
-    commands = driver.start(before.probe.at) if wanted is Use.UP else driver.stop(before.probe.at)
-    if not commands:
-        if not _is_so(before, wanted):
-            raise _not_done(subject, wanted, before)
-        yield from note(f"{driver.label} on {host} is {wanted.value} already", before.probe.evidence)
-        return False, None
-    if seen.answers and seen.answers.probe.use is not Use.DOWN:
-        raise _address_taken(subject, seen.answers)
-    for command in in_a_row(commands, later):
-        result = yield from run(command)
-        if result.exit_code is None:
-            raise Unknown(
-                f"{subject}: `{command.shown()}` gave {result.ending()}; it is not known whether it took "
-                "effect.",
-                "wait for the retry, which checks the resource first",
-            )
-        failed = driver.failure(command, result)
-        if failed:
-            kind = Refused if failed.final else NotDone
-            raise kind(f"{subject}: `{command.shown()}` {failed.what}", failed.remedy)
-    after, upcoming = yield from both(look(driver, host), abreast(following))
-    if not _is_so(after, wanted):
-        raise _not_done(subject, wanted, after)
-    yield from note(f"{driver.label} on {host} is {wanted.value}", after.probe.evidence)
-    return True, upcoming[0] if upcoming else None
-
-
-def _is_so(row: Row, wanted: Use) -> bool:
-    """What is in use in another way than the configured one is not up."""
-    return row.probe.use is wanted and (wanted is not Use.UP or row.probe.at == row.driver.started)
-
-
-def _not_done(subject: str, wanted: Use, row: Row) -> CloneError:
-    return NotDone(
-        f"{subject} should be {wanted.value} and is {row.probe.use.value} [{row.probe.at}]: "
-        f"{row.probe.evidence}",
-        "wait for the retry; if it stays so, bring it there by hand and clear this task",
-    )
-
-
-def _address_taken(subject: str, answers: GuardRow) -> CloneError:
-    kind = Unknown if answers.probe.use is Use.UNKNOWN else Refused
-    return kind(
-        f"{subject} is not brought up: it is down there, and another host may have the address: "
-        f"{answers.line()}",
-        "find out which host has it and remove it there, or fix the cause of the unclear answer",
-    )
 
 
 def _not_down_elsewhere(scope: Scope, row: Row) -> CloneError:

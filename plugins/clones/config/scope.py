@@ -37,11 +37,16 @@ class Scope:
         object.__setattr__(self, "symcli", self.symcli.on(self.service.control_host))
 
     @classmethod
-    def of(cls, name: str, service: Service, symcli: Symcli, target_set: str = "") -> Scope:
+    def of(
+        cls, name: str, service: Service, symcli: Symcli, target_set: str = "", *, any_set: bool = False
+    ) -> Scope:
         """A service, on one of its target sets where it has any.
 
+        :param any_set: when none is named, it is on the first: for what is about the whole service.
         :raises ConfigError: there is no such set, or none is named where there are some.
         """
+        if any_set and service.sets:
+            target_set = target_set or service.sets[0]
         if not target_set:
             return cls(name, service, symcli)
         return cls(name, service.on(target_set), symcli, target_set, service)
@@ -64,6 +69,31 @@ class Scope:
             return self
         return replace(self, service=self.whole.own_of(self.target_set))
 
+    def shared_on(self, target_set: str) -> Service:
+        """The service on one of its target sets with only what is no set's own."""
+        return (self.whole or self.service).shared_on(target_set)
+
+    @property
+    def who(self) -> str:
+        """How errors and plans name it, as the beginning of a sentence."""
+        return f"Service {self.name}" + (f", set {self.target_set}" if self.target_set else "")
+
+    def set_to_plain(self) -> dict[str, str]:
+        """The target set as JSON; nothing for a service without."""
+        return {"set": self.target_set} if self.target_set else {}
+
+    def all_sets(self) -> list[Scope]:
+        """The same service on each of its target sets, in order; itself alone for a service without."""
+        return [self.on(one) for one in self.whole.sets] if self.whole else [self]
+
+    def others(self) -> list[Scope]:
+        """The same service on each other of its target sets, in order; none for a service without."""
+        return [self.on(one) for one in (self.whole.sets if self.whole else ()) if one != self.target_set]
+
+    def key(self, sync: str) -> str:
+        """By what a sync's copies are kept apart by target set: ``data``, or ``data/b``."""
+        return f"{sync}/{self.target_set}" if self.target_set else sync
+
     @property
     def control_host(self) -> str:
         """Airflow connection id of the host with SYMCLI."""
@@ -71,14 +101,18 @@ class Scope:
 
     def work_dir_on(self, host: str) -> str:
         """The folder for this project's own files on a host, by its connection."""
-        own = [one.work_dir for one in self.service.hosts if one.connection == host and one.work_dir]
+        hosts = (self.whole or self.service).hosts
+        own = [one.work_dir for one in hosts if one.connection == host and one.work_dir]
         return own[0] if own else self.symcli.work_dir
 
     def service_hosts(self) -> list[str]:
-        """Every host on which tasks stop or start a part of the service, by connection."""
-        service = self.service
-        hooks = (*service.before_stop, *service.after_start, *service.probes)
-        return list(dict.fromkeys([*(h.connection for h in service.hosts), *map(service.host_of, hooks)]))
+        """Every host on which tasks stop or start a part of the service, by connection.
+
+        With several target sets, the hosts of all: an earlier try may have worked on another set.
+        """
+        service, hosts = self.service, (self.whole or self.service).hosts
+        hooks = (*service.before_stop, *service.before_start, *service.after_start, *service.probes)
+        return list(dict.fromkeys([*(host.connection for host in hosts), *map(service.host_of, hooks)]))
 
     def begins_on(self, *syncs: str) -> list[str]:
         """The hosts on which the `before_activate` of these syncs run, by connection; without one, of all."""
@@ -91,16 +125,13 @@ class Scope:
     def fenced_hosts(self) -> list[str]:
         """Every host beside the control host on which an earlier try may still act, by connection.
 
-        With several target sets, of all of them. An `after_activate` needs no fence
-        (:mod:`clones.asking.fence`).
+        An `after_activate` needs no fence (:mod:`clones.asking.fence`).
         """
-        hosts = [host.connection for host in (self.whole or self.service).hosts]
-        return list(dict.fromkeys([*hosts, *self.service_hosts(), *self.begins_on()]))
+        return list(dict.fromkeys([*self.service_hosts(), *self.begins_on()]))
 
     def subject(self, sync: Sync) -> str:
         """How every error names it."""
-        on = f", set {self.target_set}" if self.target_set else ""
-        return f"Service {self.name}{on}, sync {sync.name}"
+        return f"{self.who}, sync {sync.name}"
 
     def of_one_sync(self, sync: Sync) -> Scope:
         """As much of it as looking at one sync takes: thousands of them wait in one process."""
@@ -120,7 +151,7 @@ class Scope:
             "name": self.name,
             "service": self.service.model_dump(mode="json", exclude_unset=True),
             "symcli": self.symcli.model_dump(mode="json", exclude_unset=True),
-            **({"set": self.target_set} if self.target_set else {}),
+            **self.set_to_plain(),
         }
 
     @classmethod

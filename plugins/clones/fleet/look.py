@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clones.asking.read_only import Eyes
+from clones.asking.side_by_side import attempts
 from clones.asking.steps import Command, Steps
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
+from clones.fleet.set_in_use import SetInUse, not_asked, of_look
 from clones.observe.next_look import pieces
 from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
+from clones.observe.target_sets import look_at_sets
 from clones.states import SyncSeen
 from clones.symcli import commands
 from clones.symcli.output import DeviceList
@@ -27,6 +30,7 @@ class Looked:
     """One sync of one service, as it was seen, or why it was not.
 
     :param service: its name.
+    :param target_set: on which of the service's target sets; empty for a service without.
     :param seen: None when ``error`` says why.
     :param error: :class:`~clones.errors.Missing` when that it is not there is what was seen.
     """
@@ -35,6 +39,7 @@ class Looked:
     sync: Sync
     seen: SyncSeen | None
     error: CloneError | None = None
+    target_set: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Placed:
 
 
 def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
-    """Look at every sync of these services.
+    """Look at every sync of these services, on each of its target sets.
 
     Its arrays are asked side by side where whoever drives this can (`Command.soon`).
 
@@ -65,26 +70,49 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
 
     :returns: in the order of the configuration.
     """
-    eyes, found = Eyes(), dict[tuple[str, str], Looked]()
+    eyes, found = Eyes(), dict[tuple[str, str, str], Looked]()
     placed: dict[tuple[str, str], list[Placed]] = {}
     on = {host: symcli.on(host) for host in {service.control_host for service in services.values()}}
-    for name, service in services.items():
-        scope = Scope(name, service, on[service.control_host])
-        for sync in service.syncs:
-            found[name, sync.name] = Looked(name, sync, None)
+    scopes = [
+        scope
+        for name, service in services.items()
+        for scope in Scope.each_set(name, service, on[service.control_host])
+    ]
+    for scope in scopes:
+        for sync in scope.service.syncs:
+            key = (scope.name, scope.target_set, sync.name)
+            found[key] = Looked(scope.name, sync, None, None, scope.target_set)
             try:
                 place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
                 one = Placed(scope, sync, place)
                 placed.setdefault(one.array, []).append(one)
             except Exception as error:
-                found[name, sync.name] = Looked(name, sync, None, trouble(error))
+                found[key] = replace(found[key], error=trouble(error))
     arrays = [(members, batches(members)) for members in placed.values()]
     soon = [_command(members, devices) for members, lists in arrays for devices in lists]
     for members, lists in arrays:
         for looked in (yield from _array(eyes, members, lists, soon)):
-            found[looked.service, looked.sync.name] = looked
+            found[looked.service, looked.target_set, looked.sync.name] = looked
         soon = []  # begun with the first
     return list(found.values())
+
+
+def ask_hosts(services: Mapping[str, Service], symcli: Symcli) -> Steps[dict[str, SetInUse]]:
+    """Ask the hosts of each service with target sets which one it uses; the others are left out.
+
+    A host that cannot be asked keeps the sets of its own services from being known, and no others.
+    """
+    asked = {
+        name: Scope.each_set(name, service, symcli) for name, service in services.items() if service.sets
+    }
+    looks = yield from attempts(look_at_sets(scopes) for scopes in asked.values())
+    found = {}
+    for name, look in zip(asked, looks, strict=True):
+        try:
+            found[name] = of_look(name, look.value())
+        except CloneError as error:
+            found[name] = not_asked(error)
+    return found
 
 
 def trouble(error: Exception) -> CloneError:
@@ -126,7 +154,7 @@ def _array(
 
 def _held(one: Placed, shown: DeviceList) -> Looked:
     try:
-        return Looked(one.scope.name, one.sync, held_against(one.sync, one.place, shown))
+        return _seen(one, held_against(one.sync, one.place, shown))
     except Exception as error:
         return _not_seen(one, trouble(error))
 
@@ -155,9 +183,13 @@ def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
         except Exception as error:
             found.append(_not_seen(one, trouble(error)))
         else:
-            found.append(Looked(one.scope.name, one.sync, seen))
+            found.append(_seen(one, seen))
     return found
 
 
+def _seen(one: Placed, seen: SyncSeen) -> Looked:
+    return Looked(one.scope.name, one.sync, seen, None, one.scope.target_set)
+
+
 def _not_seen(one: Placed, error: CloneError) -> Looked:
-    return Looked(one.scope.name, one.sync, None, error)
+    return Looked(one.scope.name, one.sync, None, error, one.scope.target_set)

@@ -61,7 +61,7 @@ def look_at(guard: Guard) -> Steps[GuardRow]:
 
 def look_at_all(scope: Scope) -> Steps[list[Row]]:
     """Probe every resource of the service on every host, and log the table."""
-    rows, _ = yield from _look_around(f"service {scope.name}", scope.service, [])
+    rows, _ = yield from _look_around(_whole(scope), scope.service, [])
     return rows
 
 
@@ -71,7 +71,7 @@ def look_around(scope: Scope, *, only_addresses: bool = False) -> Steps[tuple[li
     :param only_addresses: leave the disks and the other servers alone.
     """
     asked = [g for g in guards(scope.service) if isinstance(g, AddressGuard) or not only_addresses]
-    return (yield from _look_around(f"service {scope.name}", scope.service, asked))
+    return (yield from _look_around(_whole(scope), scope.service, asked))
 
 
 def unexplained(rows: Sequence[Row], around: Sequence[GuardRow]) -> list[GuardRow]:
@@ -87,6 +87,8 @@ def unexplained(rows: Sequence[Row], around: Sequence[GuardRow]) -> list[GuardRo
 def prove_down(scope: Scope) -> Steps[list[Seen]]:
     """Go on only if every resource says that it is down, and every guard that nothing else is in use.
 
+    Of a service on a target set that is what is the set's own: it may be up on another set.
+
     :raises Refused: something is up.
     :raises Unknown: something could not tell; not knowing is not down (D2).
     """
@@ -99,9 +101,11 @@ def prove_down(scope: Scope) -> Steps[list[Seen]]:
         return []
     return (
         yield from _prove(
-            f"service {scope.name}",
-            scope.service,
-            "run the action `refresh`, which stops it, or `stop` first; if it should be down, find out "
+            _whole(scope),
+            scope.own().service,
+            "find out what uses the set, and end that: only a set that is not in use is overwritten"
+            if scope.target_set
+            else "run the action `refresh`, which stops it, or `stop` first; if it should be down, find out "
             "who started it",
         )
     )
@@ -161,7 +165,12 @@ def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[
 
 def require_known(scope: Scope, rows: Sequence[Seen]) -> None:
     """:raises Unknown: naming everything that could not tell."""
-    _require_known(f"service {scope.name}", rows)
+    _require_known(_whole(scope), rows)
+
+
+def _whole(scope: Scope) -> str:
+    """What is looked at, for the log."""
+    return f"set {scope.target_set} of service {scope.name}" if scope.target_set else f"service {scope.name}"
 
 
 def _require_known(subject: str, rows: Sequence[Seen]) -> None:

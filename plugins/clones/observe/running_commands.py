@@ -255,7 +255,7 @@ def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
             yield from (_plain(command) for command in sent)
     around = [hook for sync in service.syncs for hook in sync.before_activate]
     after = (*service.after_start, *service.probes) if starts else ()
-    for hook in (*service.before_stop, *around, *after):
+    for hook in (*service.before_stop, *service.before_start, *around, *after):
         if service.host_of(hook) == host:
             yield " ".join(hook.command)
 

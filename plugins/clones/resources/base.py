@@ -64,6 +64,15 @@ class Driver(Protocol):
         """Where the resource is once `stop` has taken it down, as `Probe.at`."""
         ...
 
+    @property
+    def prepared(self) -> str | None:
+        """Where `prepare` leaves it, as `Probe.at`; None for what serves as soon as it is up.
+
+        A group is `started` then and serves nothing yet, a file system is `stopped`, and checked. What is up
+        anywhere else is in use.
+        """
+        ...
+
     def probe(self) -> Command:
         """A command that only looks."""
         ...
@@ -74,6 +83,10 @@ class Driver(Protocol):
 
     def start(self, at: str) -> list[Command]:
         """What brings it up from where it is; empty when it is up."""
+        ...
+
+    def prepare(self, at: str) -> list[Command]:
+        """What of `start` can be done while the service still runs on another copy, from where it is."""
         ...
 
     def stop(self, at: str) -> list[Command]:

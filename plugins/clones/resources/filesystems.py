@@ -66,7 +66,7 @@ class FsOnHost(OnHost):
     """One file system. A family says how it is checked and mounted, and reads its table of mounts."""
 
     started = MOUNTED
-    stopped = UNMOUNTED
+    stopped = prepared = UNMOUNTED
     umount = "/usr/sbin/umount"
     kill = KILL
 
@@ -83,6 +83,9 @@ class FsOnHost(OnHost):
 
     def unmount(self) -> Command:
         return self.change(self.umount, self.fs.mnt)
+
+    def prepare(self, at: str) -> list[Command]:
+        return self.check() if at == UNMOUNTED else []
 
     def start(self, at: str) -> list[Command]:
         return [*self.check(), self.mount()] if at == UNMOUNTED else []

@@ -79,7 +79,7 @@ from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import fstab_row, read_mounts
-from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
 ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
@@ -174,10 +174,10 @@ class IpDriver(OnHost):
         return [self.change("/usr/sbin/ifconfig", self.device, "0.0.0.0")] if at == CONFIGURED else []
 
 
-class VgDriver(OnHost):
+class VgDriver(GroupOnHost):
     """One volume group. Between runs it is exported, so that the next import reads the fresh copy's disks."""
 
-    started = ACTIVE
+    started = prepared = ACTIVE
     stopped = EXPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from clones.config import Fs
+from clones.config import Fs, FsByDevice
 from clones.resources.base import Probe
 from clones.resources.reading import ELSEWHERE, down, unknown, up
 
@@ -100,7 +100,7 @@ def _names(line: str, *ours: str) -> bool:
 
 
 def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None, beside: Sequence[str] = ()) -> Probe:
-    """Whether the device or the directory of a file system is in use.
+    """Whether the device or the directory of a file system is in use; of one by its device, only that.
 
     Mounts can be stacked: the last row of a directory is the one that is seen there.
 
@@ -115,13 +115,16 @@ def judge(mounts: Sequence[Mount], fs: Fs, device: str | None = None, beside: Se
         if last.read_only and not says_read_only(fs.mnt_opt):
             return up(READ_ONLY, f"it cannot be written, and `mnt_opt` does not say `ro`: {last.line}")
         return up(MOUNTED, last.line)
-    known = (directory, *beside)
+    by_device = isinstance(fs, FsByDevice)
+    known = beside if by_device else (directory, *beside)
     other = next((m for m in mounts if m.device == device and m.directory not in known), None)
     if other:
-        return up(ELSEWHERE, f"{device} is not on {directory}: {other.line}")
-    if on_directory:
+        where = "hidden" if other.directory == directory else "not"
+        return up(ELSEWHERE, f"{device} is {where} on {directory}: {other.line}")
+    if on_directory and not by_device:
         return up(ELSEWHERE, f"another device is on {directory}: {on_directory[-1].line}")
     if not any(mount.directory == "/" for mount in mounts):
         # Every running system has one: without it the table is not whole, and absence proves nothing.
         return unknown(f"no row for / among {len(mounts)} mounts: the table cannot be trusted")
-    return down(UNMOUNTED, f"neither {device} nor {directory} among {len(mounts)} mounts")
+    ours = f"no {device}" if by_device else f"neither {device} nor {directory}"
+    return down(UNMOUNTED, f"{ours} among {len(mounts)} mounts")

@@ -67,6 +67,7 @@ class OnHost:
 
     started: str
     stopped: str
+    prepared: str | None = None
 
     def __init__(self, label: str, host: str, timeout: float) -> None:
         self.label = label
@@ -103,6 +104,10 @@ class OnHost:
         words = ("/bin/sh", "-c", text, name, *arguments)
         return Command(self.host, words, timeout=self.timeout, changes=True, title=title)
 
+    def prepare(self, at: str) -> list[Command]:
+        """Nothing, unless a driver says so."""
+        return []
+
     def failure(self, command: Command, result: Result) -> Failure | None:
         """Why a command did not do its work; what it prints does not matter, unless a driver says so."""
         if result.exit_code in self.succeeds(command):
@@ -115,3 +120,13 @@ class OnHost:
     def succeeds(self, command: Command) -> tuple[int, ...]:
         """The exit codes that mean success."""
         return (0,)
+
+
+class GroupOnHost(OnHost):
+    """A group of disks: it can be active while nothing uses it, and that is how it is prepared."""
+
+    def start(self, at: str) -> list[Command]:
+        raise NotImplementedError
+
+    def prepare(self, at: str) -> list[Command]:
+        return self.start(at)

@@ -54,7 +54,7 @@ from clones.asking.steps import Command, Result
 from clones.config import Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
-from clones.resources.reading import ELSEWHERE, OnHost, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
 
 IMPORTED, DEPORTED = "imported", "deported"
 VXDG, VXVOL = "/usr/sbin/vxdg", "/usr/sbin/vxvol"
@@ -64,13 +64,13 @@ LIST_DISKS = '/usr/sbin/vxdctl mode && "$0" list && exec /usr/sbin/vxdisk list'
 _DISKS_BEGIN = "DEVICE TYPE DISK GROUP STATUS"
 
 
-class GroupDriver(OnHost):
+class GroupDriver(GroupOnHost):
     """One disk group.
 
     :raises ConfigError: for `devices` that are no names of VxVM's disks.
     """
 
-    started = IMPORTED
+    started = prepared = IMPORTED
     stopped = DEPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:

@@ -51,7 +51,7 @@ from clones.asking.steps import Command, Result
 from clones.config import Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
-from clones.resources.reading import ELSEWHERE, OnHost, broken, down, lines, unknown, up
+from clones.resources.reading import ELSEWHERE, GroupOnHost, broken, down, lines, unknown, up
 
 IMPORTED, EXPORTED = "imported", "exported"
 NONE = "no pools available"
@@ -64,13 +64,13 @@ _POOL = re.compile(
 _DISK = re.compile(r"(?P<disk>c\d+(?:t[0-9A-Fa-f]+)?d\d+)(?:s\d+|p\d+)?")
 
 
-class PoolDriver(OnHost):
+class PoolDriver(GroupOnHost):
     """One pool.
 
     :raises ConfigError: for `devices` that are no names of disks.
     """
 
-    started = IMPORTED
+    started = prepared = IMPORTED
     stopped = EXPORTED
 
     def __init__(self, host: str, vg: Vg) -> None:

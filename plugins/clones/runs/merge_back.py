@@ -46,7 +46,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         lines. Plain JSON.
     :raises CloneError: see :mod:`clones.errors`; nothing was changed.
     """
-    lines = [f"Service {scope.name}: its clones overwrite production.", ""]
+    lines = [f"{scope.who}: its clones overwrite production.", ""]
     seen = []
     for sync in scope.service.syncs:
         shown = yield from _look(scope, sync)
@@ -59,9 +59,10 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         lines.append("")
     _refuse_sources_twice(scope, seen)
     yield from nothing_still_runs(scope, scope.service.syncs, "merge-back")
-    production, rows = yield from both(prove_production_down(scope), prove_down(scope))
+    production, rows = yield from both(prove_production_down(scope), prove_down(scope.own()))
     lines += ["Production is down:", *(f"  {row.line()}" for row in production), ""]
-    lines += ["The service is down:", *(f"  {row.line()}" for row in rows), ""]
+    down = f"Nothing uses set {scope.target_set}:" if scope.target_set else "The service is down:"
+    lines += [down, *(f"  {row.line()}" for row in rows), ""]
     bound = _bound(scope, [_essence(shown) for shown in seen])
     lines.append(f"Digest of this plan: {digest(bound)}")
     yield from note("To be approved", *lines)
@@ -120,7 +121,7 @@ def restore(
             f"find out who changed it; then {ASK_AGAIN}",
         )
     refuse_leftovers(scope, running, syncs, "restore")
-    yield from both(prove_down(scope), prove_production_down(scope))
+    yield from both(prove_down(scope.own()), prove_production_down(scope))
     command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
     command = replace(command, before_send=spend)
@@ -167,7 +168,7 @@ def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, objec
                 "leave production down, and check with `symclone query` and `symaudit` what was done to it",
             )
         shown.append(to_plain(seen))
-    yield from note(f"Service {scope.name}: production holds what the clones held; it may be started")
+    yield from note(f"{scope.who}: production holds what the clones held; it may be started")
     return shown
 
 
@@ -295,11 +296,14 @@ def _essence(seen: SyncSeen) -> dict[str, Any]:
 def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """All that an approval is bound to: the copies as seen, and whose being down was proven."""
     who = {"control_host", "hosts", "resources", "production"}
-    # The folder for tokens is no part of it: a yes from before there was one is still a yes.
-    folder: Any = {"__all__": {"work_dir"}}
-    left_out = {"hosts": folder, "production": {"hosts": folder}}
+    # Neither the folder for tokens nor the keys of target sets, which say nothing where a set is named, are
+    # part of it: a yes from before there were any is still a yes.
+    no_hosts: Any = {"__all__": {"work_dir", "sets"}}
+    no_sets: Any = {"__all__": {kind: {"by_set"} for kind in ("ip", "vg", "fs", "command")}}
+    left_out = {"hosts": no_hosts, "resources": no_sets}
+    left_out |= {"production": {"hosts": no_hosts, "resources": no_sets}}
     service = scope.service.model_dump(mode="json", include=who, exclude=left_out)
-    return {"service": scope.name, **service, "syncs": list(syncs)}
+    return {"service": scope.name, **scope.set_to_plain(), **service, "syncs": list(syncs)}
 
 
 def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:

@@ -34,7 +34,15 @@ def foresee(
     :returns: the plan's steps, with every command that would change something, without the lock's own.
     :raises CloneError: what the run would raise: all refusals at once, a wait, or what is not known.
     """
-    return (yield from Eyes().through(_foresee(scope, action, plan(scope, action, paces, known))))
+    return (yield from foresee_run(scope, action, plan(scope, action, paces, known)))
+
+
+def foresee_run(scope: Scope, action: str, planning: Steps[Plan]) -> Steps[list[Step]]:
+    """The same with what makes the plan: that of a service with target sets chooses between them.
+
+    :raises CloneError: as :func:`foresee`.
+    """
+    return (yield from Eyes().through(_foresee(scope, action, planning)))
 
 
 def _foresee(scope: Scope, action: str, planning: Steps[Plan]) -> Steps[list[Step]]:

@@ -71,9 +71,12 @@ def _tasks(limits: Limits, name: str, service: Service) -> Iterator[tuple[str | 
             for step in ("restore", "terminate"):
                 yield pool, f"{name}_merge_back", f"restore.{sync.name}.{step}"
     if service.resources:
-        for step in ("stop", "start"):
-            yield host_pool(limits, service.hosts[0].connection), name, f"{step}.service"
-        for step, place in (("stop", "before_stop"), ("start", "after_start"), ("start", "probes")):
+        prepare = ["prepare.service"] if service.sets else []
+        disks = ["start.disks"] if service.before_start else []
+        for task in (*prepare, "stop.service", *disks, "start.service"):
+            yield host_pool(limits, service.hosts[0].connection), name, task
+        for place in ("before_stop", "before_start", "after_start", "probes"):
+            step = "stop" if place == "before_stop" else "start"
             for hook in getattr(service, place):
                 yield host_pool(limits, service.host_of(hook)), name, f"{step}.{place}.{hook.name}"
 

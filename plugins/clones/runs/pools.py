@@ -75,7 +75,8 @@ def _hosts(service: Service) -> Iterable[str]:
     Hooks around an activation are in no pool: what holds up production must not queue.
     """
     yield from (host.connection for host in service.hosts[:1])
-    yield from (service.host_of(hook) for hook in service.before_stop + service.after_start + service.probes)
+    hooks = service.before_stop + service.before_start + service.after_start + service.probes
+    yield from map(service.host_of, hooks)
 
 
 def require(pools: Iterable[str], known: Iterable[str]) -> None:

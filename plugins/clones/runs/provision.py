@@ -11,8 +11,8 @@ from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_create, decide_wait
 from clones.errors import Refused
+from clones.runs.copies import refuse_shared_devices
 from clones.runs.planned import Step, conclude
-from clones.runs.refresh import refuse_shared_devices
 from clones.states import PairSeen, State, SyncSeen, device_text
 from clones.symcli import commands
 
@@ -72,7 +72,7 @@ def plan(scope: Scope) -> Steps[list[Step]]:
             warning=True,
         )
     steps = [*groups.values(), *creates]
-    return (yield from conclude(scope, "provision", refused, steps, must_be_down=bool(overwritten)))
+    return (yield from conclude(scope.own(), "provision", refused, steps, must_be_down=bool(overwritten)))
 
 
 def _step(todo: Todo) -> Step:

@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from clones.act.hooks import command_of
-from clones.actions import BREAK, RESYNC, START, STOP
+from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.asking.steps import Command
 from clones.config import Hook, Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Decision, Verdict
 from clones.errors import Refused
 from clones.observe.proof_down import Row
+from clones.resources import drivers
 from clones.resources.base import Use
 from clones.runs.planned import Step
 from clones.states import SyncSeen
@@ -47,6 +48,79 @@ def steps_of(
         steps += _hooks(scope, service.before_stop, "before_stop")
         for host in service.hosts:
             steps += [_stop(row) for row in reversed(rows) if row.host == host.connection]
+    steps += _of_copies(scope, phases, decisions)
+    if START in phases:
+        first = [host.connection for host in service.hosts[:1]]
+        started = [_start(row, stops=STOP in phases) for row in rows if row.host in first]
+        if service.before_start:
+            hooks = _hooks(scope, service.before_start, "before_start")
+            started[service.first_app : service.first_app] = hooks
+        steps += started
+        steps += _hooks(scope, service.after_start, "after_start")
+        steps += _hooks(scope, service.probes, "probes")
+    return steps
+
+
+def steps_on_sets(
+    former: Scope,
+    to: Scope,
+    phases: Collection[str],
+    decisions: Sequence[Decided],
+    used: Sequence[Row],
+    own: Sequence[Row],
+    shared: Sequence[Row],
+) -> list[Step]:
+    """The same of a service with target sets, in the order of its chain.
+
+    :param former: the service on the set that it is on, or was on last.
+    :param to: the service on the set that the action works on.
+    :param used: what each resource says of the service on the former set.
+    :param own: what is the other set's own, on all its hosts.
+    :param shared: what all sets share, on the first host of the other set.
+    """
+    service, first = to.service, to.service.hosts[0].connection
+    steps: list[Step] = []
+    recreates = any(one.decision.verdict is Verdict.ACT for one in decisions) and RESYNC in phases
+    if recreates:
+        steps += [_stop(row) for row in reversed(own) if row.probe.use is Use.UP]
+    steps += _of_copies(to, phases, decisions)
+    mine = [row for row in own if row.host == first]
+    in_use = former is to and any(row.probe.use is Use.UP and not _is_group(row) for row in mine)
+    if PREPARE in phases and not in_use:
+        steps += [_prepare(row, released=recreates) for row in mine if row.driver.prepared is not None]
+    if STOP in phases:
+        steps += _hooks(former, service.before_stop, "before_stop")
+        for host in former.service.hosts:
+            steps += [_stop(row) for row in reversed(used) if row.host == host.connection]
+    if START in phases:
+        rows = {row.label: row for row in (*mine, *shared)}
+        started = []
+        for driver in drivers(service, service.hosts[0]):
+            row = replace(rows[driver.label], driver=driver)
+            if _is_group(row) and not in_use:
+                started.append(Step(f"start of {row.label} on {row.host}", Verdict.NOTHING, "it is prepared"))
+            else:
+                started.append(_start(row, stops=STOP in phases))
+        if service.before_start:
+            started[service.first_app : service.first_app] = _hooks(to, service.before_start, "before_start")
+        steps += started
+        steps += _hooks(to, service.after_start, "after_start")
+        steps += _hooks(to, service.probes, "probes")
+    return steps
+
+
+def _is_group(row: Row) -> bool:
+    return row.driver.prepared is not None and row.driver.prepared == row.driver.started
+
+
+def _prepare(row: Row, *, released: bool) -> Step:
+    at = row.driver.stopped if released and row.probe.use is Use.UP else row.probe.at
+    why = "this run has released it" if at != row.probe.at else _said(row)
+    return _bring("prepare", row, why, row.driver.prepare(at))
+
+
+def _of_copies(scope: Scope, phases: Collection[str], decisions: Sequence[Decided]) -> list[Step]:
+    steps: list[Step] = []
     if RESYNC in phases:
         steps += [_resync(scope, one) for one in decisions]
     if BREAK in phases:
@@ -54,11 +128,6 @@ def steps_of(
             steps += _hooks(scope, one.sync.before_activate, "before_activate")
             steps.append(_break(scope, one, recreated=RESYNC in phases))
             steps += _hooks(scope, one.sync.after_activate, "after_activate")
-    if START in phases:
-        first = [host.connection for host in service.hosts[:1]]
-        steps += [_start(row, stops=STOP in phases) for row in rows if row.host in first]
-        steps += _hooks(scope, service.after_start, "after_start")
-        steps += _hooks(scope, service.probes, "probes")
     return steps
 
 

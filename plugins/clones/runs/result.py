@@ -24,9 +24,12 @@ OUTSIDE = (
 tasks, leaves these so (tried, Airflow 3.3.2)."""
 RESTART = "start.on_old_copies"
 """The task that starts the service again on its old copies after a failure. It fails also when it has."""
+BACK = "start.on_former_set"
+"""The same of a service with target sets: it changes back to the set that the service came from."""
 RESTARTED = "restarted"
 """Its XCom: the service was started by this try of it."""
 BEFORE_STOP = "stop.before_stop."
+BEFORE_START = "start.before_start."
 AFTER_START = ("start.after_start.", "start.probes.")
 """What the ids of the service's hooks begin with."""
 
@@ -71,7 +74,9 @@ class RunResult:
         copies are as before; ``stopped``: it failed, and the service or its copies are not as before;
         ``planned``, ``superseded`` or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
-    :param restarted: the service was started again on its old copies.
+    :param restarted: the service was started again on its old copies, or taken back to its former set.
+    :param on_sets: the run is of a service with target sets.
+    :param former: the copy that it was taken back to, as :func:`former_copy` says it.
     :param why: what the last task saw that keeps the run from being done, in sentences.
     :param remedy: what to do about that.
     :param asks: a second person approves this kind of run.
@@ -88,6 +93,8 @@ class RunResult:
     said: str = ""
     advised: str = ""
     mistyped: bool = False
+    on_sets: bool = False
+    former: str = ""
 
     @property
     def ok(self) -> bool:
@@ -110,8 +117,17 @@ class RunResult:
 
     def _meaning(self) -> tuple[str, str]:
         """What its failure means, and what to press once that is mended."""
+        if self.on_sets and self.restarted:
+            return (
+                f"Stopped at {self.at}: the service runs on its former copy{self.former}.",
+                "trigger `refresh` for new copies, or `rewind` to try this one again.",
+            )
+        if self.on_sets and self.at.startswith(BEFORE_STOP):
+            return f"Stopped at {self.at}: the service was not stopped.", _GO_ON
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
             return f"Stopped at {self.at}: the service was not stopped, no copy was changed.", _GO_ON
+        if self.at.startswith(BEFORE_START):
+            return f"Stopped at {self.at}: the disks are up, no application was started.", _GO_ON
         if self.at.startswith(AFTER_START):
             return f"Stopped at {self.at}: the service was started on these copies before.", _GO_ON
         if self.result == "unchanged" and self.at not in _BEFORE:
@@ -173,25 +189,39 @@ def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted:
     """Judge a run by its tasks' states, without its last task.
 
     :param states: task id to state; within each phase in the order of the chain.
-    :param restarted: whether the task :data:`RESTART` has left :data:`RESTARTED`; of a try before a clear
-        that counts for nothing, for the task is skipped then.
+    :param restarted: whether the task :data:`RESTART`, or :data:`BACK`, has left :data:`RESTARTED`; of a try
+        before a clear that counts for nothing, for the task is skipped then.
     :param wanted: the tasks that must have succeeded for the run to be done; when none failed and one of them
         has not, somebody has skipped it from outside.
     """
     asks = APPROVE in states
     failed = [task for task, state in states.items() if state == "failed"]
-    restarted = restarted and RESTART in failed
+    restarted = restarted and not {RESTART, BACK}.isdisjoint(failed)
     if failed:
-        at = min(failed, key=lambda task: (task == RESTART, _phase(task)))
+        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task)))
+        if at not in _BEFORE and BACK in states:  # the other set's copies are not as before
+            return RunResult("stopped", at, restarted, on_sets=True)
         if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
             return RunResult("unchanged", at, restarted, asks=asks)
         return RunResult("stopped", at, asks=asks)
-    left = [task for task in wanted if task != RESTART and states.get(task) != "success"]
+    left = [task for task in wanted if task not in (RESTART, BACK) and states.get(task) != "success"]
     if left:
         at = min(left, key=_phase)
         why = f"it has not run and has the state {states.get(at)}, which only a user can have set."
         return RunResult("stopped", at, why=why, remedy=f"{OUTSIDE}.", asks=asks)
     return RunResult("done")
+
+
+def former_copy(plan: Mapping[str, Any] | None) -> str:
+    """Which copy a run of a service with target sets takes it back to: its point in time, and its set.
+
+    :param plan: the run's XCom `plan`.
+    """
+    if not plan or not plan.get("from_set"):
+        return ""
+    times = [pair["last_action"] for seen in plan["former"] for pair in seen["pairs"]]
+    of = f" of {min(times).replace('T', ' ')}" if times and all(times) else ""
+    return f"{of} (set {plan['from_set']})"
 
 
 def not_done(why: str, remedy: str) -> RunResult:

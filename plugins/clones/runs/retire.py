@@ -57,7 +57,9 @@ def plan(scope: Scope) -> Steps[list[Step]]:
         except Refused as error:
             refused.append(str(error))
     return (
-        yield from conclude(scope, "retire", refused, [*ends, *removals], must_be_down=bool(sent_by(ends)))
+        yield from conclude(
+            scope.own(), "retire", refused, [*ends, *removals], must_be_down=bool(sent_by(ends))
+        )
     )
 
 
@@ -69,14 +71,14 @@ def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
     :raises CloneError: as :func:`plan`.
     """
     shown = plain((yield from plan(scope)))
-    lines = [f"Service {scope.name}: the sessions of its copies are ended, its device groups deleted.", ""]
+    lines = [f"{scope.who}: the sessions of its copies are ended, its device groups deleted.", ""]
     syncs = []
     for sync in scope.service.syncs:
         seen = yield from _seen(scope, sync)
         require_stamps(scope, [seen], frozenset(State))
         syncs.append(to_plain(seen))
         lines += [f"Sync {sync.name} on array {seen.symid}:", *(f"  {line}" for line in seen.lines()), ""]
-    bound = {"commands": [command["line"] for command in shown], "syncs": syncs}
+    bound = {"commands": [command["line"] for command in shown], "syncs": syncs, **scope.set_to_plain()}
     sent = [f"  {command['host']}$ {command['line']}" for command in shown]
     lines += ["To be sent:", *sent, "", f"Digest of this plan: {digest(bound)}"]
     return {"bound": bound, "digest": digest(bound), "commands": shown, "text": lines}
@@ -104,7 +106,7 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
             ASK_AGAIN,
         )
     refuse_leftovers(scope, running, [sync], "terminate")
-    yield from prove_down(scope)
+    yield from prove_down(scope.own())
     yield from act(
         scope, sync, "terminate", command, looked.seen, lambda state: state is State.NONE,
         State.TERMINATE_IN_PROG, _seen,
@@ -200,7 +202,13 @@ def _left(
     if group is None or sync.symdg is None:
         return []
     held = {name for name in group.devices if (sync.symdg, name) not in gone}
-    named = {name for other in scope.service.syncs if other.symdg == sync.symdg for name in _names(other)}
+    named = {
+        name
+        for one in (scope, *scope.others())
+        for other in one.service.syncs
+        if other.symdg == sync.symdg
+        for name in _names(other)
+    }
     foreign = sorted(held - named)
     if foreign:
         raise Refused(

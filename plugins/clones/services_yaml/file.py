@@ -30,6 +30,7 @@ from clones.config import (
     Vg,
 )
 from clones.config.placeholders import still_to_fill_in
+from clones.config.resources import CommandOfSet, FsOfSet, IpOfSet, VgOfSet
 from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.services_yaml import quick
@@ -60,9 +61,13 @@ _MODELS: dict[str, type[BaseModel]] = {
     "before_activate": Hook,
     "after_activate": Hook,
     "before_stop": Hook,
+    "before_start": Hook,
     "after_start": Hook,
     "probes": Hook,
 }
+
+_OF_SET: dict[str, type[BaseModel]] = {"ip": IpOfSet, "vg": VgOfSet, "fs": FsOfSet, "command": CommandOfSet}
+"""What a resource may say under `by_set`."""
 
 FIX_LINES = "fix these lines; nothing was run"
 
@@ -188,16 +193,18 @@ def _keep_only(path: str, root: yaml.Node, name: str) -> None:
             services.value = found
 
 
-def scope_from(value: Mapping[str, Any]) -> Scope:
+def scope_from(value: Mapping[str, Any], target_set: str = "", *, any_set: bool = False) -> Scope:
     """A service that a DAG gives as a mapping: the keys of services.yaml, ``name`` and perhaps ``symcli``.
 
+    :param target_set: as :meth:`clones.config.scope.Scope.of` has it.
+    :param any_set: likewise.
     :raises ConfigError: listing everything that is wrong.
     """
     given, path = dict(value), "the service given to the operator"
     name, symcli = str(given.pop("name")), given.pop("symcli", {})
     config = _validate({"symcli": symcli, "services": {name: given}}, path, None, "fix the DAG")
     _check(config, path, None, "fix the DAG")
-    return Scope(name, config.services[name], config.symcli)
+    return Scope.of(name, config.services[name], config.symcli, target_set, any_set=any_set)
 
 
 def _known(name: str, names: Mapping[str, Any]) -> str:
@@ -299,7 +306,10 @@ def _spoken(location: tuple[Any, ...]) -> str:
 def _message(problem: Any, location: tuple[Any, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         names = [step for step in location[:-1] if isinstance(step, str)]
-        model: type[BaseModel] = next((_MODELS[name] for name in reversed(names) if name in _MODELS), Service)
+        models: dict[str, type[BaseModel]] = _MODELS
+        if "by_set" in names[3:]:  # behind it stands a set's name, which may be any word
+            names, models = names[: names.index("by_set", 3)], _OF_SET
+        model: type[BaseModel] = next((models[name] for name in reversed(names) if name in models), Service)
         if len(location) == 1:
             model = Config
         return f"unknown key; {_known(str(location[-1]), model.model_fields)}"

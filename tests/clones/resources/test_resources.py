@@ -58,8 +58,13 @@ def service(*resources: dict[str, Any], family: str) -> Service:
 
 
 def driver(data: dict[str, Any], entry: dict[str, Any]) -> Driver:
-    """The driver of the entry's resource; `beside` are more resources of its service."""
+    """The driver of the entry's resource; `beside` are more resources of its service.
+
+    With `own`, as what proves a target set's own disks unused.
+    """
     made = service(entry.get("resource", data["resource"]), *entry.get("beside", []), family=data["family"])
+    if entry.get("own"):
+        made = made.model_copy(update={"resources": tuple(one.own() for one in made.resources)})
     only, *others = drivers(made, made.hosts[0])
     assert len(others) == len(entry.get("beside", []))
     return only
@@ -143,10 +148,17 @@ def test_probe(stem: str) -> None:
 @pytest.mark.parametrize(("data", "entry"), entries("commands"))
 def test_commands(data: dict[str, Any], entry: dict[str, Any]) -> None:
     kind, fields = next(iter(entry.get("resource", data["resource"]).items()))
-    it = driver(data, {"resource": {kind: {**fields, "timeout": 77}}})
+    it = driver(data, {**entry, "resource": {kind: {**fields, "timeout": 77}}})
     start, stop = it.start(entry["at"]), it.stop(entry["at"])
     assert [shown(command) for command in start] == entry.get("start", [])
     assert [shown(command) for command in stop] == entry.get("stop", [])
+    prepare = it.prepare(entry["at"])
+    if kind == "vg":
+        assert (prepare, it.prepared) == (start, it.started)  # active, and nothing is mounted from it
+    elif kind == "fs":
+        assert (prepare, it.prepared) == (start[:-1], it.stopped)  # checked, and not mounted
+    else:
+        assert (prepare, it.prepared) == ([], None)
     for command in start + stop:
         looks = shows_its_end(command)  # at what is about to be changed
         assert (command.host, command.timeout, command.changes) == (HOST, 30 if looks else 77, not looks)
@@ -283,6 +295,7 @@ def test_every_case_file_is_used() -> None:
     case = {
         "name",
         "resource",
+        "own",
         "beside",
         "exit_code",
         "stdout",

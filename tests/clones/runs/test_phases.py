@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from clones.actions import actions_of, phases_run
 from clones.errors import ConfigError
-from clones.runs.result import RESTART, first_lines, judge
+from clones.runs.result import BACK, RESTART, first_lines, former_copy, judge
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 
@@ -80,6 +81,15 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
             "stop.before_stop.drain",
         ),
         ({"start.service": "success", "start.probes.web": "failed"}, "stopped", "start.probes.web"),
+        (
+            {
+                "start.disks": "success",
+                "start.before_start.mask": "failed",
+                "start.service": "upstream_failed",
+            },
+            "stopped",
+            "start.before_start.mask",
+        ),
     ],
 )
 def test_judgement(states: dict[str, str], result: str, at: str) -> None:
@@ -97,6 +107,23 @@ def test_judgement(states: dict[str, str], result: str, at: str) -> None:
         assert again in judged.text()
 
 
+FROM_A = {
+    "from_set": "a",
+    "to_set": "b",
+    "former": [
+        {"sync": "data", "pairs": [{"last_action": "2026-11-28T02:31:00"}]},
+        {"sync": "archivelogs", "pairs": [{"last_action": "2026-11-28T02:30:12"}]},
+    ],
+}
+"""Of the plan of a run that changes over what its end says."""
+
+
+def test_the_former_copy_is_named_as_far_as_it_is_known() -> None:
+    assert former_copy(FROM_A) == " of 2026-11-28 02:30:12 (set a)"
+    assert former_copy({**FROM_A, "former": [{"pairs": [{"last_action": None}]}]}) == " (set a)"
+    assert former_copy(None) == former_copy({**FROM_A, "from_set": ""}) == ""
+
+
 @pytest.mark.parametrize(
     "case",
     [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "why.yaml").read_text())],
@@ -111,7 +138,14 @@ def test_the_end_of_a_run_says_why(case: dict[str, Any]) -> None:
             {"try": 2, "error": case["error"], "kind": case.get("kind", "")},
         ]
     restarted = case.get("restarted", False)
-    result = judge(states | ({RESTART: "failed"} if restarted else {}), restarted=restarted).because(tries)
+    if "changes_back" in case:  # a service with target sets
+        states[BACK] = case["changes_back"]
+        restarted = case["changes_back"] == "failed"
+    elif restarted:
+        states[RESTART] = "failed"
+    result = judge(states, restarted=restarted).because(tries)
+    if restarted and result.on_sets:
+        result = replace(result, former=former_copy(FROM_A))
     assert result.text().splitlines() == case["text"].splitlines()
     plain = result.to_plain()
     assert plain["result"] == case["result"] and plain["at"] == at
