@@ -321,7 +321,7 @@ def vgrename(call: Call) -> int:
     if isinstance(vg, int):
         return vg
     if new in {beside.shown_name(call.host, one) for one in copies.seen(call)}:
-        return call.fail(f'  New volume group "{new}" already exists', 5)
+        return call.fail(f'  New VG name "{new}" already exists', 5)
     if copies.duplicates(call, vg):
         return call.fail(f"  Cannot update volume group {old} with duplicate PV devices.", 5)
     if vg.active or beside.is_duplicate(call.host, vg):

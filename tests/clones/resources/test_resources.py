@@ -148,7 +148,7 @@ def test_probe(stem: str) -> None:
 @pytest.mark.parametrize(("data", "entry"), entries("commands"))
 def test_commands(data: dict[str, Any], entry: dict[str, Any]) -> None:
     kind, fields = next(iter(entry.get("resource", data["resource"]).items()))
-    it = driver(data, {"resource": {kind: {**fields, "timeout": 77}}})
+    it = driver(data, {**entry, "resource": {kind: {**fields, "timeout": 77}}})
     start, stop = it.start(entry["at"]), it.stop(entry["at"])
     assert [shown(command) for command in start] == entry.get("start", [])
     assert [shown(command) for command in stop] == entry.get("stop", [])
