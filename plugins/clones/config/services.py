@@ -304,8 +304,8 @@ class Service(Model):
         if self.production:
             own = {host.connection for host in self.hosts}
             shared = [h.connection for h in self.production.hosts if h.connection in own]
-            mine = [entry.resource for one in self.on_each_set() for entry in one.resources] if shared else []
-            if any(entry.resource in mine for entry in self.production.resources):
+            mine = [entry.on(name) for entry in self.resources for name in self.sets or ("",)]
+            if shared and any(entry in mine for entry in self.production.resources):
                 raise ValueError(
                     f"`production` lists a resource of the service itself on {shared[0]}, which proves "
                     "nothing about production; list what runs on the source disks"
