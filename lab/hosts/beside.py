@@ -54,11 +54,17 @@ def on_disks(host: StorageHost, names: list[str]) -> VolumeGroup | None:
 
 def identifier(vg: VolumeGroup) -> str:
     """The group's identifier since it was last renewed."""
-    text = f"{vg.name}{vg.renewed}".encode()
-    return f"00f6050a00004c00{zlib.crc32(text):08x}{zlib.crc32(text[::-1]):08x}"
+    return _identifier(f"{vg.name}{vg.renewed}")
+
+
+def _identifier(text: str) -> str:
+    plain = text.encode()
+    return f"00f6050a00004c00{zlib.crc32(plain):08x}{zlib.crc32(plain[::-1]):08x}"
 
 
 def held(host: StorageHost, vg: VolumeGroup) -> str:
     """The identifier that is on the disks."""
+    if not is_duplicate(host, vg):
+        return identifier(vg)
     source = source_of(host, vg)
-    return identifier(source) if source is not None and is_duplicate(host, vg) else identifier(vg)
+    return identifier(source) if source is not None else _identifier(f"{vg.config.copy_of}")
