@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clones.act import change_over
+from clones.act.hooks import run_hooks
 from clones.act.prepare import prepare
 from clones.act.resync_and_break import resync, split
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP, phases_run
@@ -75,12 +76,6 @@ class Played:
         self.runs += 1
         return Run(self, action, f"r{self.runs}", asked)
 
-    def refresh(self, action: str = "refresh", asked: str = "") -> Run:
-        """A whole run, without a failure."""
-        run = self.begin(action, asked)
-        run.go()
-        return run
-
 
 @dataclass
 class Run:
@@ -93,12 +88,15 @@ class Run:
     plan: dict[str, Any] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
 
-    def go(self) -> None:
+    def go(self) -> Run:
         it = self.played
         if not self.plan:
             known = {key: ledger.last for key, ledger in self._ledgers() if ledger.last}
-            made = it.do(plans.plan(it.scopes, self.action, it.recorded, self.asked, known=known))
-            self.plan = made.to_plain()
+            self._wait(
+                lambda: self.plan.update(
+                    it.do(plans.plan(it.scopes, self.action, it.recorded, self.asked, known=known)).to_plain()
+                )
+            )
         phases = phases_run(self.action, it.service)
         for step, do in self._steps(phases):
             if step not in self.done:
@@ -106,6 +104,7 @@ class Run:
                 self.done.append(step)
         if START in phases:
             it.recorded = it.recorded.started(self.plan["to_set"], (it.name, self.run_id), datetime.now(UTC))
+        return self
 
     def back(self) -> str:
         """What follows a failure; why nothing does, or empty."""
@@ -116,6 +115,7 @@ class Run:
         if not why:
             self._intend(new.target_set, former.target_set)
             it.do(change_over.back(former, new))
+            it.do(run_hooks(former, former.service.after_start, "after_start"))
         return why
 
     def _steps(self, phases: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -146,6 +146,8 @@ class Run:
                 yield step, lambda: self._stop(former)
             else:
                 yield step, lambda: it.do(change_over.start(to, known=self._known(to)))
+                for place in ("after_start", "probes"):
+                    yield place, lambda place=place: it.do(run_hooks(to, getattr(to.service, place), place))
 
     def _resync(self, to: Scope, sync: Any) -> None:
         refuse_last_good(to, self.played.recorded)
@@ -153,6 +155,7 @@ class Run:
 
     def _stop(self, former: Scope) -> None:
         self._intend(self.plan["from_set"], self.plan["to_set"])
+        self.played.do(run_hooks(former, former.service.before_stop, "before_stop"))
         self.played.do(change_over.stop(former))
 
     def _intend(self, from_set: str, to_set: str) -> None:
@@ -192,6 +195,6 @@ def killed(played: Played, after: int) -> Iterator[None]:
     try:
         yield
     except Killed:
-        pass
+        played.lab.advance(60)
     finally:
         played.kill_after = None

@@ -54,7 +54,7 @@ export function ownState(ticks, own, brief = false) {
 /** Which target set a service uses: that of the copies whose age counts. */
 export function usedSet(set) {
   if (!set.name) return el("div.own", {}, el("span.amiss", {}, "set in use not known"));
-  return el("div.own", {}, set.role === "in use" ? `on set ${set.name}` : `to start on set ${set.name}`);
+  return el("div.own", {}, set.role === "in use" ? `uses set ${set.name}` : `starts on set ${set.name}`);
 }
 
 /**

@@ -382,10 +382,6 @@ class Service(Model):
             }
         )
 
-    def on_each_set(self) -> tuple[Service, ...]:
-        """The service on each of its target sets, in order; itself alone where it has none."""
-        return tuple(self.on(name) for name in self.sets) or (self,)
-
     def own_of(self, target_set: str) -> Service:
         """The same with only this set's own resources, as :func:`clones.config.target_sets.is_own` says.
 
