@@ -21,7 +21,7 @@ def is_duplicate(host: StorageHost, vg: VolumeGroup) -> bool:
 def renew(host: StorageHost, vg: VolumeGroup) -> None:
     """Write identifiers of its own on to its disks."""
     vg.renewed = torn.points(host.world, vg.disks)[0]
-    vg.label, vg.tags = None, set()
+    vg.label, vg.tags, vg.renamed = None, set(), False
 
 
 def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
@@ -34,6 +34,12 @@ def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
 def source_of(host: StorageHost, vg: VolumeGroup) -> VolumeGroup | None:
     """The group that it is a copy of, when the host has that too."""
     return host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
+
+
+def volumes_of_source(host: StorageHost, vg: VolumeGroup) -> set[str]:
+    """The names that its volumes have on its disks: those of its source, on whatever host that is."""
+    groups = [g for h in host.world.config.hosts for g in h.volume_groups if g.name == vg.config.copy_of]
+    return {lv.name for g in groups[:1] for lv in g.logical_volumes} or set(vg.volumes)
 
 
 def twins(host: StorageHost, vg: VolumeGroup) -> list[VolumeGroup]:

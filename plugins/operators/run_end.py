@@ -100,13 +100,13 @@ class RunEndOperator(CloneOperator):
         restart = BACK if scope.target_set else RESTART
         restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
-        result = judge(found, _wanted(found, plan), restarted=restarted)
+        result = judge(found, _wanted(found, plan), restarted=restarted, plan=plan)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
         others = self._look_at_others(scope, hosts, own) if plan else {}
         if result.ok and plan:
-            known = completed.activations(context, scope) if BREAK in phases else {}
+            known = completed.activations(context, scope) if BREAK in phases or START in phases else {}
             short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")

@@ -1,5 +1,5 @@
-"""Two target sets on one host, on each family that can have them: prepared beside the running one, and changed
-over to; and what their disks do to each other where a set has no identifiers of its own."""
+"""Two target sets on one host, on each family that can have them: prepared beside the running one, and
+changed over to; and what their disks do to each other where a set has no identifiers of its own."""
 
 from __future__ import annotations
 
