@@ -25,12 +25,15 @@ B = {"/lts/data": "/dev/vg_lts_b/lv_data", "/lts/arch": "/dev/vg_ltsarch_b/lv_ar
 def test_refresh_then_rewind_then_refresh(played: Played) -> None:
     lab = played.lab
     run = played.refresh()
-    print("\n".join(played.sent)); played.sent.clear()
+    print("\n".join(played.sent))
+    played.sent.clear()
     assert (run.plan["from_set"], run.plan["to_set"], run.plan["up"]) == ("a", "b", True)
     assert mounted(lab) == B
     run = played.refresh("rewind")
-    print("\n".join(played.sent)); played.sent.clear()
+    print("\n".join(played.sent))
+    played.sent.clear()
     assert mounted(lab) == A
     run = played.refresh()
-    print("\n".join(played.sent)); played.sent.clear()
+    print("\n".join(played.sent))
+    played.sent.clear()
     assert mounted(lab) == B
