@@ -52,7 +52,7 @@ class SetsOfRun:
         """The run has changed back: how the service stands, and what to press."""
         return (
             f"the service runs on {self.kept}.",
-            f"trigger the action again: a new run begins with the service on set {self.former}, and that set "
+            f"trigger the action again, or `rewind` to change over to set {self.new} as it is; set {self.former} "
             "is kept until the service has started well on another one.",
         )
 
