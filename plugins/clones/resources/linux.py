@@ -94,7 +94,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg, VgApart
+from clones.config import Fs, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
@@ -269,7 +269,7 @@ class VgDriver(GroupOnHost):
                 )
         self.name = vg.name
         self.copy = (vg.name, *sorted(vg.devices)) if vg.same_host_as_source else ()
-        self.claim = CLAIM_APART if isinstance(vg, VgApart) else CLAIM
+        self.claim = CLAIM_APART if vg.same_host_as_copies else CLAIM
 
     def probe(self) -> Command:
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
