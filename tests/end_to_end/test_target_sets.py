@@ -145,7 +145,9 @@ def test_the_spare_set_is_updated_while_the_service_runs(site: Site) -> None:
     spare = other(before)
     assert controls(site, since) == [f"{word} {spare}" for word in 2 * ["recreate"] + 2 * ["activate"]]
     lines = [" ".join(carried_out(entry["command"])) for entry in site.lab.commands(since)]
-    assert not [line for line in lines if "umount" in line or "ltsctl stop" in line] and on_set(site) == before
+    assert (
+        not [line for line in lines if "umount" in line or "ltsctl stop" in line] and on_set(site) == before
+    )
 
 
 def test_stopped_and_started_it_is_on_the_same_set(site: Site) -> None:

@@ -129,8 +129,16 @@ class Run:
                     yield f"{step}.{sync.name}", lambda sync=sync: self._resync(to, sync)
             elif step == BREAK:
                 for sync in to.service.syncs:
-                    yield f"{step}.{sync.name}", lambda sync=sync: it.do(
-                        split(to, sync, mend_torn=self.action in ("refresh", "update"), ledger=self._ledger(to, sync))
+                    yield (
+                        f"{step}.{sync.name}",
+                        lambda sync=sync: it.do(
+                            split(
+                                to,
+                                sync,
+                                mend_torn=self.action in ("refresh", "update"),
+                                ledger=self._ledger(to, sync),
+                            )
+                        ),
                     )
             elif step == PREPARE:
                 yield step, lambda: it.do(prepare(to))
@@ -166,7 +174,9 @@ class Run:
     def _ledger(self, scope: Scope, sync: Any) -> Ledger:
         kept, key = self.played.activations, scope.key(sync.name)
         run = (self.played.name, self.run_id)
-        return Ledger(run, lambda: datetime.now(UTC), lambda plain: kept.update({key: plain}), lambda: kept.get(key))
+        return Ledger(
+            run, lambda: datetime.now(UTC), lambda plain: kept.update({key: plain}), lambda: kept.get(key)
+        )
 
     def _ledgers(self) -> Iterator[tuple[str, Ledger]]:
         for scope in self.played.scopes:
