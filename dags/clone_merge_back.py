@@ -24,6 +24,7 @@ from operators.each_service import (
     pool_names,
     reason_param,
     set_asked,
+    set_inlets,
     set_param,
 )
 from operators.merge_back import (
@@ -85,7 +86,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         tasks.append(MergeBackConfirmOperator(task_id="confirm", **step))
         chain(*tasks)
         # As the only leaf it decides the run's state.
-        tasks[-1] >> RunEndOperator(task_id="finish", **step)
+        tasks[-1] >> RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **step)
     ask(
         dag,
         **set_param(service, "Production is overwritten with what the copies of this set hold."),

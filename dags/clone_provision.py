@@ -22,6 +22,7 @@ from operators.each_service import (
     pool_names,
     reason_param,
     set_asked,
+    set_inlets,
     set_param,
     syncs_listed,
 )
@@ -84,7 +85,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 for sync in service.syncs
             ]
         # As the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", **about)
+        finish = RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **about)
         chain(plan, *groups, *creates, waits, finish)
     ask(
         dag,

@@ -23,6 +23,7 @@ from operators.each_service import (
     pool_names,
     reason_param,
     set_asked,
+    set_inlets,
     set_param,
 )
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
@@ -76,7 +77,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                     for sync in grouped
                 ]
         # As the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", **about)
+        finish = RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **about)
         chain(plan, approve, *ends, *removes, finish)
     ask(
         dag,

@@ -8,8 +8,10 @@ from airflow.sdk import DAG, DeltaTriggerTimetable
 
 from hooks.configuration import CONFIG, load
 from operators.status import CloneStatusOperator
+from reporting.last_seen import inlets
 
-_minutes = load(CONFIG).status.every_minutes
+_read = load(CONFIG)
+_minutes = _read.status.every_minutes
 
 with DAG(
     dag_id="clone_status",
@@ -19,4 +21,4 @@ with DAG(
     max_active_runs=1,
     tags=["symclone"],
 ) as dag:
-    CloneStatusOperator(task_id="sweep", config=CONFIG)
+    CloneStatusOperator(task_id="sweep", config=CONFIG, inlets=inlets(_read.services))

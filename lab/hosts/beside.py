@@ -21,6 +21,14 @@ def is_duplicate(host: StorageHost, vg: VolumeGroup) -> bool:
 def renew(host: StorageHost, vg: VolumeGroup) -> None:
     """Write identifiers of its own on to its disks."""
     vg.renewed = torn.points(host.world, vg.disks)[0]
+    vg.label, vg.tags = None, set()
+
+
+def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
+    """The name that is on its disks: a copy has its source's until it is given one of its own."""
+    if vg.config.copy_of and is_duplicate(host, vg) and not vg.active:
+        return vg.config.copy_of
+    return vg.label or vg.name
 
 
 def source_of(host: StorageHost, vg: VolumeGroup) -> VolumeGroup | None:

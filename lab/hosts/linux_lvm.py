@@ -1,4 +1,4 @@
-"""Linux LVM2 and device mapper: vgs, lvs, pvscan, vgchange, dmsetup."""
+"""Linux LVM2 and device mapper: vgs, lvs, pvscan, vgchange, vgrename, vgimportclone, dmsetup."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from lab.config.hosts import LogicalVolumeConfig
 from lab.hosts import beside
+from lab.hosts import linux_copies as copies
 from lab.hosts.volume_groups import Disk, VolumeGroup
 from lab.shell.call import Call, Program
 from lab.volumes import mapper_name
@@ -20,6 +21,8 @@ class Row:
     opened: int
     minor: int = 0
     disk: Disk | None = None
+    name: str = ""
+    """The group's, as it is on its disks."""
 
 
 def _uuid(text: str) -> str:
@@ -45,7 +48,7 @@ def _lv_name(row: Row) -> str:
 
 
 def _lv_path(row: Row) -> str:
-    return f"/dev/{row.vg.name}/{_lv_name(row)}"
+    return f"/dev/{row.name}/{_lv_name(row)}"
 
 
 def _lv_size(row: Row) -> str:
@@ -53,13 +56,13 @@ def _lv_size(row: Row) -> str:
 
 
 FIELDS: dict[str, tuple[str, Callable[[Row], str]]] = {
-    "vg_name": ("VG", lambda r: r.vg.name),
+    "vg_name": ("VG", lambda r: r.name),
     "vg_attr": ("Attr", _vg_attr),
     "vg_uuid": ("VG UUID", lambda r: _uuid(r.vg.name)),
     "vg_size": ("VSize", lambda r: _size(r.vg.megabytes)),
     "vg_free": ("VFree", lambda r: _size(r.vg.megabytes - sum(v.megabytes for v in r.vg.volumes.values()))),
-    "vg_tags": ("VG Tags", lambda r: ""),
-    "tags": ("VG Tags", lambda r: ""),
+    "vg_tags": ("VG Tags", lambda r: ",".join(sorted(r.vg.tags))),
+    "tags": ("VG Tags", lambda r: ",".join(sorted(r.vg.tags))),
     "pv_name": ("PV", lambda r: r.disk.path if r.disk else ""),
     "pv_count": ("#PV", lambda r: str(len(r.vg.disks))),
     "lv_count": ("#LV", lambda r: str(len(r.vg.volumes))),
@@ -71,7 +74,7 @@ FIELDS: dict[str, tuple[str, Callable[[Row], str]]] = {
     "lv_path": ("Path", _lv_path),
     "lv_active": ("Active", lambda r: "active" if r.vg.active else ""),
     "lv_device_open": ("DevOpen", lambda r: "open" if r.opened else ""),
-    "lv_dm_path": ("DMPath", lambda r: f"/dev/mapper/{mapper_name(r.vg.name, _lv_name(r))}"),
+    "lv_dm_path": ("DMPath", lambda r: f"/dev/mapper/{mapper_name(r.name, _lv_name(r))}"),
 }
 NUMBERS = frozenset(
     {"vg_size", "vg_free", "pv_count", "lv_count", "snap_count", "lv_size", "vg_missing_pv_count"}
@@ -81,16 +84,15 @@ NUMBERS = frozenset(
 def _rows(call: Call, volumes: bool) -> list[Row]:
     rows: list[Row] = []
     minor = 3
-    for vg in call.host.of("lvm").values():
-        if beside.is_duplicate(call.host, vg) and not vg.active:
-            continue
+    for vg in copies.chosen(call):
+        name = beside.shown_name(call.host, vg)
         mounted = [call.host.volume(m.device) for m in call.host.mounts]
         opened = {lv: mounted.count((vg.name, lv)) for lv in vg.volumes}
         if not volumes:
-            rows.append(Row(vg, None, sum(opened.values())))
+            rows.append(Row(vg, None, sum(opened.values()), name=name))
             continue
         for lv in vg.volumes.values():
-            rows.append(Row(vg, lv, opened[lv.name], minor))
+            rows.append(Row(vg, lv, opened[lv.name], minor, name=name))
             minor += 1
     return rows
 
@@ -137,8 +139,11 @@ def _report(call: Call, volumes: bool, default: str) -> int:
                 for disk in row.vg.missing:
                     call.err(f"  WARNING: Couldn't find device with uuid {_uuid(disk.path)}.\n")
     if names:
-        known = {r.vg.name for r in rows} | {f"{r.vg.name}/{_lv_name(r)}" for r in rows}
+        tagged = {name: [r for r in rows if name[1:] in r.vg.tags] for name in names if name[:1] == "@"}
+        known = {r.name for r in rows} | {f"{r.name}/{_lv_name(r)}" for r in rows} | set(tagged)
         for name in names:
+            if len({id(r.vg) for r in rows if r.name == name}) > 1:
+                return _ambiguous(call, name)
             if name not in known:
                 vg = name.split("/")[0]
                 if vg in known:
@@ -147,7 +152,8 @@ def _report(call: Call, volumes: bool, default: str) -> int:
                     status = call.fail(
                         f'  Volume group "{vg}" not found\n  Cannot process volume group {vg}', 5
                     )
-        rows = [r for r in rows if r.vg.name in names or f"{r.vg.name}/{_lv_name(r)}" in names]
+        by_tag = [r for found in tagged.values() for r in found]
+        rows = [r for r in rows if {r.name, f"{r.name}/{_lv_name(r)}"} & {*names} or r in by_tag]
     if "pv_name" in columns:
         rows = [replace(row, disk=disk) for row in rows for disk in row.vg.disks]
     if order:
@@ -188,7 +194,7 @@ def pvscan(call: Call) -> int:
 
 def vgchange(call: Call) -> int:
     """`-a y|n VG` (also -ay, -an); tags are accepted."""
-    words, mode, names, tags = list(call.words), None, [], False
+    words, mode, names, tags = list(call.words), None, [], dict[str, str]()
     while words:
         word = words.pop(0)
         if word in ("-ay", "-an"):
@@ -196,8 +202,7 @@ def vgchange(call: Call) -> int:
         elif word in ("-a", "--activate") and words:
             mode = words.pop(0)
         elif word in ("--addtag", "--deltag") and words:
-            words.pop(0)
-            tags = True
+            tags[words.pop(0)] = word
         elif word.startswith("-"):
             return call.fail(
                 f"  vgchange: unrecognized option '{word}'\n  Error during parsing of command line.", 3
@@ -210,20 +215,47 @@ def vgchange(call: Call) -> int:
         )
     status = 0
     for name in names:
-        status = _activate(call, name, mode) or status
+        vg = _named(call, name)
+        if isinstance(vg, int):
+            status = vg
+        elif mode is None and copies.duplicates(call, vg):
+            status = call.fail(f"  Cannot update volume group {name} with duplicate PV devices.", 5)
+        elif mode is None:
+            vg.tags = (vg.tags | {t for t, how in tags.items() if how == "--addtag"}) - {
+                t for t, how in tags.items() if how == "--deltag"
+            }
+            call.line(f'  Volume group "{name}" successfully changed')
+        else:
+            status = _activate(call, vg, name, mode) or status
     return status
 
 
-def _activate(call: Call, name: str, mode: str | None) -> int:
-    vg: VolumeGroup | None = call.host.of("lvm").get(name)
-    if vg is not None and beside.is_duplicate(call.host, vg) and not vg.active:
-        vg = None
-    if vg is None or (len(vg.missing) == len(vg.disks) and not vg.active):
+def _ambiguous(call: Call, name: str) -> int:
+    return call.fail(
+        f"  Multiple VGs found with the same name: skipping {name}\n"
+        "  Use --select vg_uuid=<uuid> in place of the VG name.",
+        5,
+    )
+
+
+def _named(call: Call, name: str) -> VolumeGroup | int:
+    """The group with that name on its disks, or the exit code."""
+    found = [vg for vg in copies.chosen(call) if beside.shown_name(call.host, vg) == name]
+    if len(found) > 1:
+        return _ambiguous(call, name)
+    if not found or (len(found[0].missing) == len(found[0].disks) and not found[0].active):
         return call.fail(f'  Volume group "{name}" not found\n  Cannot process volume group {name}', 5)
+    return found[0]
+
+
+def _activate(call: Call, vg: VolumeGroup, name: str, mode: str) -> int:
     count = len(vg.volumes)
-    if mode is None:
-        call.line(f'  Volume group "{name}" successfully changed')
-        return 0
+    if mode == "y" and not vg.active and copies.duplicates(call, vg):
+        call.err(f"  Cannot activate LVs in VG {name} while PVs appear on duplicate devices.\n")
+        call.line(f'  0 logical volume(s) in volume group "{name}" now active')
+        return 5
+    if mode == "y" and name != vg.name:
+        return call.fail(f"  {name}: the lab activates this group as {vg.name} only.", 5)
     if mode == "y":
         if vg.missing and not vg.active:
             for disk in vg.missing:
@@ -251,11 +283,10 @@ def _activate(call: Call, name: str, mode: str | None) -> int:
 
 
 def vgimportclone(call: Call) -> int:
-    """`vgimportclone --basevgname VG PV...`: if there is such a group, a number is put behind the name.
-
-    The lab knows a group by one name: with another one it is there, but is not found by the name asked for.
-    """
+    """`vgimportclone [--importdevices] --basevgname VG PV...`"""
     words = list(call.words)
+    lists = words[:1] == ["--importdevices"]
+    words = words[1:] if lists else words
     if words[:1] not in (["--basevgname"], ["-n"]) or len(words) < 3:
         return call.fail("  Command line too long or no physical volumes given.", 3)
     name, disks = words[1], words[2:]
@@ -263,15 +294,45 @@ def vgimportclone(call: Call) -> int:
     if vg is None or vg.missing or vg.config.manager != "lvm":
         return call.fail(f"  Failed to find physical volume {disks[0]}.", 5)
     if vg.active:
-        return call.fail(f"  Volume group {vg.name} has active logical volumes.", 5)
-    taken = call.host.of("lvm").get(name)
-    if name == vg.name and (taken is None or taken is vg):
-        beside.renew(call.host, vg)
+        return call.fail(f"  Device {disks[0]} has active LVs, deactivate first.", 5)
+    if not copies.listed(call, vg):
+        if not lists:
+            return call.fail(f"  Failed to find device {disks[0]}.", 5)
+        entries = "".join(f"IDTYPE=devname IDNAME={d.path} DEVNAME={d.path}\n" for d in vg.disks)
+        call.files.put(copies.DEVICES_FILE, call.files.read(copies.DEVICES_FILE, "root") + entries)
+    taken = {beside.shown_name(call.host, one) for one in copies.seen(call)}
+    if beside.shown_name(call.host, vg) == name:
+        return call.fail(f"  Can't get lock for VG name {name}", 5)
+    given, number = name, 0
+    while given in taken:
+        number += 1
+        given = f"{name}{number}"
+    beside.renew(call.host, vg)
+    vg.label = given if given != vg.name else None
+    return 0
+
+
+def vgrename(call: Call) -> int:
+    """`vgrename OLD NEW`"""
+    if len(call.words) != 2:
+        return call.fail("  Old and new volume group names need specifying", 3)
+    old, new = call.words
+    vg = _named(call, old)
+    if isinstance(vg, int):
+        return vg
+    if new in {beside.shown_name(call.host, one) for one in copies.seen(call)}:
+        return call.fail(f'  New VG name "{new}" already exists', 5)
+    if copies.duplicates(call, vg):
+        return call.fail(f"  Cannot update volume group {old} with duplicate PV devices.", 5)
+    if vg.active or beside.is_duplicate(call.host, vg):
+        return call.fail(f"  {old}: the lab renames only a group that was claimed and is not active.", 5)
+    vg.label = new if new != vg.name else None
+    call.line(f'  Volume group "{old}" successfully renamed to "{new}"')
     return 0
 
 
 DM_FIELDS: dict[str, Callable[[Row], str]] = {
-    "name": lambda r: mapper_name(r.vg.name, _lv_name(r)),
+    "name": lambda r: mapper_name(r.name, _lv_name(r)),
     "major": lambda r: "253",
     "minor": lambda r: str(r.minor),
     "attr": lambda r: "L--w",
@@ -332,5 +393,6 @@ PROGRAMS: dict[str, Program] = {
     "pvscan": pvscan,
     "vgchange": vgchange,
     "vgimportclone": vgimportclone,
+    "vgrename": vgrename,
     "dmsetup": dmsetup,
 }

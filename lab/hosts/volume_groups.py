@@ -27,7 +27,8 @@ class VolumeGroup:
 
     `left` is when this host gave it up by itself, in lab seconds; `clean` the points in time of the copies
     whose file systems were checked or unmounted here, by volume; `renewed` those of the copy that was given
-    identifiers of its own (`lab.hosts.beside`).
+    identifiers of its own (`lab.hosts.beside`); `label` the name that it was given then, where that is not
+    the one of the configuration, and `tags` those of LVM since then.
     """
 
     config: VolumeGroupConfig
@@ -38,6 +39,8 @@ class VolumeGroup:
     left: float | None = None
     clean: dict[str, list[float]] = field(default_factory=dict)
     renewed: list[float] | None = None
+    label: str | None = None
+    tags: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:

@@ -106,9 +106,12 @@ def detail(reader: Reader, found: fleet.Facts, name: str) -> dict[str, Any]:
     kept = database.left(session, told[: service.RECORDS], (JSON, MARKDOWN, PLAN))
     found = fleet.with_left(found, left)
     shown = found.shown(name)
+    plans = {run.key: kept.get((run.key, PLAN, "plan")) for run in found.going}
+    rows = service.pairs(found, name, database.swept(session, pairs_of=name), service.newest_plan(told, kept))
     events = database.copies_made(session, name, [sync.name for sync in shown.syncs], service.COPIES)
     return {
-        **service.pairs(found, name, database.swept(session, pairs_of=name), service.newest_plan(told, kept)),
+        **rows,
+        "sets": service.sets(found, name, rows["pairs"], plans),
         "runs": service.timeline(found, name, runs, tasks),
         "ages": service.ages(found, name, events),
         "records": service.records(told, kept, reader.links),

@@ -14,7 +14,7 @@ from clones.actions import BREAK, RESYNC, dags_of
 from clones.config import Service
 from clones.decide.freshness import Status
 from clones.fleet.between_looks import Looks, ServiceShown, SyncShown, show
-from clones.fleet.changes import SWEEP
+from clones.fleet.changes import SWEEP, names_in
 from clones.observe import own_state
 from clones.runs.result import FINISH, PLAN, of_ended
 from reporting.links import NO_LINKS, Links
@@ -65,9 +65,11 @@ class Facts:
         """A service's copies as they are shown."""
         stored, service = self.swept.get(name), self.services[name]
         record = stored.value if stored else None
-        syncs = [sync.name for sync in service.syncs] if service else list((record or {}).get("syncs", {}))
         limit = timedelta(minutes=service.sync_max_delay) if service else None
-        return show(name, record, syncs, limit, self.looks, self.now)
+        syncs, sets = names_in(record or {})
+        if service:
+            syncs, sets = [sync.name for sync in service.syncs], [*service.sets]
+        return show(name, record, syncs, limit, self.looks, self.now, sets)
 
     def own(self, name: str) -> dict[str, Any] | None:
         """Whether the service itself ran when a run saw it last; which, for who may see that run."""
@@ -129,6 +131,7 @@ def _row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[st
             "since": None,
             "seen": None,
             "own": None,
+            "set": None,
             "syncs": [],
             "running": None,
             "last_run": None,
@@ -180,7 +183,12 @@ def row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str
         "since": runs.written(shown.since),
         "seen": runs.written(shown.looked) if shown.looked != facts.looks.last else None,
         "own": facts.own(name),
-        "syncs": [sync_row(sync, *_progress(facts, sync.name, working)) for sync in shown.syncs],
+        "set": set_in_use(shown),
+        "syncs": [
+            # What a run waits for with target sets is not the copy in use.
+            sync_row(sync, *(progress(facts, sync.name, working) if not shown.sets else (None, None)))
+            for sync in shown.syncs
+        ],
         "running": runs.running(name, *now, facts.links) if now else None,
         "last_run": last,
         "next_run": runs.written(dag.next_run) if dag and not dag.paused else None,
@@ -188,6 +196,14 @@ def row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str
         "held_by": by,
         "may_trigger": name in facts.triggers,
     }
+
+
+def set_in_use(shown: ServiceShown) -> dict[str, Any] | None:
+    """Which target set the service uses; None for a service without."""
+    known = shown.in_use
+    if known is None:
+        return None
+    return {"name": known.name, "role": str(known.role(known.name)), "why": known.why}
 
 
 def sync_row(sync: SyncShown, percent: int | None, ends: str | None) -> dict[str, Any]:
@@ -207,7 +223,7 @@ def sync_row(sync: SyncShown, percent: int | None, ends: str | None) -> dict[str
     }
 
 
-def _progress(
+def progress(
     facts: Facts, sync: str, working: Sequence[tuple[Run, Sequence[Task]]]
 ) -> tuple[int | None, str | None]:
     """Of a sync that a run waits for: the trigger looks more often than the sweep."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from board.fleet import Facts
 from clones.decide.freshness import Status
+from clones.fleet.between_looks import SetShown
+from clones.fleet.set_in_use import Role
 from clones.observe.own_state import State
 from hooks import needs
 from reporting import metric_names as names
@@ -33,6 +35,7 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
 
     status, age = gauge(names.COPY_STATUS), gauge(names.COPY_AGE)
     limit, percent = gauge(names.COPY_LIMIT), gauge(names.COPY_PERCENT)
+    on_sets = {metric: gauge(metric) for metric in names.ON_SETS}
     service, own = gauge(names.SERVICE_STATUS), gauge(names.SERVICE_UP)
     running = gauge(names.SERVICE_RUNNING)
     seconds, ended = gauge(names.LAST_RUN_SECONDS), gauge(names.LAST_RUN_ENDED)
@@ -57,6 +60,8 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
                 age.labels(name, sync.name).set(max(0.0, (facts.now - sync.point_in_time).total_seconds()))
             if sync.percent is not None:
                 percent.labels(name, sync.name).set(sync.percent)
+        for one in shown.sets:
+            measure_set(name, one)
         last = facts.last_run(name)
         if last is None:
             return
@@ -66,6 +71,19 @@ def exposition(facts: Facts, error: str) -> tuple[bytes, str]:
         if run.ended is not None:
             ended.labels(name).set(run.ended.timestamp())
         result.labels(name, last["dag_id"], last["result"]).set(int(last["state"] == "success"))
+
+    def measure_set(name: str, one: SetShown) -> None:
+        if one.role is not Role.UNKNOWN:
+            on_sets[names.SET_IN_USE].labels(name, one.name).set(int(one.role is not Role.SPARE))
+        if Status.UNKNOWN not in [sync.status for sync in one.syncs]:
+            on_sets[names.SET_READY].labels(name, one.name).set(int(not one.unready))
+        for sync in one.syncs:
+            labels = (name, one.name, sync.name)
+            on_sets[names.SET_STATUS].labels(*labels).set(sync.status.exit_code)
+            if sync.point_in_time is not None:
+                point = sync.point_in_time
+                on_sets[names.SET_POINT].labels(*labels).set(point.timestamp())
+                on_sets[names.SET_AGE].labels(*labels).set(max(0.0, (facts.now - point).total_seconds()))
 
     for name in facts.services:
         try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from board.database import Run, Task
-from clones.actions import ACTIONS, BREAK, DEFAULT, RESYNC, dags_of
+from clones.actions import ACTIONS_ON_SETS, BREAK, DEFAULT, RESYNC, dags_of
 from clones.runs.result import WITHOUT_FINISH
 from reporting.links import Links
 
@@ -20,7 +20,7 @@ IN_VIEW = ("running", "restarting", "deferred", "awaiting_input", "up_for_retry"
 def action_of(service: str, run: Run) -> str:
     """What the run does: its form's action, and of the service's other DAGs what they are for."""
     does = dags_of(service).get(run.dag_id, "")
-    return (run.action if run.action in ACTIONS else DEFAULT) if does == DEFAULT else does
+    return (run.action if run.action in ACTIONS_ON_SETS else DEFAULT) if does == DEFAULT else does
 
 
 def at_task(tasks: Iterable[Task]) -> Task | None:

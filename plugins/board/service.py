@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from board import runs
 from board.database import Run, Stored, Task
-from board.fleet import Facts
-from clones.actions import HELP, OTHER_DAGS, actions_of
+from board.fleet import Facts, progress, sync_row
+from clones.actions import OTHER_DAGS, REWIND, actions_of, help_of
 from clones.config import Service
 from clones.decide.freshness import Status
-from clones.fleet.pair_rows import COLUMNS, keys
+from clones.fleet.pair_rows import COLUMNS, keys, sync_key
 from clones.observe.estimates import pair_key
 from clones.runs.record import JSON, MARKDOWN
 from clones.runs.result import PLAN
@@ -36,16 +37,18 @@ def pairs(
     known = facts.swept[name].value["syncs"] if name in facts.swept else {}
     rows, times = [], []
     shown = facts.shown(name)
-    for sync in shown.syncs:
-        record = known.get(sync.name, {})
-        for key in keys(name, sync.name, (record.get("pairs") or {"count": 0})["count"]):
+    syncs = [(sync.name, "") for sync in shown.syncs]
+    if shown.sets:
+        syncs = [(sync.name, one.name) for one in shown.sets for sync in one.syncs]
+    for sync, target_set in syncs:
+        record = known.get(sync_key(sync, target_set), {})
+        about = {"sync": sync, "set": target_set} if target_set else {"sync": sync}
+        for key in keys(name, sync_key(sync, target_set), (record.get("pairs") or {"count": 0})["count"]):
             if key in stored:
                 # Of a sync that was seen again what did not change was not written again.
                 unseen = Status[record["status"].upper()] is Status.UNKNOWN
                 times.append(stored[key].at if unseen else shown.looked or stored[key].at)
-                rows += [
-                    {"sync": sync.name, **dict(zip(COLUMNS, row, strict=True))} for row in stored[key].value
-                ]
+                rows += [{**about, **dict(zip(COLUMNS, row, strict=True))} for row in stored[key].value]
     for row in rows:
         row["tracks"] = tracks.get(row["sync"], {}).get(pair_key(row["source"], row["target"]))
     known_tracks = any(row["tracks"] is not None for row in rows)
@@ -54,6 +57,44 @@ def pairs(
         "pairs_seen": runs.written(min(times, default=None)),
         "tracks_seen": runs.written(at) if known_tracks else None,
     }
+
+
+def sets(
+    facts: Facts, name: str, rows: Sequence[Mapping[str, Any]], plans: Mapping[int, Any]
+) -> list[dict[str, Any]]:
+    """The target sets: which is in use, and how the copies of each are; none for a service without.
+
+    :param rows: its pairs, of :func:`pairs`.
+    :param plans: of its runs that go on, by the run's number.
+    """
+    found = []
+    for one in facts.shown(name).sets:
+        syncs = []
+        for sync in one.syncs:
+            states = [row["state"] for row in rows if (row["sync"], row.get("set")) == (sync.name, one.name)]
+            syncs.append(
+                {**sync_row(sync, *_progress(facts, plans, one.name, sync.name)), "state": _alike(states)}
+            )
+        found.append({"set": one.name, "role": str(one.role), "unready": one.unready, "syncs": syncs})
+    return found
+
+
+def _progress(
+    facts: Facts, plans: Mapping[int, Any], target_set: str, sync: str
+) -> tuple[int | None, str | None]:
+    """As a run that waits for a sync of this set saw it last."""
+    on_it = [run for run in facts.going if (plans.get(run.key) or {}).get("to_set") == target_set]
+    return progress(facts, sync, [(run, facts.tasks.get(run.key, ())) for run in on_it])
+
+
+def _alike(states: Sequence[str]) -> str:
+    """``Copied``, or how many pairs are in each state: ``1 Copied, 2 PreCopy``."""
+    counted = Counter(states)
+    return (
+        next(iter(counted))
+        if len(counted) == 1
+        else ", ".join(f"{n} {state}" for state, n in counted.items())
+    )
 
 
 def newest_plan(
@@ -75,23 +116,28 @@ def timeline(
 
 
 def ages(facts: Facts, name: str, events: Mapping[str, Iterable[tuple[datetime, Any]]]) -> dict[str, Any]:
-    """By sync: each copy's point in time and when it was known, oldest first.
+    """By sync, on each target set: each copy's point in time and when it was known, oldest first.
 
     A copy that no run has announced is the last one, as the sweep saw it.
     """
     known = facts.swept[name].value["syncs"] if name in facts.swept else {}
+    shown = facts.shown(name)
     found = {}
-    for sync in facts.shown(name).syncs:
+    of = [("", shown.syncs)] if not shown.sets else [(one.name, one.syncs) for one in shown.sets]
+    for target_set, sync in ((target_set, sync) for target_set, syncs in of for sync in syncs):
+        key = sync_key(sync.name, target_set)
         copies, announced = [], None
         for at, extra in events.get(sync.name, ()):
+            if target_set and isinstance(extra, Mapping) and extra.get("set") != target_set:
+                continue
             point = extra.get("point_in_time") if isinstance(extra, Mapping) else None
             if isinstance(point, str):
                 copies.append({"at": runs.written(at), "point_in_time": point})
                 announced = extra.get("last_action")
         last = runs.written(sync.point_in_time)
-        if last and known[sync.name]["last_action"] != announced:
+        if last and known[key]["last_action"] != announced:
             copies.append({"at": last, "point_in_time": last})
-        found[sync.name] = {
+        found[f"{sync.name} on set {target_set}" if target_set else sync.name] = {
             "sync_max_delay": int(sync.limit.total_seconds()) if sync.limit is not None else None,
             "copies": copies,
         }
@@ -124,11 +170,40 @@ def actions(facts: Facts, name: str, service: Service | None) -> list[dict[str, 
     """What can be triggered: each action of the service's DAG, then its other DAGs."""
     found = []
     for action in actions_of(service) if service else ():
-        found.append(_action(facts, action, HELP[action], name))
+        if service is not None and action == REWIND:
+            found += _rewinds(facts, name, help_of(action, service))
+        elif service is not None:
+            found.append(_action(facts, action, help_of(action, service), name))
     for ending, title in OTHER_DAGS.items():
         if f"{name}_{ending}" in facts.dags:
             found.append(_action(facts, ending, title, f"{name}_{ending}"))
     return found
+
+
+def _rewinds(facts: Facts, name: str, title: str) -> list[dict[str, Any]]:
+    """A rewind to each set that is not in use, with the time to which it goes back.
+
+    ``to`` and ``leaves`` are the points in time of the oldest pair of that set and of the set in use, None
+    where they are not known; ``refused`` is why it would be refused as the sets were seen last. The run's
+    plan looks again.
+    """
+    shown = facts.shown(name)
+    known = shown.in_use
+    used = next((one for one in shown.sets if known is not None and one.name == known.name), None)
+    if used is None:
+        return [{**_action(facts, REWIND, title, name), "refused": known.why if known is not None else ""}]
+    return [
+        {
+            **_action(facts, REWIND, title, name),
+            "set": one.name,
+            "to": runs.written(min(one.points, default=None)),
+            "from_set": used.name,
+            "leaves": runs.written(min(used.points, default=None)),
+            "refused": one.unready,
+        }
+        for one in shown.sets
+        if one is not used
+    ]
 
 
 def _action(facts: Facts, action: str, title: str, dag_id: str) -> dict[str, Any]:

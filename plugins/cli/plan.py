@@ -58,8 +58,8 @@ def main() -> int:
     parser.add_argument(
         "--set",
         default="",
-        help="the target set that the action is to work on, of a service with several; without it the set that "
-        "is not in use",
+        help="the target set that the action is to work on, of a service with several; without it what is "
+        "seen decides",
     )
     add_options(parser)
     arguments = parser.parse_args()

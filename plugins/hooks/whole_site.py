@@ -6,9 +6,12 @@ The sweep, the preflight's task and the scripts all look by these.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
+from clones.config import Service
 from clones.fleet import look as fleet
 from clones.fleet import status
+from clones.fleet.set_in_use import SetInUse
 from clones.fleet.status import ServiceStatus
 from clones.observe.findings import Finding, Level, count
 from clones.runs.pools import KNOWN, pools_of
@@ -19,10 +22,15 @@ from hooks.hosts import open_hosts
 
 
 def look_at_copies(
-    config: str, service: str | None = None, *, level: int = logging.DEBUG
+    config: str,
+    service: str | None = None,
+    *,
+    in_use: Callable[[str, Service], SetInUse] | None = None,
+    level: int = logging.DEBUG,
 ) -> list[ServiceStatus]:
     """The status of one service of a configuration file, or of all of them, worst first.
 
+    :param in_use: tells which target set a service with sets uses; by default its hosts are asked.
     :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
@@ -30,7 +38,11 @@ def look_at_copies(
     # At every sweep the device lists of all arrays would fill the log; what is wrong is in the errors.
     with open_hosts(level=level) as hosts:
         looked = hosts.run(fleet.look(read.services, read.symcli))
-    return status.judge(read.services, looked)
+        if in_use is None:
+            known = hosts.run(fleet.ask_hosts(read.services, read.symcli))
+        else:
+            known = {name: in_use(name, one) for name, one in read.services.items() if one.sets}
+    return status.judge(read.services, looked, known)
 
 
 def preflight(

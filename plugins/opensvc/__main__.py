@@ -37,6 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"of all hosts, or of one: {', '.join(FAMILIES)}",
     )
     parser.add_argument("--node", metavar="HOST", help="whose view is taken, and where services are started")
+    parser.add_argument(
+        "--two-sets",
+        action="store_true",
+        help="write `targets` and `by_set`: the agent's copy is set a, set b is to be filled in",
+    )
     given = parser.parse_args(arguments)
     families = {host.lower(): family for host, _, family in (one.rpartition("=") for one in given.family)}
     for family in families.values():
@@ -46,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--control-host: {wrong}")
     if given.timezone and (wrong := fits(TimeZone, given.timezone)):
         parser.error(f"--timezone: {wrong}")
-    facts = Facts(given.control_host, given.timezone, families, given.node)
+    facts = Facts(given.control_host, given.timezone, families, given.node, given.two_sets)
     try:
         imported = _all(given.files, facts)
         text = to_yaml([(one.name, one.comment, one.block) for _, one in imported])

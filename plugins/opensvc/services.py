@@ -20,6 +20,7 @@ from opensvc.left_out import report_the_rest
 from opensvc.reading import read
 from opensvc.report import Remark
 from opensvc.resources import FAMILIES, resources
+from opensvc.two_sets import with_two_sets
 from opensvc.values import fits, shown
 from opensvc.writing import Block, Entry
 
@@ -33,6 +34,7 @@ class Facts:
     :param control_host: Airflow connection of the host with SYMCLI.
     :param timezone: of the agent's hosts, like ``Europe/Paris``.
     :param families: by host in lower case; by ``""`` that of all others.
+    :param two_sets: the service is to get a second target set.
     :param node: the host whose view is taken, and where the service is started; else the first of ``nodes``.
     """
 
@@ -40,6 +42,7 @@ class Facts:
     timezone: str | None = None
     families: Mapping[str, str] = field(default_factory=dict)
     node: str | None = None
+    two_sets: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,20 +80,29 @@ def convert(text: str, path: str, name: str, facts: Facts = Facts()) -> Imported
         )
     hosts = {name: _family(name, facts) for name in _hosts(view)}
     made = resources(view, {family for family in hosts.values() if family})
-    block = Block(
-        (
-            *_description(view),
-            *entries(
-                control_host=facts.control_host
-                or fill_in("the Airflow connection of the host with SYMCLI (the agent used each host itself)")
-            ),
-            *_schedule(view, clones, facts, stops=bool(made)),
-            *_sync_max_delay(view, clones),
-            *_placed(view, hosts, made),
-            *entries(rollback=flag(view, view.take("DEFAULT", "rollback"))),
-            Entry("syncs", [syncs.sync(view, one, _sync_name(one, clones)) for one in clones]),
-        )
+    syncs.report_same_sources(view, clones)
+    written = (
+        *_description(view),
+        *entries(
+            control_host=facts.control_host
+            or fill_in("the Airflow connection of the host with SYMCLI (the agent used each host itself)")
+        ),
+        *_schedule(view, clones, facts, stops=bool(made)),
+        *_sync_max_delay(view, clones),
+        *_placed(view, hosts, made),
+        *entries(rollback=flag(view, view.take("DEFAULT", "rollback"))),
+        Entry("syncs", [syncs.sync(view, one, _sync_name(one, clones)) for one in clones]),
     )
+    if facts.two_sets and made:
+        written = with_two_sets(written)
+    elif facts.two_sets:
+        view.remark_keyword(
+            clones[0],
+            next(iter(view.sections[clones[0]].values)),
+            "gets no second target set: a service of only syncs runs on none",
+            "list what runs on its disks as `resources` first, then see docs/how-to/two-sets.md",
+        )
+    block = Block(written)
     own_name = _service_name(name)
     report_the_rest(view)
     comment = f"From {path}, as {view.node or 'a host that it does not name'} sees it."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from clones.config.placeholders import fill_in
 from clones.names import GroupName, SymId, match_pair
 from opensvc.evaluating import View
@@ -35,6 +37,32 @@ def clone_syncs(view: View) -> list[str]:
             "check that it is the order in which the copies must be made: data first, then its logs",
         )
     return found
+
+
+def report_same_sources(view: View, sections: Sequence[str]) -> None:
+    """Syncs that copy one device to several targets are steps of one refresh here, and were perhaps not."""
+    first: dict[int, str] = {}
+    for section in sections:
+        given = view.take(section, "pairs")
+        if given is None or given.trouble:
+            continue
+        sources = {number for word in given.text.split() for number in _source(word)}
+        for other in sorted({first[number] for number in sources & first.keys()}):
+            view.remark(
+                given,
+                f"copies a device that [{other}] copies too: both are steps of one refresh here",
+                "check that the service uses both copies at a time; if it uses one while the other is made, "
+                "write them as the target sets of one sync (docs/how-to/two-sets.md)",
+            )
+        first |= {number: section for number in sources - first.keys()}
+
+
+def _source(pair: str) -> Iterator[int]:
+    try:
+        found = match_pair(pair, in_group=False)
+    except ValueError:
+        return
+    yield int(str(found["source"]), 16)
 
 
 def sync(view: View, section: str, name: str) -> Block:

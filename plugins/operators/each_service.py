@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from airflow.sdk import DAG, BaseOperator, Context, Param, get_parsing_context
+from airflow.sdk import DAG, Asset, BaseOperator, Context, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from clones.config import Limits, Pair, Service, Sync
@@ -18,6 +18,7 @@ from clones.runs.pools import pools_of
 from clones.services_yaml.checks import RESERVED
 from hooks.configuration import load
 from reporting.alerts import run_failed
+from reporting.completed import copy_assets
 
 ONE_AT_A_TIME: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "auto_register": False}
 """Of every DAG of a service. One run at a time; none for dates that passed before it was unpaused; and
@@ -101,6 +102,11 @@ def set_param(service: Service, says: str) -> dict[str, Param]:
 def set_asked(service: Service) -> str:
     """What a task has as `target_set` where its form has that field."""
     return SET if service.sets else ""
+
+
+def set_inlets(name: str, service: Service) -> list[Asset]:
+    """What the last task reads to tell which target set is in use; nothing of a service without."""
+    return copy_assets(name, service) if service.sets else []
 
 
 def on_set(service: Service) -> str:

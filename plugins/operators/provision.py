@@ -32,6 +32,8 @@ class ProvisionPlanOperator(RunPlanOperator):
     :raises clones.errors.Mistyped: a run by hand gives no reason.
     """
 
+    any_set = False
+
     def __init__(
         self,
         *,

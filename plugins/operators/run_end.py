@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -15,7 +16,9 @@ from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
+from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
+from clones.runs import change_over
 from clones.runs.end import falls_short
 from clones.runs.fresh_copies import Copy
 from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
@@ -103,6 +106,10 @@ class RunEndOperator(CloneOperator):
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
+        others = self._look_at_others(scope, hosts, own) if plan else {}
+        if plan and restarted and scope.target_set:
+            former = [look for look in others[plan["from_set"]] if isinstance(look, SyncSeen)]
+            result = replace(result, former=f"set {plan['from_set']} of {change_over.point_in_time(former)}")
         if result.ok and plan:
             known = completed.activations(context, scope) if BREAK in phases else {}
             short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
@@ -130,10 +137,23 @@ class RunEndOperator(CloneOperator):
                 )
         except CloneError as error:
             self.log.warning("%s\nThe next run takes the lock over, because this one has ended.", error)
-        leave_record(self, context, scope, hosts.record, tasks, result=result, plan=plan, after=after)
+        leave_record(
+            self,
+            context,
+            scope,
+            hosts.record,
+            tasks,
+            result=result,
+            plan=plan,
+            after=after,
+            in_use=own.target_set if own else None,
+            other_sets={
+                name: [look for look in seen if isinstance(look, SyncSeen)] for name, seen in others.items()
+            },
+        )
         completed.announce(context, scope, news)
         if plan and isinstance(self.service, str):
-            last_seen.leave(self.log, context, scope, looks, own, tells=result.ok)
+            last_seen.leave(self.log, context, scope, looks, own, tells=result.ok, others=others)
         for line in result.lines():
             self.log.info("%s", line)
         ti.xcom_push(key="result", value=result.to_plain())
@@ -161,8 +181,21 @@ class RunEndOperator(CloneOperator):
             )
         return False
 
+    def _look_at_others(
+        self, scope: Scope, hosts: SymcliHook, own: OwnState | None
+    ) -> dict[str, list[SyncSeen | CloneError]]:
+        """The same of the other target sets, by set; of one that is not in use no age is too old."""
+        found = {}
+        if scope.whole is not None:
+            for other in Scope.each_set(scope.name, scope.whole, scope.symcli):
+                name = other.target_set
+                if name != scope.target_set:
+                    used = own is not None and own.target_set == name
+                    found[name] = hosts.run(self._look(other, spare=not used))
+        return found
+
     @staticmethod
-    def _look(scope: Scope) -> Steps[list[SyncSeen | CloneError]]:
+    def _look(scope: Scope, *, spare: bool = False) -> Steps[list[SyncSeen | CloneError]]:
         """Each sync at the end, or why it cannot be seen."""
         looks: list[SyncSeen | CloneError] = []
         outcomes = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
@@ -171,10 +204,12 @@ class RunEndOperator(CloneOperator):
                 looks.append(outcome.value())
             except CloneError as error:
                 looks.append(error)
-                yield from note(f"the state of sync {sync.name} could not be read: {error}", warning=True)
+                yield from note(
+                    f"the state of sync {scope.key(sync.name)} could not be read: {error}", warning=True
+                )
                 continue
-            fresh = freshness(outcome.value(), scope.service.sync_max_delay)
-            yield from note(f"Sync {sync.name} is {fresh.status}: {fresh.why}")
+            fresh = freshness(outcome.value(), None if spare else scope.service.sync_max_delay)
+            yield from note(f"Sync {scope.key(sync.name)} is {fresh.status}: {fresh.why}")
         return looks
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context
@@ -27,7 +28,7 @@ from clones.runs.pool_waits import Place, is_due, places
 from clones.runs.pool_waits import follow as follow_pools
 from hooks.configuration import CONFIG, load
 from hooks.whole_site import look_at_copies
-from reporting import ended_runs
+from reporting import ended_runs, last_seen
 from reporting.alerts import pool_gives_no_place
 from reporting.last_seen import CHANGES, FLEET, keep, runs_going, tell
 from reporting.metric_names import SWEEP_AGE, SWEEP_STATUS
@@ -49,6 +50,9 @@ class CloneStatusOperator(BaseOperator):
         ``config/services.yaml`` beside ``plugins``.
     :raises clones.errors.ConfigError: the configuration file cannot be used.
 
+    Which target set a service uses, its runs have kept (:func:`reporting.last_seen.set_in_use`): no service
+    host is asked.
+
     It leaves no XCom: what it saw stands in the store of asset `clone_status`.
     """
 
@@ -63,7 +67,7 @@ class CloneStatusOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         began = datetime.now(UTC)
-        services = look_at_copies(self.config)
+        services = look_at_copies(self.config, in_use=partial(last_seen.set_in_use, context))
         at = datetime.now(UTC)
         from hooks.symcli import log_note
 
@@ -172,7 +176,7 @@ def _runs_of(service: str) -> str:
 def _measure(services: Sequence[ServiceStatus]) -> None:
     """Gauges of Airflow's metrics, where it sends any: the status's exit code, the copy's age in seconds."""
     for service in services:
-        for sync in service.syncs:
+        for sync in service.counting:
             tags = {"service": service.name, "sync": sync.name}
             stats.gauge(SWEEP_STATUS.name, sync.status.exit_code, tags=tags)
             if sync.age is not None:

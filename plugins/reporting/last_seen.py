@@ -5,14 +5,16 @@ The sweep writes it, and the last task of each run what that saw: so it is curre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.actions import dags_of
+from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError
 from clones.fleet.changes import (
@@ -24,11 +26,14 @@ from clones.fleet.changes import (
     pairs_changed,
     with_pairs,
 )
-from clones.fleet.look import Looked
-from clones.fleet.status import judge
+from clones.fleet.look import Looked, trouble
+from clones.fleet.set_in_use import SetInUse, kept_by_runs, not_asked
+from clones.fleet.status import ServiceStatus, judge
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
 from clones.states import SyncSeen
+from reporting.completed import copy_asset
+from reporting.target_sets import recorded
 
 FLEET = Asset(name=SWEEP, uri=f"symclone://{SWEEP}")
 """Its state store has a key a service; each change of a service's status is an event of it."""
@@ -44,6 +49,7 @@ def leave(
     own: OwnState | None,
     *,
     tells: bool,
+    others: Mapping[str, Sequence[SyncSeen | CloneError]] = MappingProxyType({}),
 ) -> None:
     """Keep what the last task of a run has just seen, as a sweep would have.
 
@@ -54,23 +60,20 @@ def leave(
     :param own: of the service itself, None when it has no resources.
     :param tells: the task will succeed. Airflow drops the events of one that fails: the next sweep then tells
         of the change.
+    :param others: of a service with target sets the looks at its other ones, by set.
     """
     stores, at = context.get("asset_state_store"), datetime.now(UTC)
     if stores is None:
         return
-    syncs = scope.service.syncs
-    looked = [
-        Looked(scope.name, sync, None, one) if isinstance(one, CloneError) else Looked(scope.name, sync, one)
-        for sync, one in zip(syncs, looks, strict=True)
-    ]
-    (service,) = judge({scope.name: scope.service}, looked)
     run = context["dag_run"]
+    state = own.to_plain(at, run.dag_id, run.run_id) if own is not None else None
     try:
         try:
             store = stores[FLEET]
         except KeyError:  # a task of a site's own DAG, without the asset among its inlets
             log.info("What this run saw at its end is not kept: the task has no inlet %s", FLEET.name)
             return
+        service = _judged(context, scope, {scope.target_set: looks, **others}, state)
         before: Any = store.get(scope.name)
         kept: dict[str, Any] = dict(pairs_changed(before, service))
         if needs_patience(before, service) and runs_going(context, scope.name) > 1:
@@ -79,8 +82,8 @@ def leave(
             record, change = follow(before, service, at, tells=tells)
         if record is not None:
             kept[scope.name] = looked_at(record, at)
-        if own is not None:
-            kept[own_state.key(scope.name)] = own.to_plain(at, run.dag_id, run.run_id)
+        if state is not None:
+            kept[own_state.key(scope.name)] = state
         keep(store, kept)
         if change is not None:
             tell(log, context, change)
@@ -90,6 +93,52 @@ def leave(
             error,
             exc_info=not isinstance(error, AirflowRuntimeError),
         )
+
+
+def _judged(
+    context: Context,
+    scope: Scope,
+    looks: Mapping[str, Sequence[SyncSeen | CloneError]],
+    state: Mapping[str, Any] | None,
+) -> ServiceStatus:
+    """:param looks: at each sync, by target set; that of a service without is empty."""
+    whole, in_use = scope.whole or scope.service, {}
+    if whole.sets:
+        try:
+            in_use[scope.name] = _kept(context, scope, state)
+        except CloneError as error:
+            seen_on = (state or {}).get("set")
+            in_use[scope.name] = SetInUse(seen_on) if seen_on else not_asked(error)
+    looked = [
+        _looked(each, sync, one)
+        for each in Scope.each_set(scope.name, whole, scope.symcli)
+        for sync, one in zip(each.service.syncs, looks[each.target_set], strict=True)
+    ]
+    (service,) = judge({scope.name: whole}, looked, in_use)
+    return service
+
+
+def _looked(scope: Scope, sync: Sync, one: SyncSeen | CloneError) -> Looked:
+    seen, error = (None, one) if isinstance(one, CloneError) else (one, None)
+    return Looked(scope.name, sync, seen, error, scope.target_set)
+
+
+def set_in_use(context: Context, name: str, service: Service) -> SetInUse:
+    """Which target set a service uses, as far as its runs have kept that; why not is its reason."""
+    try:
+        state: Any = context["asset_state_store"][FLEET].get(own_state.key(name))
+        return _kept(context, Scope.of(name, service, Symcli(), any_set=True), state)
+    except Exception as error:
+        return not_asked(trouble(error))
+
+
+def _kept(context: Context, scope: Scope, state: Mapping[str, Any] | None) -> SetInUse:
+    return kept_by_runs(scope.name, (scope.whole or scope.service).sets, state, recorded(context, scope))
+
+
+def inlets(services: Mapping[str, Service]) -> list[Asset]:
+    """What a task reads that is to know what is kept here, and which target set each service uses."""
+    return [FLEET, *(copy_asset(name, one.syncs[0].name) for name, one in services.items() if one.sets)]
 
 
 def keep(store: Any, values: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 SERVICE = ("service",)
 COPY = ("service", "sync")
+SET = ("service", "set")
+COPY_ON_SET = ("service", "set", "sync")
 RUN = ("service", "dag", "result")
 STATUSES = "0 up, 1 warn, 2 down, 3 unknown"
 
@@ -32,6 +34,21 @@ COPY_STATUS = Metric("symclone_copy_status", f"{STATUSES}.", labels=COPY)
 COPY_AGE = Metric("symclone_copy_age_seconds", "Age of the copy: of its oldest pair.", "seconds", COPY)
 COPY_LIMIT = Metric("symclone_copy_limit_seconds", "Age limit: an older copy is too old.", "seconds", COPY)
 COPY_PERCENT = Metric("symclone_copy_percent", "Copied so far, while tracks are copied.", "percent", COPY)
+SET_IN_USE = Metric(
+    "symclone_set_in_use", "1: the service uses this target set, or starts on it; else 0.", labels=SET
+)
+SET_READY = Metric(
+    "symclone_set_ready", "1: the set is fully active at one point in time: a rewind may use it.", labels=SET
+)
+SET_STATUS = Metric(
+    "symclone_set_copy_status", f"{STATUSES}, of each target set. A spare is not too old.", labels=COPY_ON_SET
+)
+SET_AGE = Metric(
+    "symclone_set_copy_age_seconds", "Age of the copy on each target set.", "seconds", COPY_ON_SET
+)
+SET_POINT = Metric(
+    "symclone_set_copy_timestamp_seconds", "Its point in time.", "seconds since 1970", COPY_ON_SET
+)
 SERVICE_STATUS = Metric("symclone_service_status", f"{STATUSES}: as its worst copy.", labels=SERVICE)
 SERVICE_UP = Metric(
     "symclone_service_up", "1: the service was up when its last run ended; else 0.", labels=SERVICE
@@ -49,11 +66,14 @@ LAST_LOOK = Metric(
     "symclone_last_look_timestamp_seconds", "When all copies were last checked.", "seconds since 1970"
 )
 
+ON_SETS = (SET_IN_USE, SET_READY, SET_STATUS, SET_AGE, SET_POINT)
+"""Of each target set of a service that has some."""
 PROMETHEUS = (
     COPY_STATUS,
     COPY_AGE,
     COPY_LIMIT,
     COPY_PERCENT,
+    *ON_SETS,
     SERVICE_STATUS,
     SERVICE_UP,
     SERVICE_RUNNING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -34,10 +35,14 @@ def leave_record(
     result: RunResult,
     plan: Mapping[str, Any] | None = None,
     after: Sequence[SyncSeen] = (),
+    in_use: str | None = None,
+    other_sets: Mapping[str, Sequence[SyncSeen]] = MappingProxyType({}),
 ) -> None:
     """Put the run's record into this task's XComs and its log.
 
     :param others: of :func:`left_by`.
+    :param in_use: which target set the service used at the end, None when nobody has looked.
+    :param other_sets: of a service with target sets the syncs of the other ones at the end, by set.
     """
     ti, run = context["ti"], context["dag_run"]
     # A run that failed in its plan has left none: its form says what was asked for.
@@ -67,6 +72,9 @@ def leave_record(
         after=after,
         sync_max_delay=scope.service.sync_max_delay,
         result=result,
+        target_set=scope.target_set,
+        others=other_sets,
+        in_use=in_use,
     )
     text = run_record.markdown(record)
     ti.xcom_push(key=JSON, value=record)

@@ -9,7 +9,7 @@ import pytest
 
 from clones.actions import ACTIONS
 from clones.config import Service
-from tests.conftest import ONE_ARRAY, SERVICES, SYMID, connect, control, sent
+from tests.conftest import ONE_ARRAY, SERVICES, SYMID, TWO_SETS, connect, control, sent
 from tests.dags.conftest import dags, run
 
 
@@ -215,7 +215,9 @@ def test_the_sweep_knows_which_task_is_in_which_pool(tmp_path: Path, monkeypatch
     from tests.support.hooked import hooked_services
     from tests.support.production import services
 
-    for path in (hooked_services(tmp_path / "hooked.yaml"), services(tmp_path / "production.yaml")):
+    sets = tmp_path / "sets.yaml"
+    sets.write_text("limits: {per_array: 4, per_host: 2}\n" + TWO_SETS.read_text())
+    for path in (hooked_services(tmp_path / "hooked.yaml"), services(tmp_path / "production.yaml"), sets):
         monkeypatch.setattr(configuration, "CONFIG", str(path))
         config = load(path)
         known = {

@@ -90,7 +90,11 @@ def test_a_start_that_fails_goes_back(lab: Any, fault: dict[str, Any], failed: s
     lab.fault(host="lnxts01", **fault)
     state, states = played("refresh")
     assert state == "failed"
-    assert {task for task, one in states.items() if one == "failed"} == {failed, "start.on_former_set", "finish"}
+    assert {task for task, one in states.items() if one == "failed"} == {
+        failed,
+        "start.on_former_set",
+        "finish",
+    }
     assert on_set(lab) == {"a"} and kept() == ("b", "a", "a")
     lab.clear_faults()
     state, states = played("refresh")

@@ -41,7 +41,7 @@ OPTIONS = ["--control-host", "ctl", "--family", "linux"]
 FOLDER = CASES / "opensvc"
 CASES_OF_SERVICES = [
     pytest.param(case, id=f"{name}: {case['name']}")
-    for name in ("syncs", "resources", "hosts", "schedule")
+    for name in ("syncs", "resources", "hosts", "schedule", "two_sets")
     for case in yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
 ]
 REFUSED = yaml.safe_load((FOLDER / "refused.yaml").read_text())
@@ -125,7 +125,18 @@ def filled_in(document: Any) -> Any:
     """What an administrator would make of it."""
     numbers = itertools.count(0x1000)
 
+    def targets(of: dict[str, list[str]], around: dict[str, Any]) -> dict[str, list[str]]:
+        """Of each source another target in each set."""
+        first = [fill("pairs", pair, around) for pair in of["a"]]
+        other = "CLONE" if "symdg" in around else ""
+        second = [f"{pair.partition(':')[0]}:{other}{next(numbers):05X}" for pair in first]
+        return {"a": first, "b": second}
+
     def fill(key: str, node: Any, around: dict[str, Any]) -> Any:
+        if key == "targets":
+            return targets(node, around)
+        if key == "by_set":
+            return {"b": {name: fill(name, value, around) for name, value in node["b"].items()}}
         if isinstance(node, dict):
             return {name: fill(name, value, node) for name, value in node.items()}
         if isinstance(node, list):
@@ -141,6 +152,16 @@ def filled_in(document: Any) -> Any:
             return f"/dev/rdisk/disk{next(numbers)}"
         if key == "devices":
             return f"/dev/mapper/mpath{next(numbers)}"
+        if key == "name":
+            return f"{around['name']}_b"
+        if key == "map_file" and "set b" in node:
+            return "/var/map_b"
+        if key == "source_name":
+            return "source"
+        if key == "dev" and "set b" in node:
+            return re.sub(r"(vg\w+|mpath\w+)", r"\1_b", around["dev"])
+        if key == "connection" and "set b" in node:
+            return "n2"
         if key in ("start", "stop", "check"):
             return "/bin/true"
         if key == "dev":

@@ -93,8 +93,8 @@ function troubled(found) {
   notice();
 }
 
-function trigger(service, action) {
-  askAndTrigger(service, action, { tell, onDone: () => feed.ask() });
+function trigger(service, action, given) {
+  askAndTrigger(service, { action, ...given }, { tell, onDone: () => feed.ask() });
 }
 
 function tell(text) {

@@ -4,7 +4,7 @@ import { el, refill, setText } from "./dom.js";
 import { write } from "./address.js";
 import { clock } from "./feed.js";
 import { chosen, counted, sorted } from "./order.js";
-import { copyLine, lastRun, nextRun, nowCell, ownState, prose, statusMark, ticking } from "./parts.js";
+import { copyLine, lastRun, nextRun, nowCell, ownState, prose, statusMark, ticking, usedSet } from "./parts.js";
 import { STATUSES, isFresh, shownStatus, staleness } from "./statuses.js";
 import { age, spoken } from "./time.js";
 
@@ -189,6 +189,7 @@ export class Fleet {
   #filled(row, wrong, mark, name, ticks) {
     if (row.since) mark.append(ticking(ticks, el("div.quiet"), (now) => `for ${spoken(age(row.since, now))}`));
     if (row.own) mark.append(ownState(ticks, row.own, true));
+    if (row.set) mark.append(usedSet(row.set));
     if (wrong && row.why) name.append(el("div.why", {}, prose(row.why)));
     else name.append(el("div.quiet", {}, row.description));
     if (wrong && row.press) name.append(el("div.press", {}, prose(row.press)));

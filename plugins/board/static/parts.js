@@ -51,6 +51,12 @@ export function ownState(ticks, own, brief = false) {
   return el("div.own", {}, state, own.why && (own.state === "up" ? ` ${own.why}` : `: ${own.why}`), el("span.quiet", {}, ", seen ", ago(ticks, own.at), run));
 }
 
+/** Which target set a service uses: that of the copies whose age counts. */
+export function usedSet(set) {
+  if (!set.name) return el("div.own", {}, el("span.amiss", {}, "set in use not known"));
+  return el("div.own", {}, set.role === "in use" ? `uses set ${set.name}` : `starts on set ${set.name}`);
+}
+
 /**
  * One sync: its name, its copy's age against the limit, and how far it is copied while tracks move.
  * @param {string} told what is said beside it already, and not again here

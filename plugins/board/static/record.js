@@ -7,24 +7,32 @@ import { airflowLink } from "./shell.js";
 /** @param {{run_id: string, url: string, record: Object}} kept */
 export function recordView({ run_id: id, url, record }) {
   const run = record.run ?? {};
+  const { sets } = record;
   const [said, ...press] = (record.result?.text ?? "").split("\n");
   const facts = [
     ["Run", airflowLink(url, `${id} of ${run.dag ?? record.service}`)],
     ["Asked for by", `${run.asked_by || "the scheduler"}${run.type ? ` (${run.type})` : ""}`],
     ["Why", run.reason || (run.type === "scheduled" ? "on schedule" : "none given")],
     ["Phases", (record.phases ?? []).join(" → ")],
+    ["Target set", sets && betweenSets(sets)],
     ["Time", run.began && [moment(run.began), " to ", moment(run.ended)]],
   ];
   return el("div.record", {},
     el("p", {}, el("b", {}, said), press.map((line) => el("div", {}, line))),
     el("dl", {}, facts.filter(([, value]) => value).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    part("Copies at the end", table(["Sync", "Status", "Point in time", "Why"],
-      (record.copies ?? []).map((copy) => [copy.sync, copy.status, copy.point_in_time, copy.why]))),
+    part("Copies at the end", table([...(sets ? ["Set"] : []), "Sync", "Status", "Point in time", "Why"],
+      (record.copies ?? []).map((copy) => [...(sets ? [copy.set] : []), copy.sync, copy.status, copy.point_in_time, copy.why]))),
     part("States", table(["Sync", "Pair", "Before", "After"], states(record))),
     (record.proof ?? []).map((proof) => part(proof.note, el("div", {},
       el("div.quiet", {}, moment(proof.at), `, task ${proof.task}`), el("pre", {}, proof.lines.join("\n"))))),
     part("Sent", sent(record)),
     part("Tries that did not finish", list(failed(record))));
+}
+
+/** As clones/runs/record.py says it: `from a to b; in use at the end: b`. */
+export function betweenSets(sets) {
+  const whither = sets.from === sets.to ? sets.to : ["from", "to"].filter((word) => sets[word]).map((word) => `${word} ${sets[word]}`).join(" ");
+  return sets.in_use === null ? whither : `${whither}; in use at the end: ${sets.in_use || "none, or not known"}`;
 }
 
 /** A short line on a record, for its fold. */

@@ -2,12 +2,12 @@
 
 import { el, swap } from "./dom.js";
 import { clock } from "./feed.js";
-import { ago, copyLine, lastRun, nextRun, nowCell, ownState, prose, statusMark, ticking } from "./parts.js";
+import { ago, copyLine, lastRun, nextRun, nowCell, ownState, progressText, prose, statusMark, ticking, time, usedSet, zone } from "./parts.js";
 import { recordTitle, recordView, table } from "./record.js";
 import { sawTooth } from "./saw_tooth.js";
 import { airflowLink } from "./shell.js";
 import { isFresh, shownStatus, staleness } from "./statuses.js";
-import { age, spoken } from "./time.js";
+import { age, exact, spoken } from "./time.js";
 import { timeline } from "./timeline.js";
 
 export class ServiceView {
@@ -16,7 +16,7 @@ export class ServiceView {
   #status = null;
   #on;
 
-  /** @param on onTrigger(service, action), tell(text) */
+  /** @param on onTrigger(service, action, what else to fill in), tell(text) */
   constructor(on) {
     this.#on = on;
   }
@@ -24,10 +24,11 @@ export class ServiceView {
   update(found) {
     const stale = Boolean(staleness(found, clock.now())) && !isFresh(found, found, clock.now());
     const { pairs, pairs_seen: seen, runs, ages, records, actions } = found;
-    this.#part("Status", [found.status, found.why, found.press, found.since, found.description, found.own, stale], (ticks) => summary(ticks, found, stale));
+    this.#part("Status", [found.status, found.why, found.press, found.since, found.description, found.own, found.set, stale], (ticks) => summary(ticks, found, stale));
     this.#part("Copies", found.syncs, (ticks) => el("ul.copies", {}, found.syncs.map((sync) => copyLine(ticks, sync))));
     this.#part("Runs now and next", [found.running, found.held_by, found.last_run, found.next_run, found.paused], (ticks) => facts(ticks, found));
     this.#part("Actions", actions, () => this.#actions(found.service, actions));
+    if (found.sets?.length) this.#part("Target sets", found.sets, (ticks) => setTable(ticks, found.sets));
     this.#part("Pairs", [pairs, seen], (ticks) => pairTable(ticks, pairs, seen));
     this.#part("Age of the copies", [ages, Math.floor(clock.now() / 60_000)], () => el("div.figures", {}, Object.entries(ages).map(([sync, one]) => sawTooth(sync, one))));
     this.#part("Last runs", [runs, runs.some((run) => !run.ended) && clock.now()], () => timeline(runs));
@@ -55,7 +56,19 @@ export class ServiceView {
   #actions(service, actions) {
     const allowed = actions.filter((one) => one.allowed);
     if (!allowed.length) return el("p.quiet", {}, "You may view this service, but not trigger it.");
-    return el("ul.actions", {}, allowed.map((one) => el("li", {}, this.#action(service, one), el("span.quiet", {}, one.title))));
+    return el("ul.actions", {}, allowed.map((one) => one.action === "rewind"
+      ? this.#rewind(service, one)
+      : el("li", {}, this.#action(service, one), el("span.quiet", {}, one.title))));
+  }
+
+  /** Back to another set: to which time that is, what it costs, or why not now. */
+  #rewind(service, one) {
+    const to = one.to ? `rewind to set ${one.set} of ${exact(one.to, zone())}…` : one.set ? `rewind to set ${one.set}…` : "rewind…";
+    const leaves = one.from_set && `What was written on set ${one.from_set}${one.leaves ? `, a copy of ${exact(one.leaves, zone())},` : ""} is no longer seen, and is lost with the next refresh.`;
+    const press = () => this.#on.onTrigger(service, one.action, { set: one.set, says: leaves });
+    return el("li.wide-button", {},
+      el("div", {}, el("button", { type: "button", "data-key": `rewind ${one.set ?? ""}`, disabled: Boolean(one.refused), click: press }, to)),
+      one.refused ? el("span.amiss", {}, `Not now: ${one.refused}`) : el("span.quiet", {}, leaves));
   }
 
   #action(service, one) {
@@ -71,6 +84,7 @@ function summary(ticks, found, stale) {
   return el("div.summary", {},
     statusMark(status, word), found.since && [" ", ticking(ticks, el("span.quiet"), (now) => `for ${spoken(age(found.since, now))}`)],
     found.own && ownState(ticks, found.own),
+    found.set && usedSet(found.set),
     found.description && el("div.quiet", {}, found.description),
     found.why && status !== "up" && el("div.why", {}, prose(found.why)),
     found.press && status !== "up" && el("div.press", {}, prose(found.press)));
@@ -81,10 +95,24 @@ function facts(ticks, found) {
   return el("dl", {}, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
+/** Each target set, with the copies of its syncs. */
+function setTable(ticks, sets) {
+  const rows = sets.flatMap((one) => one.syncs.map((sync, at) => [
+    at === 0 && el("b", {}, one.set),
+    at === 0 && el(`span.role${one.role === "in use" ? ".used" : ""}`, {}, one.role),
+    sync.sync,
+    el("span", {}, statusMark(sync.status)),
+    sync.point_in_time ? [time(sync.point_in_time), " ", el("span.quiet", {}, ago(ticks, sync.point_in_time))] : el("span.quiet", {}, sync.why),
+    [sync.state, sync.percent !== null && ["; ", ticking(ticks, el("span"), (now) => progressText(sync, now))]],
+  ]));
+  return el("div.sets", {}, table(["Set", "", "Sync", "Status", "Point in time", "State"], rows));
+}
+
 function pairTable(ticks, pairs, seen) {
-  const columns = ["Sync", "Pair", "Source", "Target", "State", "Copied", "Tracks", "Last action", "Wrong"];
+  const onSets = pairs.some((pair) => pair.set);
+  const columns = [...(onSets ? ["Set"] : []), "Sync", "Pair", "Source", "Target", "State", "Copied", "Tracks", "Last action", "Wrong"];
   const rows = pairs.map((pair) => [
-    pair.sync, pair.pair, pair.source, pair.target, pair.state,
+    ...(onSets ? [pair.set] : []), pair.sync, pair.pair, pair.source, pair.target, pair.state,
     pair.percent === null ? "" : `${pair.percent}%`, pair.tracks === null ? "" : pair.tracks.toLocaleString("en-GB"),
     (pair.last_action ?? "").replace("T", " "), pair.wrong && el("span.bad", {}, pair.wrong),
   ]);

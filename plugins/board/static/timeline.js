@@ -6,8 +6,8 @@ import { timeToSecond } from "./parts.js";
 import { airflowLink } from "./shell.js";
 import { spoken } from "./time.js";
 
-export const PHASES = ["plan", "stop", "resync", "copy", "break", "start", "finish"];
-const DRAWN = ["stop", "resync", "copy", "break", "start"]; // plan and finish are Airflow's own affair, as what waits
+export const PHASES = ["plan", "stop", "resync", "copy", "break", "prepare", "start", "finish"];
+const DRAWN = ["stop", "resync", "copy", "break", "prepare", "start"]; // plan and finish are Airflow's own affair, as what waits
 const HEIGHT = 16;
 const WIDTH = 1000;
 
@@ -51,10 +51,11 @@ export function timeline(runs) {
   if (!runs.length) return el("p.quiet", {}, "No run yet.");
   const laid = runs.map((run) => laidOut(run, clock.now()));
   const scale = scaleOf(laid.map(({ seconds }) => seconds));
-  const others = new Set(laid.flatMap(({ phases }) => phases.map(({ phase }) => phase).filter((phase) => !DRAWN.includes(phase))));
+  const there = new Set(laid.flatMap(({ phases }) => phases.map(({ phase }) => phase)));
+  const others = [...there].filter((phase) => !DRAWN.includes(phase));
   const legend = el("ul.legend", { "aria-hidden": "true" },
-    DRAWN.map((phase) => el("li", {}, el(`span.key.${phase}`), phase)),
-    others.size > 0 && el("li", {}, el("span.key.other"), [...others].join(", ")));
+    DRAWN.filter((phase) => phase !== "prepare" || there.has(phase)).map((phase) => el("li", {}, el(`span.key.${phase}`), phase)),
+    others.length > 0 && el("li", {}, el("span.key.other"), others.join(", ")));
   const head = ["Began", "Action", "Result", "Took", "Phases"].map((name) => el("th", { scope: "col" }, name));
   return el("div", {},
     legend,

@@ -6,10 +6,11 @@ import { said } from "./feed.js";
 import { airflowLink, airflowPath } from "./shell.js";
 
 /**
- * @param {string} action filled in; undefined: the DAG's default
+ * @param {{action?: string, set?: string, says?: string}} given filled in, what is missing with the DAG's default; and
+ * a sentence about it
  * @param {{tell: (text: string) => void, onDone: () => void}} on
  */
-export async function askAndTrigger(dag, action, on) {
+export async function askAndTrigger(dag, { says, ...given }, on) {
   const back = document.activeElement;
   const dialog = el("dialog.trigger", { "aria-labelledby": "trigger-title" });
   dialog.addEventListener("close", () => {
@@ -29,12 +30,12 @@ export async function askAndTrigger(dag, action, on) {
   }
   const found = await answer.json();
   const params = Object.entries(found.params ?? {});
-  const fields = params.map(([name, param]) => field(name, param, name === "action" ? action : undefined));
+  const fields = params.map(([name, param]) => field(name, param, given[name]));
   const problem = el("p.bad", { role: "alert" });
   const send = el("button.send", { type: "submit" }, "Trigger");
   const form = el("form", { submit: submit },
     title, found.is_paused && el("p.quiet", {}, "The DAG is paused: the run stays queued until it is unpaused."),
-    fields.map(({ row }) => row), problem, el("div.buttons", {}, close, send));
+    says && el("p", {}, says), fields.map(({ row }) => row), problem, el("div.buttons", {}, close, send));
   dialog.replaceChildren(form);
   form.elements.reason?.focus();
 

@@ -18,6 +18,7 @@ from clones.config.resources import (
     Resource,
     ResourceEntry,
     Vg,
+    VgApart,
 )
 from clones.config.services import (
     NO_LIMITS,
@@ -54,4 +55,5 @@ __all__ = [
     "SymcliOfHosts",
     "Sync",
     "Vg",
+    "VgApart",
 ]

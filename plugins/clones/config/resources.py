@@ -156,6 +156,13 @@ class Vg(Model):
         return self
 
 
+class VgApart(Vg):
+    """A group of one target set, on a host that sees the copies of another set, too.
+
+    Nobody configures this; :meth:`clones.config.Service.on` makes it.
+    """
+
+
 class FsOfSet(Model):
     """What of a file system differs on one target set."""
 
@@ -358,6 +365,7 @@ class ResourceEntry(Model):
         differs = own.model_dump(exclude_none=True) if own else {}
         if apart and isinstance(resource, Vg):
             differs["same_host_as_source"] = True
+            return ResourceEntry(vg=VgApart.model_validate({**common, **differs}))
         return ResourceEntry.model_validate({kind: {**common, **differs}})
 
     def own(self) -> ResourceEntry:
@@ -417,6 +425,12 @@ class DownCheck(Model):
     timeout: Seconds = Field(
         time_limits.DOWN_CHECK.seconds, description="Seconds it may take in all.", examples=[30]
     )
+    sets: tuple[SetName, ...] = Field(
+        (),
+        description="The target sets of which it tells whether they are in use there. Required where the "
+        "service has target sets.",
+        examples=[["a", "b"]],
+    )
 
 
 class Production(Model):
@@ -435,6 +449,10 @@ class Production(Model):
 
     @model_validator(mode="after")
     def _the_source_itself(self) -> Production:
+        if any(entry.by_set for entry in self.resources) or any(host.sets for host in self.hosts):
+            raise ValueError(
+                "`production` is the original, and has no target sets: remove `by_set` and `sets`"
+            )
         for entry in self.resources:
             if entry.vg and entry.vg.same_host_as_source:
                 raise ValueError(

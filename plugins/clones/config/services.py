@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, model_validator
 
+from clones.config import target_sets
 from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds, Within
 from clones.config.resources import DownCheck, Host, Production, ResourceEntry
@@ -124,15 +123,6 @@ class Alerts(Model):
         if self.arguments and self.notifier is None:
             raise ValueError("`arguments` without `notifier`: name the class that takes them")
         return self
-
-
-def _at(message: str, *at: str | int) -> PydanticCustomError:
-    """An error that names the place within the service."""
-    return PydanticCustomError("target_sets", "{message}", {"message": message, "at": at})
-
-
-def _sets(names: Collection[str]) -> str:
-    return f"the sets {', '.join(names)}" if names else "no target sets"
 
 
 LONGEST_DELAY = 366 * 1440
@@ -297,7 +287,8 @@ class Service(Model):
         if self.production:
             own = {host.connection for host in self.hosts}
             shared = [h.connection for h in self.production.hosts if h.connection in own]
-            if shared and any(entry in self.resources for entry in self.production.resources):
+            mine = [entry for one in self.on_each_set() for entry in one.resources]
+            if shared and any(entry in mine for entry in self.production.resources):
                 raise ValueError(
                     f"`production` lists a resource of the service itself on {shared[0]}, which proves "
                     "nothing about production; list what runs on the source disks"
@@ -313,65 +304,8 @@ class Service(Model):
 
     @model_validator(mode="after")
     def _target_sets(self) -> Service:
-        """The same sets everywhere, each with something of its own that can be proven unused."""
-        sets = self.sets
-        for number, sync in enumerate(self.syncs):
-            if set(sync.targets) != set(sets):
-                raise _at(
-                    f"sync {sync.name} has {_sets(sync.targets)}, and sync {self.syncs[0].name} has "
-                    f"{_sets(sets)}: give each sync `targets` of the same sets",
-                    *("syncs", number),
-                )
-        named = [("hosts", number, host.sets) for number, host in enumerate(self.hosts)]
-        named += [("resources", number, tuple(one.by_set)) for number, one in enumerate(self.resources)]
-        for key, number, names in named:
-            strange = [name for name in names if name not in sets]
-            if strange:
-                raise _at(
-                    f"there is no target set {strange[0]}: name one that the syncs have under `targets` "
-                    f"({_sets(sets)})",
-                    *(key, number),
-                )
-        if not sets:
-            return self
-        if not self.resources:
-            raise _at(
-                "a service with target sets must list its `resources`: which set is in use is seen by them",
-                "resources",
-            )
-        if self.down_checks:
-            raise _at(
-                "`down_checks` do not say which target set is in use elsewhere: remove them, or give the "
-                "service `pairs` instead of `targets`",
-                "down_checks",
-            )
-        if not any(one.by_set for one in self.resources):
-            raise _at(
-                "no resource has `by_set`: what lies on the disks of a set must say so, or nothing proves "
-                "that the set is unused",
-                "resources",
-            )
-        for name in sets:
-            if not any(name in (host.sets or sets) for host in self.hosts):
-                raise _at(f"no host has the target set {name}: add it to `sets` of one", "hosts")
-            self._on_every_host_of(name)
+        target_sets.check(self)
         return self
-
-    def _on_every_host_of(self, name: str) -> None:
-        """:raises PydanticCustomError: what a resource is on this set is not valid."""
-        for number, entry in enumerate(self.resources):
-            try:
-                entry.on(name, apart=name in self._beside_another())
-            except ValidationError as error:
-                first = error.errors()[0]
-                text = str(first["msg"]).removeprefix("Value error, ")
-                raise _at(f"on target set {name}: {text}", "resources", number) from None
-
-    def _beside_another(self) -> frozenset[str]:
-        """The target sets that share a host with another one: a host sees the same identifiers twice."""
-        sets = self.sets
-        on = {name: {h.connection for h in self.hosts if name in (h.sets or sets)} for name in sets}
-        return frozenset(a for a in sets for b in sets if a != b and on[a] & on[b])
 
     @model_validator(mode="after")
     def _hooks_have_a_place(self) -> Service:
@@ -426,43 +360,50 @@ class Service(Model):
                 else f"The service has no target sets, so {target_set!r} is none.",
                 f"name one of: {', '.join(self.sets)}" if self.sets else "leave the set out",
             )
-        apart = target_set in self._beside_another()
+        apart = target_set in target_sets.beside_another(self)
+        no_sets: dict[str, Any] = {"sets": ()}
         return self.model_copy(
             update={
-                "hosts": tuple(host for host in self.hosts if target_set in (host.sets or self.sets)),
+                "hosts": tuple(
+                    host.model_copy(update=no_sets)
+                    for host in self.hosts
+                    if target_set in (host.sets or self.sets)
+                ),
+                "down_checks": tuple(
+                    check.model_copy(update=no_sets) for check in self.down_checks if target_set in check.sets
+                ),
                 "resources": tuple(entry.on(target_set, apart=apart) for entry in self.resources),
                 "syncs": tuple(sync.on(target_set) for sync in self.syncs),
             }
         )
 
-    def own_of(self, target_set: str) -> Service:
-        """The same with only the resources that are this set's own: those of which `by_set` names any set.
+    def on_each_set(self) -> tuple[Service, ...]:
+        """The service on each of its target sets, in order; itself alone where it has none."""
+        return tuple(self.on(name) for name in self.sets) or (self,)
 
-        An address is none of them: it lies on no disk.
+    def own_of(self, target_set: str) -> Service:
+        """The same with only this set's own resources, as :func:`clones.config.target_sets.is_own` says.
 
         What is proven of it is proven of the set's own disks, while the service is up on another set: each
         file system is a :class:`clones.config.FsByDevice`.
-        """
-        whole = self.on(target_set)
-        own = [
-            one.own()
-            for one, entry in zip(whole.resources, self.resources, strict=True)
-            if entry.by_set and not entry.ip
-        ]
-        return whole.model_copy(update={"resources": tuple(own)})
-
-    def shared_on(self, target_set: str) -> Service:
-        """The same with only the resources that are no set's own: addresses, applications.
 
         :raises ConfigError: when there is no such set.
         """
+        return self._part_on(target_set, own=True)
+
+    def shared_on(self, target_set: str) -> Service:
+        """The same with only the resources that are no set's own: addresses, applications, what lies on none.
+
+        :raises ConfigError: when there is no such set.
+        """
+        return self._part_on(target_set, own=False)
+
+    def _part_on(self, target_set: str, *, own: bool) -> Service:
         whole = self.on(target_set)
-        rest = [
-            one
-            for one, entry in zip(whole.resources, self.resources, strict=True)
-            if entry.ip or not entry.by_set
-        ]
-        return whole.model_copy(update={"resources": tuple(rest)})
+        both = zip(whole.resources, self.resources, strict=True)
+        part = [one for one, entry in both if target_sets.is_own(self, entry, target_set) is own]
+        resources = tuple(one.own() if own else one for one in part)
+        return whole.model_copy(update={"resources": resources})
 
     def host_of(self, hook: Hook) -> str:
         """The connection of the host that runs a hook."""

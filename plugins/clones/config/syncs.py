@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -158,7 +159,28 @@ class Sync(Model):
             )
         if len(self.targets) == 1:
             raise ValueError("`targets` has one set: give a second one, or write its pairs as `pairs`")
+        self._same_sources()
         return self
+
+    def _same_sources(self) -> None:
+        """Each target set is a copy of the same devices.
+
+        :raises PydanticCustomError: naming the first set of which that is not so.
+        """
+        copied = {
+            name: Counter(pair.source if self.grouped else f"{pair.source_device:04X}" for pair in pairs)
+            for name, pairs in self.targets.items()
+        }
+        first = next(iter(copied), "")
+        for name, sources in copied.items():
+            if sources != copied[first]:
+                strange = ", ".join({**(sources - copied[first]), **(copied[first] - sources)})
+                message = (
+                    f"the sets {first} and {name} are not copies of the same devices: {strange} is not in "
+                    "both, or not as often; fix the pairs"
+                )
+                at = ("targets", name)
+                raise PydanticCustomError("target_sets", "{message}", {"message": message, "at": at})
 
     def on(self, target_set: str) -> Sync:
         """This sync with the pairs of one of its target sets, and no others."""

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from clones.decide.rules import CLOCK_TOLERANCE
 from clones.durations import spoken
@@ -54,10 +55,11 @@ class Freshness:
     age: timedelta | None = None
 
 
-def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
+def freshness(seen: SyncSeen, sync_max_delay: int | None) -> Freshness:
     """Judge one observation. Its status is never unknown: what was not seen cannot be judged.
 
-    :param sync_max_delay: minutes after which a copy is too old.
+    :param sync_max_delay: minutes after which a copy is too old; None: no age is too old, as for a target set
+        that the service does not use.
     """
     for pair in seen.pairs:
         if pair.wrong or pair.state not in ACTIVE | PREPARING:
@@ -71,7 +73,8 @@ def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
         return Freshness(
             Status.WARN, f"its last action ({newest}) lies after the control host's clock ({seen.clock})"
         )
-    age, limit = max(seen.clock - oldest, timedelta(0)), timedelta(minutes=sync_max_delay)
+    age = max(seen.clock - oldest, timedelta(0))
+    limit = None if sync_max_delay is None else timedelta(minutes=sync_max_delay)
     if seen.all_in(ACTIVE):
         return Freshness(*by_age(age, limit), oldest, age)
     if seen.all_in(PREPARING):
@@ -79,15 +82,15 @@ def freshness(seen: SyncSeen, sync_max_delay: int) -> Freshness:
     return Freshness(Status.DOWN, "torn: only some pairs are active")
 
 
-def by_age(age: timedelta, limit: timedelta, *, usable: bool = True) -> tuple[Status, str]:
+def by_age(age: timedelta, limit: timedelta | None, *, usable: bool = True) -> tuple[Status, str]:
     """Up or warn, and why: for a look, and for the time between two looks.
 
     :param age: of the copy, or how long it has been prepared.
-    :param limit: `sync_max_delay`; a copy that is just as old is up.
+    :param limit: `sync_max_delay`; a copy that is just as old is up. None: none is too old.
     :param usable: all pairs are active; else they are prepared.
     """
     why = f"{spoken(age)} old" if usable else f"prepared and not usable for {spoken(age)}"
-    if age <= limit:
+    if limit is None or age <= limit:
         return Status.UP, why
     return Status.WARN, f"{why}, more than {limit / timedelta(minutes=1):.0f} min"
 
@@ -97,6 +100,26 @@ def remedy_of_old(service: str) -> str:
     return f"trigger {service} with action refresh, or see why its last run did not make a copy"
 
 
-def worst(statuses: Sequence[Status]) -> Status:
-    """The status of a service with these syncs."""
-    return max(statuses)
+class Judged(Protocol):
+    """Something with a status: a sync."""
+
+    @property
+    def status(self) -> Status: ...
+
+
+J = TypeVar("J", bound=Judged)
+
+
+def decisive(counting: Sequence[J], spare: Sequence[J] = ()) -> tuple[Status, J]:
+    """The status of a service, and the sync that decides: the first of those that are alike.
+
+    :param counting: the syncs whose copies the service uses, one at least.
+    :param spare: those of its other target sets. What is wrong there keeps a refresh or a rewind from
+        working, and no user from their data: it makes a service that is up `warn`, and is no more.
+    """
+    found = max(counting, key=lambda sync: sync.status)
+    if found.status is Status.UP:
+        other = max((found, *spare), key=lambda sync: sync.status)
+        if other is not found:
+            return Status.WARN, other
+    return found.status, found

@@ -274,9 +274,9 @@ def _none_in_use(action: str, names: Sequence[str], recorded: Recorded, asked: s
     if action == "rewind":
         other = asked or (good if good != last else _before(names, last))
         return Chosen(last if last not in ("", other) else _before(names, other), other, why)
-    free = [
-        name for name in (*([to] if to else []), *_after(names, good)) if action == "break" or name != good
-    ]
+    free = [name for name in (*([to] if to else []), *_after(names, good)) if name != good]
+    if action == "break" and good:
+        free.append(good)
     if asked and asked not in free:
         return NotChosen(
             f"set {asked} is the last one on which the service started well",

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from clones.decide.freshness import Status, by_age, remedy_of_old, worst
+from clones.decide.freshness import Status, by_age, decisive, remedy_of_old
 from clones.durations import spoken
+from clones.fleet.pair_rows import sync_key
+from clones.fleet.set_in_use import Role, SetInUse, of_set
 
 MISSED_LOOKS = 3
 """Looks that may be late or fail before what the last one saw counts as not known."""
@@ -70,11 +72,33 @@ class SyncShown:
 
 
 @dataclass(frozen=True)
+class SetShown:
+    """One target set as it is shown.
+
+    :param role: as it was at the last look.
+    :param unready: why the service could not be started on it then; empty when nothing spoke against that.
+    """
+
+    name: str
+    role: Role
+    unready: str
+    syncs: tuple[SyncShown, ...]
+
+    @property
+    def points(self) -> list[datetime]:
+        """The points in time of its syncs, those that are known; all of them where it is ready."""
+        return [sync.point_in_time for sync in self.syncs if sync.point_in_time is not None]
+
+
+@dataclass(frozen=True)
 class ServiceShown:
     """One service as it is shown.
 
     :param since: since when its status is so, with zone; None when that is not known.
+    :param syncs: of a service with target sets those of the set in use; each unknown when that is not known.
     :param looked: when its copies were looked at last, with zone; None when they never were.
+    :param sets: its target sets, in order; none for a service without.
+    :param in_use: which of them is in use, as it was at the last look.
     """
 
     status: Status
@@ -83,6 +107,8 @@ class ServiceShown:
     since: datetime | None
     syncs: tuple[SyncShown, ...]
     looked: datetime | None = None
+    sets: tuple[SetShown, ...] = ()
+    in_use: SetInUse | None = None
 
 
 def show(
@@ -92,6 +118,7 @@ def show(
     limit: timedelta | None,
     looks: Looks,
     now: datetime,
+    sets: Sequence[str] = (),
 ) -> ServiceShown:
     """Show a service by its record (:mod:`clones.fleet.changes`).
 
@@ -99,20 +126,74 @@ def show(
     :param record: None when no look has left one.
     :param syncs: as configured, in order.
     :param limit: age from which on its copies are too old.
+    :param sets: its target sets as configured, in order.
     """
     known: Mapping[str, Any] = (record or {}).get("syncs", {})
     looks = looks.of(record)
     missing = looks.missing(now) if record else NEVER
     looked = looks.last if record else None
-    shown = tuple(_sync(name, sync, known.get(sync), limit, missing, now) for sync in syncs)
-    gravest = worst([sync.status for sync in shown]) if shown else Status.UNKNOWN
-    sync = next((sync for sync in shown if sync.status is gravest), None)
+    on: SetInUse | None = None
+    shown_sets: tuple[SetShown, ...] = ()
+    if not sets:
+        shown = tuple(_sync(name, sync, known.get(sync), limit, missing, now) for sync in syncs)
+    else:
+        on = (
+            SetInUse.read(record["set"])
+            if record and "set" in record
+            else SetInUse("", why=NEVER, press=LOOK)
+        )
+        shown_sets = tuple(_set(name, one, on, record or {}, syncs, limit, missing, now) for one in sets)
+        shown = next((one.syncs for one in shown_sets if one.name == on.name), ())
+        unseen = tuple(
+            SyncShown(sync, Status.UNKNOWN, missing or on.why, on.press, limit=limit) for sync in syncs
+        )
+        shown = shown or unseen
+    others = [sync for one in shown_sets for sync in one.syncs]
+    gravest, sync = (
+        decisive(shown, others if on is not None and on.name else ()) if shown else (Status.UNKNOWN, None)
+    )
     since = None
     if record and str(gravest) == record["status"] and not missing:
         since = datetime.fromisoformat(record["since"])
-    if missing or sync is None:
-        return ServiceShown(gravest, missing or NEVER, LOOK, since, shown, looked)
-    return ServiceShown(gravest, f"sync {sync.name}: {sync.why}", sync.press, since, shown, looked)
+    why, press = missing or NEVER, LOOK
+    if not missing and on is not None and not on.name:
+        why, press = on.why, on.press
+    elif not missing and sync is not None:
+        of = next((one.name for one in shown_sets if sync in one.syncs), "")
+        why, press = f"{of_set(on, of)}sync {sync.name}: {sync.why}", sync.press
+    return ServiceShown(gravest, why, press, since, shown, looked, shown_sets, on)
+
+
+def _set(
+    service: str,
+    name: str,
+    on: SetInUse,
+    record: Mapping[str, Any],
+    syncs: Sequence[str],
+    limit: timedelta | None,
+    missing: str,
+    now: datetime,
+) -> SetShown:
+    known, role = record.get("syncs", {}), on.role(name)
+    used = role in (Role.IN_USE, Role.NEXT)
+    unready = record.get("unready", {}).get(name, "") if record else NEVER
+    return SetShown(
+        name,
+        role,
+        unready,
+        tuple(
+            _sync(
+                service,
+                sync,
+                known.get(sync_key(sync, name)),
+                limit if used else None,
+                missing,
+                now,
+                ages=not used,
+            )
+            for sync in syncs
+        ),
+    )
 
 
 def _sync(
@@ -122,14 +203,17 @@ def _sync(
     limit: timedelta | None,
     missing: str,
     now: datetime,
+    *,
+    ages: bool = False,
 ) -> SyncShown:
+    """:param ages: without a limit, too, its reason is its age now, for it is known to have none."""
     if record is None:
         return SyncShown(name, Status.UNKNOWN, missing or NEVER, LOOK, limit=limit)
     point, ends = _time(record.get("point_in_time")), _time(record.get("ends"))
     status, why, press = Status[record["status"].upper()], record["why"], record["press"]
     if missing:
         return SyncShown(name, Status.UNKNOWN, f"{missing}; it was {status} then", LOOK, point, limit)
-    if point is not None and limit is not None and status in (Status.UP, Status.WARN):
+    if point is not None and (limit is not None or ages) and status in (Status.UP, Status.WARN):
         # With a point in time all its pairs were active, and only its age decided.
         before = status
         status, why = by_age(max(now - point, timedelta(0)), limit)

@@ -14,6 +14,10 @@ unknown keeps what was last known of both. ``percent`` is what was copied at ``p
 all may be, both in UTC, from two looks that showed it move. ``pairs`` is which pairs were seen, and how
 (:func:`clones.fleet.pair_rows.fingerprint`). ``why`` is of the look that last changed the record: an age in
 it has grown since.
+
+Of a service with target sets ``syncs`` has each sync on each set, as ``data/a``; ``set`` is which one is in
+use (:meth:`clones.fleet.set_in_use.SetInUse.to_plain`), and ``unready`` by set why the service could not be
+started on it.
 """
 
 from __future__ import annotations
@@ -72,13 +76,20 @@ class Change:
         }
 
 
+def names_in(record: Record) -> tuple[list[str], list[str]]:
+    """The syncs and the target sets that a record knows, in order, for want of a configuration."""
+    known = [key.partition("/") for key in record.get("syncs", {})]
+    syncs = dict.fromkeys(sync for sync, _, _ in known)
+    return list(syncs), list(dict.fromkeys(target_set for _, _, target_set in known if target_set))
+
+
 def needs_patience(before: Record | None, now: ServiceStatus) -> bool:
     """Whether a run of the service that is going on may be all there is to it.
 
     While a recreate or an activation works its way through the pairs, some are shown prepared and some
     active: for that moment the sync looks torn. A merge-back and a retirement pass through such states, too.
     """
-    return now.status is Status.DOWN and (before or {}).get("status") != str(Status.DOWN)
+    return now.passes and (before or {}).get("status") != str(now.status)
 
 
 def follow(
@@ -98,8 +109,10 @@ def follow(
         **_since(before, now.status, at),
         "why": now.why,
         "press": now.press,
-        "syncs": {sync.name: _sync(known.get(sync.name), sync, at) for sync in now.syncs},
+        "syncs": {sync.key: _sync(known.get(sync.key), sync, at) for sync in now.syncs},
     }
+    if now.in_use is not None:
+        record |= {"set": now.in_use.to_plain(), "unready": dict(now.unready)}
     untold = before.get("untold")
     if _essence(record) == _essence(before) and not (untold and tells):
         return dict(before), None
@@ -128,8 +141,8 @@ def with_pairs(before: Record, now: ServiceStatus) -> dict[str, Any]:
     """The record so far, which only knows of the pairs as they are now."""
     syncs = dict(before["syncs"])
     for sync in now.syncs:
-        if sync.name in syncs and sync.pairs is not None:
-            syncs[sync.name] = {**syncs[sync.name], "pairs": fingerprint(sync.pairs)}
+        if sync.key in syncs and sync.pairs is not None:
+            syncs[sync.key] = {**syncs[sync.key], "pairs": fingerprint(sync.pairs)}
     return {**before, "syncs": syncs}
 
 
@@ -137,15 +150,15 @@ def pairs_changed(before: Record | None, now: ServiceStatus) -> Iterator[tuple[s
     """What to write so that a state store has the pairs as they are now: key and rows, None to delete it."""
     known: Mapping[str, Any] = (before or {}).get("syncs", {})
     for sync in now.syncs:
-        was = known.get(sync.name, {}).get("pairs") or fingerprint([])
+        was = known.get(sync.key, {}).get("pairs") or fingerprint([])
         if sync.pairs is None or fingerprint(sync.pairs) == was:
             continue
-        new = dict(pair_rows.keyed(now.name, sync.name, sync.pairs))
+        new = dict(pair_rows.keyed(now.name, sync.key, sync.pairs))
         yield from new.items()
-        for key in pair_rows.keys(now.name, sync.name, was["count"]):
+        for key in pair_rows.keys(now.name, sync.key, was["count"]):
             if key not in new:
                 yield key, None
-    for name in known.keys() - {sync.name for sync in now.syncs}:
+    for name in known.keys() - {sync.key for sync in now.syncs}:
         yield from forgotten(now.name, {"syncs": {name: known[name]}})
 
 
@@ -195,7 +208,7 @@ def _since(before: Record, status: Status, at: datetime) -> dict[str, str]:
 
 def _essence(record: Record) -> object:
     """A record without what is only the time that passed: a reason that is an age."""
-    return [record.get("status"), record.get("press")], {
+    return [record.get(key) for key in ("status", "press", "set", "unready")], {
         name: [value for key, value in sync.items() if key != "why" or not sync["last_action"]]
         for name, sync in record.get("syncs", {}).items()
     }

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clones.asking.read_only import Eyes
+from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
+from clones.fleet.set_in_use import SetInUse, not_asked, of_look
 from clones.observe.next_look import pieces
 from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
+from clones.observe.target_sets import look_at_sets
 from clones.states import SyncSeen
 from clones.symcli.output import DeviceList
 
@@ -26,6 +29,7 @@ class Looked:
     """One sync of one service, as it was seen, or why it was not.
 
     :param service: its name.
+    :param target_set: on which of the service's target sets; empty for a service without.
     :param seen: None when ``error`` says why.
     :param error: :class:`~clones.errors.Missing` when that it is not there is what was seen.
     """
@@ -34,6 +38,7 @@ class Looked:
     sync: Sync
     seen: SyncSeen | None
     error: CloneError | None = None
+    target_set: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Placed:
 
 
 def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
-    """Look at every sync of these services.
+    """Look at every sync of these services, on each of its target sets.
 
     What keeps one array or device group from being seen is the error of its syncs alone, also when it is a
     fault of this program. A host that could not be reached is not tried again. When an array refuses to list
@@ -62,23 +67,46 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
 
     :returns: in the order of the configuration.
     """
-    eyes, found = Eyes(), dict[tuple[str, str], Looked]()
+    eyes, found = Eyes(), dict[tuple[str, str, str], Looked]()
     placed: dict[tuple[str, str], list[Placed]] = {}
     on = {host: symcli.on(host) for host in {service.control_host for service in services.values()}}
-    for name, service in services.items():
-        scope = Scope(name, service, on[service.control_host])
-        for sync in service.syncs:
-            found[name, sync.name] = Looked(name, sync, None)
+    scopes = [
+        scope
+        for name, service in services.items()
+        for scope in Scope.each_set(name, service, on[service.control_host])
+    ]
+    for scope in scopes:
+        for sync in scope.service.syncs:
+            key = (scope.name, scope.target_set, sync.name)
+            found[key] = Looked(scope.name, sync, None, None, scope.target_set)
             try:
                 place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
                 one = Placed(scope, sync, place)
                 placed.setdefault(one.array, []).append(one)
             except Exception as error:
-                found[name, sync.name] = Looked(name, sync, None, trouble(error))
+                found[key] = replace(found[key], error=trouble(error))
     for members in placed.values():
         for looked in (yield from _array(eyes, members)):
-            found[looked.service, looked.sync.name] = looked
+            found[looked.service, looked.target_set, looked.sync.name] = looked
     return list(found.values())
+
+
+def ask_hosts(services: Mapping[str, Service], symcli: Symcli) -> Steps[dict[str, SetInUse]]:
+    """Ask the hosts of each service with target sets which one it uses; the others are left out.
+
+    A host that cannot be asked keeps the sets of its own services from being known, and no others.
+    """
+    asked = {
+        name: Scope.each_set(name, service, symcli) for name, service in services.items() if service.sets
+    }
+    looks = yield from attempts(look_at_sets(scopes) for scopes in asked.values())
+    found = {}
+    for name, look in zip(asked, looks, strict=True):
+        try:
+            found[name] = of_look(name, look.value())
+        except CloneError as error:
+            found[name] = not_asked(error)
+    return found
 
 
 def trouble(error: Exception) -> CloneError:
@@ -113,7 +141,7 @@ def _array(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
 
 def _held(one: Placed, shown: DeviceList) -> Looked:
     try:
-        return Looked(one.scope.name, one.sync, held_against(one.sync, one.place, shown))
+        return _seen(one, held_against(one.sync, one.place, shown))
     except Exception as error:
         return _not_seen(one, trouble(error))
 
@@ -139,9 +167,13 @@ def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
         except Exception as error:
             found.append(_not_seen(one, trouble(error)))
         else:
-            found.append(Looked(one.scope.name, one.sync, seen))
+            found.append(_seen(one, seen))
     return found
 
 
+def _seen(one: Placed, seen: SyncSeen) -> Looked:
+    return Looked(one.scope.name, one.sync, seen, None, one.scope.target_set)
+
+
 def _not_seen(one: Placed, error: CloneError) -> Looked:
-    return Looked(one.scope.name, one.sync, None, error)
+    return Looked(one.scope.name, one.sync, None, error, one.scope.target_set)

@@ -37,6 +37,11 @@ def rows(seen: SyncSeen) -> list[Row]:
     ]
 
 
+def sync_key(sync: str, target_set: str = "") -> str:
+    """What a sync is called within its service; on a target set ``SYNC/SET``. No sync can be named so."""
+    return f"{sync}/{target_set}" if target_set else sync
+
+
 def prefix(service: str = "") -> str:
     """What the keys of a service's rows begin with in a state store, or those of any service."""
     return f"{PREFIX}{service}/" if service else PREFIX

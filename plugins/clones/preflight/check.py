@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from clones.observe.host_files import HostFiles, look_at_files
 from clones.observe.proof_down import Row, look, look_at
 from clones.observe.running_commands import processes, still_running
 from clones.observe.sync import NOTHING_CHANGED, observe
+from clones.preflight.parts import parts
 from clones.preflight.rules import (
     judge_devices,
     judge_guard,
@@ -44,7 +46,7 @@ T = TypeVar("T")
 
 
 def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding]]:
-    """Look at every host, array, pair and resource that these services name.
+    """Look at every host, array, pair and resource that these services name, on each of their target sets.
 
     Each host is reached once, and left alone once it could not be; no command is sent twice.
 
@@ -53,12 +55,12 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     site = _Site(services, symcli)
     for host in dict.fromkeys(service.control_host for service in services.values()):
         yield from site.control_host(host)
-    scopes = [Scope(name, service, symcli) for name, service in services.items()]
-    for host in dict.fromkeys(host for scope in scopes for host in scope.fenced_hosts()):
+    every = [scope for scopes in site.scopes.values() for scope in scopes]
+    for host in dict.fromkeys(host for scope in every for host in scope.fenced_hosts()):
         yield from site.service_host(host)
-    for name in services:
+    for name, scopes in site.scopes.items():
         try:
-            yield from site.service(Scope(name, services[name], symcli))
+            yield from site.service(name, scopes)
         except Exception as error:  # one service's trouble is not the others'
             what = f"the check could not finish: {type(error).__name__}: {error}"
             site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
@@ -71,6 +73,7 @@ class _Site:
     def __init__(self, services: Mapping[str, Service], symcli: Symcli) -> None:
         self.services = services
         self.symcli = symcli
+        self.scopes = {name: Scope.each_set(name, one, symcli) for name, one in services.items()}
         self.findings: list[Finding] = []
         self._eyes = Eyes()
         self._said: list[CloneError] = []
@@ -81,7 +84,9 @@ class _Site:
         """Programs, version, arrays, the folder for locks, and the list of processes."""
         where = f"host {host}"
         using = {name: s for name, s in self.services.items() if s.control_host == host}
-        named = [(name, sync) for name, service in using.items() for sync in service.syncs]
+        named = [
+            (name, sync) for name in using for scope in self.scopes[name] for sync in scope.service.syncs
+        ]
         syncs = [sync for _, sync in named]
         names = ["symclone", "symdev", *(["symdg"] if any(s.grouped for s in syncs) else []), "symcfg"]
         symcli = self.symcli.on(host)
@@ -124,29 +129,22 @@ class _Site:
     def service_host(self, host: str) -> Steps[None]:
         """The programs that the resources there need, the folder for tokens, and what the account may do."""
         where = f"host {host}"
-        found = [
-            driver
-            for name, service in self.services.items()
-            for driver in self._drivers(name, service, host, tell=False)
-        ]
-        programs: dict[str, list[str]] = {}
+        scopes = [scope for scopes in self.scopes.values() for scope in scopes]
+        found = [driver for scope in scopes for driver in self._drivers(scope, host, tell=False)]
+        programs: dict[str, dict[str, None]] = {}
         for driver in found:
             for command in (driver.probe(), *driver.start(driver.stopped), *driver.stop(driver.started)):
-                labels = programs.setdefault(_program(command), [])
-                labels += [driver.label] if driver.label not in labels else []
-        for service in self.services.values():
+                for program in _programs(command):
+                    programs.setdefault(program, {})[driver.label] = None
+        for service in (scope.service for scope in scopes):
             for guard in guards(service):
                 if guard.host == host and (program := _program(guard.probe())).startswith("/"):
-                    programs.setdefault(program, []).append(guard.label)
+                    programs.setdefault(program, {})[guard.label] = None
             for on in service.hosts:
                 for program in needed_programs(service, on) if on.connection == host else ():
-                    programs.setdefault(program, []).append("making disks usable")
+                    programs.setdefault(program, {})["making disks usable"] = None
         absolute = [program for program in programs if program.startswith("/")]
-        places = [
-            _with_parents(scope.work_dir_on(host))
-            for scope in (Scope(name, service, self.symcli) for name, service in self.services.items())
-            if host in scope.fenced_hosts()
-        ]
+        places = [_with_parents(scope.work_dir_on(host)) for scope in scopes if host in scope.fenced_hosts()]
         folders = [folder for place in places for folder in place]
         files = yield from self._told(where, look_at_files(host, (*absolute, *folders)))
         if files is None:
@@ -183,18 +181,32 @@ class _Site:
                 f"{', '.join(absolute)}",
             )
 
-    def service(self, scope: Scope) -> Steps[None]:
-        """Its syncs with every pair, and its resources on every host."""
-        where = f"service {scope.name}"
-        control, syncs = scope.control_host, scope.service.syncs
-        for number, sync in enumerate(syncs):
-            if control in self._eyes.lost or control in self._no_symcli:
-                self._left_out(f"{where}, sync", [sync.name for sync in syncs[number:]], control)
-                break
-            yield from self._sync(scope, sync)
+    def service(self, name: str, scopes: Sequence[Scope]) -> Steps[None]:
+        """Its syncs with every pair, and its resources on every host.
+
+        :param scopes: it, on each of its target sets.
+        """
+        control = scopes[0].control_host
+        for scope in scopes:
+            syncs = scope.service.syncs
+            for number, sync in enumerate(syncs):
+                if control in self._eyes.lost or control in self._no_symcli:
+                    self._left_out(f"{_where(scope)}, sync", [sync.name for sync in syncs[number:]], control)
+                    break
+                yield from self._sync(scope, sync)
+        for part in parts(scopes):
+            yield from self._resources(part)
+        self.findings += judge_pid_files(f"service {name}", scopes[0].whole or scopes[0].service)
+        if scopes[0].service.unattended:
+            what = "`unattended: true`: nothing proves that its targets are unused"
+            self._add(Level.OK, f"service {name}", what)
+
+    def _resources(self, part: Sequence[Scope]) -> Steps[None]:
+        """Resources and guards on every host."""
+        where = _where(part[0])
         rows: list[Row] = []
-        for host in (host.connection for host in scope.service.hosts):
-            mine = self._drivers(scope.name, scope.service, host, tell=True)
+        for scope, host in ((one, on.connection) for one in part for on in one.service.hosts):
+            mine = self._drivers(scope, host, tell=True)
             looks = [] if host in self._eyes.lost else [look(driver, host) for driver in mine]
             looked = yield from self._eyes.through(attempts(looks))
             for number, driver in enumerate(mine):
@@ -208,25 +220,23 @@ class _Site:
                     if left:
                         self._left_out(f"{where}, resource", left, host)
                     break
-        asked = [guard for guard in guards(scope.service) if guard.host not in self._eyes.lost]
+        every = [guard for scope in part for guard in guards(scope.service)]
+        asked = [guard for guard in every if guard.host not in self._eyes.lost]
         answers = yield from self._eyes.through(attempts(look_at(guard) for guard in asked))
         for guard, answer in zip(asked, answers, strict=True):
             at = f"{where}, {guard.label} on {guard.host}"
             seen = self._value(at, answer)
             if seen is not None:
                 self.findings.append(judge_guard(at, seen, rows))
-        self.findings += judge_pid_files(where, scope.service)
-        if scope.service.unattended:
-            self._add(Level.OK, where, "`unattended: true`: nothing proves that its targets are unused")
 
     def _sync(self, scope: Scope, sync: Sync) -> Steps[None]:
-        where = f"service {scope.name}, sync {sync.name}"
+        where = f"{_where(scope)}, sync {sync.name}"
         # Asking whether the precopy has gone round would write a file of pairs on the control host.
         looked = observe(scope, sync.model_copy(update={"precopy_timeout": None}))
         seen = yield from self._told(where, looked)
         if seen is None:
             return
-        self.syncs.append((scope.name, seen))
+        self.syncs.append((_where(scope), seen))
         before = len(self.findings)
         for pair in seen.pairs:
             self.findings += judge_pair(f"{where}, {pair.label}", scope.name, sync, seen, pair)
@@ -242,12 +252,13 @@ class _Site:
             count = f"{len(seen.pairs)} pair{'' if len(seen.pairs) == 1 else 's'}"
             self._add(Level.OK, where, f"{count} on {seen.symid}, as configured: {states}")
 
-    def _drivers(self, name: str, service: Service, host: str, *, tell: bool) -> list[Driver]:
+    def _drivers(self, scope: Scope, host: str, *, tell: bool) -> list[Driver]:
         """The service's resources there; one that cannot be handled does not hide the others.
 
         :param tell: whether to add a finding about it.
         """
         found: list[Driver] = []
+        service = scope.service
         for on in (on for on in service.hosts if on.connection == host):
             with contextlib.suppress(CloneError):
                 found += drivers(service, on)
@@ -257,7 +268,7 @@ class _Site:
                     found += drivers(service.model_copy(update={"resources": (entry,)}), on)
                 except CloneError as error:
                     if tell:
-                        self.findings.append(from_error(f"service {name}, resources[{number}]", error))
+                        self.findings.append(from_error(f"{_where(scope)}, resources[{number}]", error))
         return found
 
     def _version(self, host: str) -> Steps[str]:
@@ -347,6 +358,21 @@ def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
     rows = processes(listed, host, f"Control host {host}")
     found = [words for service, sync in syncs for words in still_running(rows, service, sync)]
     return list(dict.fromkeys(found))
+
+
+def _where(scope: Scope) -> str:
+    """How findings name a service, on one of its target sets where it has any."""
+    return f"service {scope.name}" + (f", set {scope.target_set}" if scope.target_set else "")
+
+
+_IN_A_TEXT = re.compile(r"""(?<![\w./"'$])/(?:usr/)?s?bin/[a-z]\w+""")
+
+
+def _programs(command: Command) -> list[str]:
+    """The program that a command runs, and those that a fixed text for the shell names by their path."""
+    words = command.words
+    named = _IN_A_TEXT.findall(words[2]) if command.changes and words[:2] == ("/bin/sh", "-c") else []
+    return list(dict.fromkeys([_program(command), *named]))
 
 
 def _program(command: Command) -> str:

@@ -45,12 +45,12 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
 def judge_devices(syncs: Sequence[tuple[str, SyncSeen]]) -> list[Finding]:
     """Across all services, by number: no target twice, no target that is a source (D4).
 
-    :param syncs: each with the name of its service.
+    :param syncs: each with its service and target set, in words.
     """
     ends: dict[tuple[str, int], list[tuple[str, str]]] = {}
     for service, seen in syncs:
         for pair in seen.pairs:
-            where = f"service {service}, sync {seen.name}, {pair.label}"
+            where = f"{service}, sync {seen.name}, {pair.label}"
             for role, number in (("source", pair.source), ("target", pair.target)):
                 if number is not None:
                     ends.setdefault((seen.symid, number), []).append((role, where))

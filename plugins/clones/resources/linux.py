@@ -56,6 +56,33 @@ it takes another one (documented), so before it and after it the name must be th
 before every stop too: otherwise it would be the source that is deactivated. Names of disks are compared as
 ``vgs`` prints them. An xfs there is mounted with ``nouuid`` (documented).
 
+Two target sets on one host are copies of one source, too, whether the host sees that as well or not:
+
+==========================================================  ================================  ==========
+LVM 2.03.16, on loop devices, nothing active                What happens                      How sure
+==========================================================  ================================  ==========
+two disks with the same identifiers                         one is chosen, by what was seen   tried
+                                                            first
+``vgchange -a y``, ``--addtag``, ``vgrename`` of the group  refused, whichever was chosen     tried
+that has such disks
+two groups with one name and other identifiers              every command that names one by   tried
+                                                            it is refused
+``vgimportclone`` of any of the duplicates                  that one alone gets others        tried
+the same, beside an active one                              the active one is chosen; it is   documented
+                                                            not touched
+``--basevgname`` with the name that the group bears         it waits for ever for a lock of   tried
+                                                            its own, and holds that of all
+                                                            groups
+a devices file that does not list the disk                  ``Failed to find device``, unless tried
+                                                            with ``--importdevices``
+a new copy on a disk that it lists                          it stays listed                   tried
+``--importdevices`` where there is no such file             ignored, with a message           tried
+==========================================================  ================================  ==========
+
+So a set's group is claimed under another name, ``VG.claim``; then it gets the tag ``identifiers_of=VG``, and
+only then its name, for by that alone a copy that nobody claimed could be taken for it. Whoever finds it half
+way goes on from there.
+
 Anything else is unknown.
 """
 
@@ -67,7 +94,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg
+from clones.config import Fs, Ip, Vg, VgApart
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
@@ -86,10 +113,14 @@ ANNOUNCE = (
 )
 """INTERFACE ADDRESS. It never fails: an address that is up needs no announcement to be right."""
 
-_OURS = (
-    'held=$(echo $(/usr/sbin/vgs --noheadings -O pv_name -o pv_name "$name" 2>/dev/null)); '
-    'test "$held" = "$*" '
-)
+
+def _held(name: str) -> str:
+    """Shell text: `held` is the disks of that group, by their names."""
+    return f'held=$(echo $(/usr/sbin/vgs --noheadings -O pv_name -o pv_name "{name}" 2>/dev/null)); '
+
+
+_OURS_HELD = 'test "$held" = "$*" '
+_OURS = f"{_held('$name')}{_OURS_HELD}"
 _NOT_OURS = 'echo "volume group $name is on other disks than $*: $held" >&2; '
 CLAIM = (
     f"LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}&& exit 0; "
@@ -97,6 +128,19 @@ CLAIM = (
     f'/usr/sbin/vgimportclone --basevgname "$name" "$@" || exit; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
 )
 """VG DISK..., sorted: the disks are that group afterwards, and nothing else is."""
+CLAIM_APART = (
+    "LC_ALL=C; export LC_ALL; name=$1; new=$1.claim; tag=identifiers_of=$1; shift; "
+    f"{_held('@$tag')}tagged=$held; {_held('$name')}"
+    'test "$held" = "$*" && test "$tagged" = "$*" && exit 0; '
+    f'test -z "$held" || {_OURS_HELD}|| {_NOT_OURS}test -z "$held" || {_OURS_HELD}|| exit 1; '
+    f"listed=; test ! -e /etc/lvm/devices/system.devices || listed=--importdevices; {_held('$new')}"
+    'test "$held" = "$*" || /usr/sbin/vgimportclone $listed --basevgname "$new" "$@" || exit; '
+    f'{_held("$new")}test "$held" = "$*" || echo "volume group $new is on other disks than $*: $held" >&2; '
+    'test "$held" = "$*" || exit 1; '
+    '/usr/sbin/vgchange --addtag "$tag" "$new" && /usr/sbin/vgrename "$new" "$name"'
+)
+"""The same where the source's group may not be seen, but other copies are: a name alone does not tell then
+whether the copy has identifiers of its own, which the tag does. The group has the tag before its name."""
 OURS = f'LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
 """VG DISK..., sorted: fails unless the group is on these disks."""
 
@@ -225,6 +269,7 @@ class VgDriver(GroupOnHost):
                 )
         self.name = vg.name
         self.copy = (vg.name, *sorted(vg.devices)) if vg.same_host_as_source else ()
+        self.claim = CLAIM_APART if isinstance(vg, VgApart) else CLAIM
 
     def probe(self) -> Command:
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
@@ -249,7 +294,7 @@ class VgDriver(GroupOnHost):
             return []
         first = [self.change("/usr/sbin/pvscan", "--cache")]
         if self.copy:
-            first.append(self.script(CLAIM, "claim", *self.copy))
+            first.append(self.script(self.claim, "claim", *self.copy))
         return [*first, self.change("/usr/sbin/vgchange", "-a", "y", self.name)]
 
     def stop(self, at: str) -> list[Command]:

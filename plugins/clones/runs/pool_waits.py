@@ -71,7 +71,9 @@ def _tasks(limits: Limits, name: str, service: Service) -> Iterator[tuple[str | 
             for step in ("restore", "terminate"):
                 yield pool, f"{name}_merge_back", f"restore.{sync.name}.{step}"
     if service.resources:
-        for task in ("stop.service", *(["start.disks"] if service.before_start else []), "start.service"):
+        prepare = ["prepare.service"] if service.sets else []
+        disks = ["start.disks"] if service.before_start else []
+        for task in (*prepare, "stop.service", *disks, "start.service"):
             yield host_pool(limits, service.hosts[0].connection), name, task
         for place in ("before_stop", "before_start", "after_start", "probes"):
             step = "stop" if place == "before_stop" else "start"

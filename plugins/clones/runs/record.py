@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from clones.asking.fence import without_nonces
@@ -153,6 +154,9 @@ def assemble(
     sync_max_delay: int,
     result: RunResult,
     asked: str = "",
+    target_set: str = "",
+    others: Mapping[str, Sequence[SyncSeen]] = MappingProxyType({}),
+    in_use: str | None = None,
 ) -> dict[str, Any]:
     """Everything about one run, as plain JSON.
 
@@ -162,9 +166,13 @@ def assemble(
     :param after: each sync at the end; those that could not be seen are left out.
     :param sync_max_delay: minutes after which a copy is too old.
     :param asked: the action that was asked for, where there is no plan.
+    :param target_set: the one that ``after`` is of; empty for a service without.
+    :param others: the syncs of its other target sets at the end, by set.
+    :param in_use: the target set that the service used at the end, empty when none or not known; None when
+        nobody has looked.
     """
     plan = plan or {}
-    return {
+    record: dict[str, Any] = {
         "run": dict(run),
         "service": service,
         "action": plan.get("action", "") or asked,
@@ -172,7 +180,11 @@ def assemble(
         "result": {**result.to_plain(), "text": result.text()},
         "before": list(plan.get("syncs", [])),
         "after": [to_plain(seen) for seen in after],
-        "copies": [_copy(seen, freshness(seen, sync_max_delay)) for seen in after],
+        "copies": [
+            {**_copy(seen, freshness(seen, None if one and one != in_use else sync_max_delay)), **_on(one)}
+            for one, syncs in {target_set: after, **others}.items()
+            for seen in syncs
+        ],
         "proof": [
             {"task": task, "at": event["at"], "note": event["note"], "lines": event["lines"]}
             for task, event in _events(tasks)
@@ -180,6 +192,15 @@ def assemble(
         ],
         "tasks": {task: [dict(one) for one in tries] for task, tries in tasks.items()},
     }
+    if target_set and plan:
+        # The DAGs for one set have it for both.
+        first, last = (plan.get(key, target_set) for key in ("from_set", "to_set"))
+        record["sets"] = {"from": first, "to": last, "in_use": in_use}
+    return record
+
+
+def _on(target_set: str) -> dict[str, str]:
+    return {"set": target_set} if target_set else {}
 
 
 def markdown(record: Mapping[str, Any]) -> str:
@@ -190,6 +211,7 @@ def markdown(record: Mapping[str, Any]) -> str:
         ("Asked for by", f"{run['asked_by'] or 'the scheduler'} ({run['type']})"),
         ("Why", run["reason"] or reason.without(run["type"])),
         ("Phases", " → ".join(record["phases"])),
+        ("Target set", between_sets(record)),
         ("Time", f"{run['began']} to {run['ended']}"),
     ]
     said, *press = record["result"]["text"].splitlines()
@@ -202,9 +224,12 @@ def markdown(record: Mapping[str, Any]) -> str:
         *_table(("", ""), [row for row in head if row[1]]),
     ]
     if record["copies"]:
-        keys = ("sync", "status", "point_in_time", "why")
+        keys = ["sync", "status", "point_in_time", "why"]
+        columns = ["Sync", "Status", "Point in time", ""]
+        if record.get("sets"):
+            keys, columns = ["set", *keys], ["Set", *columns]
         rows = [[copy[key] for key in keys] for copy in record["copies"]]
-        lines += ["", "## Copies at the end", "", *_table(("Sync", "Status", "Point in time", ""), rows)]
+        lines += ["", "## Copies at the end", "", *_table(columns, rows)]
     states = list(_states(record))
     if states:
         lines += ["", "## States", "", *_table(("Sync", "Pair", "Before", "After"), states)]
@@ -217,8 +242,8 @@ def markdown(record: Mapping[str, Any]) -> str:
         if event.get("changes")
     ]
     looks = sum("line" in event and not event["changes"] for _, event in _events(record["tasks"]))
-    columns = ("Time", "Task", "Host", "Command", "Ended with", "Seconds")
-    lines += ["", "## Sent", "", *(_table(columns, sent) if sent else ["No command that changes anything."])]
+    heads = ("Time", "Task", "Host", "Command", "Ended with", "Seconds")
+    lines += ["", "## Sent", "", *(_table(heads, sent) if sent else ["No command that changes anything."])]
     lines += ["", f"Read-only commands: {looks}."]
     failed = [
         (task, one["try"], one["error"])
@@ -232,6 +257,18 @@ def markdown(record: Mapping[str, Any]) -> str:
             said, *more = in_markdown(error or _CUT_OFF).splitlines()
             lines += [f"* `{task}`, try {number}: {said}", *(f"  {line.strip()}" for line in more)]
     return "\n".join(lines) + "\n"
+
+
+def between_sets(record: Mapping[str, Any]) -> str:
+    """``from a to b; in use at the end: b``; empty for a service without target sets."""
+    sets = record.get("sets")
+    if not sets:
+        return ""
+    whither = " ".join(f"{word} {sets[word]}" for word in ("from", "to") if sets[word])
+    if sets["from"] == sets["to"]:
+        whither = sets["to"]
+    used = sets["in_use"]
+    return whither if used is None else f"{whither}; in use at the end: {used or 'none, or not known'}"
 
 
 def _copy(seen: SyncSeen, fresh: Freshness) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clones.actions import BREAK, RESYNC, START, STOP
+from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.decide.approval import ASK_AGAIN
 from clones.runs.advice import once_failed, taken_apart
 
@@ -40,6 +40,8 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     (PLAN, APPROVE, "terminate", "remove"),
 )
 """The first parts of the task ids of each kind of DAG, in their order."""
+CHAIN_ON_SETS = (PLAN, RESYNC, BREAK, PREPARE, STOP, START)
+"""Those of a service with target sets, which is stopped only once the other set is ready."""
 
 _GO_ON = "Clear, Only failed tasks, on this run: it continues from there, from what the array shows then."
 _OVERWRITTEN = "Production may be overwritten, fully or in part: leave it down until `confirm` succeeded."
@@ -74,7 +76,9 @@ class RunResult:
         copies are as before; ``stopped``: it failed, and the service or its copies are not as before;
         ``planned``, ``superseded`` or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
-    :param restarted: the service was started again on its old copies.
+    :param restarted: the service was started again on its old copies, or on its former target set.
+    :param on_sets: the service has target sets: what its run does before the stop leaves it as it is.
+    :param former: then the copies that it was started on again, like ``set a of 2026-11-25 02:31:00``.
     :param why: what the last task saw that keeps the run from being done, in sentences.
     :param remedy: what to do about that.
     :param asks: a second person approves this kind of run.
@@ -85,6 +89,8 @@ class RunResult:
     result: str
     at: str = ""
     restarted: bool = False
+    on_sets: bool = False
+    former: str = ""
     why: str = ""
     remedy: str = ""
     asks: bool = False
@@ -113,6 +119,14 @@ class RunResult:
 
     def _meaning(self) -> tuple[str, str]:
         """What its failure means, and what to press once that is mended."""
+        if self.on_sets and self.at not in _BEFORE and (self.restarted or self._not_stopped):
+            if not self.restarted:
+                return f"Stopped at {self.at}: the service was left as it is.", _GO_ON
+            copy = f"its former copy: {self.former}" if self.former else "its former copy"
+            return (
+                f"Stopped at {self.at}; the service runs on {copy}.",
+                "trigger the action again, or `rewind` to change over to the other set as it is.",
+            )
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
             return f"Stopped at {self.at}: the service was not stopped, no copy was changed.", _GO_ON
         if self.at.startswith(BEFORE_START):
@@ -129,6 +143,11 @@ class RunResult:
             press = f"{ASK_AGAIN}."
         verb = "Refused" if self.result == REFUSED else "Stopped"
         return f"{verb} at {self.at}{meaning}", press
+
+    @property
+    def _not_stopped(self) -> bool:
+        """Of a service with target sets: whether it failed before the service was stopped."""
+        return self.at.startswith(BEFORE_STOP) or _phase(self.at, CHAIN_ON_SETS) < CHAIN_ON_SETS.index(STOP)
 
     def lines(self) -> list[str]:
         return self.text().splitlines()
@@ -183,17 +202,18 @@ def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted:
     :param wanted: the tasks that must have succeeded for the run to be done; when none failed and one of them
         has not, somebody has skipped it from outside.
     """
-    asks = APPROVE in states
+    asks, on_sets = APPROVE in states, BACK in states
+    chains = (CHAIN_ON_SETS,) if on_sets else CHAINS
     failed = [task for task, state in states.items() if state == "failed"]
     restarted = restarted and not {RESTART, BACK}.isdisjoint(failed)
     if failed:
-        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task)))
-        if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
-            return RunResult("unchanged", at, restarted, asks=asks)
-        return RunResult("stopped", at, asks=asks)
+        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task, *chains)))
+        if at in _BEFORE or (not on_sets and (restarted or at.startswith(BEFORE_STOP))):
+            return RunResult("unchanged", at, restarted, on_sets, asks=asks)
+        return RunResult("stopped", at, restarted, on_sets, asks=asks)
     left = [task for task in wanted if task not in (RESTART, BACK) and states.get(task) != "success"]
     if left:
-        at = min(left, key=_phase)
+        at = min(left, key=lambda task: _phase(task, *chains))
         why = f"it has not run and has the state {states.get(at)}, which only a user can have set."
         return RunResult("stopped", at, why=why, remedy=f"{OUTSIDE}.", asks=asks)
     return RunResult("done")
@@ -220,7 +240,10 @@ def of_ended(states: Mapping[str, str | None], results: Mapping[str, Mapping[str
     return {"result": WITHOUT_FINISH, "at": ""}
 
 
-def _phase(task: str) -> int:
-    """Where in its DAG's chain a task's phase stands."""
+def _phase(task: str, *chains: tuple[str, ...]) -> int:
+    """Where in its DAG's chain a task's phase stands.
+
+    :param chains: that may be its DAG's.
+    """
     phase = task.split(".")[0]
-    return next((chain.index(phase) for chain in CHAINS if phase in chain), max(map(len, CHAINS)))
+    return next((chain.index(phase) for chain in chains if phase in chain), max(map(len, chains)))

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from clones.config import Config, Pair, Production, Service, Sync, Vg
+from clones.config import Config, Pair, Service, Sync, Vg
 from clones.errors import ConfigError
 from clones.resources import drivers
+from clones.services_yaml.users import services, users
 
 Problem = tuple[tuple[Any, ...], str]
 """Where (keys and indexes into the file) and what."""
@@ -16,6 +17,8 @@ Problem = tuple[tuple[Any, ...], str]
 
 class _End(NamedTuple):
     """One end of a configured pair, with every name that it is known by.
+
+    With target sets a source is an end of one pair in each set.
 
     Two ends are the same device when they share a name: ``(symid, number)`` or ``(host, group, ld)``.
     """
@@ -27,7 +30,8 @@ class _End(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"service {self.location[1]}, sync {self.sync.name}, pair {self.pair.label}"
+        at = f", set {self.location[5]}" if self.location[4] == "targets" else ""
+        return f"service {self.location[1]}{at}, sync {self.sync.name}, pair {self.pair.label}"
 
 
 def _names(service: Service, sync: Sync, name: str, device: int | None) -> set[tuple[object, ...]]:
@@ -42,12 +46,21 @@ def _names(service: Service, sync: Sync, name: str, device: int | None) -> set[t
 def _pairs(config: Config) -> Iterator[tuple[_End, _End]]:
     for service_name, service in config.services.items():
         for sync_index, sync in enumerate(service.syncs):
-            for pair_index, pair in enumerate(sync.pairs):
-                location = ("services", service_name, "syncs", sync_index, "pairs", pair_index)
+            for place, pair in _places(sync):
+                location = ("services", service_name, "syncs", sync_index, *place)
                 yield (
                     _End(location, sync, pair, _names(service, sync, pair.source, pair.source_device)),
                     _End(location, sync, pair, _names(service, sync, pair.target, pair.target_device)),
                 )
+
+
+def _places(sync: Sync) -> Iterator[tuple[tuple[str | int, ...], Pair]]:
+    """Each pair, with where in its sync it is written."""
+    for index, pair in enumerate(sync.pairs):
+        yield ("pairs", index), pair
+    for name, pairs in sync.targets.items():
+        for index, pair in enumerate(pairs):
+            yield ("targets", name, index), pair
 
 
 RESERVED = re.compile(r"all|clone_.*|.*_(merge_back|provision|retire)")
@@ -69,36 +82,34 @@ def check_names(config: Config) -> list[Problem]:
 
 def check_resources(config: Config) -> list[Problem]:
     """Resources that their hosts' family cannot handle, whatever their commands would be."""
-    problems: list[Problem] = []
-    for name, service in config.services.items():
-        users: list[tuple[tuple[str, ...], Service | Production]] = [(("services", name), service)]
-        if service.production:
-            users.append((("services", name, "production"), service.production))
-        for at, user in users:
-            for host in user.hosts:
-                try:
-                    drivers(user, host)
-                except ConfigError as error:
-                    problems.append((at, f"service {' '.join(at[1:])}: {error.what} {error.remedy}"))
-    return problems
+    problems: dict[Problem, None] = {}
+    for user in users(config):
+        for host in user.what.hosts:
+            try:
+                drivers(user.what, host)
+            except ConfigError as error:
+                problems[
+                    (user.at, f"service {' '.join(map(str, user.at[1:]))}: {error.what} {error.remedy}")
+                ] = None
+    return list(problems)
 
 
 def check_beside_the_source(config: Config) -> list[Problem]:
     """Copies on a host that sees their source too: they must be told apart, and say how."""
-    problems: list[Problem] = []
-    for name, service in config.services.items():
-        production = service.production
+    problems: dict[Problem, None] = {}
+    for user in services(config):
+        production = user.written.production
         seeing = {host.connection for host in production.hosts} if production else set()
-        shared = [host.connection for host in service.hosts if host.connection in seeing]
+        shared = [host.connection for host in user.what.hosts if host.connection in seeing]
         if not production or not shared:
             continue
         sources = {entry.vg.name for entry in production.resources if entry.vg}
-        for index, entry in enumerate(service.resources):
+        for index, entry in enumerate(user.what.resources):
             wrong = _beside_the_source(entry.vg, sources) if entry.vg else None
             if entry.vg and wrong:
-                what = f"service {name}: vg {entry.vg.name} on {shared[0]}, a host of `production`: {wrong}"
-                problems.append((("services", name, "resources", index, "vg"), what))
-    return problems
+                what = f"vg {entry.vg.name} on {shared[0]}, a host of `production`: {wrong}"
+                problems[(user.at_resource(index), f"service {user.service}: {what}")] = None
+    return list(problems)
 
 
 def _beside_the_source(vg: Vg, sources: set[str]) -> str | None:

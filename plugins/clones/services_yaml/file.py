@@ -30,6 +30,7 @@ from clones.config import (
     Vg,
 )
 from clones.config.placeholders import still_to_fill_in
+from clones.config.resources import CommandOfSet, FsOfSet, IpOfSet, VgOfSet
 from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.services_yaml import quick
@@ -64,6 +65,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "after_start": Hook,
     "probes": Hook,
 }
+
+_OF_SET: dict[str, type[BaseModel]] = {"ip": IpOfSet, "vg": VgOfSet, "fs": FsOfSet, "command": CommandOfSet}
+"""What a resource may say under `by_set`."""
 
 FIX_LINES = "fix these lines; nothing was run"
 
@@ -302,7 +306,10 @@ def _spoken(location: tuple[Any, ...]) -> str:
 def _message(problem: Any, location: tuple[Any, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         names = [step for step in location[:-1] if isinstance(step, str)]
-        model: type[BaseModel] = next((_MODELS[name] for name in reversed(names) if name in _MODELS), Service)
+        models: dict[str, type[BaseModel]] = _MODELS
+        if "by_set" in names[3:]:  # behind it stands a set's name, which may be any word
+            names, models = names[: names.index("by_set", 3)], _OF_SET
+        model: type[BaseModel] = next((models[name] for name in reversed(names) if name in models), Service)
         if len(location) == 1:
             model = Config
         return f"unknown key; {_known(str(location[-1]), model.model_fields)}"

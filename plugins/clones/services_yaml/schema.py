@@ -17,6 +17,15 @@ def schema_text() -> str:
         "description": "`SOURCE:TARGET`",
         "examples": ["DEV001:CLONE001", "DEV001=1234:CLONE001=4321", "1234:4321"],
     }
+    # Either the pairs, or those of two target sets or more.
+    schema["$defs"]["Sync"]["oneOf"] = [
+        {"required": ["pairs"], "properties": {"pairs": {"minItems": 1}, "targets": {"maxProperties": 0}}},
+        {"required": ["targets"], "properties": {"targets": {"minProperties": 2}, "pairs": {"maxItems": 0}}},
+    ]
+    for part in schema["$defs"].values():
+        for one in part.get("properties", {}).values():
+            if "patternProperties" in one:
+                one["additionalProperties"] = False  # a key of another form is refused
     # In the file `none` may stand for no schedule; a text takes it anyhow.
     schema["$defs"]["StatusSweep"]["properties"]["every_minutes"]["anyOf"].append({"const": "none"})
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"

@@ -32,8 +32,8 @@ _SAID = {
     "bool_parsing": _YES_OR_NO,
 }
 """By the type of pydantic's error."""
-_OWN = frozenset({"value_error", "pair"})
-"""Types whose message is ours already and quotes what was given."""
+_OWN = frozenset({"value_error", "pair", "target_sets", "hooks"})
+"""Types whose message is ours already and quotes what was given, or says more than that."""
 _LONGEST = 60
 """Characters of a value that are quoted."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from clones.decide.freshness import Status, freshness, worst
+from clones.decide.freshness import Freshness, Status, decisive, freshness
 from tests.clones.seeing import NOON, seen
 
 FRESH, STALE = NOON - timedelta(minutes=59), NOON - timedelta(minutes=61)
@@ -46,5 +46,21 @@ def test_the_oldest_pair_is_the_point_in_time() -> None:
     assert freshness(seen("Copied", "Copied", times=[FRESH, STALE]), 60).point_in_time == STALE
 
 
-def test_worst() -> None:
-    assert worst([Status.UP, Status.DOWN, Status.WARN]) is Status.DOWN
+@pytest.mark.parametrize(
+    ("counting", "spare", "status", "decides"),
+    [
+        ("up", "", "up", 0),
+        ("up warn up", "", "warn", 1),
+        ("warn down unknown down", "", "down", 1),
+        ("unknown warn", "", "unknown", 0),
+        ("up up", "up", "up", 0),
+        ("up", "up warn", "warn", 2),
+        ("up", "unknown down", "warn", 2),
+        ("warn", "down", "warn", 0),
+        ("down", "unknown", "down", 0),
+    ],
+)
+def test_what_decides(counting: str, spare: str, status: str, decides: int) -> None:
+    every = [Freshness(Status[one.upper()], str(n)) for n, one in enumerate(f"{counting} {spare}".split())]
+    count = len(counting.split())
+    assert decisive(every[:count], every[count:]) == (Status[status.upper()], every[decides])

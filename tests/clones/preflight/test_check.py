@@ -66,7 +66,7 @@ def test_devices(case: dict[str, Any]) -> None:
     for number, (symid, *ends) in enumerate(case["pairs"]):
         source, target = (end and int(str(end), 16) for end in ends)
         pair = PairSeen(Pair(source=f"DEV{number}", target=f"CLONE{number}"), source, target, None)
-        syncs.append((f"s{number}", SyncSeen("data", str(symid), NOON, (pair,))))
+        syncs.append((f"service s{number}", SyncSeen("data", str(symid), NOON, (pair,))))
     lines = [f"{finding.where}: {finding.what}" for finding in judge_devices(syncs)]
     says = case.get("says", [])
     assert len(lines) == len(says)
@@ -283,3 +283,89 @@ def test_half_an_answer_about_files_is_none(exit_code: int | None, stdout: str) 
     assert isinstance(command, Command)
     with pytest.raises(Unknown, match="Host lnx"):
         answer(steps, Result(command, exit_code, stdout))
+
+
+SETS = """
+services:
+  pp:
+    control_host: ctl
+    sync_max_delay: 60
+    hosts: [{connection: lnx, family: linux}]
+    resources:
+      - ip: {ipname: 192.168.40.17, ipdev: eth0, netmask: "24"}
+      - vg: {name: vga, devices: [/dev/sda], by_set: {b: {name: vgb, devices: [/dev/sdb]}}}
+      - fs: {dev: /dev/vga/lv, mnt: /pp, type: xfs, by_set: {b: {dev: /dev/vgb/lv}}}
+      - app: {name: job, start: [/opt/job/start], stop: [/opt/job/stop], check: [/opt/job/check]}
+    syncs:
+      - {name: data, symid: "000297600001", targets: {a: ["1000:2000"], b: ["1000:2001"]}}
+"""
+
+
+def of_each_set(site: str) -> tuple[list[str], list[Command]]:
+    """What is said when each look fails: so everything that is looked at is named."""
+    loaded = Config.model_validate(yaml.safe_load(site)).services
+    return drive(check(loaded, Symcli()), lambda command: Result(command, 7, stderr="no"))
+
+
+def test_each_target_set_is_looked_at_and_what_they_share_once() -> None:
+    found, sent = of_each_set(SETS)
+    assert len(set(sent)) == len(sent), "a command was sent twice"
+    places = [line.split(": ")[0].split(maxsplit=1)[1] for line in found if "service pp" in line]
+    assert [place for place in places if "guard" not in place and "sd" not in place] == [
+        "service pp, set a, sync data",
+        "service pp, set b, sync data",
+        "service pp, set a, vg vga on lnx",
+        "service pp, set a, fs /pp on lnx",
+        "service pp, set b, vg vgb on lnx",
+        "service pp, set b, fs /pp on lnx",
+        "service pp, ip 192.168.40.17 on lnx",
+        "service pp, app job on lnx",
+        "service pp, answer of 192.168.40.17 on lnx",
+    ]
+    for disk, name in (("sda", "a"), ("sdb", "b")):
+        assert f"service pp, set {name}, disk /dev/{disk} on lnx" in places
+
+
+def test_what_gives_a_copy_identifiers_of_its_own_is_looked_for() -> None:
+    """Of two sets on one host, and not of sets with hosts of their own."""
+    split = SETS.replace(
+        "family: linux}", "family: linux, sets: [a]}, {connection: l2, family: linux, sets: [b]}"
+    )
+    for site, asked in ((SETS, True), (split, False)):
+        _, sent = of_each_set(site)
+        looks = [
+            command.words
+            for command in sent
+            if command.host == "lnx" and "/usr/sbin/vgchange" in command.words
+        ]
+        assert looks and all(("/usr/sbin/vgimportclone" in words) is asked for words in looks)
+
+
+def test_sets_with_hosts_of_their_own_share_what_is_on_no_sets_disks_on_each_host() -> None:
+    found, _ = of_each_set(
+        SETS.replace(
+            "family: linux}", "family: linux, sets: [a]}, {connection: l2, family: linux, sets: [b]}"
+        )
+    )
+    places = [line.split(": ")[0].split(maxsplit=1)[1] for line in found]
+    for place in (
+        "service pp, set a, fs /pp on lnx",
+        "service pp, set b, fs /pp on l2",
+        "service pp, app job on lnx",
+        "service pp, app job on l2",
+    ):
+        assert places.count(place) == 1, places
+    assert "service pp, set a, fs /pp on l2" not in places
+
+
+def test_a_source_of_several_sets_is_no_finding_and_a_target_of_two_is() -> None:
+    pair = PairSeen(Pair(source="1000", target="2000"), 0x1000, 0x2000, None)
+    other = PairSeen(Pair(source="1000", target="2001"), 0x1000, 0x2001, None)
+    shown = {"a": pair, "b": other, "c": pair}
+
+    def judged(*sets: str) -> list[str]:
+        seen_there = [(f"service s, set {one}", SyncSeen("data", "1", NOON, (shown[one],))) for one in sets]
+        return [finding.where for finding in judge_devices(seen_there)]
+
+    assert judged("a", "b") == []
+    assert judged("a", "b", "c") == ["service s, set a, sync data, 1000 -> 2000"]

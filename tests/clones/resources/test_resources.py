@@ -20,7 +20,7 @@ import yaml
 from _pytest.mark import ParameterSet
 
 from clones.asking.steps import Result
-from clones.config import Service
+from clones.config import ResourceEntry, Service, VgApart
 from clones.errors import ConfigError
 from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
@@ -60,11 +60,14 @@ def service(*resources: dict[str, Any], family: str) -> Service:
 def driver(data: dict[str, Any], entry: dict[str, Any]) -> Driver:
     """The driver of the entry's resource; `beside` are more resources of its service.
 
-    With `own`, as what proves a target set's own disks unused.
+    With `own`, as what proves a target set's own disks unused; with `apart`, on a host that sees another set.
     """
     made = service(entry.get("resource", data["resource"]), *entry.get("beside", []), family=data["family"])
     if entry.get("own"):
         made = made.model_copy(update={"resources": tuple(one.own() for one in made.resources)})
+    if entry.get("apart"):
+        group = VgApart.model_validate(made.resources[0].vg.model_dump(exclude_unset=True))  # type: ignore[union-attr]
+        made = made.model_copy(update={"resources": (ResourceEntry(vg=group),)})
     only, *others = drivers(made, made.hosts[0])
     assert len(others) == len(entry.get("beside", []))
     return only
@@ -148,7 +151,7 @@ def test_probe(stem: str) -> None:
 @pytest.mark.parametrize(("data", "entry"), entries("commands"))
 def test_commands(data: dict[str, Any], entry: dict[str, Any]) -> None:
     kind, fields = next(iter(entry.get("resource", data["resource"]).items()))
-    it = driver(data, {"resource": {kind: {**fields, "timeout": 77}}})
+    it = driver(data, {**entry, "resource": {kind: {**fields, "timeout": 77}}})
     start, stop = it.start(entry["at"]), it.stop(entry["at"])
     assert [shown(command) for command in start] == entry.get("start", [])
     assert [shown(command) for command in stop] == entry.get("stop", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from clones.actions import actions_of, phases_run
 from clones.errors import ConfigError
-from clones.runs.result import RESTART, first_lines, judge
+from clones.runs.result import BACK, RESTART, first_lines, judge
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 
@@ -141,3 +142,18 @@ def test_a_run_that_is_done_has_nothing_to_say() -> None:
         "result": "done",
         "at": "",
     }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(one, id=one["name"])
+        for one in yaml.safe_load((CASES / "target_sets" / "ends.yaml").read_text())
+    ],
+)
+def test_the_end_of_a_run_of_a_service_with_target_sets(case: dict[str, Any]) -> None:
+    back = case.get("back", "skipped")
+    states = dict(case["states"]) | {BACK: "failed" if back == "done" else back}
+    result = replace(judge(states, states, restarted=back == "done"), former=case.get("former", ""))
+    assert (result.result, result.at) == (case["result"], case.get("at", ""))
+    assert result.text().splitlines() == case["text"].splitlines()

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from clones.asking.steps import PROOF, Command, Note, Result, in_a_row
 from clones.observe.sync import to_plain
 from clones.runs.record import TaskRecord, assemble, markdown
 from clones.runs.result import RunResult
-from tests.clones.seeing import seen
+from tests.clones.seeing import NOON, seen
 
 GOLDEN = Path(__file__).parents[1] / "cases" / "run_record.md"
 RECREATE = Command("symcli_demo", ("/usr/symcli/bin/symclone", "recreate", "a|b"), 60, True)
@@ -164,3 +166,54 @@ def test_nothing_that_is_quoted_becomes_markup() -> None:
     )
     text = markdown(record)
     assert "](" not in text and " <b>" not in text and text.count("example.com") == 6
+
+
+def on_sets(plan: dict[str, Any] | None, in_use: str | None) -> dict[str, Any]:
+    """The record of a run on set b, whose copy is 3 h old; that of set a is 30 h old, 60 min are allowed."""
+    old, new = (seen("Copied", times=[NOON - timedelta(hours=hours)]) for hours in (30, 3))
+    run = dict.fromkeys(("dag", "id", "type", "asked_by", "reason", "began", "ended"), "x")
+    return assemble(
+        run=run,
+        service="S",
+        plan=plan,
+        tasks={},
+        after=[new],
+        sync_max_delay=60,
+        result=RunResult("done"),
+        target_set="b",
+        others={"a": [old]},
+        in_use=in_use,
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "in_use", "said"),
+    [
+        ("a", "b", "b", "from a to b; in use at the end: b"),
+        ("a", "b", "", "from a to b; in use at the end: none, or not known"),
+        ("a", "b", None, "from a to b"),
+        ("", "b", "b", "to b; in use at the end: b"),
+        ("b", "b", "b", "b; in use at the end: b"),
+    ],
+)
+def test_it_names_the_target_sets(first: str, last: str, in_use: str | None, said: str) -> None:
+    record = on_sets({"action": "refresh", "from_set": first, "to_set": last}, in_use)
+    assert record["sets"] == {"from": first, "to": last, "in_use": in_use}
+    assert f"| Target set | {said} |" in markdown(record)
+
+
+def test_the_dags_for_one_set_name_that_one() -> None:
+    assert "| Target set | b; in use at the end: a |" in markdown(on_sets({"action": "provision"}, "a"))
+
+
+def test_without_a_plan_no_set_was_chosen() -> None:
+    record = on_sets(None, None)
+    assert "sets" not in record and "Target set" not in markdown(record)
+
+
+@pytest.mark.parametrize(("in_use", "warned"), [("b", ["b"]), ("a", ["a"]), ("", [])])
+def test_only_the_copy_in_use_can_be_too_old(in_use: str, warned: list[str]) -> None:
+    record = on_sets({"action": "refresh", "from_set": "a", "to_set": "b"}, in_use)
+    assert [copy["set"] for copy in record["copies"]] == ["b", "a"]
+    assert [copy["set"] for copy in record["copies"] if copy["status"] == "warn"] == warned
+    assert "| Set | Sync | Status | Point in time |  |" in markdown(record)
