@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "downtime.json"
 COPIES = (5.0, 60.0, 600.0)
 """Seconds that all copies of a refresh take."""
-RUNS = 3
+RUNS = 5
 SERVICE, SYMID = "lnxts", "000190107777"
 HOOKS = ("before_stop", "after_start", "probes", "production")
 TRACKS = 30000
