@@ -315,7 +315,7 @@ def vgimportclone(call: Call) -> int:
 
 
 def vgrename(call: Call) -> int:
-    """`vgrename OLD NEW`"""
+    """`vgrename OLD NEW`: of a group with duplicates nothing is done, and it ends with 0 (tried)."""
     if len(call.words) != 2:
         return call.fail("  Old and new volume group names need specifying", 3)
     old, new = call.words
@@ -325,7 +325,8 @@ def vgrename(call: Call) -> int:
     if new in {beside.shown_name(call.host, one) for one in copies.seen(call)}:
         return call.fail(f'  New VG name "{new}" already exists', 5)
     if copies.duplicates(call, vg):
-        return call.fail(f"  Cannot update volume group {old} with duplicate PV devices.", 5)
+        call.err(f"  Cannot update volume group {new} with duplicate PV devices.\n")
+        return 0
     if vg.active or beside.is_duplicate(call.host, vg):
         return call.fail(f"  {old}: the lab renames only a group that was claimed and is not active.", 5)
     vg.label = new if new != vg.name else None
