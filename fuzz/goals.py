@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from fuzz.sites import APPLICATION_STARTS, MASK
 from lab import states
+from lab.check.history import Entry, accepted
 from lab.check.services import Pair, Service
 from lab.world import World
 
@@ -95,6 +97,26 @@ def missing_on_sets(
     for one in sets:
         if one.target_set == to_set:
             yield from not_reached(world, one, "break" if action == "rewind" else action, since)
+
+
+def unmasked(journal: Iterable[Entry], pairs: Collection[Pair]) -> Iterator[Entry]:
+    """The starts of an application that no success of its hook came before, since what it uses was mounted.
+
+    :param pairs: those whose copies it uses, where it has only one target set: a success before they were
+        made does not count either.
+    """
+    masked = False
+    for entry in journal:
+        line = str(entry.get("command", ""))
+        if entry.get("event") != "command":
+            continue
+        made = {*accepted(entry, "recreate"), *accepted(entry, "activate")}
+        if not made.isdisjoint(pairs) or "/bin/mount -t " in line:
+            masked = False
+        elif line.endswith(f"{MASK} start") and entry["exit"] == 0:
+            masked = True
+        elif line.endswith(APPLICATION_STARTS) and not masked:
+            yield entry
 
 
 def windows(world: World) -> Iterator[str]:

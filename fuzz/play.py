@@ -382,6 +382,11 @@ class Play:
             if entry.get("event") == "fault" and entry.get("kind") == "admin":
                 self._met_administrator.setdefault(entry["connection"], "")
         self.outcome.breaches += [f for f in findings(journal.entries) if not self._came_between(f)]
+        if "before_start" in self.about:
+            pairs = self.service.pairs if len(self.sets) < 2 else ()
+            for entry in goals.unmasked(journal.entries, pairs):
+                if entry.get("connection") not in self._met_administrator:
+                    self.breach(f"line {entry['seq']}: an application is started on data that is not masked")
         if not self._done(run):
             since = run.begun if run.result == "done" else 0.0
             left = self.missing(run, self.case.action, since)

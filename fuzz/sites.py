@@ -15,8 +15,12 @@ from lab.config import load as load_lab
 ROOT = Path(__file__).parents[1]
 SITE, SOURCE = "/opt/site/bin", "/opt/oracle/bin"
 """Where the programs of the hooks lie: on the hosts of the services, and on the one of the sources."""
+MASK = f"{SITE}/mask"
+"""What must succeed on the data of a copy before an application is started on it."""
+APPLICATION_STARTS = ("/opt/pp/bin/ppctl start", "/opt/lts/bin/ltsctl start")
 PROGRAMS = {
-    f"{SITE}/drain": False, f"{SITE}/answers": True, f"{SOURCE}/backup": False, f"{SOURCE}/log": False,
+    f"{SITE}/drain": False, f"{SITE}/answers": True, MASK: False,
+    f"{SOURCE}/backup": False, f"{SOURCE}/log": False,
 }  # fmt: skip
 """They take `start`, `stop` and `status`; and whether they run at first."""
 OF_SERVICE = {
@@ -24,6 +28,7 @@ OF_SERVICE = {
     "after_start": [{"name": "undrain", "command": [f"{SITE}/drain", "stop"]}],
     "probes": [{"name": "answers", "command": [f"{SITE}/answers", "status"]}],
 }
+OF_APPLICATIONS = {"before_start": [{"name": "mask", "command": [MASK, "start"]}]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,11 +191,13 @@ def services(variant: Variant, site: Site) -> dict[str, Any]:
             "retry_delay": 10,
             "schedule": "none",
         }
-        for place in OF_SERVICE:
+        for place in (*OF_SERVICE, *OF_APPLICATIONS):
             about.pop(place, None)
         if about["resources"]:
             about |= {"production": PRODUCTION} if site is EXAMPLE else {}
             about |= OF_SERVICE if variant.hooks else {}
+            applications = any("app" in resource for resource in about["resources"])
+            about |= OF_APPLICATIONS if variant.hooks and applications else {}
         for sync in about["syncs"]:
             sync["consistent"] = variant.consistent
             sync |= site.around() if variant.hooks else {}

@@ -68,6 +68,12 @@ def test_a_case_is_told_command_by_command() -> None:
     assert re.search(line, printed, re.M), printed
 
 
+def test_a_product_that_does_not_mask_is_found_out() -> None:
+    case = "lnxpp refresh overlap+hooks+consistent+retries0 5:killed-after trigger 0"
+    code, printed = fuzz("--case", case, program=(str(HERE / "without_mask.py"),))
+    assert code == 1 and "an application is started on data that is not masked" in printed, printed
+
+
 def test_a_product_that_does_not_look_is_found_out(tmp_path: Path) -> None:
     cases = tmp_path / "cases.txt"
     cases.write_text(UNLIKE + "\n")

@@ -43,7 +43,8 @@ def scope(name: str) -> Scope:
     first, *others = service.syncs
     around = first.model_copy(update={"before_activate": (begin,), "after_activate": (end,)})
     warn = Hook(name="warn", command=("/opt/site/warn", "--why", "Rückkopie"))
-    changes = {"syncs": (around, *others), "before_stop": (warn,)}
+    mask = Hook(name="mask", command=("/opt/site/mask", "/pp/data"))
+    changes = {"syncs": (around, *others), "before_stop": (warn,), "before_start": (mask,)}
     return Scope(name, service.model_copy(update=changes), CONFIG.symcli)
 
 
