@@ -114,7 +114,8 @@ def test_a_start_that_fails_changes_back_and_the_next_refresh_goes_on(site: Site
         "finish",
     }
     assert on_set(site) == before and points(site, before) == kept
-    assert f"set {before} of " in site.log(run_id, "finish")
+    end = site.log(run_id, "finish")
+    assert "the service runs on its former copy of 20" in end and f"(set {before})" in end
     site.lab.clear_faults(fault)
     ended(site, "refresh", "success")
     assert on_set(site) == other(before) and points(site, before) == kept
