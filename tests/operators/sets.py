@@ -1,4 +1,4 @@
-"""Runs of a service with target sets by the procedures alone, on the lab: Airflow's part is a few lines here."""
+"""Runs of a service with target sets by the procedures alone, on the lab; a few lines play Airflow's part."""
 
 from __future__ import annotations
 
@@ -42,13 +42,18 @@ class Played:
     recorded: Recorded = field(default_factory=Recorded)
     activations: dict[str, Any] = field(default_factory=dict)
     kill_after: int | None = None
-    sent: list[str] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     runs: int = 0
 
     def __post_init__(self) -> None:
         config = load(TWO_SETS)
         self.service = config.services[self.name]
         self.scopes = Scope.each_set(self.name, self.service, config.symcli)
+
+    @property
+    def sent(self) -> list[str]:
+        """What was sent that changes something, in order, as logs name it."""
+        return [command.shown() for command in self.commands]
 
     def on(self, name: str) -> Scope:
         return self.scopes[0].on(name)
@@ -66,7 +71,7 @@ class Played:
                 return end.value
             answer = yield asked
             if isinstance(asked, Command) and asked.changes:
-                self.sent.append(f"{asked.host}$ {asked.title or asked.line()}")
+                self.commands.append(asked)
                 if self.kill_after is not None:
                     self.kill_after -= 1
                     if self.kill_after < 0:

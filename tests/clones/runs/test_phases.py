@@ -107,15 +107,6 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
             "stop.before_stop.drain",
         ),
         ({"start.service": "success", "start.probes.web": "failed"}, "stopped", "start.probes.web"),
-        (
-            {
-                "start.disks": "success",
-                "start.before_start.mask": "failed",
-                "start.service": "upstream_failed",
-            },
-            "stopped",
-            "start.before_start.mask",
-        ),
     ],
 )
 def test_judgement(states: dict[str, str], result: str, at: str) -> None:
