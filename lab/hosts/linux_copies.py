@@ -3,7 +3,8 @@
 Tried with LVM 2.03.16 on loop devices, the messages too:
 
 * Disks with the same identifiers are duplicates: one of them is chosen, the others are passed over. A group
-  that has such disks is neither activated nor changed, whichever was chosen; what is active stays so.
+  that has such disks is neither activated nor changed, whichever was chosen (`vgrename` ends with 0 all the
+  same); what is active stays so.
 * Two groups with one name and other identifiers: every command that names one of them by it is refused.
 * `vgimportclone` gives the disks that it names other identifiers, and no other disks; those of an active
   group it refuses (by its source text). If a group has the name asked for, a number is put behind it. If that

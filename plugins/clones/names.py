@@ -97,6 +97,7 @@ DottedPath = Annotated[
 VolumeGroupName = Annotated[
     str, Grammar(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,126}", "a volume group's name", "vgCVI")
 ]
+LvPrefix = Annotated[str, Grammar(r"[A-Za-z][A-Za-z0-9_]{0,12}", "a prefix of logical volumes' names", "fsa")]
 DiskName = Annotated[
     str,
     Grammar(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -18,7 +17,6 @@ from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
-from clones.runs import change_over
 from clones.runs.end import falls_short
 from clones.runs.fresh_copies import Copy
 from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
@@ -102,16 +100,13 @@ class RunEndOperator(CloneOperator):
         restart = BACK if scope.target_set else RESTART
         restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
-        result = judge(found, _wanted(found, plan), restarted=restarted)
+        result = judge(found, _wanted(found, plan), restarted=restarted, plan=plan)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
         others = self._look_at_others(scope, hosts, own) if plan else {}
-        if plan and restarted and scope.target_set:
-            former = [look for look in others[plan["from_set"]] if isinstance(look, SyncSeen)]
-            result = replace(result, former=f"set {plan['from_set']} of {change_over.point_in_time(former)}")
         if result.ok and plan:
-            known = completed.activations(context, scope) if BREAK in phases else {}
+            known = completed.activations(context, scope) if BREAK in phases or START in phases else {}
             short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")

@@ -103,6 +103,8 @@ def test_each_key_has_a_meaning_and_examples_that_are_taken(model: type[BaseMode
 def test_each_key_of_the_file_is_in_it() -> None:
     written = (references.FOLDER / "services-yaml.md").read_text()
     told = {name for name, _ in references.SECTIONS}
-    assert {model.__name__ for model in MODELS} - told == {"Pair", "Symcli"}, "Symcli's are SymcliOfHosts'"
+    made = {"FsByDevice"}  # what a service on one target set has, which nobody writes
+    untold = {model.__name__ for model in MODELS} - told - made
+    assert untold == {"Pair", "Symcli"}, "Symcli's are SymcliOfHosts'"
     for model, name in FIELDS:
         assert f"| `{name}` |" in written, (model, name)

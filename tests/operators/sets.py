@@ -1,4 +1,4 @@
-"""Runs of a service with target sets by the procedures alone, on the lab: Airflow's part is a few lines here."""
+"""Runs of a service with target sets by the procedures alone, on the lab; a few lines play Airflow's part."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clones.act import change_over
+from clones.act.hooks import run_hooks
 from clones.act.prepare import prepare
 from clones.act.resync_and_break import resync, split
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP, phases_run
@@ -41,13 +42,18 @@ class Played:
     recorded: Recorded = field(default_factory=Recorded)
     activations: dict[str, Any] = field(default_factory=dict)
     kill_after: int | None = None
-    sent: list[str] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     runs: int = 0
 
     def __post_init__(self) -> None:
         config = load(TWO_SETS)
         self.service = config.services[self.name]
         self.scopes = Scope.each_set(self.name, self.service, config.symcli)
+
+    @property
+    def sent(self) -> list[str]:
+        """What was sent that changes something, in order, as logs name it."""
+        return [command.shown() for command in self.commands]
 
     def on(self, name: str) -> Scope:
         return self.scopes[0].on(name)
@@ -65,7 +71,7 @@ class Played:
                 return end.value
             answer = yield asked
             if isinstance(asked, Command) and asked.changes:
-                self.sent.append(f"{asked.host}$ {asked.title or asked.line()}")
+                self.commands.append(asked)
                 if self.kill_after is not None:
                     self.kill_after -= 1
                     if self.kill_after < 0:
@@ -74,12 +80,6 @@ class Played:
     def begin(self, action: str, asked: str = "") -> Run:
         self.runs += 1
         return Run(self, action, f"r{self.runs}", asked)
-
-    def refresh(self, action: str = "refresh", asked: str = "") -> Run:
-        """A whole run, without a failure."""
-        run = self.begin(action, asked)
-        run.go()
-        return run
 
 
 @dataclass
@@ -93,12 +93,15 @@ class Run:
     plan: dict[str, Any] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
 
-    def go(self) -> None:
+    def go(self) -> Run:
         it = self.played
         if not self.plan:
             known = {key: ledger.last for key, ledger in self._ledgers() if ledger.last}
-            made = it.do(plans.plan(it.scopes, self.action, it.recorded, self.asked, known=known))
-            self.plan = made.to_plain()
+            self._wait(
+                lambda: self.plan.update(
+                    it.do(plans.plan(it.scopes, self.action, it.recorded, self.asked, known=known)).to_plain()
+                )
+            )
         phases = phases_run(self.action, it.service)
         for step, do in self._steps(phases):
             if step not in self.done:
@@ -106,6 +109,7 @@ class Run:
                 self.done.append(step)
         if START in phases:
             it.recorded = it.recorded.started(self.plan["to_set"], (it.name, self.run_id), datetime.now(UTC))
+        return self
 
     def back(self) -> str:
         """What follows a failure; why nothing does, or empty."""
@@ -116,6 +120,7 @@ class Run:
         if not why:
             self._intend(new.target_set, former.target_set)
             it.do(change_over.back(former, new))
+            it.do(run_hooks(former, former.service.after_start, "after_start"))
         return why
 
     def _steps(self, phases: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -146,6 +151,8 @@ class Run:
                 yield step, lambda: self._stop(former)
             else:
                 yield step, lambda: it.do(change_over.start(to, known=self._known(to)))
+                for place in ("after_start", "probes"):
+                    yield place, lambda place=place: it.do(run_hooks(to, getattr(to.service, place), place))
 
     def _resync(self, to: Scope, sync: Any) -> None:
         refuse_last_good(to, self.played.recorded)
@@ -153,6 +160,7 @@ class Run:
 
     def _stop(self, former: Scope) -> None:
         self._intend(self.plan["from_set"], self.plan["to_set"])
+        self.played.do(run_hooks(former, former.service.before_stop, "before_stop"))
         self.played.do(change_over.stop(former))
 
     def _intend(self, from_set: str, to_set: str) -> None:
@@ -192,6 +200,6 @@ def killed(played: Played, after: int) -> Iterator[None]:
     try:
         yield
     except Killed:
-        pass
+        played.lab.advance(60)
     finally:
         played.kill_after = None

@@ -125,6 +125,7 @@ def test_the_service_is_not_started_on_a_second_set(two_sets: Any, context: dict
     assert changes(two_sets) == [] and not store(context)
 
 
+@pytest.mark.may_break(12)  # what is recorded here never was
 def test_the_last_good_set_is_not_recreated(two_sets: Any, context: dict[str, Any]) -> None:
     """Also when it is not in use, and nothing else speaks against it."""
     do(ServiceStopOperator, context, "a")
@@ -135,6 +136,11 @@ def test_the_last_good_set_is_not_recreated(two_sets: Any, context: dict[str, An
         with pytest.raises(Refused, match="it is the last set on which the service started well"):
             do(SymcloneActivateOperator, context, "a", sync=sync, mend_torn=True)
     assert {one["state"] for one in two_sets.sessions()} == {"Copied"}
+
+
+@pytest.mark.may_break(12)  # what is recorded here has not happened
+def test_a_set_that_is_not_the_last_good_one_is_recreated(two_sets: Any, context: dict[str, Any]) -> None:
+    do(ServiceStopOperator, context, "a")
     record(context, good="b")
     do(SymcloneRecreateOperator, context, "a", sync="data")
 

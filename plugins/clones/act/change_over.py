@@ -17,6 +17,7 @@ from clones.act.prepare import release
 from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Result, Steps, note
 from clones.config.scope import Scope
+from clones.config.target_sets import is_own
 from clones.decide.identity import Activation
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import CloneError, Refused, Unknown
@@ -187,13 +188,15 @@ def _shared_elsewhere(scope: Scope) -> list[_OnHost]:
 
 def _applications(scope: Scope) -> list[_OnHost]:
     """On each host of the set, the applications that come after the first resource that is the set's own."""
-    whole = (scope.whole or scope.service).resources
-    first = next((number for number, entry in enumerate(whole) if entry.by_set and not entry.ip), len(whole))
+    service = scope.whole or scope.service
+    whole = service.resources
+    own = [is_own(service, entry, scope.target_set) for entry in whole]
+    first = own.index(True) if True in own else len(whole)
     return [
         (driver, host.connection)
         for host in scope.service.hosts
-        for driver, entry in [*zip(drivers(scope.service, host), whole, strict=True)][first:]
-        if isinstance(driver, AppDriver) and not entry.by_set
+        for driver, mine in [*zip(drivers(scope.service, host), own, strict=True)][first:]
+        if isinstance(driver, AppDriver) and not mine
     ]
 
 

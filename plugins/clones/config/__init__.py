@@ -18,7 +18,6 @@ from clones.config.resources import (
     Resource,
     ResourceEntry,
     Vg,
-    VgApart,
 )
 from clones.config.services import (
     NO_LIMITS,
@@ -55,5 +54,4 @@ __all__ = [
     "SymcliOfHosts",
     "Sync",
     "Vg",
-    "VgApart",
 ]

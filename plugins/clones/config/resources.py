@@ -18,6 +18,7 @@ from clones.names import (
     FsType,
     InterfaceName,
     IpAddress,
+    LvPrefix,
     MountOptions,
     Netmask,
     SetName,
@@ -83,6 +84,7 @@ class VgOfSet(Model):
     map_file: AbsolutePath | None = Field(
         None, description="HP-UX: its map file there.", examples=["/var/lib/symclone/vgCVI_b.map"]
     )
+    lv_prefix: LvPrefix | None = Field(None, description="AIX: its `lv_prefix` there.", examples=["fsb"])
 
 
 class Vg(Model):
@@ -109,6 +111,13 @@ class Vg(Model):
         "the name, of its own before it is used. Needs `devices`.",
         examples=[True],
     )
+    same_host_as_copies: bool = Field(
+        False,
+        description="The host also sees other copies of the same source: of a set beside another one it is "
+        "so by itself. Goes with `same_host_as_source`; LVM on Linux then does not take the name alone for a "
+        "sign that the copy has identifiers of its own.",
+        examples=[True],
+    )
     source_name: VolumeGroupName | None = Field(
         None,
         description="VxVM beside its source: the disk group's name there, which the copy bears until it is "
@@ -119,6 +128,12 @@ class Vg(Model):
         None,
         description="HP-UX: map file for vgimport and vgexport. Required there for LVM.",
         examples=["/var/lib/symclone/vgCVI.map"],
+    )
+    lv_prefix: LvPrefix = Field(
+        "fs",
+        description="AIX beside the source or another target set: what is put in front of the names of the "
+        "copy's logical volumes, which are unique on a host; a name has at most 15 characters with it.",
+        examples=["fsa"],
     )
     timeout: Seconds = Field(
         time_limits.VG.seconds, description="Seconds that each of its commands may take.", examples=[300]
@@ -133,6 +148,10 @@ class Vg(Model):
     def _beside_the_source(self) -> Vg:
         if len(set(self.devices)) != len(self.devices):
             raise ValueError("`devices` lists a disk twice; list each disk of the group once")
+        if self.same_host_as_copies and not self.same_host_as_source:
+            raise ValueError(
+                "`same_host_as_copies` goes only with `same_host_as_source: true`; add that, or remove it"
+            )
         if self.same_host_as_source and not self.devices:
             raise ValueError(
                 "`same_host_as_source` needs `devices`: list all disks of the copy as the host names them, "
@@ -149,24 +168,20 @@ class Vg(Model):
                 "a disk group of VxVM beside its source needs `source_name`, the name of the source's disk "
                 "group, and another one as its own `name`"
             )
-        if self.source_name is not None and not needs_source_name:
+        if self.source_name is not None and not needs_source_name and not self.by_set:
             raise ValueError(
                 "`source_name` goes only with `manager: vxvm` and `same_host_as_source: true`; remove it"
             )
         return self
 
 
-class VgApart(Vg):
-    """A group of one target set, on a host that sees the copies of another set, too.
-
-    Nobody configures this; :meth:`clones.config.Service.on` makes it.
-    """
-
-
 class FsOfSet(Model):
     """What of a file system differs on one target set."""
 
     dev: FsDevice | None = Field(None, description="Its device there.", examples=["/dev/vgCVI_b/lv_CVI"])
+    mnt_opt: MountOptions | None = Field(
+        None, description="Its mount options there: the log's device on AIX.", examples=["log=/dev/fsbloglv"]
+    )
 
 
 class Fs(Model):
@@ -201,6 +216,21 @@ class Fs(Model):
                 "`dev` of a `type: zfs` is a name like pppool/data; of any other type it is a device's path"
             )
         return self
+
+
+def _beside_its_twin(fs: Fs, mnt_opt: str | None) -> dict[str, str]:
+    """What a file system needs where another copy of it, with the same identifier, is seen.
+
+    :raises ValueError: its type cannot be there.
+    """
+    if fs.type == "btrfs":
+        raise ValueError(
+            "the kernel takes two copies of one btrfs for one file system, for both have one identifier; "
+            "give each set a host of its own (`sets` of the hosts)"
+        )
+    if fs.type == "xfs" and "nouuid" not in (mnt_opt or "").split(","):
+        return {"mnt_opt": f"{mnt_opt},nouuid" if mnt_opt else "nouuid"}
+    return {}
 
 
 class FsByDevice(Fs):
@@ -364,8 +394,9 @@ class ResourceEntry(Model):
         own = resource.by_set.get(target_set)
         differs = own.model_dump(exclude_none=True) if own else {}
         if apart and isinstance(resource, Vg):
-            differs["same_host_as_source"] = True
-            return ResourceEntry(vg=VgApart.model_validate({**common, **differs}))
+            differs |= {"same_host_as_source": True, "same_host_as_copies": True}
+        if apart and isinstance(resource, Fs):
+            differs |= _beside_its_twin(resource, differs.get("mnt_opt", resource.mnt_opt))
         return ResourceEntry.model_validate({kind: {**common, **differs}})
 
     def own(self) -> ResourceEntry:

@@ -284,15 +284,6 @@ class Service(Model):
                 "`production` asks for a merge-back, before which the service must be proven down: list its "
                 "`resources` instead of `unattended: true`"
             )
-        if self.production:
-            own = {host.connection for host in self.hosts}
-            shared = [h.connection for h in self.production.hosts if h.connection in own]
-            mine = [entry for one in self.on_each_set() for entry in one.resources]
-            if shared and any(entry in mine for entry in self.production.resources):
-                raise ValueError(
-                    f"`production` lists a resource of the service itself on {shared[0]}, which proves "
-                    "nothing about production; list what runs on the source disks"
-                )
         checks = Counter(check.name for check in self.down_checks)
         if checks and max(checks.values()) > 1:
             raise ValueError("two `down_checks` have the same name; give each its own name")
@@ -305,6 +296,20 @@ class Service(Model):
     @model_validator(mode="after")
     def _target_sets(self) -> Service:
         target_sets.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_the_original(self) -> Service:
+        """Behind the check of the sets, on each of which it is looked at."""
+        if self.production:
+            own = {host.connection for host in self.hosts}
+            shared = [h.connection for h in self.production.hosts if h.connection in own]
+            mine = [entry.on(name) for entry in self.resources for name in self.sets or ("",)]
+            if shared and any(entry in mine for entry in self.production.resources):
+                raise ValueError(
+                    f"`production` lists a resource of the service itself on {shared[0]}, which proves "
+                    "nothing about production; list what runs on the source disks"
+                )
         return self
 
     @model_validator(mode="after")
@@ -376,10 +381,6 @@ class Service(Model):
                 "syncs": tuple(sync.on(target_set) for sync in self.syncs),
             }
         )
-
-    def on_each_set(self) -> tuple[Service, ...]:
-        """The service on each of its target sets, in order; itself alone where it has none."""
-        return tuple(self.on(name) for name in self.sets) or (self,)
 
     def own_of(self, target_set: str) -> Service:
         """The same with only this set's own resources, as :func:`clones.config.target_sets.is_own` says.

@@ -88,6 +88,7 @@ def check(service: Service) -> None:
             if name in beside and entry.by_set:
                 other, host = beside[name]
                 _check_apart(number, (other, on[other][number]), (name, entries[number]), host)
+                _check_prefixes(service, number, (other, on[other][number]), (name, entries[number]), host)
             if isinstance(entry.resource, Fs):
                 _check_device(service, number, entries, name)
 
@@ -163,8 +164,9 @@ def _on(service: Service, number: int, name: str, beside: dict[str, tuple[str, s
         )
     try:
         return entry.on(name, apart=other is not None)
-    except ValidationError as error:
-        text = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    except ValueError as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        text = said.removeprefix("Value error, ")
     there = ""
     if other and isinstance(entry.resource, Vg):
         there = f", beside set {other[0]} on {other[1]}, where `same_host_as_source` holds"
@@ -232,4 +234,24 @@ def _check_apart(
             f"its `probe` is the same on {both}, so it does not tell which of them is in use: give each its "
             f"own by `by_set`, or {HOST_OF_ITS_OWN}",
             *("resources", number, "command"),
+        )
+
+
+def _check_prefixes(
+    service: Service, number: int, one: tuple[str, ResourceEntry], other: tuple[str, ResourceEntry], host: str
+) -> None:
+    """AIX: two sets on one host have other names of logical volumes.
+
+    :param one: a set and what the resource is there.
+    :raises PydanticCustomError: a group has the same `lv_prefix` on both.
+    """
+    here, there = one[1].vg, other[1].vg
+    on_aix = any(h.connection == host and h.family == "aix" for h in service.hosts)
+    if on_aix and here and there and here.manager == "lvm" and here.lv_prefix == there.lv_prefix:
+        first, second = sorted((one[0], other[0]))
+        _refuse(
+            f"the group has the `lv_prefix` {here.lv_prefix} on the sets {first} and {second}, which are "
+            f"both on {host}, and names of logical volumes are unique on a host of AIX: give it one of its "
+            f"own on one of them by `by_set`, or {HOST_OF_ITS_OWN}",
+            *("resources", number, "vg"),
         )

@@ -57,6 +57,11 @@ ones, prefixes the names of its logical volumes with ``fs`` (so `dev` is ``/dev/
 the group's identifier in the device database (``getlvodm -v``) and on the disk (``lqueryvg -p DISK -v``):
 the same one needs only ``varyonvg`` (assumed: both programs are used by IBM's scripts, not documented).
 
+Names of logical volumes are unique on a host and have 15 characters at most (documented: mklv), also those of
+a group that is defined and not varied on; a name that is taken is replaced by another one without a word but
+a warning (documented of synclvodm, ``-c``; of recreatevg assumed), and under the old one the other set's
+volume would be mounted. So each of two target sets on one host has its `lv_prefix`.
+
 Anything else is unknown, other languages' messages included.
 """
 
@@ -65,7 +70,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Ip, Vg
+from clones.config import Fs, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
@@ -73,16 +78,26 @@ from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, T
 from clones.resources.mounts import Mount, read_mounts
 from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
 
+LONGEST_NAME = 15
+"""Characters of a logical volume's name (documented: mklv)."""
 ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
-RECREATE = (
-    'name=$1; shift; known=$(/usr/sbin/getlvodm -v "$name" 2>/dev/null); '
-    'held=$(/usr/sbin/lqueryvg -p "$1" -v) || exit; '
-    'test "$known" = "$held" && exec /usr/sbin/varyonvg "$name"; '
-    'test -z "$known" || /usr/sbin/exportvg "$name" || exit; '
-    'exec /usr/sbin/recreatevg -y "$name" -Y fs -L /fs "$@"'
-)
+
+def _recreate(begin: str, prefix: str, label: str) -> str:
+    return (
+        f'name=$1; {begin}shift; known=$(/usr/sbin/getlvodm -v "$name" 2>/dev/null); '
+        'held=$(/usr/sbin/lqueryvg -p "$1" -v) || exit; '
+        'test "$known" = "$held" && exec /usr/sbin/varyonvg "$name"; '
+        'test -z "$known" || /usr/sbin/exportvg "$name" || exit; '
+        f'exec /usr/sbin/recreatevg -y "$name" -Y {prefix} -L {label} "$@"'
+    )
+
+
+FS = "fs"
+RECREATE = _recreate("", FS, f"/{FS}")
 """VG DISK...: varied on as it is, or recreated when the disks hold a new copy."""
+RECREATE_AS = _recreate("prefix=$2; shift; ", '"$prefix"', '"/$prefix"')
+"""VG PREFIX DISK...: the same, with another prefix than `fs`."""
 
 _DISK = re.compile(
     r"(?P<disk>[A-Za-z][\w.-]*)\s+(?P<id>[0-9a-f]{16,32}|none|\?)\s+(?P<vg>\S+)(?P<state>(?:\s+\S+)*)\s*"
@@ -140,6 +155,7 @@ class VgDriver(GroupOnHost):
                     "give `devices` as `lspv` prints them, like hdisk4 or hdiskpower4",
                 )
         self.name, self.disks, self.beside_source = vg.name, vg.devices, vg.same_host_as_source
+        self.lv_prefix = vg.lv_prefix
         self.exports = bool(vg.devices) and not vg.same_host_as_source
         self.stopped = EXPORTED if self.exports else VARIED_OFF
 
@@ -181,14 +197,15 @@ class VgDriver(GroupOnHost):
     def start(self, at: str) -> list[Command]:
         activate = self.change("/usr/sbin/varyonvg", self.name)
         if self.beside_source:
-            return (
-                [self.script(RECREATE, "recreate", self.name, *self.disks)]
-                if at in (EXPORTED, VARIED_OFF)
-                else []
-            )
+            return [self._recreate()] if at in (EXPORTED, VARIED_OFF) else []
         if at == EXPORTED and self.disks:
             return [self.change("/usr/sbin/importvg", "-n", "-y", self.name, self.disks[0]), activate]
         return [activate] if at == VARIED_OFF else []
+
+    def _recreate(self) -> Command:
+        if self.lv_prefix == FS:
+            return self.script(RECREATE, "recreate", self.name, *self.disks)
+        return self.script(RECREATE_AS, "recreate", self.name, self.lv_prefix, *self.disks)
 
     def stop(self, at: str) -> list[Command]:
         unload = [self.change("/usr/sbin/exportvg", self.name)] if self.exports else []
@@ -208,9 +225,22 @@ def _mount(line: str) -> Mount | None:
 
 
 class FsDriver(FsOnHost):
-    """One file system."""
+    """One file system.
+
+    :raises ConfigError: for a logical volume whose name is too long.
+    """
 
     kill = KILL_AIX
+
+    def __init__(self, host: str, fs: Fs) -> None:
+        super().__init__(host, fs)
+        name = fs.dev.removeprefix("/dev/")
+        if "/" not in name and len(name) > LONGEST_NAME:
+            raise ConfigError(
+                f"{self.label} on {host}: {name} has {len(name)} characters, and a logical volume's name has "
+                f"at most {LONGEST_NAME} on AIX, with its prefix.",
+                "fix `dev`, or take a shorter `lv_prefix` for its group",
+            )
 
     def probe(self) -> Command:
         return self.look("/usr/sbin/mount")

@@ -10,6 +10,7 @@ from typing import Any
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.decide.approval import ASK_AGAIN
 from clones.runs.advice import once_failed, taken_apart
+from clones.runs.result_on_sets import SetsOfRun
 
 PLAN, APPROVE, FINISH = "plan", "approve", "finish"
 REFUSED = "refused"
@@ -33,15 +34,16 @@ BEFORE_START = "start.before_start."
 AFTER_START = ("start.after_start.", "start.probes.")
 """What the ids of the service's hooks begin with."""
 
+ON_SETS = (PLAN, RESYNC, BREAK, PREPARE, STOP, START)
+"""That of a service with target sets."""
 CHAINS: tuple[tuple[str, ...], ...] = (
     (PLAN, STOP, RESYNC, BREAK, START),
+    ON_SETS,
     (PLAN, "group", "create", "wait_prepared"),
     (PLAN, APPROVE, "restore", "confirm"),
     (PLAN, APPROVE, "terminate", "remove"),
 )
 """The first parts of the task ids of each kind of DAG, in their order."""
-CHAIN_ON_SETS = (PLAN, RESYNC, BREAK, PREPARE, STOP, START)
-"""Those of a service with target sets, which is stopped only once the other set is ready."""
 
 _GO_ON = "Clear, Only failed tasks, on this run: it continues from there, from what the array shows then."
 _OVERWRITTEN = "Production may be overwritten, fully or in part: leave it down until `confirm` succeeded."
@@ -76,27 +78,25 @@ class RunResult:
         copies are as before; ``stopped``: it failed, and the service or its copies are not as before;
         ``planned``, ``superseded`` or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
-    :param restarted: the service was started again on its old copies, or on its former target set.
-    :param on_sets: the service has target sets: what its run does before the stop leaves it as it is.
-    :param former: then the copies that it was started on again, like ``set a of 2026-11-25 02:31:00``.
+    :param restarted: the service was started again on its old copies.
     :param why: what the last task saw that keeps the run from being done, in sentences.
     :param remedy: what to do about that.
     :param asks: a second person approves this kind of run.
     :param said: what the task that failed said of it, the first lines, and :attr:`advised` what to do.
     :param mistyped: its form said what cannot be meant: whoever triggered it sees that.
+    :param sets: of a service with target sets; `restarted` is then: it was taken back to its former set.
     """
 
     result: str
     at: str = ""
     restarted: bool = False
-    on_sets: bool = False
-    former: str = ""
     why: str = ""
     remedy: str = ""
     asks: bool = False
     said: str = ""
     advised: str = ""
     mistyped: bool = False
+    sets: SetsOfRun | None = None
 
     @property
     def ok(self) -> bool:
@@ -119,14 +119,9 @@ class RunResult:
 
     def _meaning(self) -> tuple[str, str]:
         """What its failure means, and what to press once that is mended."""
-        if self.on_sets and self.at not in _BEFORE and (self.restarted or self._not_stopped):
-            if not self.restarted:
-                return f"Stopped at {self.at}: the service was left as it is.", _GO_ON
-            copy = f"its former copy: {self.former}" if self.former else "its former copy"
-            return (
-                f"Stopped at {self.at}; the service runs on {copy}.",
-                "trigger the action again, or `rewind` to change over to the other set as it is.",
-            )
+        if self.sets and self.at not in (*_BEFORE, FINISH):
+            means, press = self.sets.gone_back() if self.restarted else self.sets.meaning(self.at, _GO_ON)
+            return f"Stopped at {self.at}: {means}", press
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
             return f"Stopped at {self.at}: the service was not stopped, no copy was changed.", _GO_ON
         if self.at.startswith(BEFORE_START):
@@ -143,11 +138,6 @@ class RunResult:
             press = f"{ASK_AGAIN}."
         verb = "Refused" if self.result == REFUSED else "Stopped"
         return f"{verb} at {self.at}{meaning}", press
-
-    @property
-    def _not_stopped(self) -> bool:
-        """Of a service with target sets: whether it failed before the service was stopped."""
-        return self.at.startswith(BEFORE_STOP) or _phase(self.at, CHAIN_ON_SETS) < CHAIN_ON_SETS.index(STOP)
 
     def lines(self) -> list[str]:
         return self.text().splitlines()
@@ -193,27 +183,35 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted: bool = False) -> RunResult:
+def judge(
+    states: Mapping[str, str],
+    wanted: Collection[str] = (),
+    *,
+    restarted: bool = False,
+    plan: Mapping[str, Any] | None = None,
+) -> RunResult:
     """Judge a run by its tasks' states, without its last task.
 
     :param states: task id to state; within each phase in the order of the chain.
-    :param restarted: whether the task :data:`RESTART` has left :data:`RESTARTED`; of a try before a clear
-        that counts for nothing, for the task is skipped then.
+    :param restarted: whether the task :data:`RESTART` or :data:`BACK` has left :data:`RESTARTED`; of a try
+        before a clear that counts for nothing, for the task is skipped then.
     :param wanted: the tasks that must have succeeded for the run to be done; when none failed and one of them
         has not, somebody has skipped it from outside.
+    :param plan: XCom `plan` of the run, None when it has left none.
     """
-    asks, on_sets = APPROVE in states, BACK in states
-    chains = (CHAIN_ON_SETS,) if on_sets else CHAINS
+    chain = ON_SETS if any(task.startswith(f"{PREPARE}.") for task in states) else ()
+    sets = SetsOfRun.read(plan)
+    asks = APPROVE in states
     failed = [task for task, state in states.items() if state == "failed"]
     restarted = restarted and not {RESTART, BACK}.isdisjoint(failed)
     if failed:
-        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task, *chains)))
-        if at in _BEFORE or (not on_sets and (restarted or at.startswith(BEFORE_STOP))):
-            return RunResult("unchanged", at, restarted, on_sets, asks=asks)
-        return RunResult("stopped", at, restarted, on_sets, asks=asks)
+        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task, chain)))
+        if at in _BEFORE or (not sets and (restarted or at.startswith(BEFORE_STOP))):
+            return RunResult("unchanged", at, restarted, asks=asks)
+        return RunResult("stopped", at, restarted, asks=asks, sets=sets)
     left = [task for task in wanted if task not in (RESTART, BACK) and states.get(task) != "success"]
     if left:
-        at = min(left, key=lambda task: _phase(task, *chains))
+        at = min(left, key=lambda task: _phase(task, chain))
         why = f"it has not run and has the state {states.get(at)}, which only a user can have set."
         return RunResult("stopped", at, why=why, remedy=f"{OUTSIDE}.", asks=asks)
     return RunResult("done")
@@ -240,10 +238,11 @@ def of_ended(states: Mapping[str, str | None], results: Mapping[str, Mapping[str
     return {"result": WITHOUT_FINISH, "at": ""}
 
 
-def _phase(task: str, *chains: tuple[str, ...]) -> int:
+def _phase(task: str, chain: Sequence[str] = ()) -> int:
     """Where in its DAG's chain a task's phase stands.
 
-    :param chains: that may be its DAG's.
+    :param chain: its DAG's, where that is known; else the first that has the phase.
     """
     phase = task.split(".")[0]
-    return next((chain.index(phase) for chain in chains if phase in chain), max(map(len, chains)))
+    chains = (chain, *CHAINS)
+    return next((one.index(phase) for one in chains if phase in one), max(map(len, CHAINS)))

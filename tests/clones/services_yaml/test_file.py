@@ -23,6 +23,8 @@ from hooks.configuration import load
 from tests.clones.hostile import put
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "services.yaml"
+STRANGE = r"Input|valid (?!integer)|validation|instance|[Tt]uple"
+"""Words of the program."""
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "config" / "errors.yaml").read_text())
 
 
@@ -64,7 +66,7 @@ def test_a_value_of_another_kind_is_told_in_the_words_of_the_file() -> None:
                 read(yaml.safe_dump(document), "services.yaml")
             except ConfigError as error:
                 told |= set(str(error).splitlines())
-    strange = [one for one in told if re.search(r"Input|valid (?!integer)|validation|instance|[Tt]uple", one)]
+    strange = [one for one in told if re.search(STRANGE, one)]
     assert len(told) > 200 and not strange, strange[:5]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.services_yaml.file import read
 from clones.services_yaml.schema import schema_text
+from tests.clones.hostile import put
+from tests.clones.services_yaml.test_file import STRANGE, everywhere
 
 FILE = yaml.safe_load((Path(__file__).parents[1] / "cases" / "config" / "target_sets.yaml").read_text())
 SERVICES = FILE["services"]
@@ -38,7 +42,8 @@ def test_case(case: dict[str, Any]) -> None:
         for name, service in config.services.items():
             assert read(text, "services.yaml", only=name).services == {name: service}
             for scope in Scope.each_set(name, service, config.symcli):
-                assert Scope.from_plain(scope.to_plain()).service == scope.service
+                again = Scope.from_plain(scope.to_plain()).service
+                assert again.model_dump() == scope.service.model_dump()
         return
     with pytest.raises(ConfigError) as raised:
         read(text, "services.yaml")
@@ -86,3 +91,22 @@ def test_a_set_on_a_shared_host_has_identifiers_of_its_own_there() -> None:
     service = read(mended({"of": "one_host", "replace": split}), "services.yaml").services["pp"]
     assert [entry.vg.same_host_as_source for entry in service.on("a").resources if entry.vg] == [False]
     assert [host.connection for host in service.on("b").hosts] == ["h2"]
+
+
+def test_a_value_of_another_kind_is_told_in_the_words_of_the_file() -> None:
+    """Each value of what sets add in turn becomes a list, a mapping, a word and nothing."""
+    told = set()
+    for of in ("one_host", "host_each", "command"):
+        example = yaml.safe_load(SERVICES[of])
+        for place in everywhere(example):
+            if not {"by_set", "targets", "sets"} & set(place):
+                continue
+            for other in ([["x"]], {"x": {}}, "x", None):
+                document = deepcopy(example)
+                put(document, place, other)
+                try:
+                    read(yaml.safe_dump(document), "services.yaml")
+                except ConfigError as error:
+                    told |= set(str(error).splitlines())
+    strange = [one for one in told if re.search(STRANGE, one)]
+    assert len(told) > 50 and not strange, strange[:5]
