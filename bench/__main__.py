@@ -7,11 +7,15 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from bench import board, chain, fleet, overlap, parse, refresh, refreshes, ssh, task, waits
+from bench import board, chain, downtime, fleet, overlap, parse, refresh, refreshes, ssh, task, waits
 
 BENCHES: dict[str, tuple[Callable[..., None], str]] = {
     "board": (board.main, "the board's list of 10, 100 and 1000 services"),
     "chain": (chain.main, "a sync of a service with 2, 5, 10 and 20 syncs"),
+    "downtime": (
+        downtime.main,
+        "seconds that a service is down: two target sets, one, the predecessor's order",
+    ),
     "fleet": (fleet.main, "2,000 services: file, status and DAG file; the status of three"),
     "overlap": (overlap.main, "syncs that copy at once against one by one"),
     "parse": (parse.main, "the file of the service DAGs against DAGs written by hand"),

@@ -65,8 +65,8 @@ PLAN_OF_BREAK = "{{ '' if params.action == 'refresh' else 'plan' }}"
 _PLAN = "(ti.xcom_pull(task_ids='plan', key='plan') or {})"
 TO_SET = f"{{{{ {_PLAN}.get('to_set', '') }}}}"
 FROM_SET = f"{{% set plan = {_PLAN} %}}{{{{ plan.get('from_set') or plan.get('to_set', '') }}}}"
-"""Of a service with target sets: the one that a run works on, and the one that the service is on before, where
-that is known."""
+"""Of a service with target sets: the one that a run works on, and the one that the service is on before,
+where that is known."""
 
 
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:

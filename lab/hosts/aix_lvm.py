@@ -259,7 +259,11 @@ def lqueryvg(call: Call) -> int:
 
 
 def recreatevg(call: Call) -> int:
-    """`recreatevg [-y VG] [-Y PREFIX] [-L PREFIX] [-n] DISK...`: new identifiers, names with the prefix."""
+    """`recreatevg [-y VG] [-Y PREFIX] [-L PREFIX] [-n] DISK...`: new identifiers, names with the prefix.
+
+    A name that another group of the host has is replaced, with a warning (documented of synclvodm, assumed
+    here; so are the words).
+    """
     try:
         found, disks = read_flags(call.words, "npf", "yYLlV")
     except Usage:
@@ -274,15 +278,17 @@ def recreatevg(call: Call) -> int:
         return call.fail(
             "0516-1254 recreatevg: The disks are not those of one volume group that is not in use."
         )
-    source = beside.source_of(call.host, vg)
-    prefix = found.get("Y", "fs")
-    if vg.name != name or (source and set(vg.volumes) != {prefix + lv for lv in source.volumes}):
+    given = {found.get("Y", "fs") + lv for lv in beside.volumes_of_source(call.host, vg)}
+    taken = given & {lv for g in _groups(call).values() for lv in g.volumes}
+    if vg.name != name or (not taken and given != set(vg.volumes)):
         # The lab knows a group and its volumes by one name each.
         return call.fail(
             f"0516-1254 recreatevg: {name}: its names after that are not those of the lab's YAML."
         )
     beside.renew(call.host, vg)
-    vg.known = True
+    vg.known, vg.renamed = True, bool(taken)
+    for lv in sorted(taken):
+        call.err(f"recreatevg: Warning, logical volume name {lv} is in use; it was given another one.\n")
     call.line(name)
     return 0 if "n" in found else _varyon(call, vg)
 

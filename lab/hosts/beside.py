@@ -21,7 +21,7 @@ def is_duplicate(host: StorageHost, vg: VolumeGroup) -> bool:
 def renew(host: StorageHost, vg: VolumeGroup) -> None:
     """Write identifiers of its own on to its disks."""
     vg.renewed = torn.points(host.world, vg.disks)[0]
-    vg.label, vg.tags = None, set()
+    vg.label, vg.tags, vg.renamed = None, set(), False
 
 
 def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
@@ -33,7 +33,14 @@ def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
 
 def source_of(host: StorageHost, vg: VolumeGroup) -> VolumeGroup | None:
     """The group that it is a copy of, when the host has that too."""
-    return host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
+    source = host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
+    return None if source is vg else source
+
+
+def volumes_of_source(host: StorageHost, vg: VolumeGroup) -> set[str]:
+    """The names that its volumes have on its disks: those of its source, on whatever host that is."""
+    groups = [g for h in host.world.config.hosts for g in h.volume_groups if g.name == vg.config.copy_of]
+    return {lv.name for g in groups[:1] for lv in g.logical_volumes} or set(vg.volumes)
 
 
 def twins(host: StorageHost, vg: VolumeGroup) -> list[VolumeGroup]:
@@ -54,11 +61,17 @@ def on_disks(host: StorageHost, names: list[str]) -> VolumeGroup | None:
 
 def identifier(vg: VolumeGroup) -> str:
     """The group's identifier since it was last renewed."""
-    text = f"{vg.name}{vg.renewed}".encode()
-    return f"00f6050a00004c00{zlib.crc32(text):08x}{zlib.crc32(text[::-1]):08x}"
+    return _identifier(f"{vg.name}{vg.renewed}")
+
+
+def _identifier(text: str) -> str:
+    plain = text.encode()
+    return f"00f6050a00004c00{zlib.crc32(plain):08x}{zlib.crc32(plain[::-1]):08x}"
 
 
 def held(host: StorageHost, vg: VolumeGroup) -> str:
     """The identifier that is on the disks."""
+    if not is_duplicate(host, vg):
+        return identifier(vg)
     source = source_of(host, vg)
-    return identifier(source) if source is not None and is_duplicate(host, vg) else identifier(vg)
+    return identifier(source) if source is not None else _identifier(f"{vg.config.copy_of}")

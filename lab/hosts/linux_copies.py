@@ -3,7 +3,8 @@
 Tried with LVM 2.03.16 on loop devices, the messages too:
 
 * Disks with the same identifiers are duplicates: one of them is chosen, the others are passed over. A group
-  that has such disks is neither activated nor changed, whichever was chosen; what is active stays so.
+  that has such disks is neither activated nor changed, whichever was chosen (`vgrename` ends with 0 all the
+  same); what is active stays so.
 * Two groups with one name and other identifiers: every command that names one of them by it is refused.
 * `vgimportclone` gives the disks that it names other identifiers, and no other disks; those of an active
   group it refuses (by its source text). If a group has the name asked for, a number is put behind it. If that
@@ -41,13 +42,15 @@ def unclaimed(call: Call, vg: VolumeGroup) -> bool:
 def duplicates(call: Call, vg: VolumeGroup) -> list[VolumeGroup]:
     """The other groups whose disks bear the identifiers of this one's: copies that have none of their own,
     and their source."""
-    copies = [one for one in seen(call) if unclaimed(call, one)]
-    of = vg.config.copy_of if unclaimed(call, vg) else vg.name
-    same = [one for one in copies if one.config.copy_of == of]
-    source = call.host.of("lvm").get(of)
-    if source is not None and not unclaimed(call, source) and source.label is None:
-        same.insert(0, source)
-    return [one for one in same if one is not vg] if vg in same else []
+    mine = _identity(call, vg)
+    return [one for one in seen(call) if one is not vg and _identity(call, one) == mine]
+
+
+def _identity(call: Call, vg: VolumeGroup) -> tuple[str, bool]:
+    """Whose identifiers are on its disks: a group's by its name, and whether that is a copy with its own."""
+    if vg.config.copy_of and beside.is_duplicate(call.host, vg):
+        return vg.config.copy_of, False
+    return vg.name, vg.config.copy_of is not None
 
 
 def chosen(call: Call) -> list[VolumeGroup]:

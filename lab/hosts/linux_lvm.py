@@ -22,7 +22,8 @@ class Row:
     minor: int = 0
     disk: Disk | None = None
     name: str = ""
-    """The group's, as it is on its disks."""
+    """The group's, as it is on its disks, and its tags."""
+    tags: frozenset[str] = frozenset()
 
 
 def _uuid(text: str) -> str:
@@ -61,8 +62,8 @@ FIELDS: dict[str, tuple[str, Callable[[Row], str]]] = {
     "vg_uuid": ("VG UUID", lambda r: _uuid(r.vg.name)),
     "vg_size": ("VSize", lambda r: _size(r.vg.megabytes)),
     "vg_free": ("VFree", lambda r: _size(r.vg.megabytes - sum(v.megabytes for v in r.vg.volumes.values()))),
-    "vg_tags": ("VG Tags", lambda r: ",".join(sorted(r.vg.tags))),
-    "tags": ("VG Tags", lambda r: ",".join(sorted(r.vg.tags))),
+    "vg_tags": ("VG Tags", lambda r: ",".join(sorted(r.tags))),
+    "tags": ("VG Tags", lambda r: ",".join(sorted(r.tags))),
     "pv_name": ("PV", lambda r: r.disk.path if r.disk else ""),
     "pv_count": ("#PV", lambda r: str(len(r.vg.disks))),
     "lv_count": ("#LV", lambda r: str(len(r.vg.volumes))),
@@ -86,13 +87,14 @@ def _rows(call: Call, volumes: bool) -> list[Row]:
     minor = 3
     for vg in copies.chosen(call):
         name = beside.shown_name(call.host, vg)
+        tags = frozenset() if copies.unclaimed(call, vg) else frozenset(vg.tags)
         mounted = [call.host.volume(m.device) for m in call.host.mounts]
         opened = {lv: mounted.count((vg.name, lv)) for lv in vg.volumes}
         if not volumes:
-            rows.append(Row(vg, None, sum(opened.values()), name=name))
+            rows.append(Row(vg, None, sum(opened.values()), name=name, tags=tags))
             continue
         for lv in vg.volumes.values():
-            rows.append(Row(vg, lv, opened[lv.name], minor, name=name))
+            rows.append(Row(vg, lv, opened[lv.name], minor, name=name, tags=tags))
             minor += 1
     return rows
 
@@ -139,7 +141,7 @@ def _report(call: Call, volumes: bool, default: str) -> int:
                 for disk in row.vg.missing:
                     call.err(f"  WARNING: Couldn't find device with uuid {_uuid(disk.path)}.\n")
     if names:
-        tagged = {name: [r for r in rows if name[1:] in r.vg.tags] for name in names if name[:1] == "@"}
+        tagged = {name: [r for r in rows if name[1:] in r.tags] for name in names if name[:1] == "@"}
         known = {r.name for r in rows} | {f"{r.name}/{_lv_name(r)}" for r in rows} | set(tagged)
         for name in names:
             if len({id(r.vg) for r in rows if r.name == name}) > 1:
@@ -313,7 +315,7 @@ def vgimportclone(call: Call) -> int:
 
 
 def vgrename(call: Call) -> int:
-    """`vgrename OLD NEW`"""
+    """`vgrename OLD NEW`: of a group with duplicates nothing is done, and it ends with 0 (tried)."""
     if len(call.words) != 2:
         return call.fail("  Old and new volume group names need specifying", 3)
     old, new = call.words
@@ -323,7 +325,8 @@ def vgrename(call: Call) -> int:
     if new in {beside.shown_name(call.host, one) for one in copies.seen(call)}:
         return call.fail(f'  New VG name "{new}" already exists', 5)
     if copies.duplicates(call, vg):
-        return call.fail(f"  Cannot update volume group {old} with duplicate PV devices.", 5)
+        call.err(f"  Cannot update volume group {new} with duplicate PV devices.\n")
+        return 0
     if vg.active or beside.is_duplicate(call.host, vg):
         return call.fail(f"  {old}: the lab renames only a group that was claimed and is not active.", 5)
     vg.label = new if new != vg.name else None

@@ -13,6 +13,7 @@ From manual pages and public administration notes; how sure each output is:
 * mount of a UFS that needs checking is refused: documented without logging (with logging it is replayed);
   of a VxFS: documented
 * umount, fuser: layout documented; failures documented
+* devfsadm: documented to print nothing
 
 A pool that was copied while another host had it imported needs `import -f`; a UFS that was copied while it
 was mounted needs fsck (documented).

@@ -164,4 +164,5 @@ def _check(call: Call, kind: str, device: str, torn: str | None, vg: VolumeGroup
 
 PROGRAMS: dict[str, Program] = {
     "mount": mount, "umount": umount, "fsck": fsck, "fuser": hpux_mount.fuser, "sync": hpux_mount.sync,
+    "devfsadm": lambda call: 0,
 }  # fmt: skip

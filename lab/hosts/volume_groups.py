@@ -28,7 +28,8 @@ class VolumeGroup:
     `left` is when this host gave it up by itself, in lab seconds; `clean` the points in time of the copies
     whose file systems were checked or unmounted here, by volume; `renewed` those of the copy that was given
     identifiers of its own (`lab.hosts.beside`); `label` the name that it was given then, where that is not
-    the one of the configuration, and `tags` those of LVM since then.
+    the one of the configuration, and `tags` those of LVM since then; `renamed` that its volumes have other
+    names than the configuration's, for another group has these.
     """
 
     config: VolumeGroupConfig
@@ -41,6 +42,7 @@ class VolumeGroup:
     renewed: list[float] | None = None
     label: str | None = None
     tags: set[str] = field(default_factory=set)
+    renamed: bool = False
 
     @property
     def name(self) -> str:
@@ -90,7 +92,7 @@ class StorageHost(Host):
     def volume(self, device: str) -> tuple[str, str] | None:
         """(volume group, logical volume) of a device path, whatever form the family gives it."""
         for vg in self.groups.values():
-            for lv in vg.volumes:
+            for lv in () if vg.renamed else vg.volumes:
                 if device in self.paths(vg, lv):
                     return vg.name, lv
         return None

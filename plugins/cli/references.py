@@ -37,6 +37,8 @@ PUBLIC = {
         "operators.service.ServiceStartDisksOperator",
         "operators.service.ServiceStartApplicationsOperator",
         "operators.service.ServiceRestartUnchangedOperator",
+        "operators.change_over.ServicePrepareOperator",
+        "operators.change_over.ServiceChangeBackOperator",
         "operators.service.ServiceCommandOperator",
         "operators.source_hooks.SourceBeforeActivateOperator",
         "operators.source_hooks.SourceAfterActivateOperator",

@@ -42,8 +42,8 @@ HELP: dict[str, str] = {
 HELP_ON_SETS: dict[str, str] = {
     "refresh": "recreate, activate and prepare the set that is not in use; then stop the service and start "
     "it on that set",
-    REWIND: "stop the service and start it on the other set as it is; the service no longer sees what was "
-    "written on the set in use, and that is lost with the next refresh",
+    REWIND: "stop the service and start it on the other set as it is; what was written on the set in use is "
+    "no longer seen by the service, and is lost with the next refresh",
     "update": "recreate and activate the set that is not in use; the service goes on running",
     "resync": "recreate the set that is not in use; the service goes on running",
     "break": "activate the set that is not in use; the service goes on running",

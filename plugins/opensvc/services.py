@@ -94,7 +94,7 @@ def convert(text: str, path: str, name: str, facts: Facts = Facts()) -> Imported
         Entry("syncs", [syncs.sync(view, one, _sync_name(one, clones)) for one in clones]),
     )
     if facts.two_sets and made:
-        written = with_two_sets(written)
+        written = with_two_sets(written, {family for family in hosts.values() if family})
     elif facts.two_sets:
         view.remark_keyword(
             clones[0],

@@ -5,8 +5,9 @@ The agent had one copy of a service. What a second one needs, only the storage t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from clones.config.placeholders import fill_in, still_to_fill_in
 from opensvc.fields import entries
@@ -15,16 +16,19 @@ from opensvc.writing import Block, Entry
 FIRST, SECOND = "a", "b"
 
 
-def with_two_sets(service: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def with_two_sets(service: tuple[Entry, ...], families: Collection[str]) -> tuple[Entry, ...]:
     """The keys of a service that has resources, with `targets` and `by_set` in their places.
 
-    Two copies of a pool of ZFS cannot be on one host: there each set gets hosts of its own, and nothing else
-    differs.
+    Two copies of a pool of ZFS or of a btrfs cannot be on one host: there each set gets hosts of its own, and
+    nothing else differs.
+
+    :param families: of the hosts; empty: not known.
     """
     apart = any(_key(vg, "manager") == "zfs" for vg in _of_kind(service, "vg"))
+    apart = apart or any(_key(fs, "type") == "btrfs" for fs in _of_kind(service, "fs"))
     changes: dict[str, Callable[[Block], Block]] = {"syncs": _sync}
     if not apart:
-        changes["resources"] = _resource
+        changes["resources"] = partial(_resource, prefix=f"fs{SECOND}" if "aix" in families else None)
     made = [
         replace(entry, value=[changes[entry.key](block) for block in _blocks(entry)])
         if entry.key in changes
@@ -68,12 +72,13 @@ def _like(pair: str) -> str:
     return f"with another target of {source}" if still_to_fill_in(pair) is None else "as above"
 
 
-def _resource(block: Block) -> Block:
+def _resource(block: Block, prefix: str | None) -> Block:
+    """:param prefix: of the names of set b's logical volumes, where they are unique on a host."""
     (entry,) = block.entries
     if entry.key not in ("vg", "fs") or not isinstance(entry.value, Block):
         return block
     of = entry.value
-    return Block((replace(entry, value=Block((*_more(entry.key, of), _by_set(entry.key, of)))),))
+    return Block((replace(entry, value=Block((*_more(entry.key, of), _by_set(entry.key, of, prefix)))),))
 
 
 def _more(kind: str, of: Block) -> tuple[Entry, ...]:
@@ -84,7 +89,7 @@ def _more(kind: str, of: Block) -> tuple[Entry, ...]:
     return (*of.entries, *entries(same_host_as_source=True, source_name=source))
 
 
-def _by_set(kind: str, of: Block) -> Entry:
+def _by_set(kind: str, of: Block, prefix: str | None) -> Entry:
     if kind == "fs":
         differs = entries(dev=fill_in(f"its device on set {SECOND}; on set {FIRST}: {_shown(of, 'dev')}"))
     else:
@@ -93,6 +98,7 @@ def _by_set(kind: str, of: Block) -> Entry:
             name=fill_in(f"the group's name on set {SECOND}, another one than {_shown(of, 'name')}"),
             devices=[fill_in(f"its disks on set {SECOND}, as the host names them")],
             map_file=fill_in(f"its map file on set {SECOND}") if maps else None,
+            lv_prefix=prefix,
         )
     return Entry("by_set", Block((Entry(SECOND, Block(differs)),)))
 
@@ -105,7 +111,7 @@ def _shown(of: Block, key: str) -> str:
 def _hosts(entry: Entry) -> Entry:
     first = [Block((*block.entries, Entry("sets", [FIRST]))) for block in _blocks(entry)]
     connection = fill_in(
-        f"the Airflow connection of the host of set {SECOND}: two copies of a pool cannot be on one"
+        f"the Airflow connection of the host of set {SECOND}: two copies of its kind cannot be on one"
     )
     second = entries(connection=connection, family=_key(_blocks(entry)[0], "family"), sets=[SECOND])
     return replace(entry, value=[*first, Block(second)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -18,9 +17,9 @@ from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
-from clones.runs.end import falls_short
+from clones.runs.end import LOOK_AGAIN, falls_short
 from clones.runs.fresh_copies import Copy, own_copies
-from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, former_copy, judge, not_done
+from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
@@ -101,16 +100,15 @@ class RunEndOperator(CloneOperator):
         restart = BACK if scope.target_set else RESTART
         restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
-        result = judge(found, _wanted(found, plan), restarted=restarted)
-        if result.on_sets and restarted:
-            result = replace(result, former=former_copy(plan))
+        result = judge(found, _wanted(found, plan), restarted=restarted, plan=plan)
         looks = hosts.run(self._look(scope)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
         others = self._look_at_others(scope, hosts, own) if plan else {}
         if result.ok and plan:
             mine = own_copies(tasks, after)
-            known = completed.activations(context, scope, mine) if BREAK in phases else {}
+            active = BREAK in phases or START in phases
+            known = completed.activations(context, scope, mine) if active else {}
             short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")
@@ -126,7 +124,7 @@ class RunEndOperator(CloneOperator):
             paces = completed.shown_paces(context, plan["estimates"], tasks)
             news = completed.write(context, scope, phases, split, paces)
             if scope.target_set and START in phases:
-                target_sets.started_well(context, scope)
+                result = self._started_well(context, scope, result)
         try:
             if held and not self.give_back(scope, hosts) and result.ok:
                 result = not_done(
@@ -179,6 +177,23 @@ class RunEndOperator(CloneOperator):
                 error,
             )
         return False
+
+    def _started_well(self, context: Context, scope: Scope, result: RunResult) -> RunResult:
+        """Record the set on which the service has started well; how the run ends where that cannot be.
+
+        :raises TryAgain: it could not be recorded, and this task is tried again.
+        """
+        try:
+            target_sets.started_well(context, scope)
+        except TryAgain as error:
+            if context["ti"].try_number <= getattr(context["ti"], "max_tries", 0):
+                raise
+            return not_done(
+                f"that the service has started well on set {scope.target_set} could not be recorded, so this "
+                f"set is not known to be the one to keep: {error.what}",
+                f"{LOOK_AGAIN}.",
+            )
+        return result
 
     def _look_at_others(
         self, scope: Scope, hosts: SymcliHook, own: OwnState | None

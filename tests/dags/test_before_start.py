@@ -12,9 +12,9 @@ from clones.config import Limits
 from clones.runs.pool_waits import places
 from clones.runs.pools import pools_of
 from hooks.configuration import load
-from tests.conftest import SERVICES, connect
+from tests.conftest import SERVICES, TWO_SETS, TWO_SETS_LAB, connect
 from tests.dags.conftest import dags, run
-from tests.support.masked import MASK, masked_services, newest, sent_in_order, with_mask
+from tests.support.masked import HOOKS, MASK, masked_services, newest, sent_in_order, with_mask
 
 MASKS = "start.before_start.mask"
 DOWN = ["pp stop", "umount /pp/arch", "umount /pp/data"]
@@ -85,6 +85,62 @@ def test_each_is_in_the_pool_of_its_host(tmp_path: Path) -> None:
     assert {task: dag.get_task(task).pool for task in starts} == {task: in_pools[task] for task in starts}
     assert in_pools["start.before_start.check"] == "symclone_host_check1"
     assert "symclone_host_check1" in {pool.name for pool in pools_of(limits, {"lnxpp": service})}
+
+
+class TestOnTwoSets:
+    """The hook works on the set that the service is about to run on."""
+
+    @pytest.fixture
+    def lab(self, database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+        from airflow.models.asset_state_store import AssetStateStoreModel
+        from airflow.utils.session import create_session
+
+        from lab import Lab
+        from lab.config import load
+
+        with create_session() as session:  # what is kept is of another lab
+            session.query(AssetStateStoreModel).delete()
+        arrays = with_mask(load(TWO_SETS_LAB).model_dump(), "lnxts01")
+        with Lab(arrays, directory=tmp_path / "lab", speed=50, services=TWO_SETS) as running:
+            connect(monkeypatch, running.connections)
+            yield running
+
+    def run(self, tmp_path: Path) -> dict[str, str]:
+        """Its tasks' states."""
+        module = dags()
+        text = TWO_SETS.read_text()
+        module.CONFIG = str(tmp_path / "services.yaml")
+        Path(module.CONFIG).write_text(text.replace("    before_stop:\n", f"{HOOKS}    before_stop:\n", 1))
+        service = load(module.CONFIG).services["lnxts"].model_copy(update={"retries": 0})
+        result = run(module.build("lnxts", service), action="refresh")
+        return {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
+
+    def sent(self, lab: Any) -> list[str]:
+        return [
+            one
+            for one in sent_in_order(lab)
+            if one in ("mask start", "lts stop", "lts start") or one.startswith("mount")
+        ]
+
+    def test_a_refresh(self, lab: Any, tmp_path: Path) -> None:
+        states = self.run(tmp_path)
+        assert states["finish"] == "success" and states[MASKS] == "success", states
+        up = ["mount /lts/data", "mount /lts/arch", "mask start", "lts start"]
+        assert self.sent(lab) == ["lts stop", *up]
+        assert all("_b/" in device for device in lab.host("lnxts01").mounts().values())
+
+    def test_one_that_fails_goes_back(self, lab: Any, tmp_path: Path) -> None:
+        """The former copy is masked again before the application runs on it."""
+        lab.fault("exit", match=f"{MASK} start", exit=1, stderr="2 tables left", count=1)
+        states = self.run(tmp_path)
+        assert [states[MASKS], states["start.service"], states["start.on_former_set"]] == [
+            "failed",
+            "upstream_failed",
+            "failed",
+        ], states
+        up = ["mount /lts/data", "mount /lts/arch", "mask start"]
+        assert self.sent(lab) == ["lts stop", *up, *up, "lts start"]
+        assert all("_a/" in device for device in lab.host("lnxts01").mounts().values())
 
 
 class TestRuns:

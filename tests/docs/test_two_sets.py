@@ -31,7 +31,7 @@ def test_what_is_there_becomes_the_first_set() -> None:
     old, new = service(before), service(after)
     assert (old.sets, new.sets) == ((), ("a", "b"))
     assert new.on("a").syncs == old.syncs
-    apart = {"same_host_as_source": True}  # the host sees the copy of set b, too
+    apart = {"same_host_as_source": True, "same_host_as_copies": True}  # the host sees the copy of set b, too
     groups = [(one.vg, other.vg) for one, other in zip(new.on("a").resources, old.resources, strict=True)]
     assert all(now.model_dump() == was.model_dump() | apart for now, was in groups if now and was)
 

@@ -60,6 +60,17 @@ def test_what_is_known_to_be_kept_is_kept() -> None:
     assert re.search(rf"fuzz: {len(lines)} cases, \d+ runs, \d+ faults, 0 breaches", printed), printed
 
 
+def test_a_service_with_target_sets_is_killed_on_its_way() -> None:
+    """All of it: `scripts/fuzz --all lnxts --kinds killed`."""
+    code, printed = fuzz(
+        *("--all", "lnxts", "--actions", "refresh|rewind", "--kinds", "killed-after"),
+        *("--ways", "trigger", "--step", "7", "--seconds", "600"),
+    )
+    assert code == 0, printed
+    found = re.search(r"fuzz: (\d+) cases, \d+ runs, (\d+) faults, 0 breaches", printed)
+    assert found and found[1] == found[2] and int(found[1]) > 40, printed
+
+
 def test_a_case_is_told_command_by_command() -> None:
     code, printed = fuzz("--case", UNLIKE)
     assert code == 0, printed

@@ -150,6 +150,8 @@ def filled_in(document: Any) -> Any:
             return f"c2t0d{next(numbers)}"
         if key == "devices" and "map_file" in around:
             return f"/dev/rdisk/disk{next(numbers)}"
+        if key == "devices" and "lv_prefix" in str(around.get("by_set")):
+            return f"hdisk{next(numbers)}"
         if key == "devices":
             return f"/dev/mapper/mpath{next(numbers)}"
         if key == "name":

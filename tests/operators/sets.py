@@ -1,4 +1,4 @@
-"""Runs of a service with target sets by the procedures alone, on the lab: Airflow's part is a few lines here."""
+"""Runs of a service with target sets by the procedures alone, on the lab; a few lines play Airflow's part."""
 
 from __future__ import annotations
 
@@ -42,13 +42,18 @@ class Played:
     recorded: Recorded = field(default_factory=Recorded)
     activations: dict[str, Any] = field(default_factory=dict)
     kill_after: int | None = None
-    sent: list[str] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     runs: int = 0
 
     def __post_init__(self) -> None:
         config = load(TWO_SETS)
         self.service = config.services[self.name]
         self.scopes = Scope.each_set(self.name, self.service, config.symcli)
+
+    @property
+    def sent(self) -> list[str]:
+        """What was sent that changes something, in order, as logs name it."""
+        return [command.shown() for command in self.commands]
 
     def on(self, name: str) -> Scope:
         return self.scopes[0].on(name)
@@ -66,7 +71,7 @@ class Played:
                 return end.value
             answer = yield asked
             if isinstance(asked, Command) and asked.changes:
-                self.sent.append(f"{asked.host}$ {asked.title or asked.line()}")
+                self.commands.append(asked)
                 if self.kill_after is not None:
                     self.kill_after -= 1
                     if self.kill_after < 0:
@@ -129,8 +134,16 @@ class Run:
                     yield f"{step}.{sync.name}", lambda sync=sync: self._resync(to, sync)
             elif step == BREAK:
                 for sync in to.service.syncs:
-                    yield f"{step}.{sync.name}", lambda sync=sync: it.do(
-                        split(to, sync, mend_torn=self.action in ("refresh", "update"), ledger=self._ledger(to, sync))
+                    yield (
+                        f"{step}.{sync.name}",
+                        lambda sync=sync: it.do(
+                            split(
+                                to,
+                                sync,
+                                mend_torn=self.action in ("refresh", "update"),
+                                ledger=self._ledger(to, sync),
+                            )
+                        ),
                     )
             elif step == PREPARE:
                 yield step, lambda: it.do(prepare(to))
@@ -166,7 +179,9 @@ class Run:
     def _ledger(self, scope: Scope, sync: Any) -> Ledger:
         kept, key = self.played.activations, scope.key(sync.name)
         run = (self.played.name, self.run_id)
-        return Ledger(run, lambda: datetime.now(UTC), lambda plain: kept.update({key: plain}), lambda: kept.get(key))
+        return Ledger(
+            run, lambda: datetime.now(UTC), lambda plain: kept.update({key: plain}), lambda: kept.get(key)
+        )
 
     def _ledgers(self) -> Iterator[tuple[str, Ledger]]:
         for scope in self.played.scopes:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from clones.act.before_start import FROM_THE_DISKS
 from clones.asking.steps import Command
 from clones.errors import Locked, NotDone, Refused, Unknown
+from clones.runs.planned import sent_by
 from clones.runs.refresh import plan
 from hooks.symcli import SymcliHook
 from operators.run_plan import RunPlanOperator
@@ -203,6 +204,14 @@ def test_a_plan_says_at_once_that_an_application_is_up(site: Site) -> None:
             hosts.run(plan(scope, "start"))
         assert "the action `stop`, then `start`" in refused.value.remedy
         assert hosts.run(plan(scope, "refresh")).up
+
+
+def test_a_plan_lists_it_at_its_place(site: Site) -> None:
+    scope = ServiceStartOperator(task_id="start", **site.about).scope()
+    with SymcliHook() as hosts:
+        foreseen = [command.line() for command in sent_by(hosts.run(plan(scope, "start")).steps)]
+    assert foreseen[-2:] == [f"{MASK} start", "/opt/pp/bin/ppctl start"]
+    assert foreseen[-3].endswith(" /pp/arch")
 
 
 def test_what_it_left_up_keeps_the_copy_from_being_overwritten(site: Site) -> None:

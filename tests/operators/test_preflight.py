@@ -20,7 +20,7 @@ from clones.errors import ConfigError, Unknown
 from clones.observe.findings import Finding, Level
 from hooks.symcli import SymcliHook
 from operators.preflight import PreflightOperator
-from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, Log, process_list, take_down
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, SYMID, TWO_SETS, Log, process_list, take_down
 from tests.support.loaded import run_program
 
 HOSTS = ("symcli_demo", "aastmphpux", "lnxpp01")
@@ -357,3 +357,35 @@ def test_a_configuration_that_cannot_be_used_from_the_command_line(
 )
 def test_exit_code(levels: tuple[str, ...], code: int) -> None:
     assert exit_code([Finding(Level(level), "here", "so") for level in levels]) == code
+
+
+def test_each_target_set_is_looked_at(two_sets: Any, context: dict[str, Any], sent: list[Command]) -> None:
+    """Of three families, two with both sets on one host; each service is up on set a."""
+    PreflightOperator(task_id="check", config=str(TWO_SETS)).execute(context)  # type: ignore[arg-type]
+    findings: Findings = context["ti"].xcom["findings"]
+    assert len(set(sent)) == len(sent) and not [command for command in sent if command.changes]
+    assert not [f for f in findings if f["level"] != "ok" and "is not there yet" not in f["what"]]
+    said = {f["where"]: f["what"] for f in findings}
+    assert len(said) > 50
+    for service, host in (("lnxts", "lnxts01"), ("hpxts", "hpxts01")):
+        folder = {"lnxts": "/lts/data", "hpxts": "/hts/data"}[service]
+        assert said[f"service {service}, set a, fs {folder} on {host}"].startswith("up [mounted]")
+        assert said[f"service {service}, set b, fs {folder} on {host}"].startswith("down [unmounted]")
+    assert said["service sunts, set a, vg stspool on sunts01"].startswith("up [imported]")
+    assert said["service sunts, set b, vg stspool on sunts02"].startswith("down [exported]")
+    assert said["service sunts, ip 192.168.62.12 on sunts02"].startswith("down [absent]")
+    assert said["service lnxts, set b, sync data"].startswith("2 pairs")
+
+
+def test_a_disk_of_the_set_that_is_not_in_use_is_used_by_somebody(
+    two_sets: Any, context: dict[str, Any]
+) -> None:
+    """What is up of the other set explains nothing here."""
+    two_sets.fault(
+        "exit", host="lnxts01", match="fuser /dev/mapper/mpathe", exit=0, stdout=" 4711\nsymclone-end\n"
+    )
+    with pytest.raises(AirflowFailException, match="1 error"):
+        PreflightOperator(task_id="check", config=str(TWO_SETS)).execute(context)  # type: ignore[arg-type]
+    ((_, where, what),) = grave(context["ti"].xcom["findings"])
+    assert where.startswith("service lnxts, set b, processes on /dev/mapper/mpathe")
+    assert "no resource of the service accounts for it" in what

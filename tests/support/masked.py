@@ -9,7 +9,13 @@ from tests.conftest import SERVICES, carried_out
 
 MASK = "/opt/site/bin/mask"
 HOOKS = f"    before_start:\n      - {{name: mask, command: [{MASK}, start]}}\n"
-SHORT = {"/usr/bin/mount": "mount", "/usr/bin/umount": "umount", MASK: "mask", "/opt/pp/bin/ppctl": "pp"}
+SHORT = {
+    "/usr/bin/mount": "mount",
+    "/usr/bin/umount": "umount",
+    MASK: "mask",
+    "/opt/pp/bin/ppctl": "pp",
+    "/opt/lts/bin/ltsctl": "lts",
+}
 
 
 def masked_services(path: Path, *, hooks: str = HOOKS, retries: int = 0) -> Path:
@@ -21,9 +27,9 @@ def masked_services(path: Path, *, hooks: str = HOOKS, retries: int = 0) -> Path
     return path
 
 
-def with_mask(arrays: dict[str, Any]) -> dict[str, Any]:
+def with_mask(arrays: dict[str, Any], on: str = "lnxpp01") -> dict[str, Any]:
     """The lab's configuration with the hook's program, which takes `start`."""
-    (host,) = [host for host in arrays["hosts"] if host["connection_id"] == "lnxpp01"]
+    (host,) = [host for host in arrays["hosts"] if host["connection_id"] == on]
     host["apps"].append({"name": "mask", "command": MASK, "running": False})
     return arrays
 

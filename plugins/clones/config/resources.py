@@ -168,7 +168,7 @@ class Vg(Model):
                 "a disk group of VxVM beside its source needs `source_name`, the name of the source's disk "
                 "group, and another one as its own `name`"
             )
-        if self.source_name is not None and not needs_source_name:
+        if self.source_name is not None and not needs_source_name and not self.by_set:
             raise ValueError(
                 "`source_name` goes only with `manager: vxvm` and `same_host_as_source: true`; remove it"
             )

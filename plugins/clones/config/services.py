@@ -304,8 +304,8 @@ class Service(Model):
         if self.production:
             own = {host.connection for host in self.hosts}
             shared = [h.connection for h in self.production.hosts if h.connection in own]
-            mine = [entry.resource for one in self.on_each_set() for entry in one.resources] if shared else []
-            if any(entry.resource in mine for entry in self.production.resources):
+            mine = [entry.on(name) for entry in self.resources for name in self.sets or ("",)]
+            if shared and any(entry in mine for entry in self.production.resources):
                 raise ValueError(
                     f"`production` lists a resource of the service itself on {shared[0]}, which proves "
                     "nothing about production; list what runs on the source disks"
@@ -381,10 +381,6 @@ class Service(Model):
                 "syncs": tuple(sync.on(target_set) for sync in self.syncs),
             }
         )
-
-    def on_each_set(self) -> tuple[Service, ...]:
-        """The service on each of its target sets, in order; itself alone where it has none."""
-        return tuple(self.on(name) for name in self.sets) or (self,)
 
     def own_of(self, target_set: str) -> Service:
         """The same with only this set's own resources, as :func:`clones.config.target_sets.is_own` says.

@@ -164,8 +164,9 @@ def _on(service: Service, number: int, name: str, beside: dict[str, tuple[str, s
         )
     try:
         return entry.on(name, apart=other is not None)
-    except ValidationError as error:
-        text = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    except ValueError as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        text = said.removeprefix("Value error, ")
     there = ""
     if other and isinstance(entry.resource, Vg):
         there = f", beside set {other[0]} on {other[1]}, where `same_host_as_source` holds"
@@ -250,7 +251,7 @@ def _check_prefixes(
         first, second = sorted((one[0], other[0]))
         _refuse(
             f"the group has the `lv_prefix` {here.lv_prefix} on the sets {first} and {second}, which are "
-            f"both on {host}, and names of logical volumes are unique on a host of AIX: give it one of its own on "
-            f"one of them by `by_set`, or {HOST_OF_ITS_OWN}",
+            f"both on {host}, and names of logical volumes are unique on a host of AIX: give it one of its "
+            f"own on one of them by `by_set`, or {HOST_OF_ITS_OWN}",
             *("resources", number, "vg"),
         )

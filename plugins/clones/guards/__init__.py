@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Production, Service, Vg
+from clones.config import Fs, FsByDevice, Ip, Production, Service, Vg
 from clones.guards.address import AddressGuard
 from clones.guards.by_number import ExportsGuard, NamespacesGuard, OpenFilesGuard
 from clones.guards.disks import DiskGuard, FuserGuard, nodes
@@ -84,7 +84,12 @@ def _nodes(group: Vg, family: str) -> tuple[str, ...]:
 
 
 def _bare(fs: Fs, groups: list[Vg], family: str) -> bool:
-    """Whether a file system lies on a disk itself, not on a volume of one of the service's groups."""
+    """Whether a file system lies on a disk itself, not on a volume of one of the service's groups.
+
+    On other families than Linux that is asked of a target set's own alone, by the names of disks there.
+    """
     if fs.dev.startswith("/dev/vx/"):
         return False
-    return family == "linux" and not any(linux.on_group(fs.dev, group.name) for group in groups)
+    if family == "linux":
+        return not any(linux.on_group(fs.dev, group.name) for group in groups)
+    return isinstance(fs, FsByDevice) and len(nodes(fs.dev)) > 1

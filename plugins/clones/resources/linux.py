@@ -63,8 +63,10 @@ LVM 2.03.16, on loop devices, nothing active                What happens        
 ==========================================================  ================================  ==========
 two disks with the same identifiers                         one is chosen, by what was seen   tried
                                                             first
-``vgchange -a y``, ``--addtag``, ``vgrename`` of the group  refused, whichever was chosen     tried
-that has such disks
+``vgchange -a y``, ``--addtag`` of the group that has such  refused, whichever was chosen     tried
+disks
+``vgrename`` of that group                                  nothing; it says so, and ends     tried
+                                                            with 0
 two groups with one name and other identifiers              every command that names one by   tried
                                                             it is refused
 ``vgimportclone`` of any of the duplicates                  that one alone gets others        tried
@@ -137,7 +139,8 @@ CLAIM_APART = (
     'test "$held" = "$*" || /usr/sbin/vgimportclone $listed --basevgname "$new" "$@" || exit; '
     f'{_held("$new")}test "$held" = "$*" || echo "volume group $new is on other disks than $*: $held" >&2; '
     'test "$held" = "$*" || exit 1; '
-    '/usr/sbin/vgchange --addtag "$tag" "$new" && /usr/sbin/vgrename "$new" "$name"'
+    '/usr/sbin/vgchange --addtag "$tag" "$new" && /usr/sbin/vgrename "$new" "$name" || exit; '
+    f"{_OURS}|| {_NOT_OURS}{_OURS_HELD.rstrip()}"
 )
 """The same where the source's group may not be seen, but other copies are: a name alone does not tell then
 whether the copy has identifiers of its own, which the tag does. The group has the tag before its name."""

@@ -12,8 +12,13 @@ merge-back                        Copied or Split: no restore flag, none under w
 stop, retire                      (nothing: retiring takes away what a look at a sync needs)
 ================================  ==========================================================================
 
+Of a service with target sets the syncs are those of the set that the run works on; a run that starts it on a
+set, also a rewind, must see that set wholly active.
+
 A run that ends with start must see its service up as well, one that only stops it must see it down: a run
-that is cleared has proven that long ago. A service that cannot be asked then stands as its last task saw it.
+that is cleared has proven that long ago. Of a service with target sets it must be up on the set that the run
+works on; a run that leaves it running must see it up on the set on which its plan saw it. A service that
+cannot be asked then stands as its last task saw it.
 
 What could not be seen of a sync is not done either (D2).
 """
@@ -77,13 +82,13 @@ def falls_short(
     """
     phases, action = plan.get("phases", ()), plan.get("action", "")
     wanted = (
-        _active if BREAK in phases else
+        _active if BREAK in phases or START in phases else
         _prepared if RESYNC in phases else
         _with_sessions if action == PROVISION else
         _merged_back if action == MERGE_BACK else
         None
     )  # fmt: skip
-    service = _service(phases, own)
+    service = _service(plan, own)
     wrong: list[str] = []
     unseen: list[str] = []
     seen: list[SyncSeen] = []
@@ -100,7 +105,7 @@ def falls_short(
             wrong.append(error.what)
         except CloneError as error:
             unseen.append(f"the state of sync {sync.name} could not be read: {error.what}")
-    if BREAK in phases and not wrong:
+    if wanted is _active and not wrong:
         decision = decide_start(seen, sent_at(seen, known))
         if decision.verdict is Verdict.REFUSE:
             wrong.append(decision.why)
@@ -121,11 +126,23 @@ def _said(lines: Sequence[str]) -> str:
     return "every task succeeded, but:\n  " + "\n  ".join(lines)
 
 
-def _service(phases: Sequence[str], own: OwnState | None) -> list[str]:
+def _service(plan: Mapping[str, Any], own: OwnState | None) -> list[str]:
+    """What of the service itself is not as the run was to leave it."""
+    phases = plan.get("phases", ())
     wanted = own_state.State.UP if START in phases else own_state.State.DOWN if STOP in phases else None
-    if own is None or wanted is None or own.state in (wanted, own_state.State.UNKNOWN):
+    on = plan.get("to_set") if START in phases else None
+    if wanted is None and plan.get("from_set") and plan["up"]:
+        wanted, on = own_state.State.UP, plan["from_set"]
+    if own is None or wanted is None or own.state is own_state.State.UNKNOWN:
         return []
-    return [f"the service is {own.state}, not {wanted}" + (f": {own.why}" if own.why else "")]
+    found = _on(own.state, own.target_set)
+    if found == _on(wanted, on):
+        return []
+    return [f"the service is {found}, not {_on(wanted, on)}" + (f": {own.why}" if own.why else "")]
+
+
+def _on(state: own_state.State, target_set: str | None) -> str:
+    return f"{state} on set {target_set}" if target_set else str(state)
 
 
 def _active(seen: SyncSeen) -> list[str]:

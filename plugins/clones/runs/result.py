@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clones.actions import BREAK, RESYNC, START, STOP
+from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.decide.approval import ASK_AGAIN
 from clones.runs.advice import once_failed, taken_apart
+from clones.runs.result_on_sets import SetsOfRun
 
 PLAN, APPROVE, FINISH = "plan", "approve", "finish"
 REFUSED = "refused"
@@ -33,8 +34,11 @@ BEFORE_START = "start.before_start."
 AFTER_START = ("start.after_start.", "start.probes.")
 """What the ids of the service's hooks begin with."""
 
+ON_SETS = (PLAN, RESYNC, BREAK, PREPARE, STOP, START)
+"""That of a service with target sets."""
 CHAINS: tuple[tuple[str, ...], ...] = (
     (PLAN, STOP, RESYNC, BREAK, START),
+    ON_SETS,
     (PLAN, "group", "create", "wait_prepared"),
     (PLAN, APPROVE, "restore", "confirm"),
     (PLAN, APPROVE, "terminate", "remove"),
@@ -74,14 +78,13 @@ class RunResult:
         copies are as before; ``stopped``: it failed, and the service or its copies are not as before;
         ``planned``, ``superseded`` or ``completed before``: it ended with its plan.
     :param at: id of the task that failed first, or empty.
-    :param restarted: the service was started again on its old copies, or taken back to its former set.
-    :param on_sets: the run is of a service with target sets.
-    :param former: the copy that it was taken back to, as :func:`former_copy` says it.
+    :param restarted: the service was started again on its old copies.
     :param why: what the last task saw that keeps the run from being done, in sentences.
     :param remedy: what to do about that.
     :param asks: a second person approves this kind of run.
     :param said: what the task that failed said of it, the first lines, and :attr:`advised` what to do.
     :param mistyped: its form said what cannot be meant: whoever triggered it sees that.
+    :param sets: of a service with target sets; `restarted` is then: it was taken back to its former set.
     """
 
     result: str
@@ -93,8 +96,7 @@ class RunResult:
     said: str = ""
     advised: str = ""
     mistyped: bool = False
-    on_sets: bool = False
-    former: str = ""
+    sets: SetsOfRun | None = None
 
     @property
     def ok(self) -> bool:
@@ -117,13 +119,9 @@ class RunResult:
 
     def _meaning(self) -> tuple[str, str]:
         """What its failure means, and what to press once that is mended."""
-        if self.on_sets and self.restarted:
-            return (
-                f"Stopped at {self.at}: the service runs on its former copy{self.former}.",
-                "trigger `refresh` for new copies, or `rewind` to try this one again.",
-            )
-        if self.on_sets and self.at.startswith(BEFORE_STOP):
-            return f"Stopped at {self.at}: the service was not stopped.", _GO_ON
+        if self.sets and self.at not in (*_BEFORE, FINISH):
+            means, press = self.sets.gone_back() if self.restarted else self.sets.meaning(self.at, _GO_ON)
+            return f"Stopped at {self.at}: {means}", press
         if self.at.startswith(BEFORE_STOP) and not self.restarted:
             return f"Stopped at {self.at}: the service was not stopped, no copy was changed.", _GO_ON
         if self.at.startswith(BEFORE_START):
@@ -185,43 +183,38 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def judge(states: Mapping[str, str], wanted: Collection[str] = (), *, restarted: bool = False) -> RunResult:
+def judge(
+    states: Mapping[str, str],
+    wanted: Collection[str] = (),
+    *,
+    restarted: bool = False,
+    plan: Mapping[str, Any] | None = None,
+) -> RunResult:
     """Judge a run by its tasks' states, without its last task.
 
     :param states: task id to state; within each phase in the order of the chain.
-    :param restarted: whether the task :data:`RESTART`, or :data:`BACK`, has left :data:`RESTARTED`; of a try
+    :param restarted: whether the task :data:`RESTART` or :data:`BACK` has left :data:`RESTARTED`; of a try
         before a clear that counts for nothing, for the task is skipped then.
     :param wanted: the tasks that must have succeeded for the run to be done; when none failed and one of them
         has not, somebody has skipped it from outside.
+    :param plan: XCom `plan` of the run, None when it has left none.
     """
+    chain = ON_SETS if any(task.startswith(f"{PREPARE}.") for task in states) else ()
+    sets = SetsOfRun.read(plan)
     asks = APPROVE in states
     failed = [task for task, state in states.items() if state == "failed"]
     restarted = restarted and not {RESTART, BACK}.isdisjoint(failed)
     if failed:
-        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task)))
-        if at not in _BEFORE and BACK in states:  # the other set's copies are not as before
-            return RunResult("stopped", at, restarted, on_sets=True)
-        if restarted or at in _BEFORE or at.startswith(BEFORE_STOP):
+        at = min(failed, key=lambda task: (task in (RESTART, BACK), _phase(task, chain)))
+        if at in _BEFORE or (not sets and (restarted or at.startswith(BEFORE_STOP))):
             return RunResult("unchanged", at, restarted, asks=asks)
-        return RunResult("stopped", at, asks=asks)
+        return RunResult("stopped", at, restarted, asks=asks, sets=sets)
     left = [task for task in wanted if task not in (RESTART, BACK) and states.get(task) != "success"]
     if left:
-        at = min(left, key=_phase)
+        at = min(left, key=lambda task: _phase(task, chain))
         why = f"it has not run and has the state {states.get(at)}, which only a user can have set."
         return RunResult("stopped", at, why=why, remedy=f"{OUTSIDE}.", asks=asks)
     return RunResult("done")
-
-
-def former_copy(plan: Mapping[str, Any] | None) -> str:
-    """Which copy a run of a service with target sets takes it back to: its point in time, and its set.
-
-    :param plan: the run's XCom `plan`.
-    """
-    if not plan or not plan.get("from_set"):
-        return ""
-    times = [pair["last_action"] for seen in plan["former"] for pair in seen["pairs"]]
-    of = f" of {min(times).replace('T', ' ')}" if times and all(times) else ""
-    return f"{of} (set {plan['from_set']})"
 
 
 def not_done(why: str, remedy: str) -> RunResult:
@@ -245,7 +238,11 @@ def of_ended(states: Mapping[str, str | None], results: Mapping[str, Mapping[str
     return {"result": WITHOUT_FINISH, "at": ""}
 
 
-def _phase(task: str) -> int:
-    """Where in its DAG's chain a task's phase stands."""
+def _phase(task: str, chain: Sequence[str] = ()) -> int:
+    """Where in its DAG's chain a task's phase stands.
+
+    :param chain: its DAG's, where that is known; else the first that has the phase.
+    """
     phase = task.split(".")[0]
-    return next((chain.index(phase) for chain in CHAINS if phase in chain), max(map(len, CHAINS)))
+    chains = (chain, *CHAINS)
+    return next((one.index(phase) for one in chains if phase in one), max(map(len, CHAINS)))

@@ -12,8 +12,8 @@ from clones.actions import ACTIONS_ON_SETS
 from clones.config.scope import Scope
 from clones.decide.target_sets import (
     Good,
-    InUse,
     Intent,
+    InUse,
     NotChosen,
     Recorded,
     SetSeen,

@@ -126,6 +126,45 @@ def test_which_guards_a_service_has() -> None:
     ]
 
 
+def on_sets(family: str, *resources: dict[str, Any]) -> Service:
+    """With two target sets on one host."""
+    plain = service(family, IP).model_dump(exclude_unset=True, mode="json")
+    sync = {"name": "data", "symid": "000190101234", "targets": {"a": ["1234:4321"], "b": ["1234:4331"]}}
+    return Service.model_validate({**plain, "resources": resources, "syncs": [sync]})
+
+
+@pytest.mark.parametrize(
+    ("family", "disks", "dev", "asked"),
+    [
+        ("linux", ["/dev/mapper/mpatha", "/dev/mapper/mpathb"], "/dev/vg_{}/lv",
+         ["disk {1}", "mounts of {1} in every namespace", "open files on {1}", "loops and exports of {1}",
+          "processes on {1}"]),
+        ("linux", [], "/dev/mapper/mpath{}",
+         ["disk {0}", "mounts of {0} in every namespace", "open files on {0}", "loops and exports of {0}",
+          "processes on {0}"]),
+        ("hpux", ["/dev/rdisk/disk21", "/dev/rdisk/disk22"], "/dev/vg_{}/lv", ["processes on {1}"]),
+        ("aix", ["hdisk4", "hdisk5"], "/dev/fs{}lv", ["processes on {1}"]),
+        ("sunos", [], "/dev/dsk/c2t0d{}s6", ["processes on {0}"]),
+    ],
+)  # fmt: skip
+def test_a_target_set_is_guarded_by_its_own_disks(
+    family: str, disks: list[str], dev: str, asked: list[str]
+) -> None:
+    fs: dict[str, Any] = {
+        "dev": dev.format(1),
+        "mnt": "/copy",
+        "type": "ext4" if family == "linux" else "vxfs",
+    }
+    fs["by_set"] = {"b": {"dev": dev.format(2)}}
+    made = [IP, {"fs": fs}]
+    if disks:
+        vg: dict[str, Any] = {"name": "vg_1", "devices": disks[:1], "map_file": "/etc/1", "lv_prefix": "fs1"}
+        vg["by_set"] = {"b": {"name": "vg_2", "devices": disks[1:], "map_file": "/etc/2", "lv_prefix": "fs2"}}
+        made.insert(1, {"vg": vg})
+    found = [one.label for one in guards(on_sets(family, *made).own_of("b"))]
+    assert found == [one.format(dev.format(2), *disks[1:]) for one in asked]
+
+
 @pytest.mark.parametrize(
     ("up", "strange"),
     [

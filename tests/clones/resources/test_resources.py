@@ -20,7 +20,7 @@ import yaml
 from _pytest.mark import ParameterSet
 
 from clones.asking.steps import Result
-from clones.config import Service
+from clones.config import ResourceEntry, Service
 from clones.errors import ConfigError
 from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
@@ -276,6 +276,20 @@ def test_what_a_command_of_its_own_may_say(data: dict[str, Any], entry: dict[str
     assert failed is not None and failed.final == entry.get("final", False)
     assert entry["says"] in failed.what and failed.what.isprintable()
     assert re.match(r"[a-z]+ ", failed.remedy) and entry.get("remedy", "") in failed.remedy
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [(None, "nouuid"), ("noatime", "noatime,nouuid"), ("nouuid,ro", "nouuid,ro")]
+)
+def test_an_xfs_beside_another_set_is_mounted_in_spite_of_its_identifier(
+    written: str | None, expected: str
+) -> None:
+    """Also without a group: it lies on a disk itself."""
+    fs = {"dev": "/dev/sdb", "mnt": "/x", "type": "xfs", "by_set": {"b": {"dev": "/dev/sdc"}}}
+    entry = ResourceEntry.model_validate({"fs": {**fs, **({"mnt_opt": written} if written else {})}})
+    for name, apart, options in (("a", True, expected), ("b", True, expected), ("b", False, written)):
+        found = entry.on(name, apart=apart).fs
+        assert found is not None and found.mnt_opt == options
 
 
 def test_no_file_system_is_ever_checked_with_yes_to_everything() -> None:

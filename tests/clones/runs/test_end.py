@@ -68,10 +68,13 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
         "action": case.get("action", "refresh"),
         "syncs": [planned(name, times) for name, times in before.items()],
     }
+    if "sets" in case:
+        former, new = case["sets"].split(" > ")
+        plan |= {"from_set": former, "to_set": new, "up": case.get("up", True)}
     looks = [look(name, said) for name, said in case["seen"].items()]
     by = case.get("kept_by", "this run")
     known = {name: kept(name, times, by) for name, times in case.get("kept", {}).items()}
-    own = OwnState(State(case["service"]), "here") if "service" in case else None
+    own = OwnState(State(case["service"]), "here", case.get("set")) if "service" in case else None
     found = falls_short(scope, plan, looks, known, run=RUN, own=own)
     if case["short"] == "none":
         assert found is None

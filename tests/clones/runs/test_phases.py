@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from clones.actions import actions_of, phases_run
+from clones.actions import ACTIONS_ON_SETS, actions_of, help_of, phases_run
 from clones.errors import ConfigError
-from clones.runs.result import BACK, RESTART, first_lines, former_copy, judge
+from clones.runs.result import BACK, RESTART, first_lines, judge
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
+from tests.conftest import TWO_SETS
 
+ON_SETS = load(TWO_SETS).services
 SERVICES = load(Path(__file__).parents[3] / "config" / "services.yaml").services
 
 
@@ -31,6 +32,31 @@ SERVICES = load(Path(__file__).parents[3] / "config" / "services.yaml").services
 )
 def test_phases(action: str, phases: str) -> None:
     assert " ".join(phases_run(action, SERVICES["aastmphpux"])) == phases
+
+
+@pytest.mark.parametrize(
+    ("action", "phases"),
+    [
+        ("refresh", "resync break prepare stop start"),
+        ("rewind", "prepare stop start"),
+        ("update", "resync break"),
+        ("resync", "resync"),
+        ("break", "break"),
+        ("start", "prepare start"),
+        ("stop", "stop"),
+    ],
+)
+def test_phases_of_a_service_with_target_sets(action: str, phases: str) -> None:
+    service = ON_SETS["lnxts"]
+    assert " ".join(phases_run(action, service)) == phases
+    assert {*actions_of(service)} == {*ACTIONS_ON_SETS} and help_of(action, service)
+
+
+def test_of_two_failures_the_first_in_the_chain_of_its_dag_is_named() -> None:
+    """With target sets the copies are made before the service is stopped."""
+    failed = {"stop.service": "failed", "resync.data.recreate": "failed"}
+    assert judge(failed).at == "stop.service"
+    assert judge({**failed, "prepare.service": "upstream_failed"}).at == "resync.data.recreate"
 
 
 def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
@@ -81,15 +107,6 @@ def test_a_service_of_syncs_only_offers_no_stop_and_start() -> None:
             "stop.before_stop.drain",
         ),
         ({"start.service": "success", "start.probes.web": "failed"}, "stopped", "start.probes.web"),
-        (
-            {
-                "start.disks": "success",
-                "start.before_start.mask": "failed",
-                "start.service": "upstream_failed",
-            },
-            "stopped",
-            "start.before_start.mask",
-        ),
     ],
 )
 def test_judgement(states: dict[str, str], result: str, at: str) -> None:
@@ -107,23 +124,6 @@ def test_judgement(states: dict[str, str], result: str, at: str) -> None:
         assert again in judged.text()
 
 
-FROM_A = {
-    "from_set": "a",
-    "to_set": "b",
-    "former": [
-        {"sync": "data", "pairs": [{"last_action": "2026-11-28T02:31:00"}]},
-        {"sync": "archivelogs", "pairs": [{"last_action": "2026-11-28T02:30:12"}]},
-    ],
-}
-"""Of the plan of a run that changes over what its end says."""
-
-
-def test_the_former_copy_is_named_as_far_as_it_is_known() -> None:
-    assert former_copy(FROM_A) == " of 2026-11-28 02:30:12 (set a)"
-    assert former_copy({**FROM_A, "former": [{"pairs": [{"last_action": None}]}]}) == " (set a)"
-    assert former_copy(None) == former_copy({**FROM_A, "from_set": ""}) == ""
-
-
 @pytest.mark.parametrize(
     "case",
     [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "why.yaml").read_text())],
@@ -138,14 +138,21 @@ def test_the_end_of_a_run_says_why(case: dict[str, Any]) -> None:
             {"try": 2, "error": case["error"], "kind": case.get("kind", "")},
         ]
     restarted = case.get("restarted", False)
-    if "changes_back" in case:  # a service with target sets
-        states[BACK] = case["changes_back"]
-        restarted = case["changes_back"] == "failed"
-    elif restarted:
-        states[RESTART] = "failed"
-    result = judge(states, restarted=restarted).because(tries)
-    if restarted and result.on_sets:
-        result = replace(result, former=former_copy(FROM_A))
+    plan = None
+    if "sets" in case:
+        former, new = case["sets"].split(" > ")
+        pair = {"last_action": "2026-11-28T02:30:10"}
+        plan = {
+            "from_set": former,
+            "to_set": new,
+            "up": case.get("up", True),
+            "phases": phases_run(case.get("action", "refresh"), ON_SETS["lnxts"]),
+            "former": [{"pairs": [pair]}] if case.get("former", True) else [],
+        }
+        states |= dict.fromkeys(["prepare.service"], states.get("prepare.service", "success"))
+    back = RESTART if plan is None else BACK
+    found = judge(states | ({back: "failed"} if restarted else {}), restarted=restarted, plan=plan)
+    result = found.because(tries)
     assert result.text().splitlines() == case["text"].splitlines()
     plain = result.to_plain()
     assert plain["result"] == case["result"] and plain["at"] == at
