@@ -15,6 +15,7 @@ from clones import errors
 from clones.config import Service
 from clones.decide.freshness import Status
 from clones.decide.target_sets import Good, Intent, InUse, Recorded, SetSeen
+from clones.fleet import pair_rows
 from clones.fleet.between_looks import Looks, show
 from clones.fleet.changes import follow, forgotten, names_in, needs_patience, pairs_changed
 from clones.fleet.look import Looked
@@ -196,7 +197,8 @@ def test_of_an_unknown_set_every_sync_is_unknown_and_says_why() -> None:
     assert with_advice(found, lambda text: text.upper()).press == "ASK"
 
 
-def test_the_record_of_both_sets_and_their_pairs_in_a_store() -> None:
+def test_the_record_of_both_sets_and_their_pairs_in_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_rows, "FEW", 0)  # more than stand in a record
     store: dict[str, Any] = {}
     record: dict[str, Any] | None = None
 
