@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
 TWICE = "lnxts refresh overlap+hooks+consistent+retries0 215:killed-after,241:killed-after trigger 0"
-"""The start on the other set dies, and so does the way back to the former one: nothing of either is in use."""
+"""The start on the other set dies, and so does the way back to the former one."""
 UNLIKE = "aastmphpux refresh overlap+consistent+retries0 22:admin-start trigger 0"
 """Somebody mounts the file system by hand when the service was stopped, before its disks are resynced."""
 
