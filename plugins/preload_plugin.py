@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 
 import operators.approval
+import operators.change_over
 import operators.each_service
 import operators.merge_back
 import operators.preflight

@@ -13,7 +13,7 @@
 | 9 | a command of a try that is over changes nothing                            | try notes                |
 | 10| a run touches its own service's pairs only                                 | try notes or the fence   |
 | 11| a service never runs on two target sets, nor on parts of two               | `use`; services          |
-| 12| the set on which it last started well is kept until it is well on another  | `use`, calls; services   |
+| 12| the last copy on which it started well is kept until it is well on another | `use`, calls; services   |
 
 `findings(entries)` judges what can be judged without more; with `services` (a mapping of the shape
 `{NAME: {hosts: [...], syncs: [{name, symid, pairs: ["SRC:TGT", ...]}]}}`, a file with it under `services:`,

@@ -61,7 +61,7 @@ class LabConfig(Strict):
         for what in ("name", "connection_id"):
             if len({getattr(h, what) for h in self.hosts}) != len(self.hosts):
                 raise ValueError(f"two hosts have the same {what}")
-        volume_groups = {vg.name for host in self.hosts for vg in host.volume_groups}
+        volume_groups = [vg for host in self.hosts for vg in host.volume_groups]
         for host in self.hosts:
             for symid in host.arrays:
                 if symid not in arrays:

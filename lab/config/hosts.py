@@ -38,7 +38,8 @@ class VolumeGroupConfig(Strict):
     """A volume group, a VxVM disk group, a ZFS pool, or (`slice`) disks that are used as they are.
 
     `copy_of` is another group whose copy it is, of this host, or of another one where the host has several
-    copies of it; then it is described as it is once it was given identifiers of its own. `clones_refused`:
+    copies of it; then it is described as it is once it was given identifiers of its own; with the name of its
+    source it has none at first. `clones_refused`:
     VxVM imports disks of a copy only when it is told that they are.
     `write_protected`: its disks can be read only.
     """
@@ -96,16 +97,16 @@ class HostConfig(Strict):
 
 
 def check_group(
-    host: HostConfig, vg: VolumeGroupConfig, arrays: dict[str, set[int]], groups: set[str]
+    host: HostConfig, vg: VolumeGroupConfig, arrays: dict[str, set[int]], groups: list[VolumeGroupConfig]
 ) -> None:
     """:raises ValueError: a group is not one that the host's family can have, of devices that are there.
 
     :param arrays: the device numbers of each array.
-    :param groups: the names of the groups of all hosts.
+    :param groups: those of all hosts.
     """
     where = f"host {host.name}, {vg.name}"
     own = {int(d.device, 16) for d in vg.devices}
-    if vg.copy_of is not None and vg.copy_of not in groups - {vg.name}:
+    if vg.copy_of is not None and not any(g.name == vg.copy_of and g is not vg for g in groups):
         raise ValueError(f"{where}: copy_of {vg.copy_of}: no such volume group on any host")
     for disk in vg.devices:
         if int(disk.device, 16) not in arrays.get(disk.array, set()):

@@ -33,7 +33,8 @@ def shown_name(host: StorageHost, vg: VolumeGroup) -> str:
 
 def source_of(host: StorageHost, vg: VolumeGroup) -> VolumeGroup | None:
     """The group that it is a copy of, when the host has that too."""
-    return host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
+    source = host.groups.get(vg.config.copy_of) if vg.config.copy_of else None
+    return None if source is vg else source
 
 
 def volumes_of_source(host: StorageHost, vg: VolumeGroup) -> set[str]:

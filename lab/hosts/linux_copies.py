@@ -42,13 +42,15 @@ def unclaimed(call: Call, vg: VolumeGroup) -> bool:
 def duplicates(call: Call, vg: VolumeGroup) -> list[VolumeGroup]:
     """The other groups whose disks bear the identifiers of this one's: copies that have none of their own,
     and their source."""
-    copies = [one for one in seen(call) if unclaimed(call, one)]
-    of = vg.config.copy_of if unclaimed(call, vg) else vg.name
-    same = [one for one in copies if one.config.copy_of == of]
-    source = call.host.of("lvm").get(of)
-    if source is not None and not unclaimed(call, source) and source.label is None:
-        same.insert(0, source)
-    return [one for one in same if one is not vg] if vg in same else []
+    mine = _identity(call, vg)
+    return [one for one in seen(call) if one is not vg and _identity(call, one) == mine]
+
+
+def _identity(call: Call, vg: VolumeGroup) -> tuple[str, bool]:
+    """Whose identifiers are on its disks: a group's by its name, and whether that is a copy with its own."""
+    if vg.config.copy_of and beside.is_duplicate(call.host, vg):
+        return vg.config.copy_of, False
+    return vg.name, vg.config.copy_of is not None
 
 
 def chosen(call: Call) -> list[VolumeGroup]:

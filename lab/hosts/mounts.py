@@ -46,7 +46,7 @@ class MountingHost(StorageHost):
     def __init__(self, config: HostConfig, world: World) -> None:
         super().__init__(config, world)
         for group in self.groups.values():
-            if group.known:
+            if group.known and group.config.copy_of != group.name:
                 beside.renew(self, group)
             for lv in group.volumes:
                 self.cleaned(group, lv)

@@ -17,9 +17,9 @@ from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
-from clones.runs.end import falls_short
+from clones.runs.end import LOOK_AGAIN, falls_short
 from clones.runs.fresh_copies import Copy
-from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, judge, not_done
+from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.base import CloneOperator
@@ -122,7 +122,7 @@ class RunEndOperator(CloneOperator):
             paces = completed.shown_paces(context, plan["estimates"], tasks)
             news = completed.write(context, scope, phases, split, paces)
             if scope.target_set and START in phases:
-                target_sets.started_well(context, scope)
+                result = self._started_well(context, scope, result)
         try:
             if held and not self.give_back(scope, hosts) and result.ok:
                 result = not_done(
@@ -175,6 +175,23 @@ class RunEndOperator(CloneOperator):
                 error,
             )
         return False
+
+    def _started_well(self, context: Context, scope: Scope, result: RunResult) -> RunResult:
+        """Record the set on which the service has started well; how the run ends where that cannot be.
+
+        :raises TryAgain: it could not be recorded, and this task is tried again.
+        """
+        try:
+            target_sets.started_well(context, scope)
+        except TryAgain as error:
+            if context["ti"].try_number <= getattr(context["ti"], "max_tries", 0):
+                raise
+            return not_done(
+                f"that the service has started well on set {scope.target_set} could not be recorded, so this "
+                f"set is not known to be the one to keep: {error.what}",
+                f"{LOOK_AGAIN}.",
+            )
+        return result
 
     def _look_at_others(
         self, scope: Scope, hosts: SymcliHook, own: OwnState | None

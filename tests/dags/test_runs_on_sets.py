@@ -30,11 +30,13 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: None) -> Iter
         yield running
 
 
-def played(action: str, name: str = LINUX, **conf: Any) -> tuple[str, dict[str, str]]:
+def played(
+    action: str, name: str = LINUX, config: Path = TWO_SETS, **conf: Any
+) -> tuple[str, dict[str, str]]:
     """How a run ended, and how its tasks did."""
     module = dags()
-    module.CONFIG = str(TWO_SETS)
-    service = load(TWO_SETS).services[name].model_copy(update={"retries": 0})
+    module.CONFIG = str(config)
+    service = load(config).services[name].model_copy(update={"retries": 0})
     result = run(module.build(name, service), action=action, **conf)
     return str(result.state), {ti.task_id: str(ti.state) for ti in result.get_task_instances()}
 
@@ -99,3 +101,24 @@ def test_a_start_that_fails_goes_back(lab: Any, fault: dict[str, Any], failed: s
     lab.clear_faults()
     state, states = played("refresh")
     assert state == "success" and on_set(lab) == {"b"} and kept() == ("a", "b", "b")
+
+
+def test_before_start_hooks_gate_the_applications_of_the_new_set(lab: Any, tmp_path: Path) -> None:
+    """One that fails goes back, and is run on the former set, too, before the application there."""
+    config = tmp_path / "services.yaml"
+    mask = "      - {name: mask, command: [/opt/site/bin/answers, status]}\n"
+    stops = "    before_stop:\n"
+    config.write_text(TWO_SETS.read_text().replace(stops, f"    before_start:\n{mask}{stops}"))
+    state, states = played("refresh", config=config)
+    assert state == "success", states
+    assert states["start.disks"] == states["start.before_start.mask"] == states["start.service"] == "success"
+    assert on_set(lab) == {"b"} and kept() == ("a", "b", "b")
+    lab.fault(host="lnxts01", match="answers status", kind="exit", exit=1, count=1)
+    state, states = played("refresh", config=config)
+    assert {task for task, one in states.items() if one == "failed"} == {
+        "start.before_start.mask",
+        "start.on_former_set",
+        "finish",
+    }
+    assert states["start.service"] == "upstream_failed"
+    assert on_set(lab) == {"b"} and kept() == ("a", "b", "b")

@@ -29,6 +29,7 @@ PLAN: dict[str, Any] = {
     "phases": ["start"],
     "syncs": [],
     "estimates": {},
+    "up": True,
     "from_set": "a",
     "to_set": "a",
 }

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRuntimeError,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 
+from clones.decide.identity import Activation, stamps
 from clones.decide.target_sets import Recorded
 from clones.errors import ConfigError, Refused, Unknown
+from clones.observe.sync import observe
+from clones.runs.planned import plain
+from hooks.configuration import load
+from hooks.symcli import SymcliHook
 from operators.change_over import ServiceChangeBackOperator, ServicePrepareOperator
 from operators.provision import ProvisionPlanOperator
 from operators.retire import RetirePlanOperator
 from operators.run_plan import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
+from reporting import completed
 from reporting.completed import copy_asset
 from reporting.target_sets import KEY
-from tests.conftest import TWO_SETS, Store, new_context, puts_token
+from tests.conftest import TWO_SETS, Store, new_context, puts_token, typed
 
 SERVICE, HOST = "lnxts", "lnxts01"
 ABOUT: dict[str, Any] = {"task_id": "step", "service": SERVICE, "config": str(TWO_SETS)}
@@ -217,3 +231,86 @@ def test_a_set_is_refused_where_there_are_none(lab: Any, context: dict[str, Any]
 def test_a_set_must_be_named_where_there_are_some(two_sets: Any, context: dict[str, Any], kind: Any) -> None:
     with pytest.raises(ConfigError, match="has the target sets a, b, and none is named"):
         do(kind, context, "", reason="test")
+
+
+class TestServed:
+    """A run for a date is served by the copies on which the service last started well, and by no others."""
+
+    def completed(self, context: dict[str, Any], target_set: str) -> None:
+        """A run that has refreshed this set, and has started the service on it."""
+        phases = ["resync", "break", "prepare", "stop", "start"]
+        scope = ServiceStopOperator(target_set=target_set, **ABOUT).scope()
+        with SymcliHook() as hosts:
+            seen = [hosts.run(observe(scope, sync)) for sync in scope.service.syncs]
+        made = [(one, Activation((SERVICE, "manual__1"), datetime.now(UTC), stamps(one))) for one in seen]  # type: ignore[arg-type]
+        completed.write(context, scope, phases, made)  # type: ignore[arg-type]
+
+    def scheduled(self, context: dict[str, Any], action: str = "refresh") -> dict[str, Any]:
+        """What a run of an hour ago says in its plan."""
+        run = SimpleNamespace(**vars(context["dag_run"]))
+        run.run_type, run.run_id = "scheduled", "scheduled__1"
+        run.data_interval_end = run.run_after = datetime.now(UTC) - timedelta(hours=1)
+        later = {**new_context(), "asset_state_store": context["asset_state_store"], "dag_run": run}
+        with DAG(SERVICE):
+            task = RunPlanOperator(action=action, reason="", phases={}, **ABOUT)
+        with suppress(DownstreamTasksSkipped):
+            task.execute(later)  # type: ignore[arg-type]
+        found: dict[str, Any] = later["ti"].xcom
+        return found
+
+    def test_by_the_good_set(self, two_sets: Any, context: dict[str, Any]) -> None:
+        self.completed(context, "a")
+        record(context, good="a", intent=("b", "a"))
+        assert self.scheduled(context)["superseded"]["by"] == "manual__1"
+
+    def test_not_by_a_set_that_the_service_has_left(self, two_sets: Any, context: dict[str, Any]) -> None:
+        self.completed(context, "b")
+        record(context, good="a", intent=("b", "a"))
+        assert "superseded" not in self.scheduled(context)
+
+    def test_not_where_the_spare_set_is_asked_for(self, two_sets: Any, context: dict[str, Any]) -> None:
+        self.completed(context, "a")
+        record(context, good="a", intent=("b", "a"))
+        assert "superseded" not in self.scheduled(context, "update")
+
+
+def test_the_plan_on_the_command_line(two_sets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cli.plan import planning
+
+    config = load(TWO_SETS)
+    with SymcliHook() as hosts:
+        lines = [typed(one["line"]) for one in plain(hosts.run(planning(SERVICE, config, "refresh", "")))]
+        assert [line for line in lines if "-noprompt recreate" in line and "0E01" in line]
+        rewind = [typed(one["line"]) for one in plain(hosts.run(planning(SERVICE, config, "rewind", "b")))]
+        assert not [line for line in rewind if "-noprompt" in line] and rewind
+        with pytest.raises(Refused, match="set a is in use"):
+            hosts.run(planning(SERVICE, config, "refresh", "a"))
+        with pytest.raises(ConfigError, match="none is named"):
+            planning(SERVICE, config, "retire", "")
+        hosts.run(planning(SERVICE, config, "retire", "b"))
+        with pytest.raises(ConfigError, match="There is no target set 'c'"):
+            planning(SERVICE, config, "update", "c")
+    assert changes(two_sets) == []
+
+
+def test_a_set_that_is_not_wholly_active_is_no_way_back(two_sets: Any, context: dict[str, Any]) -> None:
+    do(SymcloneRecreateOperator, context, "b", sync="archivelogs")
+    with pytest.raises(Refused, match="archivelogs"):
+        planned({**new_context(), "asset_state_store": context["asset_state_store"]}, "rewind")
+    do(ServiceStopOperator, context, "a")
+    record(context, intent=("b", "b"))
+    with pytest.raises(Refused, match="archivelogs"):
+        planned({**new_context(), "asset_state_store": context["asset_state_store"]}, "start")
+
+
+def test_without_rollback_nothing_goes_back(two_sets: Any, context: dict[str, Any], tmp_path: Path) -> None:
+    config = tmp_path / "services.yaml"
+    config.write_text(
+        TWO_SETS.read_text().replace("    before_stop:\n", "    rollback: false\n    before_stop:\n")
+    )
+    about = {**ABOUT, "config": str(config)}
+    planned(context, "rewind")
+    do(ServiceStopOperator, context, "a")
+    with pytest.raises(AirflowSkipException, match="`rollback` is false"):
+        ServiceChangeBackOperator(target_set="a", **about).execute(context)  # type: ignore[arg-type]
+    assert recorded(context) == ("a", "b", "a")

@@ -277,3 +277,60 @@ def test_without_identifiers_of_its_own_a_set_is_not_found(
     with pytest.raises(NotDone, match=r"vgchange -a y vg_b|vgimport|importvg"):
         bench.prepare("b")
     assert bench.mounts == {"/copy": DEVICES[kind][0]}
+
+
+def test_linux_a_claim_that_was_killed_half_way_is_continued(make: Make) -> None:
+    bench = make(lab_config("linux"), service("linux"))
+    bench.copy("b")
+    for command in (
+        "vgimportclone --basevgname vg_b.claim /dev/mapper/mpathb",
+        "vgchange --addtag identifiers_of=vg_b vg_b.claim",
+    ):
+        bench.lab.fault("admin", host="both01", match="pvscan", run=command, count=1)
+        bench.prepare("b")
+        bench.take_sent()
+        bench.copy("b")
+    bench.prepare("b")
+    bench.change_over("a", "b")
+    assert bench.mounts == {"/copy": "/dev/vg_b/lv"}
+
+
+def test_linux_with_a_devices_file_that_does_not_list_the_sets_disks(make: Make) -> None:
+    config = lab_config("linux")
+    listed = "IDTYPE=devname IDNAME=/dev/mapper/mpatha DEVNAME=/dev/mapper/mpatha\n"
+    config["hosts"][2]["files"] = {"/etc/lvm/devices/system.devices": listed}
+    bench = make(config, service("linux"))
+    for _ in range(2):
+        bench.copy("b")
+        bench.prepare("b")
+    bench.change_over("a", "b")
+    assert bench.mounts == {"/copy": "/dev/vg_b/lv"}
+
+
+def test_linux_the_first_set_bears_its_sources_name_as_before_there_were_sets(make: Make) -> None:
+    """It has its source's identifiers as well, until it is refreshed or started again."""
+    config, twin = lab_config("linux"), service("linux")
+    config["hosts"][2]["volume_groups"][0]["name"] = "vgprod"
+    config["hosts"][2]["mounts"][0]["device"] = "/dev/vgprod/lv"
+    twin["resources"][0]["vg"]["name"] = "vgprod"
+    twin["resources"][1]["fs"]["dev"] = "/dev/vgprod/lv"
+    bench = make(config, twin)
+    bench.copy("b")
+    bench.prepare("b")
+    bench.change_over("a", "b")
+    assert bench.mounts == {"/copy": "/dev/vg_b/lv"}
+    bench.prepare("a")  # back, without a new copy
+    bench.change_over("b", "a")
+    assert bench.mounts == {"/copy": "/dev/vgprod/lv"}
+    # While a fresh copy on the other set bears that name too, nobody can name the group: it stays as it is.
+    bench.copy("b")
+    with pytest.raises(NotDone, match="volume group vgprod is on other disks"):
+        bench.do(lambda: change_over.stop(bench.on("a")))
+    bench.do(lambda: change_over.start(bench.on("a")))
+    assert bench.mounts == {"/copy": "/dev/vgprod/lv"}
+    bench.prepare("b")
+    bench.change_over("a", "b")
+    bench.copy("a")
+    bench.prepare("a")
+    bench.change_over("b", "a")
+    assert bench.mounts == {"/copy": "/dev/vgprod/lv"}

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 from clones.act import stop_and_start
-from clones.act.before_start import CopiesRead
 from clones.act.bring import Way, bring, look_before
 from clones.act.prepare import release
 from clones.asking.side_by_side import abreast, both
@@ -67,27 +66,6 @@ def start(
     yield from stop_and_start.start(scope, listed, known)
 
 
-def start_disks(
-    scope: Scope,
-    listed: Mapping[str, Result] = MappingProxyType({}),
-    known: Mapping[str, Activation] | None = MappingProxyType({}),
-) -> Steps[None]:
-    """The same as far as :func:`clones.act.stop_and_start.start_disks` goes."""
-    yield from prove_down_elsewhere(scope)
-    yield from stop_and_start.start_disks(scope, listed, known)
-
-
-def start_applications(
-    scope: Scope,
-    behind: Mapping[str, CopiesRead],
-    listed: Mapping[str, Result] = MappingProxyType({}),
-    known: Mapping[str, Activation] | None = MappingProxyType({}),
-) -> Steps[None]:
-    """The rest of it, as :func:`clones.act.stop_and_start.start_applications`."""
-    yield from prove_down_elsewhere(scope)
-    yield from stop_and_start.start_applications(scope, behind, listed, known)
-
-
 def prove_down_elsewhere(scope: Scope) -> Steps[None]:
     """Go on only if the service is down on every other target set: it may be brought up on this one.
 
@@ -135,8 +113,10 @@ def why_left(scope: Scope, plan: Mapping[str, Any] | None, *, stopped: bool) -> 
         return f"The run does not change over: the service stays on {on}."
     if not scope.service.rollback:
         return "`rollback` is false: the service is left as it is."
-    now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     before = plan["former"]
+    if not before:
+        return f"The copies of {on} could not be seen when the run began: the service is left as it is."
+    now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     if len(now) != len(before) or not all(map(is_same, before, now)):
         return (
             f"The copies of {on} are not what they were when the run began: the service is left as it is. "

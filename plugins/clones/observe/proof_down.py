@@ -103,7 +103,8 @@ def prove_down(scope: Scope) -> Steps[list[Seen]]:
         yield from _prove(
             _whole(scope),
             scope.own().service,
-            "find out what uses the set, and end that: only a set that is not in use is overwritten"
+            "find out what uses the set, and end that; if a prepare has left its groups active and nothing "
+            "of them is mounted, deactivate them by hand"
             if scope.target_set
             else "run the action `refresh`, which stops it, or `stop` first; if it should be down, find out "
             "who started it",

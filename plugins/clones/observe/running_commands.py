@@ -202,7 +202,7 @@ def _may_be_ours(row: str, scope: Scope, host: str, starts: bool) -> bool:
     words = _command(row)
     programs = words if _base(words[:1]) & SHELLS else words[:1]
     if _base(programs) & CHANGES:
-        names = set(_names(scope.service))
+        names = {name for one in (scope, *scope.others()) for name in _names(one.service)}
         cut = words[-1] if len(words[-1]) > 4 else ""
         if any(word in names or word.partition("/")[0] in names for word in words):
             return True
@@ -246,9 +246,10 @@ def _even(text: str) -> str:
 
 
 def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
-    """Every command that a task of the service may send to that host, as a list of processes shows it."""
+    """Every command that a task of the service may send to that host, as a list of processes shows it; on
+    whichever of its target sets."""
     service = scope.service
-    for driver in _drivers(service, host):
+    for driver in (driver for one in (scope, *scope.others()) for driver in _drivers(one.service, host)):
         site = isinstance(driver, AppDriver)
         for at in PLACES:
             sent = [*driver.stop(at), *([] if site and not starts else driver.start(at))]

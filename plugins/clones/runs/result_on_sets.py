@@ -52,8 +52,8 @@ class SetsOfRun:
         """The run has changed back: how the service stands, and what to press."""
         return (
             f"the service runs on {self.kept}.",
-            f"trigger the action again, or `rewind` to change over to set {self.new} as it is; set {self.former} "
-            "is kept until the service has started well on another one.",
+            f"trigger the action again, or `rewind` to change over to set {self.new} as it is; set "
+            f"{self.former} is kept until the service has started well on another one.",
         )
 
     def meaning(self, at: str, go_on: str) -> tuple[str, str]:

@@ -191,6 +191,11 @@ def _names(sync: Sync) -> list[str]:
     return list(dict.fromkeys(name for pair in sync.pairs for name in (pair.source, pair.target)))
 
 
+def _named(scope: Scope, sync: Sync) -> set[str]:
+    """The names that a service has in the device group of one of its syncs."""
+    return {name for other in scope.service.syncs if other.symdg == sync.symdg for name in _names(other)}
+
+
 def _left(
     scope: Scope, sync: Sync, group: Group | None, gone: Collection[tuple[str | None, str]] = ()
 ) -> list[Todo]:
@@ -202,14 +207,11 @@ def _left(
     if group is None or sync.symdg is None:
         return []
     held = {name for name in group.devices if (sync.symdg, name) not in gone}
-    named = {
-        name
-        for one in (scope, *scope.others())
-        for other in one.service.syncs
-        if other.symdg == sync.symdg
-        for name in _names(other)
-    }
-    foreign = sorted(held - named)
+    named = _named(scope, sync)
+    # The source's name stays for each other target set whose own names are still there.
+    others = [_named(other, sync) for other in scope.others()]
+    shared = {name for names in others if (names - named) & held for name in names}
+    foreign = sorted(held - named - shared)
     if foreign:
         raise Refused(
             f"{scope.subject(sync)}: device group {sync.symdg} also holds {', '.join(foreign)}, which this "
@@ -217,7 +219,7 @@ def _left(
             "take these out of the group, or remove this service's names from it by hand",
         )
     target = (scope.symcli, scope.control_host, sync.symdg)
-    own = [name for name in _names(sync) if name in held]
+    own = [name for name in _names(sync) if name in held - shared]
     todo = [Todo(f"{name} is not in {sync.symdg}", commands.remove_name(*target, name)) for name in own]
     if held <= set(own):
         todo.append(Todo(f"device group {sync.symdg} is gone", commands.delete_group(*target)))

@@ -19,10 +19,11 @@ from clones.observe.running_commands import nothing_still_runs, processes, refus
 from clones.resources import PLACES
 from clones.symcli.commands import WITH_PAIR_FILE
 from hooks.configuration import load
-from tests.conftest import SERVICES
+from tests.conftest import SERVICES, TWO_SETS
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "leftovers.yaml").read_text())
 CONFIG = load(SERVICES)
+ON_SETS = load(TWO_SETS)
 HEAD = "UID          PID    PPID  C STIME    TTY          TIME CMD\n"
 LISTER = "symcli      4712       1  0 02:31    ?        00:00:00 /usr/bin/ps -ef\n"
 STAND_FOR = {
@@ -34,7 +35,9 @@ STAND_FOR = {
 
 
 def scope(name: str) -> Scope:
-    """Of the example configuration; `hooked` is one whose hooks run on its own host."""
+    """Of an example configuration; `hooked` has hooks on its own host, `lnxts` is on its set b."""
+    if name == "lnxts":
+        return Scope.of(name, ON_SETS.services[name], ON_SETS.symcli, "b")
     if name != "hooked":
         return Scope(name, CONFIG.services[name], CONFIG.symcli)
     service = CONFIG.services["lnxpp"]

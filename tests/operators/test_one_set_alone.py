@@ -1,0 +1,102 @@
+"""Provision, retire and merge-back of one target set, while the service is up on another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clones.asking.steps import Command
+from clones.errors import Refused
+from hooks.symcli import SymcliHook
+from operators.merge_back import MergeBackPlanOperator
+from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
+from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
+from operators.service import ServiceStopOperator
+from operators.symclone import SymcloneCreateOperator
+from tests.conftest import TWO_SETS, Store, new_context, perform, typed
+
+SYMID = "000190107777"
+
+
+def about(service: str, target_set: str) -> dict[str, Any]:
+    return {"task_id": "step", "service": service, "config": str(TWO_SETS), "target_set": target_set}
+
+
+def planned(kind: Any, service: str, target_set: str) -> dict[str, Any]:
+    """The plan that a second person would approve, or that a provision goes by."""
+    context: Any = {**new_context(), "task_state_store": Store()}
+    kind(reason="test", **about(service, target_set)).execute(context)
+    plan: dict[str, Any] = context["ti"].xcom["plan"]
+    return plan
+
+
+def lines(plan: dict[str, Any]) -> list[str]:
+    return [typed(one["line"]) for one in plan["commands"]]
+
+
+def stop(context: dict[str, Any], service: str, target_set: str) -> None:
+    ServiceStopOperator(**about(service, target_set)).execute(context)  # type: ignore[arg-type]
+
+
+def states(lab: Any, prefix: str) -> set[str]:
+    return {one["state"] for one in lab.sessions() if one["target"].startswith(prefix)}
+
+
+def do(lab: Any, kind: Any, service: str, target_set: str, sync: str) -> None:
+    perform(lab, kind(sync=sync, **about(service, target_set)), new_context())
+
+
+def test_a_set_is_ended_and_made_again_beside_the_other(two_sets: Any) -> None:
+    """The source's name stays in the device group: it is that of the other set, too."""
+    ended = f"symclone -sid {SYMID} -f 0C11:0E11 -noprompt terminate -i 20 -c 30"
+    removed = "symld -g DGHTS remove SETB001 -i 20 -c 30"
+    plan = planned(RetirePlanOperator, "hpxts", "b")
+    assert lines(plan)[0] == ended and removed in lines(plan)
+    assert not [line for line in lines(plan) if "delete" in line or "remove DEV001" in line]
+    assert plan["bound"]["set"] == "b" and plan["text"][0].startswith("Service hpxts, set b: ")
+    for kind in (SymcloneTerminateOperator, SymcloneRemoveGroupOperator):
+        for sync in ("data", "archivelogs"):
+            do(two_sets, kind, "hpxts", "b", sync)
+    assert states(two_sets, "0E1") == set() and states(two_sets, "0D1") == {"Copied"}
+    assert {*two_sets.host("hpxts01").mounts()} == {"/hts/data", "/hts/arch"}
+    stop(new_context(), "hpxts", "a")
+    last = [line.split(" -i ")[0] for line in lines(planned(RetirePlanOperator, "hpxts", "a"))]
+    assert {"symld -g DGHTS remove DEV001", "symdg delete DGHTS"} <= {*last}, "nobody needs it any more"
+    made = lines(planned(ProvisionPlanOperator, "hpxts", "b"))
+    assert [line.split(" -i ")[0] for line in made if "DGHTS " in f"{line} "] and len(made) == 4
+    for kind in (SymcloneProvideGroupOperator, SymcloneCreateOperator):
+        for sync in ("data", "archivelogs"):
+            do(two_sets, kind, "hpxts", "b", sync)
+    assert len([one for one in two_sets.sessions() if one["target"].startswith("0E1")]) == 2
+
+
+@pytest.mark.parametrize("kind", [RetirePlanOperator, MergeBackPlanOperator])
+def test_the_set_in_use_is_refused(two_sets: Any, kind: Any) -> None:
+    take_production_down()
+    with pytest.raises(Refused, match="fs /lts/data"):
+        planned(kind, "lnxts", "a")
+
+
+def take_production_down() -> None:
+    with SymcliHook() as hosts:
+        for words in (
+            ("/usr/bin/umount", "/prod/arch"),
+            ("/usr/bin/umount", "/prod/data"),
+            ("/usr/sbin/vgchange", "-a", "n", "vg_lts"),
+            ("/usr/sbin/vgchange", "-a", "n", "vg_ltsarch"),
+        ):
+            assert hosts.execute(Command("lnxprd01", words)).exit_code == 0
+
+
+def test_a_merge_back_needs_only_its_own_set_unused_and_production_down(two_sets: Any) -> None:
+    with pytest.raises(Refused, match=r"(?i)production of service lnxts is not down"):
+        planned(MergeBackPlanOperator, "lnxts", "b")
+    take_production_down()
+    plan = planned(MergeBackPlanOperator, "lnxts", "b")
+    assert plan["bound"]["set"] == "b"
+    assert plan["text"][0] == "Service lnxts, set b: its clones overwrite production."
+    assert "Nothing uses set b:" in plan["text"]
+    stop(new_context(), "lnxts", "a")
+    other = planned(MergeBackPlanOperator, "lnxts", "a")
+    assert other["digest"] != plan["digest"], "an approval is of one set"
