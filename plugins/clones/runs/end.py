@@ -81,8 +81,9 @@ def falls_short(
     :returns: None when it is all there.
     """
     phases, action = plan.get("phases", ()), plan.get("action", "")
+    starts_on_set = START in phases and bool(plan.get("to_set"))
     wanted = (
-        _active if BREAK in phases or START in phases else
+        _active if BREAK in phases or starts_on_set else
         _prepared if RESYNC in phases else
         _with_sessions if action == PROVISION else
         _merged_back if action == MERGE_BACK else
