@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--file", type=Path, help="play the cases of this file, one a line")
     parser.add_argument("--all", choices=sorted(ACTIONS), help="every fault at every command of this service")
     parser.add_argument("--actions", default="", help="with --all: only actions with this regular expression")
+    parser.add_argument("--step", type=int, default=1, help="with --all: at each so many-th command")
     parser.add_argument("--kinds", default="", help="only faults whose names have this regular expression")
     parser.add_argument("--ways", default="", help="run again only in ways with this regular expression")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -98,7 +99,7 @@ def _played(given: argparse.Namespace, until: float) -> Iterator[Played]:
         seeds = iter(range(10**9))
         asked: list[Any] = [_drawn, (given.seed, given.kinds, given.ways)]
         if given.all:
-            asked = [_every, (given.all, given.kinds, given.ways, given.actions)]
+            asked = [_every, (given.all, given.step, given.kinds, given.ways, given.actions)]
         if given.file:
             asked = [_listed, given.listed]
         left = given.cases
@@ -146,12 +147,12 @@ def _listed(lines: list[str], number: int, count: int, until: float) -> list[Pla
     return [_stage.played(Case.read(line)) for line in some if time.monotonic() < until]
 
 
-def _every(asked: tuple[str, str, str, str], number: int, count: int, until: float) -> list[Played]:
-    service, *only = asked
+def _every(asked: tuple[str, int, str, str, str], number: int, count: int, until: float) -> list[Played]:
+    service, step, *only = asked
     kinds, ways, actions = (
         _named(those, one) for those, one in zip((KINDS, WAYS, ACTIONS[service]), only, strict=True)
     )
-    cases = every(service, _stage.commands, kinds, ways, actions)
+    cases = every(service, _stage.commands, kinds, ways, actions, step)
     some = islice(cases, number * AT_ONCE, (number + 1) * AT_ONCE)
     return [_stage.played(case) for case in some if time.monotonic() < until]
 

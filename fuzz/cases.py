@@ -120,12 +120,14 @@ def every(
     kinds: Sequence[str] = KINDS,
     ways: Sequence[str] = WAYS,
     actions: Sequence[str] = (),
+    step: int = 1,
 ) -> Iterator[Case]:
     """Of one service as it is: each kind of fault at each command of each action, run again in each way.
 
     :param actions: by default all that it has.
+    :param step: at each so many-th command.
     """
     for action in actions or ACTIONS[service]:
         plain = Case(service, action, Variant())
-        for at, kind, way in itertools.product(range(commands(plain)), kinds, ways):
+        for at, kind, way in itertools.product(range(0, commands(plain), step), kinds, ways):
             yield Case(service, action, plain.variant, (Fault(at, kind),), way, at)

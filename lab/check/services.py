@@ -92,11 +92,12 @@ def _on_each_set(
 def _service(
     name: str, about: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]], target_set: str
 ) -> Service:
-    hosts = []
+    hosts, alone = [], True
     for host in about.get("hosts", []):
         plain = host if isinstance(host, Mapping) else {"connection": str(host)}
         if not target_set or target_set in (plain.get("sets") or [target_set]):
             hosts.append(str(plain["connection"]))
+            alone = alone and len(plain.get("sets") or ()) == 1
     syncs = []
     for sync in about.get("syncs", []):
         members = groups.get(str(sync.get("symdg")), {})
@@ -110,7 +111,9 @@ def _service(
     commands += [probe.get("command") for probe in about.get("probes", [])]
     return Service(
         name, tuple(hosts), tuple(syncs), target_set,
-        directories=frozenset(str(what["mnt"]) for kind, what in kinds if kind == "fs" and "by_set" in what),
+        directories=frozenset(
+            str(what["mnt"]) for kind, what in kinds if kind == "fs" and (alone or "by_set" in what)
+        ),
         addresses=frozenset(str(what["ipname"]) for kind, what in kinds if kind == "ip"),
         answers=frozenset(tuple(map(str, words)) for words in commands if words),
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """`python -m cli.status`: how fresh each copy is now, seen by itself over SSH, without Airflow's scheduler.
 
 Worst first: a line a service with its reason and what to do, then a line a sync with its point in time, its
-age of what `sync_max_delay` allows, and how far it is copied while it moves.
+age of what `sync_max_delay` allows, and how far it is copied while it moves. Of a service with target sets
+the hosts are asked which one is in use: its copies count, and the others stand below it.
 
 Exit codes, as monitoring systems expect them: 0 up, 1 warn, 2 down, 3 unknown. Of several services the
 gravest counts: down, then unknown, then warn. A configuration that cannot be used is unknown.

@@ -16,6 +16,8 @@ from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
 from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
+TWICE = "lnxts refresh overlap+hooks+consistent+retries0 215:killed-after,241:killed-after trigger 0"
+"""The start on the other set dies, and so does the way back to the former one."""
 UNLIKE = "aastmphpux refresh overlap+consistent+retries0 22:admin-start trigger 0"
 """Somebody mounts the file system by hand when the service was stopped, before its disks are resynced."""
 
@@ -60,6 +62,17 @@ def test_what_is_known_to_be_kept_is_kept() -> None:
     assert re.search(rf"fuzz: {len(lines)} cases, \d+ runs, \d+ faults, 0 breaches", printed), printed
 
 
+def test_a_service_with_target_sets_is_killed_on_its_way() -> None:
+    """All of it: `scripts/fuzz --all lnxts --kinds killed`."""
+    code, printed = fuzz(
+        *("--all", "lnxts", "--actions", "refresh|rewind", "--kinds", "killed-after"),
+        *("--ways", "trigger", "--step", "7", "--seconds", "600"),
+    )
+    assert code == 0, printed
+    found = re.search(r"fuzz: (\d+) cases, \d+ runs, (\d+) faults, 0 breaches", printed)
+    assert found and found[1] == found[2] and int(found[1]) > 40, printed
+
+
 def test_a_case_is_told_command_by_command() -> None:
     code, printed = fuzz("--case", UNLIKE)
     assert code == 0, printed
@@ -83,3 +96,12 @@ def test_a_product_that_does_not_look_is_found_out(tmp_path: Path) -> None:
     assert f"--case '{UNLIKE}'" in printed
     assert re.search(r"invariant 1, line \d+: recreate of .* while aastmphpux uses it", printed), printed
     assert printed.splitlines()[-1].startswith("fuzz: 1 cases,") and ", 1 breaches" in printed
+
+
+def test_a_product_that_forgets_the_good_set_is_found_out(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.txt"
+    cases.write_text(TWICE + "\n")
+    code, printed = fuzz("--file", str(cases), program=(str(HERE / "without_good_set.py"),))
+    assert code == 1 and f"--case '{TWICE}'" in printed, printed
+    said = r"invariant 12, line \d+: .* well on no other copy than that of set a, and .*:0C01>0D01 is overwr"
+    assert re.search(said, printed), printed

@@ -59,6 +59,7 @@ class SyncShown:
     :param limit: age from which on it is too old; None when that is not known.
     :param percent: copied, while tracks are moving.
     :param ends: when all may be copied, with zone; an estimate.
+    :param target_set: on which set of the service; empty for one without.
     """
 
     name: str
@@ -69,6 +70,7 @@ class SyncShown:
     limit: timedelta | None = None
     percent: int | None = None
     ends: datetime | None = None
+    target_set: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,40 +130,38 @@ def show(
     :param limit: age from which on its copies are too old.
     :param sets: its target sets as configured, in order.
     """
-    known: Mapping[str, Any] = (record or {}).get("syncs", {})
     looks = looks.of(record)
+    record = record or {}
     missing = looks.missing(now) if record else NEVER
     looked = looks.last if record else None
-    on: SetInUse | None = None
-    shown_sets: tuple[SetShown, ...] = ()
-    if not sets:
-        shown = tuple(_sync(name, sync, known.get(sync), limit, missing, now) for sync in syncs)
+    on = _in_use(record, sets) if sets else None
+    shown_sets = tuple(_set(name, one, on, record, syncs, limit, missing, now) for one in sets if on)
+    if on is None:
+        shown = tuple(_sync(name, sync, record, limit, missing, now) for sync in syncs)
+    elif on.name:
+        shown = next(one.syncs for one in shown_sets if one.name == on.name)
     else:
-        on = (
-            SetInUse.read(record["set"])
-            if record and "set" in record
-            else SetInUse("", why=NEVER, press=LOOK)
-        )
-        shown_sets = tuple(_set(name, one, on, record or {}, syncs, limit, missing, now) for one in sets)
-        shown = next((one.syncs for one in shown_sets if one.name == on.name), ())
-        unseen = tuple(
+        shown = tuple(
             SyncShown(sync, Status.UNKNOWN, missing or on.why, on.press, limit=limit) for sync in syncs
         )
-        shown = shown or unseen
-    others = [sync for one in shown_sets for sync in one.syncs]
-    gravest, sync = (
-        decisive(shown, others if on is not None and on.name else ()) if shown else (Status.UNKNOWN, None)
-    )
+    gravest, why, press = Status.UNKNOWN, missing or NEVER, LOOK
+    if shown:
+        spare = [sync for one in shown_sets if one.role is Role.SPARE for sync in one.syncs]
+        gravest, sync = decisive(shown, spare)
+        if not missing:
+            why, press = f"{of_set(on, sync.target_set)}sync {sync.name}: {sync.why}", sync.press
+    if not missing and on is not None and not on.name:
+        why, press = on.why, on.press
     since = None
     if record and str(gravest) == record["status"] and not missing:
         since = datetime.fromisoformat(record["since"])
-    why, press = missing or NEVER, LOOK
-    if not missing and on is not None and not on.name:
-        why, press = on.why, on.press
-    elif not missing and sync is not None:
-        of = next((one.name for one in shown_sets if sync in one.syncs), "")
-        why, press = f"{of_set(on, of)}sync {sync.name}: {sync.why}", sync.press
     return ServiceShown(gravest, why, press, since, shown, looked, shown_sets, on)
+
+
+def _in_use(record: Mapping[str, Any], sets: Sequence[str]) -> SetInUse:
+    """As the last look left it; not known where that knew of no sets, or of another one."""
+    known = SetInUse.read(record["set"]) if "set" in record else None
+    return known if known and known.name in ("", *sets) else SetInUse("", why=NEVER, press=LOOK)
 
 
 def _set(
@@ -174,53 +174,49 @@ def _set(
     missing: str,
     now: datetime,
 ) -> SetShown:
-    known, role = record.get("syncs", {}), on.role(name)
-    used = role in (Role.IN_USE, Role.NEXT)
-    unready = record.get("unready", {}).get(name, "") if record else NEVER
-    return SetShown(
-        name,
-        role,
-        unready,
-        tuple(
-            _sync(
-                service,
-                sync,
-                known.get(sync_key(sync, name)),
-                limit if used else None,
-                missing,
-                now,
-                ages=not used,
-            )
-            for sync in syncs
-        ),
-    )
+    role = on.role(name)
+    spare = role not in (Role.IN_USE, Role.NEXT)
+    age = None if spare else limit
+    shown = tuple(_sync(service, sync, record, age, missing, now, name, spare=spare) for sync in syncs)
+    return SetShown(name, role, record.get("unready", {}).get(name, ""), shown)
 
 
 def _sync(
     service: str,
     name: str,
-    record: Mapping[str, Any] | None,
+    record: Mapping[str, Any],
     limit: timedelta | None,
     missing: str,
     now: datetime,
+    target_set: str = "",
     *,
-    ages: bool = False,
+    spare: bool = False,
 ) -> SyncShown:
-    """:param ages: without a limit, too, its reason is its age now, for it is known to have none."""
-    if record is None:
-        return SyncShown(name, Status.UNKNOWN, missing or NEVER, LOOK, limit=limit)
-    point, ends = _time(record.get("point_in_time")), _time(record.get("ends"))
-    status, why, press = Status[record["status"].upper()], record["why"], record["press"]
+    """:param spare: no age is too old."""
+    shown = SyncShown(name, Status.UNKNOWN, missing or NEVER, LOOK, limit=limit, target_set=target_set)
+    known = record.get("syncs", {}).get(sync_key(name, target_set))
+    if known is None:
+        return shown
+    point, ends = _time(known.get("point_in_time")), _time(known.get("ends"))
+    status, why, press = Status[known["status"].upper()], known["why"], known["press"]
     if missing:
-        return SyncShown(name, Status.UNKNOWN, f"{missing}; it was {status} then", LOOK, point, limit)
-    if point is not None and (limit is not None or ages) and status in (Status.UP, Status.WARN):
+        return replace(shown, why=f"{missing}; it was {status} then", point_in_time=point)
+    if point is not None and (limit is not None or spare) and status in (Status.UP, Status.WARN):
         # With a point in time all its pairs were active, and only its age decided.
         before = status
         status, why = by_age(max(now - point, timedelta(0)), limit)
         if status is not before:
             press = remedy_of_old(service) if status is Status.WARN else ""
-    percent = record.get("percent")
-    return SyncShown(name, status, why, press, point, limit, percent, ends if percent is not None else None)
+    percent = known.get("percent")
+    return replace(
+        shown,
+        status=status,
+        why=why,
+        press=press,
+        point_in_time=point,
+        percent=percent,
+        ends=ends if percent is not None else None,
+    )
 
 
 def _time(text: str | None) -> datetime | None:

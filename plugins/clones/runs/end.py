@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from clones.actions import BREAK, RESYNC, START, STOP
+from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, Run, sent_at
 from clones.decide.rules import Verdict
@@ -81,9 +81,8 @@ def falls_short(
     :returns: None when it is all there.
     """
     phases, action = plan.get("phases", ()), plan.get("action", "")
-    starts_on_set = START in phases and bool(plan.get("to_set"))
     wanted = (
-        _active if BREAK in phases or starts_on_set else
+        _active if BREAK in phases or PREPARE in phases else
         _prepared if RESYNC in phases else
         _with_sessions if action == PROVISION else
         _merged_back if action == MERGE_BACK else

@@ -144,7 +144,9 @@ def test_shown_between_two_looks(case: dict[str, Any]) -> None:
     if "looked" in case:
         syncs = tuple(_sync(name, case[name], at, used=case["in_use"] != name) for name in ("a", "b"))
         in_use = IN_USE.get(case["in_use"], SetInUse(case["in_use"]))
-        record, _ = follow(None, ServiceStatus("s", syncs, in_use), at)
+        gone = case["in_use"] == "c"
+        record, _ = follow(None, ServiceStatus("s", syncs, NOT_SEEN if gone else in_use), at)
+        record["set"] = in_use.to_plain()
         assert names_in(record) == (["data"], ["a", "b"])
     looks = Looks(at if record else None, 5)
     found = show("s", record, ["data"], timedelta(minutes=60), looks, now, ["a", "b"])
