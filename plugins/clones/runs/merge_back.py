@@ -15,7 +15,7 @@ from typing import Any
 
 from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Command, Steps, note, run
-from clones.config import Sync
+from clones.config import Sync, Vg
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval, differences, digest, require, require_recent
 from clones.decide.merge_back import decide_end_restored, decide_merge_back
@@ -302,7 +302,13 @@ def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     no_sets: Any = {"__all__": {kind: {"by_set"} for kind in ("ip", "vg", "fs", "command")}}
     left_out = {"hosts": no_hosts, "resources": no_sets}
     left_out |= {"production": {"hosts": no_hosts, "resources": no_sets}}
-    service = scope.service.model_dump(mode="json", include=who, exclude=left_out)
+    service: dict[str, Any] = scope.service.model_dump(mode="json", include=who, exclude=left_out)
+    for user in (service, service["production"] or {}):
+        for entry in user.get("resources", ()):
+            # Likewise where they say what was so before there were these keys.
+            for key in ("same_host_as_copies", "lv_prefix"):
+                if entry["vg"] and entry["vg"][key] == Vg.model_fields[key].default:
+                    del entry["vg"][key]
     return {"service": scope.name, **scope.set_to_plain(), **service, "syncs": list(syncs)}
 
 
