@@ -51,12 +51,13 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         "--real",
         action="store_true",
         help="instead: a real PostgreSQL on real blocks of this machine, refreshed three times while it "
-        "writes, and once in the wrong order; needs root, takes about two minutes; only --port and --rotate go with it",
+        "writes, and once in the wrong order; needs root, takes about two minutes; only --rotate and --port "
+        "go with it",
     )
     parser.add_argument(
         "--rotate",
         action="store_true",
-        help="with --real: the PostgreSQL has two target sets; refreshed, taken back from a bad copy, rewound",
+        help="with --real: on two target sets; taken back from a bad copy, refreshed, and rewound",
     )
     parser.add_argument("--keep", action="store_true", help="leave lab and Airflow running until Ctrl-C")
     arguments = parser.parse_args(words)

@@ -15,6 +15,8 @@ from lab.real.host import RealHost
 BLOCK = 64 << 10
 EMPTY = bytes(BLOCK)
 LOOK_EVERY = 0.02  # seconds
+TICK = 0.02
+"""Seconds by which the date of a file may be too early."""
 
 
 class Blocks:
@@ -61,8 +63,8 @@ class FormerKept:
         self._written: tuple[int, ...] = ()
         self.checksums: list[str] = []
         """As the service left it; of a run that changed back, also once the new set was unmounted."""
-        self.writes = 0
-        """How often it was seen to have been written to."""
+        self.writes: list[float] = []
+        """When it was seen to have been written to, epoch seconds."""
         self.mounted_again = False
 
     def __enter__(self) -> FormerKept:
@@ -73,10 +75,13 @@ class FormerKept:
         self._stop.set()
         self._thread.join()
 
-    @property
-    def whole(self) -> bool:
-        """Whether it was looked at, and is what the service left."""
-        return len(set(self.checksums)) == 1 and not self.writes
+    def whole(self, until: float | None = None) -> bool:
+        """Whether it was looked at, and is what the service left.
+
+        :param until: when the service had not yet been started on it again, epoch seconds.
+        """
+        early = [at for at in self.writes if until is None or at < until - TICK]
+        return len(set(self.checksums)) == 1 and not early and self.mounted_again is (until is not None)
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK_EVERY) and not self._new.mounted:
@@ -90,10 +95,9 @@ class FormerKept:
             if self._former.mounted:
                 self.mounted_again = True
             elif now != self._written:
-                self.writes, self._written = self.writes + 1, now
+                self._written = now
+                self.writes.append(max(now) / 1e9)
             elif len(self.checksums) == 1 and not self._new.mounted:
                 checksum = self._former.checksum()
                 if not self._former.mounted:  # else it was read while it was mounted
                     self.checksums.append(checksum)
-
-

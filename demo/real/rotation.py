@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from demo.real.downtime import Down, down
+from demo.real.downtime import Down, down, not_before
 from demo.real.kept import Blocks, FormerKept
 from demo.real.ledger import Found, database, read
 from demo.real.proof import moved, prove
@@ -25,8 +25,7 @@ from demo.refresh import DemoError
 TESTED = 2.0
 """Seconds that the testers have the instance for between two runs."""
 PATIENCE = 1.5
-"""Seconds for which the testers may be without an answer while a copy is made: the array moves it meanwhile, on
-the same two processors."""
+"""Seconds that the testers may be without an answer while this machine moves a copy."""
 
 
 def run(folder: Path, out: TextIO, *, port: int | None = None) -> int:
@@ -79,10 +78,9 @@ class Rotation:
     def all(self) -> list[str]:
         """Every run in turn: what is wrong."""
         self._first("The first copy: set a is copied, the service starts on it", "a")
-        self._refresh("A refresh: set b is copied, the service changes over to it", "b")
-        self._bad_refresh("A bad refresh: set a is copied, and archived WAL that it needs is missing", "a")
-        self._refresh("A refresh: set a is copied once more, the service changes over to it", "a")
-        self._rewind("A rewind: nothing is copied, the service changes over to set b as it is", "b")
+        self._bad_refresh("A bad refresh: set b is copied, and archived WAL that it needs is missing", "b")
+        self._refresh("A refresh: set b is copied once more, the service changes over to it", "b")
+        self._rewind("A rewind: nothing is copied, the service changes over to set a as it is", "a")
         self.stage.print("")
         self._untouched()
         return self.problems
@@ -131,15 +129,18 @@ class Rotation:
         self._untouched()
         with FormerKept(self.blocks[former], self.blocks[new]) as kept:
             run_id = self._ended(title, "failed" if back else "success", action=action)
-        seen = down(self.stage.airflow.task_log(NAME, run_id, "finish", 1).parents[1])
+        logs = self.stage.airflow.task_log(NAME, run_id, "finish", 1).parents[1]
+        seen = down(logs)
         self.sets[former].rows |= set(self.testers.between(self._since, seen.begin))
         self._used, self._since = former if back else new, seen.end
         gap = self.testers.longest_gap(begun, time.time())
         self.stage.print(
-            f"  down for {seen.seconds:.1f} s, from the first command that stops to the end of the last one that "
-            f"starts; the testers had no answer for {gap:.1f} s"
+            f"  down for {seen.seconds:.1f} s, from the first command that stops to the end of the last one "
+            f"that starts; the testers had no answer for {gap:.1f} s"
         )
-        self._left(former, kept, seen, back=back)
+        self._left(
+            former, kept, seen, again=not_before(logs, SETS[former].targets.values()) if back else None
+        )
         if action == "refresh":
             self.sets.pop(new, None)
         else:
@@ -148,16 +149,19 @@ class Rotation:
             self._wrong(f"the service is not on set {self._used}")
         return run_id
 
-    def _left(self, former: str, kept: FormerKept, seen: Down, *, back: bool) -> None:
-        """What became of the copy that the service was taken from."""
-        if not kept.whole or kept.mounted_again is not back:
+    def _left(self, former: str, kept: FormerKept, seen: Down, *, again: float | None) -> None:
+        """What became of the copy that the service was taken from.
+
+        :param again: when the service had not yet been started on it again; None when it is not back on it.
+        """
+        if not kept.whole(until=again):
             self._wrong(f"set {former} was written to while the service was not on it")
             return
         text = f"  former copy, set {former}: checksum {kept.checksums[0]} as the service left it"
-        if back:
-            text += "; nobody has written to it until the service was started on it again"
-        else:
+        if again is None:
             self.sets[former].checksum, self.sets[former].left = kept.checksums[0], seen.begin
+        else:
+            text += ", and not written to until the service was started on it again"
         self.stage.print(text)
 
     def _untouched(self) -> None:
@@ -201,10 +205,11 @@ class Rotation:
             )
             return
         self.stage.print(
-            f"  set {name} holds what it held: {one.promised} of {one.promised} transactions committed before its "
-            f"point in time, and {len(one.rows)} of {len(one.rows)} rows that the testers wrote on it"
+            f"  set {name} holds what it held: {one.promised} of {one.promised} transactions committed before "
+            f"its point in time, and {len(one.rows)} of {len(one.rows)} rows that the testers wrote on it"
         )
 
     def _wrong(self, *problems: str) -> None:
         self.problems += problems
-        self.stage.print(*(f"  WRONG: {problem}" for problem in problems))
+        for problem in problems:
+            self.stage.print(f"  WRONG: {problem}")

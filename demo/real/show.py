@@ -8,7 +8,18 @@ from typing import TextIO
 
 from demo.progress import align
 from demo.real.proof import Proof, prove
-from demo.real.site import FILE_SYSTEMS, MEGABYTES, RIGHT, SOURCES, SYNCS, WRONG, Copy, Site, device_mapper, lacking
+from demo.real.site import (
+    FILE_SYSTEMS,
+    MEGABYTES,
+    RIGHT,
+    SOURCES,
+    SYNCS,
+    WRONG,
+    Copy,
+    Site,
+    device_mapper,
+    lacking,
+)
 from demo.real.stage import Stage, conclude, indent, staged
 from demo.refresh import DemoError
 
@@ -55,7 +66,8 @@ def devices(out: TextIO, copies: dict[str, Copy], *, lvm: bool, without: str = "
         if lvm
         else f"LVM: not used, {without or 'the kernel has no device-mapper (or lvm2 is not installed)'}"
     )
-    print("Devices, each a file on a loop device", *indent(align(rows, {2})), f"  {used}", "", sep="\n", file=out)
+    lines = ["Devices, each a file on a loop device", *indent([*align(rows, {2}), used]), ""]
+    print(*lines, sep="\n", file=out, flush=True)
 
 
 class Show:
@@ -92,7 +104,8 @@ class Show:
         since = stage.seq()
         ended = stage.run(WRONG.name)
         stage.print(
-            f"Refresh of {WRONG.name}, {' then '.join(WRONG.order)}: {ended.state} after {ended.seconds:.0f} s"
+            f"Refresh of {WRONG.name}, {' then '.join(WRONG.order)}: {ended.state} after "
+            f"{ended.seconds:.0f} s"
         )
         stage.tracks(WRONG, since)
         if ended.state != "failed":

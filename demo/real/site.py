@@ -74,7 +74,9 @@ def array(*copies: Copy) -> dict[str, Any]:
         for numbers in (SOURCES, *(copy.targets for copy in copies))
         for what, number in numbers.items()
     ]
-    sessions = [{"source": SOURCES[what], "target": copy.targets[what]} for copy in copies for what in SOURCES]
+    sessions = [
+        {"source": SOURCES[what], "target": copy.targets[what]} for copy in copies for what in SOURCES
+    ]
     return {"symid": SYMID, "copy_rate": 1000, "real": True, "devices": devices, "sessions": sessions}
 
 
@@ -84,9 +86,7 @@ def control() -> dict[str, Any]:
     return {**named, "arrays": [SYMID]}
 
 
-def real_host(
-    name: str, devices: Iterable[str], folder: str, script: str, group: str = ""
-) -> dict[str, Any]:
+def real_host(name: str, devices: Iterable[str], folder: str, script: str, group: str = "") -> dict[str, Any]:
     """A host that is this machine.
 
     :param devices: that it sees.

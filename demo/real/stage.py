@@ -1,4 +1,4 @@
-"""What every real demonstration has: a lab with production that writes, an Airflow, and runs that are printed."""
+"""What every real demonstration has: a lab, production that writes, an Airflow, and runs that are printed."""
 
 from __future__ import annotations
 

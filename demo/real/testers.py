@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from itertools import pairwise
 
 import psycopg2  # type: ignore[import-untyped]
 
@@ -57,7 +58,7 @@ class Testers:
     def longest_gap(self, begin: float, end: float) -> float:
         """The longest time without a commit, seconds; 0 where there were fewer than two."""
         rows = self.between(begin, end)
-        return max((after - before for before, after in zip(rows, rows[1:], strict=False)), default=0.0)
+        return max((after - before for before, after in pairwise(rows)), default=0.0)
 
 
 def rows_of(database: str) -> set[float]:
