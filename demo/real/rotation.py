@@ -5,6 +5,7 @@ Production writes all the time, and so do testers on the instance.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -101,8 +102,9 @@ class Rotation:
         stage, since, former = self.stage, self.stage.seq(), self._used
         inside(stage.lab, PRODUCTION, "touch", "/srv/spoil")
         run_id = self._change(title, "refresh", new, back=True)
+        said = re.search(r"^(Stopped at .*)", stage.client.task_log(NAME, run_id, "finish"), re.M)
         result = stage.client.xcom(NAME, run_id, "finish", "result")
-        stage.print(*indent("\n".join(result[key] for key in ("why", "press")).splitlines()))
+        stage.print(*indent([said[1] if said else "finish says nothing", *result["why"].splitlines()]))
         stage.tracks(SETS[new], since)
         self._answered(new, since)
         self._holds(former)
@@ -205,8 +207,9 @@ class Rotation:
             )
             return
         self.stage.print(
-            f"  set {name} holds what it held: {one.promised} of {one.promised} transactions committed before "
-            f"its point in time, and {len(one.rows)} of {len(one.rows)} rows that the testers wrote on it"
+            f"  set {name} holds what it held: {one.promised} of {one.promised} transactions committed "
+            f"before its point in time, and {len(one.rows)} of {len(one.rows)} rows that the testers wrote "
+            "on it"
         )
 
     def _wrong(self, *problems: str) -> None:
