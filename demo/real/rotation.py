@@ -102,9 +102,9 @@ class Rotation:
         stage, since, former = self.stage, self.stage.seq(), self._used
         inside(stage.lab, PRODUCTION, "touch", "/srv/spoil")
         run_id = self._change(title, "refresh", new, back=True)
-        said = re.search(r"^(Stopped at .*)", stage.client.task_log(NAME, run_id, "finish"), re.M)
+        said = re.search(r"Stopped at [^*\n]*", stage.client.task_log(NAME, run_id, "finish"))
         result = stage.client.xcom(NAME, run_id, "finish", "result")
-        stage.print(*indent([said[1] if said else "finish says nothing", *result["why"].splitlines()]))
+        stage.print(*indent([said[0] if said else "finish says nothing", *result["why"].splitlines()]))
         stage.tracks(SETS[new], since)
         self._answered(new, since)
         self._holds(former)
