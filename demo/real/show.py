@@ -37,6 +37,7 @@ def run(folder: Path, out: TextIO, *, port: int | None = None, refreshes: int = 
     refuse(lacking())
     site = Site(device_mapper())
     devices(out, {copy.name: copy for copy in (RIGHT, WRONG)}, lvm=site.lvm)
+    print(file=out)
     with staged(folder, site, [RIGHT.name, WRONG.name], out, port) as stage:
         shown = Show(stage, site)
         problems = shown.all(refreshes)
@@ -66,7 +67,7 @@ def devices(out: TextIO, copies: dict[str, Copy], *, lvm: bool, without: str = "
         if lvm
         else f"LVM: not used, {without or 'the kernel has no device-mapper (or lvm2 is not installed)'}"
     )
-    lines = ["Devices, each a file on a loop device", *indent([*align(rows, {2}), used]), ""]
+    lines = ["Devices, each a file on a loop device", *indent([*align(rows, {2}), used])]
     print(*lines, sep="\n", file=out, flush=True)
 
 
