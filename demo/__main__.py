@@ -16,7 +16,7 @@ from typing import NoReturn
 from clones.errors import ConfigError
 from clones.runs.pools import pools_of
 from demo.outcome import copies_of
-from demo.real import show
+from demo.real import rotation, show
 from demo.refresh import STATUS, DemoError, Refresh, sweep
 from demo.watch import Watch
 from hooks.configuration import load
@@ -51,10 +51,19 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         "--real",
         action="store_true",
         help="instead: a real PostgreSQL on real blocks of this machine, refreshed three times while it "
-        "writes, and once in the wrong order; needs root, takes about two minutes; only --port goes with it",
+        "writes, and once in the wrong order; needs root, takes about two minutes; only --rotate and --port "
+        "go with it",
+    )
+    parser.add_argument(
+        "--rotate",
+        action="store_true",
+        help="with --real: on two target sets; taken back from a bad copy, refreshed, and rewound",
     )
     parser.add_argument("--keep", action="store_true", help="leave lab and Airflow running until Ctrl-C")
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    if arguments.rotate and not arguments.real:
+        parser.error("--rotate goes with --real")
+    return arguments
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
@@ -82,7 +91,8 @@ def _shown(path: Path) -> str:
 def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     if arguments.real:
         stack.enter_context(_alone())
-        return show.run(FOLDER / "real", sys.stdout, port=arguments.port)
+        shown = rotation.run if arguments.rotate else show.run
+        return shown(FOLDER / "real", sys.stdout, port=arguments.port)
     name: str = arguments.service
     config = load(SERVICES)
     if name not in config.services:

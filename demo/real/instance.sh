@@ -27,7 +27,11 @@ ours() {
 }
 
 control() { as "$BIN/pg_ctl" -D $DATA/pg "$@" >/dev/null 2>&1; }
-refused() { fail "PostgreSQL does not start: $(grep -E 'FATAL|PANIC|ERROR' $RUN/log || tail -n 5 $RUN/log)"; }
+# Who has asked a server that was not up yet is told so, too.
+refused() {
+    why=$(grep -E 'FATAL|PANIC|ERROR' $RUN/log | grep -v 'the database system is ') || why=$(tail -n 5 $RUN/log)
+    fail "PostgreSQL does not start: $why"
+}
 
 # pg_ctl waits until it recovers; this until it has recovered.
 run() {

@@ -5,7 +5,8 @@
 #   switch              ends the WAL segment and waits until that is archived
 #   stop
 #
-# `begin`, `end` and `switch` bear being run twice. What happened when is in /srv/notes.
+# `begin`, `end` and `switch` bear being run twice. What happened when is in /srv/notes. Where the file /srv/spoil
+# is, `switch` makes the copy a bad one.
 set -eu
 cd /
 DATA=/srv/prod/data ARCHIVE=/srv/prod/archive RUN=/srv/run
@@ -98,6 +99,14 @@ switch() {
     segment=$(sql -c "SELECT pg_walfile_name(pg_switch_wal())")
     await test -f "$ARCHIVE/$segment"
     note "archived"
+    [ ! -f /srv/spoil ] || spoil
+}
+
+# Somebody tidies up too early: the archived WAL that the last backup begins with is gone, once.
+spoil() {
+    label=$ARCHIVE/backup_label.$(cat $DATA/pg/backup_id)
+    rm "$ARCHIVE/$(sed -n 's/^START WAL LOCATION: .*(file \(.*\))$/\1/p' "$label")"
+    rm /srv/spoil
 }
 
 case ${1:-} in

@@ -7,6 +7,7 @@ order; `pgwrong`, to show what the order is for, splits the archived WAL first.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ SYMID = "000190101234"
 CONTROL, PRODUCTION = "symcli_real", "pgprod"
 MEGABYTES = {"data": 192, "archive": 320}  # an xfs of less than 300 is refused
 DEVICES, VGIMPORTCLONE = Path("/proc/devices"), Path("/usr/sbin/vgimportclone")
+FILE_SYSTEMS = {"data": "ext4", "archive": "xfs"}
 SOURCES = {"data": "2001", "archive": "2002"}
 SYNCS = {"data": "data", "archivelogs": "archive"}
 """A sync's name -> what is on its device."""
@@ -65,6 +67,65 @@ def lacking() -> list[str]:
     return found
 
 
+def array(*copies: Copy) -> dict[str, Any]:
+    """The array, with the sessions of these copies."""
+    devices = [
+        {"device": number, "megabytes": MEGABYTES[what]}
+        for numbers in (SOURCES, *(copy.targets for copy in copies))
+        for what, number in numbers.items()
+    ]
+    sessions = [
+        {"source": SOURCES[what], "target": copy.targets[what]} for copy in copies for what in SOURCES
+    ]
+    return {"symid": SYMID, "copy_rate": 1000, "real": True, "devices": devices, "sessions": sessions}
+
+
+def control() -> dict[str, Any]:
+    """The control host, which is simulated."""
+    named = {"name": "symcli", "connection_id": CONTROL, "family": "control", "login": "symcli"}
+    return {**named, "arrays": [SYMID]}
+
+
+def real_host(name: str, devices: Iterable[str], folder: str, script: str, group: str = "") -> dict[str, Any]:
+    """A host that is this machine.
+
+    :param devices: that it sees.
+    :param folder: below `/srv`, where it mounts.
+    :param script: that is its command `/srv/bin/database`.
+    :param group: how its volume groups' names begin; empty: it has none.
+    """
+    settings = f"BIN={programs()} LVM={group}\n"
+    settings += "".join(f"export {setting}={value}\n" for setting, value in lvm_environment().items())
+    text = "#!/bin/sh\n" + settings + (HERE / script).read_text()
+    return {
+        "name": name,
+        "connection_id": name,
+        "family": "linux",
+        "files": {"/srv/bin/database": text},
+        "real": {
+            "disks": [{"array": SYMID, "device": n, "path": f"/srv/array/{n}"} for n in devices],
+            "directories": [f"/srv/{folder}/{what}" for what in SOURCES],
+        },
+    }
+
+
+def postgresql() -> dict[str, Any]:
+    """The application of each copy."""
+    commands = {verb: ["/srv/bin/database", verb] for verb in ("start", "stop", "check")}
+    return {"app": {"name": "postgresql", "down_exit_codes": [3], **commands}}
+
+
+def source_hooks(sync: str) -> dict[str, list[dict[str, Any]]]:
+    """What production does around the activation of a sync."""
+    before, after = (["begin"], ["end"]) if sync == "data" else (["switch"], [])
+    return {
+        place: [
+            {"name": verb, "connection": PRODUCTION, "command": ["/srv/bin/database", verb]} for verb in verbs
+        ]
+        for place, verbs in (("before_activate", before), ("after_activate", after))
+    }
+
+
 @dataclass(frozen=True)
 class Site:
     """:param lvm: put volume groups between devices and file systems."""
@@ -73,39 +134,15 @@ class Site:
 
     def lab(self) -> dict[str, Any]:
         """The lab's configuration."""
-        devices = [
-            {"device": number, "megabytes": MEGABYTES[what]}
-            for numbers in (SOURCES, RIGHT.targets, WRONG.targets)
-            for what, number in numbers.items()
-        ]
-        sessions = [
-            {"source": SOURCES[what], "target": copy.targets[what]}
-            for copy in (RIGHT, WRONG)
-            for what in SOURCES
-        ]
-        array = {"symid": SYMID, "copy_rate": 1000, "real": True, "devices": devices, "sessions": sessions}
-        control = {"name": "symcli", "connection_id": CONTROL, "family": "control", "login": "symcli"}
         hosts = [
-            {**control, "arrays": [SYMID]},
-            self._host(PRODUCTION, SOURCES, "prod", "production.sh"),
-            *(self._host(copy.name, copy.targets, "test", "instance.sh") for copy in (RIGHT, WRONG)),
+            control(),
+            real_host(PRODUCTION, SOURCES.values(), "prod", "production.sh", self._group(PRODUCTION)),
+            *(
+                real_host(copy.name, copy.targets.values(), "test", "instance.sh", self._group(copy.name))
+                for copy in (RIGHT, WRONG)
+            ),
         ]
-        return {"arrays": [array], "hosts": hosts}
-
-    def _host(self, name: str, devices: dict[str, str], folder: str, script: str) -> dict[str, Any]:
-        settings = f"BIN={programs()} LVM={self._group(name)}\n"
-        settings += "".join(f"export {setting}={value}\n" for setting, value in lvm_environment().items())
-        text = "#!/bin/sh\n" + settings + (HERE / script).read_text()
-        return {
-            "name": name,
-            "connection_id": name,
-            "family": "linux",
-            "files": {"/srv/bin/database": text},
-            "real": {
-                "disks": [{"array": SYMID, "device": n, "path": f"/srv/array/{n}"} for n in devices.values()],
-                "directories": [f"/srv/{folder}/{what}" for what in devices],
-            },
-        }
+        return {"arrays": [array(RIGHT, WRONG)], "hosts": hosts}
 
     def _group(self, name: str) -> str:
         return f"vg_{name}" if self.lvm else ""
@@ -125,20 +162,16 @@ class Site:
 
     def _service(self, copy: Copy) -> dict[str, Any]:
         group = self._group(copy.name)
-        options: dict[str, dict[str, str]] = {
-            "data": {"type": "ext4"},
-            # The kernel mounts no second xfs of one identifier, unless it is told to.
-            "archive": {"type": "xfs", "mnt_opt": "nouuid"},
-        }
+        # The kernel mounts no second xfs of one identifier, unless it is told to.
+        options = {"xfs": {"mnt_opt": "nouuid"}}
         resources: list[dict[str, Any]] = []
         for what in copy.targets if self.lvm else ():
             resources.append({"vg": {"name": f"{group}_{what}"}})
         for what in copy.targets:
-            resources.append(
-                {"fs": {"dev": self.device(copy, what), "mnt": f"/srv/test/{what}", **options[what]}}
-            )
-        commands = {verb: ["/srv/bin/database", verb] for verb in ("start", "stop", "check")}
-        resources.append({"app": {"name": "postgresql", "down_exit_codes": [3], **commands}})
+            kind = FILE_SYSTEMS[what]
+            fs = {"dev": self.device(copy, what), "mnt": f"/srv/test/{what}", "type": kind}
+            resources.append({"fs": {**fs, **options.get(kind, {})}})
+        resources.append(postgresql())
         return {
             "control_host": CONTROL,
             "schedule": "none",
@@ -151,15 +184,7 @@ class Site:
         }
 
     def _sync(self, copy: Copy, sync: str) -> dict[str, Any]:
-        what = SYNCS[sync]
-        before, after = (["begin"], ["end"]) if sync == "data" else (["switch"], [])
-        hooks: dict[str, list[dict[str, Any]]] = {
-            place: [
-                {"name": verb, "connection": PRODUCTION, "command": ["/srv/bin/database", verb]}
-                for verb in verbs
-            ]
-            for place, verbs in (("before_activate", before), ("after_activate", after))
-        }
+        what, hooks = SYNCS[sync], source_hooks(sync)
         if self.lvm:
             command = ["/srv/bin/database", "rename", what, f"/srv/array/{copy.targets[what]}"]
             hooks["after_activate"].append({"name": "rename", "connection": copy.name, "command": command})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from demo.real import site
+from demo.real import site, two_sets
 from hooks.configuration import load
 from lab.config import load as load_lab
 
@@ -29,6 +29,19 @@ def test_both_are_valid(lvm: bool, tmp_path: Path) -> None:
         assert [hook.name for sync in service.syncs for hook in sync.after_activate].count(
             "rename"
         ) == 2 * lvm
+
+
+def test_the_one_with_two_target_sets_is_valid(tmp_path: Path) -> None:
+    load_lab(two_sets.TwoSets().lab())
+    path = tmp_path / "services.yaml"
+    path.write_text(yaml.safe_dump(two_sets.TwoSets().services(), sort_keys=False))
+    service = load(path).services[two_sets.NAME]
+    for name, copy in two_sets.SETS.items():
+        on = service.on(name)
+        assert [sync.name for sync in on.syncs] == list(copy.order)
+        assert [entry.fs.dev for entry in on.resources if entry.fs] == [
+            f"/srv/array/{number}" for number in copy.targets.values()
+        ]
 
 
 @pytest.mark.parametrize(
