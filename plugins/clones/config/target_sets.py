@@ -195,9 +195,9 @@ def _check_none_shared(service: Service, name: str, other: str, host: str) -> No
         if isinstance(entry.resource, Vg | Fs) and not entry.by_set:
             first, second = sorted((name, other))
             _refuse(
-                f"it has no `by_set`, and the sets {first} and {second} are both on {host}: the service would "
-                "use the same disks on both. Give what lies on the copies `by_set`, take out what does not, or "
-                f"{HOST_OF_ITS_OWN}",
+                f"it has no `by_set`, and the sets {first} and {second} are both on {host}: the service "
+                "would use the same disks on both. Give what lies on the copies `by_set`, take out what "
+                f"does not, or {HOST_OF_ITS_OWN}",
                 *("resources", number, _kind(entry)),
             )
 

@@ -263,8 +263,8 @@ def _one_in_use(
         return Chosen(on, asked or back, _said(used))
     if action in OVERWRITES and recorded.from_nowhere(on):
         return NotChosen(
-            f"the start on set {on} has not ended well, and it is not known on which set the service was well "
-            "before: another set may hold its last good copy",
+            f"the start on set {on} has not ended well, and it is not known on which set the service was "
+            "well before: another set may hold its last good copy",
             MAKE_GOOD.format(used=on, good=_before(names, on)),
         )
     others = [name for name in _after(names, on) if action == "break" or name != good]
