@@ -237,8 +237,8 @@ def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
         raise Refused(
             f"{scope.who}: it is the last set on which the service started well: it is not overwritten. "
             "Nothing was sent to the array.",
-            "trigger the action again: a new run plans with what is recorded now. A set is kept until the "
-            "service has started well on another one",
+            "trigger `refresh` or `rewind`: a new run plans with what is recorded now. A set is kept until "
+            "the service has started well on another one",
         )
 
 
