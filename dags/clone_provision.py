@@ -39,6 +39,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that provisions one service."""
     about = {"service": name, "config": CONFIG, "target_set": set_asked(service)}
     step: dict[str, Any] = {**about, "hold_lock": True}
+    inlets = set_inlets(name, service)
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
@@ -55,6 +56,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             reason="{{ params.reason or '' }}",
             plan_only="{{ params.plan_only }}",
             needs_pools=pool_names(limits, name, service),
+            inlets=inlets,
         )
         grouped = [sync for sync in service.syncs if sync.grouped]
         groups: list[BaseOperator] = []
@@ -68,7 +70,9 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 ]
         with TaskGroup("create", tooltip="Create the sessions that are missing: the first full copy"):
             creates: list[BaseOperator] = [
-                SymcloneCreateOperator(task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step)
+                SymcloneCreateOperator(
+                    task_id=sync.name, sync=sync.name, pool=pools[sync.name], inlets=inlets, **step
+                )
                 for sync in service.syncs
             ]
         with TaskGroup("wait_prepared", tooltip="Wait until every pair can be activated"):
@@ -85,7 +89,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 for sync in service.syncs
             ]
         # As the only leaf it decides the run's state.
-        finish = RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **about)
+        finish = RunEndOperator(task_id="finish", inlets=inlets, **about)
         chain(plan, *groups, *creates, waits, finish)
     ask(
         dag,

@@ -70,7 +70,13 @@ class ServiceChangeBackOperator(CloneOperator):
                 f"This run began on no other set than {new}: there is none to change back to."
             )
         scope = scope.on(former)
-        stopped = target_sets.has_begun(context, target_sets.recorded(context, scope))
+        kept = target_sets.recorded(context, scope)
+        if target_sets.has_ended_well(context, kept, new):
+            raise AirflowSkipException(
+                f"This run has ended well before: the service has run on set {new} since, and is left there. "
+                f"What to do: to take it back to set {former}, run the action `rewind`."
+            )
+        stopped = target_sets.has_begun(context, kept)
         why = hosts.run(change_over.why_left(scope, plan, stopped=stopped))
         if why:
             raise AirflowSkipException(why)

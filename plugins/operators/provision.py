@@ -14,6 +14,7 @@ from clones.runs.planned import Step, plain
 from hooks.configuration import CONFIG
 from operators.one_sync import OneSyncOperator
 from operators.run_plan import RunPlanOperator
+from reporting import target_sets
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -60,7 +61,7 @@ class ProvisionPlanOperator(RunPlanOperator):
         )
 
     def foresee(self, context: Context, scope: Scope) -> Steps[list[Step]]:
-        return provision.plan(scope)
+        return provision.plan(scope, target_sets.recorded(context, scope))
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self.refuse_set(context, scope)

@@ -33,16 +33,16 @@ def _intend(context: Context, scope: Scope) -> None:
 
     :raises Unknown: it could not be recorded.
     """
-    if scope.target_set:
-        plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
-        on = scope.target_set  # without a plan it is only stopped
-        target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
+    plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
+    on = scope.target_set  # without a plan it is only stopped
+    target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
 
 
 class ServiceStopOperator(CloneOperator):
     """Take a service's resources down, in reverse order; what is down already is left alone.
 
-    Of a service with target sets it first records from which set to which the run takes the service.
+    Of a service with target sets it first records from which set to which the run takes the service, once
+    that is seen to be on no other set.
 
     :raises clones.errors.CloneError: a resource stays up, or cannot tell.
 
@@ -53,8 +53,10 @@ class ServiceStopOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        _intend(context, scope)
-        hosts.run(change_over.stop(scope) if scope.target_set else stop_and_start.stop(scope))
+        if scope.target_set:
+            hosts.run(change_over.stop(scope, lambda: _intend(context, scope)))
+        else:
+            hosts.run(stop_and_start.stop(scope))
 
 
 class ServiceStartOperator(CloneOperator):
@@ -186,7 +188,8 @@ class ServiceCommandOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         hook = self._hook(scope)
-        if self.place == BEFORE_STOP:
+        if self.place == BEFORE_STOP and scope.target_set:
+            hosts.run(change_over.refuse_elsewhere(scope))
             _intend(context, scope)
         if self.place == BEFORE_START:
             context["ti"].xcom_push(key=RAN_ON, value=hosts.run(run_before_start(scope, hook)))

@@ -9,12 +9,10 @@ from airflow.sdk import Context
 
 from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
-from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
-from clones.states import SyncSeen
 from hooks.configuration import CONFIG
 from operators.one_sync import OneSyncOperator
 
@@ -35,7 +33,8 @@ class SymcloneCreateOperator(OneSyncOperator):
     """Give every pair of a sync its copy session, where it has none (`symclone create -diff`).
 
     :raises clones.errors.CloneError: the service is not down, a pair is not the configured one, a target is
-        smaller than its source, or SYMCLI refused.
+        smaller than its source, it is the target set on which the service last started well, or SYMCLI
+        refused.
 
     Its XCom `return_value` is what was seen of the sync at the end, as JSON.
     """
@@ -45,8 +44,9 @@ class SymcloneCreateOperator(OneSyncOperator):
     def acts_on(self, scope: Scope) -> Sequence[str]:
         return scope.service_hosts()
 
-    def steps(self, scope: Scope) -> Steps[SyncSeen]:
-        return resync_and_break.create(scope, scope.service.sync(self.sync))
+    def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
+        recorded = target_sets.recorded(context, scope)
+        return to_plain(hosts.run(resync_and_break.create(scope, scope.service.sync(self.sync), recorded)))
 
 
 class _OwnActivationOperator(OneSyncOperator):

@@ -54,7 +54,7 @@ def started_well(context: Context, scope: Scope) -> None:
     :raises Unknown: it could not be recorded.
     """
     before = recorded(context, scope)
-    if before.good is None or before.good.set != scope.target_set:
+    if not has_ended_well(context, before, scope.target_set):
         _keep(context, scope, before.started(scope.target_set, _run(context), datetime.now(UTC)))
 
 
@@ -64,6 +64,14 @@ def has_begun(context: Context, kept: Recorded) -> bool:
     :param kept: of :func:`recorded`.
     """
     return kept.intent is not None and kept.intent.run == _run(context)
+
+
+def has_ended_well(context: Context, kept: Recorded, name: str) -> bool:
+    """Whether this run itself has recorded that the service started well on that set.
+
+    :param kept: of :func:`recorded`.
+    """
+    return kept.good is not None and (kept.good.set, kept.good.run) == (name, _run(context))
 
 
 def _run(context: Context) -> tuple[str, str]:

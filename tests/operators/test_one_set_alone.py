@@ -71,6 +71,20 @@ def test_a_set_is_ended_and_made_again_beside_the_other(two_sets: Any) -> None:
     assert len([one for one in two_sets.sessions() if one["target"].startswith("0E1")]) == 2
 
 
+def test_the_last_good_set_is_not_made_again(two_sets: Any) -> None:
+    """The service is down, and only that set is known to be well: what is on it is not overwritten."""
+    context = new_context()
+    stop(context, "hpxts", "a")
+    for sync in ("data", "archivelogs"):
+        do(two_sets, SymcloneTerminateOperator, "hpxts", "a", sync)
+    says = "hpxts, set a: it is the last set on which the service started well"
+    with pytest.raises(Refused, match=says):
+        ProvisionPlanOperator(reason="test", **about("hpxts", "a")).execute(context)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match=says):
+        perform(two_sets, SymcloneCreateOperator(sync="data", **about("hpxts", "a")), context)
+    assert states(two_sets, "0D1") == set()
+
+
 @pytest.mark.parametrize("kind", [RetirePlanOperator, MergeBackPlanOperator])
 def test_the_set_in_use_is_refused(two_sets: Any, kind: Any) -> None:
     take_production_down()

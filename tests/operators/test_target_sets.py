@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from clones.config.scope import Scope
 from clones.decide.identity import Activation, stamps
 from clones.decide.target_sets import Recorded
 from clones.errors import ConfigError, Refused, Unknown
@@ -30,13 +31,14 @@ from operators.retire import RetirePlanOperator
 from operators.run_plan import RunPlanOperator
 from operators.service import ServiceCommandOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from reporting import completed
+from reporting import completed, target_sets
 from reporting.completed import copy_asset
 from reporting.target_sets import KEY
 from tests.conftest import TWO_SETS, Store, new_context, puts_token, typed
 
 SERVICE, HOST = "lnxts", "lnxts01"
 ABOUT: dict[str, Any] = {"task_id": "step", "service": SERVICE, "config": str(TWO_SETS)}
+DRAIN = {"place": "before_stop", "hook": "drain"}
 FROM_A_TO_B = {"from_set": "a", "to_set": "b"}
 LOOKS = ("netstat", "ip -o", "dmsetup", "cat /proc", "status", "/ping", "readlink", "/sys/block", "multipath")
 LOOKS += ("sg_turs", "lsblk", "fuser /dev", "pvs ", "vgs ", "blkid", "findmnt", "ps -e")
@@ -213,6 +215,38 @@ class TestBack:
                 "/dev/vg_ltsarch_a/lv_arch",
             }
         assert recorded(context) == ("b", "a", "a")
+
+    def test_a_task_of_a_run_that_ended_well_is_cleared(self, two_sets: Any, context: dict[str, Any]) -> None:
+        """The service is on the new set, is used there, and stays there."""
+        planned(context, "rewind")
+        do(ServicePrepareOperator, context, "b")
+        do(ServiceStopOperator, context, "a")
+        do(ServiceStartOperator, context, "b")
+        config = load(TWO_SETS)
+        on_b = Scope.of(SERVICE, config.services[SERVICE], config.symcli, "b")
+        target_sets.started_well(context, on_b)
+        kept, sent = store(context).get(KEY), changes(two_sets)
+        for kind, more in ((ServiceStopOperator, {}), (ServiceCommandOperator, DRAIN)):
+            with pytest.raises(Refused, match="set b is in use"):
+                do(kind, context, "a", **more)
+        with pytest.raises(AirflowSkipException, match="has run on set b since"):
+            do(ServiceChangeBackOperator, context, "a")
+        assert store(context).get(KEY) == kept and changes(two_sets) == sent
+
+    def test_a_stop_that_is_refused_begins_nothing(self, two_sets: Any, context: dict[str, Any]) -> None:
+        """An older run is cleared, and the service is by now on the set that it was to change over to."""
+        planned(context, "rewind")
+        do(ServicePrepareOperator, context, "b")
+        do(ServiceStopOperator, context, "a")
+        do(ServiceStartOperator, context, "b")
+        record(context, good="b", intent=("a", "b"))  # as if another run had taken it there
+        kept, sent = store(context).get(KEY), changes(two_sets)
+        for kind, more in ((ServiceCommandOperator, DRAIN), (ServiceStopOperator, {})):
+            with pytest.raises(Refused, match="set b is in use"):
+                do(kind, context, "a", **more)
+        with pytest.raises(AirflowSkipException, match="before it stopped anything"):
+            do(ServiceChangeBackOperator, context, "a")
+        assert store(context).get(KEY) == kept and changes(two_sets) == sent
 
 
 def test_a_set_is_refused_where_there_are_none(lab: Any, context: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ share (an application, an address) is up on a host that is not one of that set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -28,14 +28,27 @@ from clones.resources.app import AppDriver
 from clones.resources.base import Driver, Use
 
 
-def stop(scope: Scope) -> Steps[None]:
+def stop(scope: Scope, begins: Callable[[], None] = lambda: None) -> Steps[None]:
     """Take the service down on a target set, and what all sets share on every other host.
 
     What is prepared of other sets stays so.
 
     :param scope: the service on the set that it is taken from.
+    :param begins: is called before the first command that stops something, once it is seen that the service
+        is on no other set.
     :raises Refused: the service is on another set.
     :raises CloneError: as :func:`clones.act.stop_and_start.stop`.
+    """
+    yield from refuse_elsewhere(scope)
+    begins()
+    yield from _take_down(scope, _shared_elsewhere(scope))
+    yield from stop_and_start.stop(scope)
+
+
+def refuse_elsewhere(scope: Scope) -> Steps[None]:
+    """Go on only if no other target set serves: the service is on this one, or down.
+
+    :raises Refused: it is on another one, in whole or in part.
     """
     seen = yield from look_at_sets([scope, *scope.others()])
     used = next((one for one in seen[1:] if one.in_use in SERVES), None)
@@ -44,8 +57,6 @@ def stop(scope: Scope) -> Steps[None]:
             f"{scope.who}: the service is not stopped there: set {used.name} is {used.in_use}: {used.why}",
             "trigger the action again: a new run plans with the set that is in use now",
         )
-    yield from _take_down(scope, _shared_elsewhere(scope))
-    yield from stop_and_start.stop(scope)
 
 
 def start(

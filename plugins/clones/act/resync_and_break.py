@@ -28,6 +28,7 @@ from clones.decide.rules import (
     is_torn,
     labels,
 )
+from clones.decide.target_sets import Recorded, refuse_last_good
 from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, TornForNow, Unknown
 from clones.observe.proof_down import prove_down
 from clones.observe.right_pairs import refuse_wrong_pairs
@@ -38,9 +39,10 @@ from clones.symcli import commands
 from clones.symcli.exit_codes import Outcome, classify, failure
 
 
-def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+def create(scope: Scope, sync: Sync, recorded: Recorded | None = None) -> Steps[SyncSeen]:
     """Give every pair a session that has none. The targets are not ready from then on.
 
+    :param recorded: what runs have recorded of the service's target sets.
     :raises CloneError: see :mod:`clones.errors`.
     """
     running, seen = yield from both(list_running(scope), look(scope, sync))
@@ -48,6 +50,7 @@ def create(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     yield from decided(scope, sync, "create", decision, wait_seconds=sync.recreate_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen
+    refuse_last_good(scope, recorded or Recorded())
     sized = [pair.label for pair in decision.pairs if not pair.sizes_known]
     if sized:
         raise Refused(

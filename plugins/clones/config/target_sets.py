@@ -91,6 +91,8 @@ def check(service: Service) -> None:
                 _check_prefixes(service, number, (other, on[other][number]), (name, entries[number]), host)
             if isinstance(entry.resource, Fs):
                 _check_device(service, number, entries, name)
+    for name, (other, host) in beside.items():
+        _check_none_shared(service, name, other, host)
 
 
 def _refuse(message: str, *at: str | int) -> NoReturn:
@@ -181,6 +183,23 @@ def _nothing_of_its_own(name: str, beside: dict[str, tuple[str, str]]) -> str:
         f"the sets {name} and {other} are both on {host}, and no resource has `by_set`, so nothing "
         f"proves a set unused: give what lies on its disks `by_set`, or {HOST_OF_ITS_OWN}"
     )
+
+
+def _check_none_shared(service: Service, name: str, other: str, host: str) -> None:
+    """Beside another set each group and file system is a set's own: one that both have would be up on the one
+    while its disks are overwritten with the other.
+
+    :raises PydanticCustomError: one has no `by_set`.
+    """
+    for number, entry in enumerate(service.resources):
+        if isinstance(entry.resource, Vg | Fs) and not entry.by_set:
+            first, second = sorted((name, other))
+            _refuse(
+                f"it has no `by_set`, and the sets {first} and {second} are both on {host}: the service "
+                "would use the same disks on both. Give what lies on the copies `by_set`, take out what "
+                f"does not, or {HOST_OF_ITS_OWN}",
+                *("resources", number, _kind(entry)),
+            )
 
 
 def _check_device(service: Service, number: int, on: list[ResourceEntry], name: str) -> None:

@@ -52,7 +52,7 @@ class SetSeen:
 class Intent:
     """A change of the service's state that is about to begin.
 
-    :param from_set: the set that the service is taken from; empty when that is not known.
+    :param from_set: the set that the service is taken from; empty when it is not known where it was well.
     :param to_set: the set on which it is to be next; the same as `from_set` where it is only stopped.
     :param run: DAG id and run id.
     :param at: with zone, by the clock of Airflow's worker.
@@ -92,13 +92,24 @@ class Recorded:
         return self.intent.from_set if self.intent else ""
 
     def intends(self, from_set: str, to_set: str, run: tuple[str, str], at: datetime) -> Recorded:
-        """The same with a new intent. What was good before the first intent stays so."""
+        """The same with a new intent. What was good before the first intent stays so.
+
+        Where that is not known it stays unknown: a set on which the service was started from nowhere, and not
+        seen well, does not become the good one by being left or stopped.
+        """
+        if self.good is None and self.intent is not None and not self.intent.from_set:
+            from_set = ""
         good = self.good or (Good(self.last_good, run, at) if self.last_good else None)
         return Recorded(Intent(from_set, to_set, run, at), good)
 
     def started(self, name: str, run: tuple[str, str], at: datetime) -> Recorded:
         """The same after the service was started on a set, and was seen well there."""
         return Recorded(self.intent, Good(name, run, at))
+
+    def from_nowhere(self, name: str) -> bool:
+        """Whether the service was to start on that set, and nobody knows where it was well before."""
+        intent = self.intent
+        return self.good is None and intent is not None and (intent.from_set, intent.to_set) == ("", name)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON; :meth:`from_plain` reads it back."""
@@ -226,8 +237,8 @@ def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
         raise Refused(
             f"{scope.who}: it is the last set on which the service started well: it is not overwritten. "
             "Nothing was sent to the array.",
-            "trigger the action again: a new run plans with what is recorded now. A set is kept until the "
-            "service has started well on another one",
+            "trigger `refresh` or `rewind`: a new run plans with what is recorded now. A set is kept until "
+            "the service has started well on another one",
         )
 
 
@@ -250,6 +261,12 @@ def _one_in_use(
     if action == "rewind":
         back = good if good and good != on else _before(names, on)
         return Chosen(on, asked or back, _said(used))
+    if action in OVERWRITES and recorded.from_nowhere(on):
+        return NotChosen(
+            f"the start on set {on} has not ended well, and it is not known on which set the service was "
+            "well before: another set may hold its last good copy",
+            MAKE_GOOD.format(used=on, good=_before(names, on)),
+        )
     others = [name for name in _after(names, on) if action == "break" or name != good]
     if not others or (asked and asked not in others):
         return NotChosen(

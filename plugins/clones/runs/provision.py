@@ -10,6 +10,7 @@ from clones.asking.steps import Command, Steps, note
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_create, decide_wait
+from clones.decide.target_sets import Recorded, refuse_last_good
 from clones.errors import Refused
 from clones.runs.copies import refuse_shared_devices
 from clones.runs.planned import Step, conclude
@@ -19,9 +20,10 @@ from clones.symcli import commands
 TO_BE_MADE = frozenset({State.NONE, State.TERMINATE_IN_PROG})
 
 
-def plan(scope: Scope) -> Steps[list[Step]]:
+def plan(scope: Scope, recorded: Recorded | None = None) -> Steps[list[Step]]:
     """Look at everything, and say what would be sent. Nothing is changed.
 
+    :param recorded: what runs have recorded of the service's target sets.
     :returns: what is decided, with the commands that would change something, in order.
     :raises Refused: everything that must not be done, at once.
     :raises TryAgain: something could not be told.
@@ -66,6 +68,10 @@ def plan(scope: Scope) -> Steps[list[Step]]:
     except Refused as error:
         refused.append(str(error))
     if overwritten:
+        try:
+            refuse_last_good(scope, recorded or Recorded())
+        except Refused as error:
+            refused.append(str(error))
         yield from note(
             "What is on these targets will be overwritten",
             *(pair.label for pair in overwritten),

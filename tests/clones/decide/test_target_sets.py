@@ -90,6 +90,16 @@ def test_what_was_good_before_the_first_intent_stays_so() -> None:
     assert well.last_good == "b" and well.intent == stopped.intent
 
 
+def test_a_set_that_was_started_from_nowhere_is_not_good_because_it_is_left() -> None:
+    started = Recorded().intends("", "b", RUN, AT)
+    stopped = started.intends("b", "b", ("s", "r2"), AT + timedelta(hours=1))
+    rewound = stopped.intends("b", "a", ("s", "r3"), AT + timedelta(hours=2))
+    assert [one.last_good for one in (started, stopped, rewound)] == ["", "", ""]
+    assert rewound.from_nowhere("a") and not rewound.from_nowhere("b")
+    well = rewound.started("a", ("s", "r3"), AT + timedelta(hours=3))
+    assert well.last_good == "a" and not well.from_nowhere("a")
+
+
 def test_records_are_read_as_they_were_written() -> None:
     for one in (
         Recorded(),
