@@ -212,7 +212,7 @@ class TestBack:
                 "/dev/vg_lts_a/lv_data",
                 "/dev/vg_ltsarch_a/lv_arch",
             }
-        assert recorded(context) == ("b", "a", "a")
+        assert recorded(context) == ("a", "a", "a"), "that change-over has ended"
 
 
 def test_a_set_is_refused_where_there_are_none(lab: Any, context: dict[str, Any]) -> None:

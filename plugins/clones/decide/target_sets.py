@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from clones.config.scope import Scope
@@ -91,13 +91,27 @@ class Recorded:
             return self.good.set
         return self.intent.from_set if self.intent else ""
 
+    @property
+    def interrupted(self) -> bool:
+        """A change-over was begun, and its end is not recorded: the service has neither started well since,
+        nor gone back, nor been stopped on purpose."""
+        if self.intent is None or self.intent.from_set == self.intent.to_set:
+            return False
+        return self.good is None or self.good.at <= self.intent.at
+
     def intends(self, from_set: str, to_set: str, run: tuple[str, str], at: datetime) -> Recorded:
-        """The same with a new intent. What was good before the first intent stays so."""
+        """The same with a new intent. What was good before the first intent stays so.
+
+        It is never older than what was recorded before, whatever the clocks of two workers say.
+        """
+        at = max([at, *([self.good.at] if self.good else [])])
         good = self.good or (Good(self.last_good, run, at) if self.last_good else None)
         return Recorded(Intent(from_set, to_set, run, at), good)
 
     def started(self, name: str, run: tuple[str, str], at: datetime) -> Recorded:
-        """The same after the service was started on a set, and was seen well there."""
+        """The same after the service was started on a set, and was seen well there: later than the intent."""
+        if self.intent is not None:
+            at = max(at, self.intent.at + timedelta.resolution)
         return Recorded(self.intent, Good(name, run, at))
 
     def to_plain(self) -> dict[str, Any]:

@@ -90,6 +90,24 @@ def test_what_was_good_before_the_first_intent_stays_so() -> None:
     assert well.last_good == "b" and well.intent == stopped.intent
 
 
+def test_a_change_over_is_interrupted_until_it_has_ended() -> None:
+    later = AT + timedelta(hours=1)
+    begun = Recorded().intends("a", "b", RUN, AT)
+    assert not Recorded().interrupted and begun.interrupted
+    assert not begun.started("b", RUN, later).interrupted
+    assert not begun.intends("b", "b", RUN, later).interrupted, "stopped on purpose"
+    back = begun.intends("b", "a", RUN, later)
+    assert back.interrupted and not back.started("a", RUN, later).interrupted
+    assert back.started("a", RUN, later).intends("a", "b", RUN, later).interrupted
+
+
+def test_what_is_recorded_later_is_later_whatever_the_clocks_say() -> None:
+    slow = AT - timedelta(minutes=5)
+    well = Recorded().intends("a", "b", RUN, AT).started("b", RUN, slow)
+    assert well.good is not None and well.good.at > AT and not well.interrupted
+    assert well.intends("b", "a", RUN, slow).interrupted
+
+
 def test_records_are_read_as_they_were_written() -> None:
     for one in (
         Recorded(),
