@@ -187,18 +187,22 @@ OF_THE_UNUSED = OVERWRITES | {"break"}
 
 ASK = "name the set in the form's field `set`"
 MAKE_GOOD = (
-    "run the action `start`, which runs the hooks and probes again: if they succeed, the service is well on "
+    "run the action {start}, which runs the hooks and probes again: if they succeed, the service is well on "
     "set {used}; or run `rewind`, which changes over to set {good}"
 )
 
 
-def choose(action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str = "") -> Chosen | NotChosen:
+def choose(
+    action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str = "", *, gated: bool = False
+) -> Chosen | NotChosen:
     """Which sets a run works on.
 
     :param action: one of :data:`clones.actions.ACTIONS`.
     :param seen: every set of the service, in the configured order.
     :param recorded: what runs have recorded.
     :param asked: the set that the user has named; empty for none. It is the one that the action works on.
+    :param gated: the service has `before_start` hooks: they do not run while an application is up, so it is
+        stopped before they run again.
     """
     names = [one.name for one in seen]
     if asked and asked not in names:
@@ -227,7 +231,7 @@ def choose(action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str 
             f"the service is up in part only: {_said(used)}",
             "run the action `start`, which goes on from there, or `stop`; then run it again",
         )
-    return _one_in_use(action, names, used, recorded, asked)
+    return _one_in_use(action, names, used, recorded, asked, "`stop`, then `start`" if gated else "`start`")
 
 
 def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
@@ -246,8 +250,9 @@ def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
 
 
 def _one_in_use(
-    action: str, names: Sequence[str], used: SetSeen, recorded: Recorded, asked: str
+    action: str, names: Sequence[str], used: SetSeen, recorded: Recorded, asked: str, again: str
 ) -> Chosen | NotChosen:
+    """:param again: the actions by which the service starts again where it is."""
     on, good = used.name, recorded.last_good
     if action in ("start", "stop"):
         if asked and asked != on:
@@ -269,7 +274,7 @@ def _one_in_use(
         return NotChosen(
             f"set {asked or good} is the last one on which the service started well, and its start on set "
             f"{on} has not ended well",
-            MAKE_GOOD.format(used=on, good=asked or good),
+            MAKE_GOOD.format(start=again, used=on, good=asked or good),
         )
     return Chosen(on, asked or others[0], _said(used))
 

@@ -64,7 +64,7 @@ def plan(
     phases = phases_run(action, whole)
     yield from announce(name, whole, action)
     sets = yield from look_at_sets(scopes)
-    chosen = choose(action, sets, recorded, asked)
+    chosen = choose(action, sets, recorded, asked, gated=bool(whole.before_start))
     if isinstance(chosen, NotChosen):
         kind = Unknown if chosen.unknown else Refused
         raise kind(f"Service {name}: {action} is refused: {chosen.why}. Nothing was changed.", chosen.remedy)

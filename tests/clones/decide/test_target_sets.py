@@ -49,7 +49,7 @@ CASES_OF_ACTIONS = [
 @pytest.mark.parametrize(("case", "action"), CASES_OF_ACTIONS)
 def test_sets_of_a_run(case: dict[str, Any], action: str) -> None:
     seen = [SetSeen(name, InUse(use), f"line of {name}") for name, use in case["seen"].items()]
-    found = choose(action, seen, recorded(case), case.get("asked", ""))
+    found = choose(action, seen, recorded(case), case.get("asked", ""), gated=case.get("gated", False))
     expected = case[action]
     kind, _, part = expected.partition(": ")
     if kind in ("refuse", "unknown"):
