@@ -72,7 +72,7 @@ def plan(scope: Scope) -> Steps[list[Step]]:
             warning=True,
         )
     steps = [*groups.values(), *creates]
-    return (yield from conclude(scope.own(), "provision", refused, steps, must_be_down=bool(overwritten)))
+    return (yield from conclude(scope, "provision", refused, steps, must_be_down=bool(overwritten)))
 
 
 def _step(todo: Todo) -> Step:
