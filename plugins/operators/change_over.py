@@ -14,7 +14,7 @@ from clones.act.prepare import prepare
 from clones.config.scope import Scope
 from clones.runs.result import PLAN, RESTARTED
 from operators.base import CloneOperator
-from reporting import target_sets
+from reporting import completed, target_sets
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -48,7 +48,7 @@ class ServiceChangeBackOperator(CloneOperator):
     Its XCom `restarted` says that it has done its work.
 
     It is skipped, saying why, when the run has not begun to stop the service, when nobody knows where it came
-    from, or with `rollback: false`.
+    from, when another run has taken it on since, or with `rollback: false`.
 
     :raises airflow.sdk.exceptions.AirflowSkipException: the service is left as it is.
     :raises airflow.sdk.exceptions.AirflowFailException: the service runs on its former set again.
@@ -70,20 +70,23 @@ class ServiceChangeBackOperator(CloneOperator):
                 f"This run began on no other set than {new}: there is none to change back to."
             )
         scope = scope.on(former)
-        kept = target_sets.recorded(context, scope)
+        ti, kept = context["ti"], target_sets.recorded(context, scope)
         if target_sets.has_ended_well(context, kept, new):
             raise AirflowSkipException(
                 f"This run has ended well before: the service has run on set {new} since, and is left there. "
                 f"What to do: to take it back to set {former}, run the action `rewind`."
             )
         stopped = target_sets.has_begun(context, kept)
-        why = hosts.run(change_over.why_left(scope, plan, stopped=stopped))
+        known = completed.activations(context, scope.on(new))
+        run = (ti.dag_id, ti.run_id)
+        why = hosts.run(change_over.why_left(scope, plan, run=run, stopped=stopped, known=known))
         if why:
             raise AirflowSkipException(why)
         self.log.info("The service is taken back to set %s.", former)
         target_sets.intend(context, scope, new, former)
         hosts.run(change_over.back(scope, scope.on(new), self.listed))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))
+        target_sets.intend(context, scope, former, former)  # that change-over has ended
         context["ti"].xcom_push(key=RESTARTED, value=True)
         raise AirflowFailException(
             f"The service runs on its former set {former} again. This task fails as the run does, so that "

@@ -51,10 +51,12 @@ def intend(context: Context, scope: Scope, from_set: str, to_set: str) -> None:
 def started_well(context: Context, scope: Scope) -> None:
     """Record that the service has started well on this set, with its probes.
 
+    What says so already is left as it is.
+
     :raises Unknown: it could not be recorded.
     """
     before = recorded(context, scope)
-    if not has_ended_well(context, before, scope.target_set):
+    if before.interrupted or not has_ended_well(context, before, scope.target_set):
         _keep(context, scope, before.started(scope.target_set, _run(context), datetime.now(UTC)))
 
 

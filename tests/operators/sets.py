@@ -116,11 +116,15 @@ class Run:
         it = self.played
         former, new = it.on(self.plan["from_set"]), it.on(self.plan["to_set"])
         begun = it.recorded.intent is not None and it.recorded.intent.run == (it.name, self.run_id)
-        why: str = it.do(change_over.why_left(former, self.plan, stopped=begun))
+        run = (it.name, self.run_id)
+        why: str = it.do(
+            change_over.why_left(former, self.plan, run=run, stopped=begun, known=self._known(new))
+        )
         if not why:
             self._intend(new.target_set, former.target_set)
             it.do(change_over.back(former, new))
             it.do(run_hooks(former, former.service.after_start, "after_start"))
+            self._intend(former.target_set, former.target_set)
         return why
 
     def _steps(self, phases: Any) -> Iterator[tuple[str, Callable[[], Any]]]:

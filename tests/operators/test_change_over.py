@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from clones.act import change_over
 from clones.act.prepare import prepare, release
 from clones.act.resync_and_break import resync, split
-from clones.decide.target_sets import InUse
+from clones.decide.target_sets import InUse, Recorded, SetSeen
 from clones.errors import NotDone, Refused, Unknown
 from clones.observe.proof_down import prove_down
 from clones.observe.target_sets import look_at_sets
@@ -253,6 +254,94 @@ def test_killed_and_gone_back(played: Played, after: int) -> None:
         run.go()
     assert bool(run.back()) is (after < POINTS["umount"]), "it has not begun to stop the service"
     assert mounted(played) == A and played.recorded.last_good in ("a", "")
+
+
+STOPPED = {"refresh": POINTS["stopped"], "rewind": POINTS["stopped"] - 4}
+"""After which command the service is down; a rewind recreates and activates nothing."""
+
+
+def failing_start(played: Played, on: str = "b") -> None:
+    played.lab.fault(host=HOST, match=f"mount -t ext4 .*vg_ltsarch_{on}", kind="exit", exit=32)
+
+
+def interrupted(played: Played, action: str = "refresh") -> None:
+    """A change-over is killed between its stop and its start."""
+    with killed(played, STOPPED[action]):
+        played.begin(action).go()
+    assert mounted(played) == {} and played.recorded.interrupted
+
+
+@pytest.mark.parametrize("first", ["refresh", "rewind"])
+def test_a_new_run_goes_back_where_the_killed_one_came_from(played: Played, first: str) -> None:
+    interrupted(played, first)
+    run = played.begin("refresh")
+    failing_start(played)
+    with pytest.raises(NotDone, match="mount -t ext4"):
+        run.go()
+    assert not run.plan["up"] and run.plan["interrupted"]
+    assert run.back() == "" and mounted(played) == A
+    assert not played.recorded.interrupted, "the service is back"
+    played.lab.clear_faults()
+    assert played.begin("refresh").go().plan["to_set"] == "b" and mounted(played) == B
+
+
+def test_a_new_run_does_not_go_back_to_a_set_on_which_the_service_was_never_well(played: Played) -> None:
+    interrupted(played)
+    run = played.begin("rewind")
+    failing_start(played, "a")
+    with pytest.raises(NotDone, match="mount -t ext4"):
+        run.go()
+    assert (run.plan["from_set"], run.plan["to_set"], run.plan["interrupted"]) == ("b", "a", False)
+    assert run.back() == "The service was down before this run, and stays as it is."
+
+
+def test_a_run_that_found_the_service_stopped_on_purpose_does_not_start_it_elsewhere(played: Played) -> None:
+    interrupted(played)
+    played.begin("stop").go()
+    run = played.begin("refresh")
+    failing_start(played)
+    with pytest.raises(NotDone, match="mount -t ext4"):
+        run.go()
+    assert run.back() == "The service was down before this run, and stays as it is."
+
+
+@pytest.mark.parametrize("action", ["refresh", "rewind"])
+def test_what_another_airflow_has_changed_over_since_is_left(played: Played, action: str) -> None:
+    run = played.begin(action)
+    with killed(played, STOPPED[action]):
+        run.go()
+    # A person gives the lock back by hand; the other Airflow has a store of its own.
+    elsewhere = Played(played.lab, recorded=Recorded().started("a", (played.name, "r0"), datetime.now(UTC)))
+    other = elsewhere.begin("refresh").go()
+    assert other.plan["to_set"] == "b" and mounted(played) == B
+    already = len(played.commands)
+    why = run.back()
+    assert why.startswith("Set b is in use, with other copies than this run's (sync data"), why
+    assert why.endswith("the service is left as it is. What to do: open the run that did that.")
+    assert len(played.commands) == already and mounted(played) == B
+
+
+def test_a_third_set_that_is_in_use_by_now_is_left(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = played.begin("rewind")
+    with killed(played, STOPPED["rewind"]):
+        run.go()
+
+    def of_three(scopes: Any) -> Any:
+        yield from ()
+        return [SetSeen("b", InUse.READY), SetSeen("c", InUse.IN_USE, "fs /lts/data is up")]
+
+    monkeypatch.setattr(change_over, "look_at_sets", of_three)
+    assert run.back().startswith("Set c is in use by now (fs /lts/data is up): the service is left as it is.")
+    assert mounted(played) == {}
+
+
+def test_new_copies_of_somebody_else_that_nobody_uses_are_no_reason_to_stay_down(played: Played) -> None:
+    run = played.begin("refresh")
+    with killed(played, POINTS["stopped"]):
+        run.go()
+    played.begin("update").go()
+    played.recorded = played.recorded.intends("a", "b", (played.name, run.run_id), datetime.now(UTC))
+    assert run.back() == "" and mounted(played) == A
 
 
 @pytest.mark.parametrize("after", range(0, 12, 3))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from clones.asking.steps import Command
+from clones.config.scope import Scope
+from clones.decide.approval import Approval
 from clones.errors import Refused
+from clones.observe.sync import observe
+from clones.runs import merge_back
+from clones.symcli import commands
+from hooks.configuration import load
 from hooks.symcli import SymcliHook
+from operators.change_over import ServicePrepareOperator
 from operators.merge_back import MergeBackPlanOperator
 from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOperator
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
@@ -114,3 +123,84 @@ def test_a_merge_back_needs_only_its_own_set_unused_and_production_down(two_sets
     stop(new_context(), "lnxts", "a")
     other = planned(MergeBackPlanOperator, "lnxts", "a")
     assert other["digest"] != plan["digest"], "an approval is of one set"
+
+
+def prepared(lab: Any) -> None:
+    """An earlier prepare has left the groups of set b active; the service is up on set a."""
+    ServicePrepareOperator(**about("lnxts", "b")).execute(new_context())  # type: ignore[arg-type]
+    assert active(lab) and mounted_from(lab) == {"a"}
+
+
+def on_b() -> Scope:
+    """The service on set b."""
+    config = load(TWO_SETS)
+    return Scope.of("lnxts", config.services["lnxts"], config.symcli, "b")
+
+
+def active(lab: Any) -> set[str]:
+    """The groups of set b that are active."""
+    with SymcliHook() as hosts:
+        words = ("/usr/sbin/dmsetup", "info", "-c", "--noheadings", "-o", "name")
+        found = hosts.execute(Command("lnxts01", words)).stdout.split()
+    return {name.partition("-")[0] for name in found if name.partition("-")[0].endswith("_b")}
+
+
+def mounted_from(lab: Any) -> set[str]:
+    """The sets that the service's file systems are mounted from."""
+    return {source.split("/")[2][-1] for source in lab.host("lnxts01").mounts().values()}
+
+
+def test_a_retirement_releases_what_a_prepare_has_left(two_sets: Any) -> None:
+    prepared(two_sets)
+    sent = lines(planned(RetirePlanOperator, "lnxts", "b"))
+    assert [line for line in sent[:4] if "vgchange -a n" in line] == [sent[1], sent[3]], (
+        "the approver sees it"
+    )
+    assert not [line for line in sent[4:] if "vgchange" in line]
+    for sync in ("data", "archivelogs"):
+        do(two_sets, SymcloneTerminateOperator, "lnxts", "b", sync)
+    assert active(two_sets) == set() and states(two_sets, "0E0") == set()
+    assert mounted_from(two_sets) == {"a"}
+
+
+def test_a_set_is_provisioned_though_its_groups_are_active(two_sets: Any) -> None:
+    prepared(two_sets)
+    scope = on_b()
+    with SymcliHook() as hosts:
+        for sync in scope.service.syncs:
+            seen = hosts.run(observe(scope, sync))
+            ended = replace(commands.terminate(scope, sync, SYMID, seen.pairs), changes=False)
+            assert hosts.execute(ended).exit_code == 0
+    sent = lines(planned(ProvisionPlanOperator, "lnxts", "b"))
+    assert [line for line in sent if "vgchange -a n" in line] == [sent[1], sent[3]] and len(sent) == 6
+    do(two_sets, SymcloneCreateOperator, "lnxts", "b", "data")
+    assert active(two_sets) == set() and mounted_from(two_sets) == {"a"}
+
+
+def test_a_merge_back_releases_what_a_prepare_has_left(two_sets: Any) -> None:
+    prepared(two_sets)
+    take_production_down()
+    scope = on_b()
+    now = datetime.now(UTC)
+    with SymcliHook() as hosts:
+        plan = hosts.run(merge_back.plan(scope))
+        assert "Nothing uses set b; what is active of it is taken down first:" in plan["text"]
+        assert active(two_sets), "a plan changes nothing"
+        two_sets.note("approval", service="lnxts")
+        yes = Approval(plan["digest"], "bob", now.isoformat())
+        sync = scope.service.syncs[0]
+        hosts.run(merge_back.restore(scope, sync, plan, yes, sent=None, spend=lambda: lambda: None, now=now))
+    assert active(two_sets) == set() and mounted_from(two_sets) == {"a"}
+    assert {one["state"] for one in two_sets.sessions() if one["target"] == "0E01"} <= {
+        "RestInProg",
+        "Restored",
+    }
+
+
+def test_a_set_whose_disks_something_else_uses_is_not_ended(two_sets: Any) -> None:
+    prepared(two_sets)
+    two_sets.host("lnxts01").use_disk("/dev/mapper/mpathe", "open")
+    with pytest.raises(Refused, match="mpathe"):
+        do(two_sets, SymcloneTerminateOperator, "lnxts", "b", "data")
+    assert states(two_sets, "0E0") == {"Copied"} and mounted_from(two_sets) == {"a"}
+    two_sets.host("lnxts01").use_disk("/dev/mapper/mpathe", None)

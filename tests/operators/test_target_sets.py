@@ -214,7 +214,7 @@ class TestBack:
                 "/dev/vg_lts_a/lv_data",
                 "/dev/vg_ltsarch_a/lv_arch",
             }
-        assert recorded(context) == ("b", "a", "a")
+        assert recorded(context) == ("a", "a", "a"), "that change-over has ended"
 
     def test_a_task_of_a_run_that_ended_well_is_cleared(self, two_sets: Any, context: dict[str, Any]) -> None:
         """The service is on the new set, is used there, and stays there."""

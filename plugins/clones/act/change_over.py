@@ -13,11 +13,12 @@ from typing import Any
 from clones.act import stop_and_start
 from clones.act.bring import Way, bring, look_before
 from clones.act.prepare import release
+from clones.actions import BREAK
 from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Result, Steps, note
 from clones.config.scope import Scope
 from clones.config.target_sets import is_own
-from clones.decide.identity import Activation
+from clones.decide.identity import Activation, Run, not_made
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import CloneError, Refused, Unknown
 from clones.observe.proof_down import Row, look
@@ -105,12 +106,16 @@ def prove_down_elsewhere(scope: Scope) -> Steps[None]:
     )
 
 
-def why_left(scope: Scope, plan: Mapping[str, Any] | None, *, stopped: bool) -> Steps[str]:
+def why_left(
+    scope: Scope, plan: Mapping[str, Any] | None, *, run: Run, stopped: bool, known: Mapping[str, Activation]
+) -> Steps[str]:
     """Why a run that failed does not change back; empty when it is to.
 
     :param scope: the service on the set that it came from (the plan's `from_set`).
     :param plan: XCom `plan` of the run, None when it has left none.
-    :param stopped: the run has begun to stop the service: it has recorded its intent.
+    :param run: that run.
+    :param stopped: the run has begun to stop the service: the recorded intent is its own.
+    :param known: by sync of the set that it was to change over to, the newest activation that was kept.
     :raises CloneError: the copies cannot be seen.
     """
     on = f"set {scope.target_set}"
@@ -118,7 +123,7 @@ def why_left(scope: Scope, plan: Mapping[str, Any] | None, *, stopped: bool) -> 
         return "The run failed before it stopped anything: the service is as it was."
     if not stopped:
         return f"The run failed before it stopped anything: the service is on {on} as before."
-    if not plan["up"]:
+    if not (plan["up"] or plan.get("interrupted")):
         return "The service was down before this run, and stays as it is."
     if plan["from_set"] == plan["to_set"]:
         return f"The run does not change over: the service stays on {on}."
@@ -133,7 +138,39 @@ def why_left(scope: Scope, plan: Mapping[str, Any] | None, *, stopped: bool) -> 
             f"The copies of {on} are not what they were when the run began: the service is left as it is. "
             "What to do: find out who changed them, fix what failed, and clear that task."
         )
-    return ""
+    return (yield from _gone_on(scope, plan, run, known))
+
+
+def _gone_on(scope: Scope, plan: Mapping[str, Any], run: Run, known: Mapping[str, Activation]) -> Steps[str]:
+    """Whether the service runs on what another run has made or chosen since, in a sentence; else empty.
+
+    Only a set that is in use is asked for: to leave another one takes nothing down.
+    """
+    new, left = (
+        scope.on(plan["to_set"]),
+        "the service is left as it is. What to do: open the run that did that",
+    )
+    others = [one for one in scope.others() if one.target_set != new.target_set]
+    on_new, *elsewhere = yield from look_at_sets([new, *others])
+    for one in elsewhere:
+        if one.in_use in SERVES:
+            return f"Set {one.name} is {one.in_use} by now ({one.why}): {left}."
+    if on_new.in_use not in SERVES:
+        return ""
+    now = yield from abreast(observe(new, sync) for sync in new.service.syncs)
+    if BREAK in plan["phases"]:
+        wrong = [text for shown in now for text in not_made(plan, shown, known.get(shown.name), run)]
+    else:
+        pairs = zip(plan["syncs"], now, strict=False)
+        wrong = [
+            f"sync {shown.name} is not what the plan saw" for was, shown in pairs if not is_same(was, shown)
+        ]
+    if not wrong:
+        return ""
+    return (
+        f"Set {new.target_set} is {on_new.in_use}, with other copies than this run's "
+        f"({'; '.join(wrong)}): {left}."
+    )
 
 
 def back(scope: Scope, new: Scope, listed: Mapping[str, Result] = MappingProxyType({})) -> Steps[None]:

@@ -17,7 +17,7 @@ from clones.decide.rules import Verdict
 from clones.decide.start_order import decide_start
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import Refused, Unknown
-from clones.observe.proof_down import Row
+from clones.observe.proof_down import Row, Seen, look_around, prove_down, require_known, unexplained
 from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, refuse_leftovers
 from clones.observe.sync import observe
@@ -49,6 +49,29 @@ def release(scope: Scope) -> Steps[bool]:
         # The look may be old by now: each is looked at again.
         yield from bring(scope, (yield from look_before(row.driver, row.host)), Way.DOWN)
     return bool(active)
+
+
+def prove_down_or_ready(scope: Scope) -> Steps[list[Seen]]:
+    """What a plan asks before its run releases the set: it is down but for groups that a prepare has left.
+
+    :param scope: the service on that set; of one without target sets everything must be down.
+    :returns: what was seen; what is up of it, the release takes down.
+    :raises Refused: the set is in use, or something else uses its disks.
+    :raises Unknown: something could not tell.
+    """
+    rows, around = yield from look_around(scope.own())
+    if not scope.target_set or judge(scope.target_set, rows).in_use is not InUse.READY:
+        return (yield from prove_down(scope.own()))
+    if strange := unexplained(rows, around):
+        raise Refused(
+            f"{scope.who}: only its groups are active, but:\n  "
+            + "\n  ".join(row.line() for row in strange)
+            + "\nNothing was changed.",
+            "find out who uses the disks, and end that",
+        )
+    quiet = [row for row in around if row.probe.use is not Use.UP]
+    require_known(scope, [*rows, *quiet])
+    return [*rows, *quiet]
 
 
 def prepare(scope: Scope) -> Steps[None]:

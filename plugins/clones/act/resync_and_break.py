@@ -59,6 +59,8 @@ def create(scope: Scope, sync: Sync, recorded: Recorded | None = None) -> Steps[
             "check with `symdev show` that each target is at least as large as its source",
         )
     refuse_leftovers(scope, running, [sync], "create")
+    if scope.target_set and (yield from release(scope)):
+        return (yield from create(scope, sync))  # that may have taken long
     yield from prove_down(scope)
     command = commands.create(scope, sync, seen.symid, decision.pairs)
     return (yield from act(scope, sync, "create", command, seen, lambda s: s is not State.NONE))

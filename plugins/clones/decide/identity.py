@@ -183,6 +183,42 @@ def planned_stamps(plan: Mapping[str, Any] | None, sync: Sync) -> dict[str, str 
     return None
 
 
+def not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None, run: Run) -> list[str]:
+    """The pairs of which the array does not show that this run has split them, in sentences.
+
+    :param plan: as :func:`planned_stamps` has it.
+    :param known: the newest activation of the sync that was kept.
+    """
+    if known is not None and not known.made(seen):
+        dag_id, run_id = known.run
+        return [f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"]
+    if known is not None and known.run != run:
+        dag_id, run_id = known.run
+        return [f"sync {seen.name}: run {run_id} of {dag_id} has activated it since this run did"]
+    before = {
+        (pair["source"], pair["target"]): pair["last_action"]
+        for sync in plan.get("syncs", ())
+        if sync["sync"] == seen.name
+        for pair in sync["pairs"]
+    }
+    found = []
+    for pair in seen.pairs:
+        at = pair.session.last_action if pair.session else None
+        key = (pair.source, pair.target)
+        if key not in before:
+            found.append(f"sync {seen.name}: {pair.label} is no pair that the plan saw")
+        elif at is None:
+            found.append(
+                f"sync {seen.name}: {pair.label} shows no last action: not known whether this run made it"
+            )
+        elif before[key] == at.isoformat():
+            found.append(
+                f"sync {seen.name}: {pair.label} has the last action that the plan saw ({at}): this run has "
+                "not made it"
+            )
+    return found
+
+
 def require_stamps(scope: Scope, seen: Sequence[SyncSeen], states: frozenset[State]) -> None:
     """Go on only if each pair in these states shows the time of its last action.
 

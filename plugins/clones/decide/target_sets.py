@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from clones.config.scope import Scope
@@ -91,19 +91,31 @@ class Recorded:
             return self.good.set
         return self.intent.from_set if self.intent else ""
 
+    @property
+    def interrupted(self) -> bool:
+        """A change-over was begun, and its end is not recorded: the service has neither started well since,
+        nor gone back, nor been stopped on purpose."""
+        if self.intent is None or self.intent.from_set == self.intent.to_set:
+            return False
+        return self.good is None or self.good.at <= self.intent.at
+
     def intends(self, from_set: str, to_set: str, run: tuple[str, str], at: datetime) -> Recorded:
         """The same with a new intent. What was good before the first intent stays so.
 
         Where that is not known it stays unknown: a set on which the service was started from nowhere, and not
         seen well, does not become the good one by being left or stopped.
+        It is never older than what was recorded before, whatever the clocks of two workers say.
         """
         if self.good is None and self.intent is not None and not self.intent.from_set:
             from_set = ""
+        at = max([at, *([self.good.at] if self.good else [])])
         good = self.good or (Good(self.last_good, run, at) if self.last_good else None)
         return Recorded(Intent(from_set, to_set, run, at), good)
 
     def started(self, name: str, run: tuple[str, str], at: datetime) -> Recorded:
-        """The same after the service was started on a set, and was seen well there."""
+        """The same after the service was started on a set, and was seen well there: later than the intent."""
+        if self.intent is not None:
+            at = max(at, self.intent.at + timedelta.resolution)
         return Recorded(self.intent, Good(name, run, at))
 
     def from_nowhere(self, name: str) -> bool:
@@ -184,18 +196,22 @@ OF_THE_UNUSED = OVERWRITES | {"break"}
 
 ASK = "name the set in the form's field `set`"
 MAKE_GOOD = (
-    "run the action `start`, which runs the hooks and probes again: if they succeed, the service is well on "
+    "run the action {start}, which runs the hooks and probes again: if they succeed, the service is well on "
     "set {used}; or run `rewind`, which changes over to set {good}"
 )
 
 
-def choose(action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str = "") -> Chosen | NotChosen:
+def choose(
+    action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str = "", *, gated: bool = False
+) -> Chosen | NotChosen:
     """Which sets a run works on.
 
     :param action: one of :data:`clones.actions.ACTIONS`.
     :param seen: every set of the service, in the configured order.
     :param recorded: what runs have recorded.
     :param asked: the set that the user has named; empty for none. It is the one that the action works on.
+    :param gated: the service has `before_start` hooks: they do not run while an application is up, so it is
+        stopped before they run again.
     """
     names = [one.name for one in seen]
     if asked and asked not in names:
@@ -224,7 +240,7 @@ def choose(action: str, seen: Sequence[SetSeen], recorded: Recorded, asked: str 
             f"the service is up in part only: {_said(used)}",
             "run the action `start`, which goes on from there, or `stop`; then run it again",
         )
-    return _one_in_use(action, names, used, recorded, asked)
+    return _one_in_use(action, names, used, recorded, asked, "`stop`, then `start`" if gated else "`start`")
 
 
 def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
@@ -243,8 +259,9 @@ def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
 
 
 def _one_in_use(
-    action: str, names: Sequence[str], used: SetSeen, recorded: Recorded, asked: str
+    action: str, names: Sequence[str], used: SetSeen, recorded: Recorded, asked: str, again: str
 ) -> Chosen | NotChosen:
+    """:param again: the actions by which the service starts again where it is."""
     on, good = used.name, recorded.last_good
     if action in ("start", "stop"):
         if asked and asked != on:
@@ -272,7 +289,7 @@ def _one_in_use(
         return NotChosen(
             f"set {asked or good} is the last one on which the service started well, and its start on set "
             f"{on} has not ended well",
-            MAKE_GOOD.format(used=on, good=asked or good),
+            MAKE_GOOD.format(start=again, used=on, good=asked or good),
         )
     return Chosen(on, asked or others[0], _said(used))
 

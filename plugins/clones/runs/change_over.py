@@ -12,7 +12,7 @@ from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.decide.identity import AT_STAKE, Activation, require_stamps
-from clones.decide.target_sets import CHANGES_OVER, Chosen, NotChosen, Recorded, choose
+from clones.decide.target_sets import CHANGES_OVER, SERVES, Chosen, NotChosen, Recorded, choose
 from clones.errors import CloneError, Refused, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
@@ -29,7 +29,7 @@ from clones.observe.proof_down import (
 )
 from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.sync import observe
-from clones.observe.target_sets import look_at_own, look_at_sets
+from clones.observe.target_sets import is_group, look_at_own, look_at_sets
 from clones.resources import drivers
 from clones.resources.base import Use
 from clones.runs.copies import all_at_once, estimate, judge, refuse_shared_devices, wait_until_settled
@@ -63,7 +63,8 @@ def plan(
     name, whole = scopes[0].name, scopes[0].whole or scopes[0].service
     phases = phases_run(action, whole)
     yield from announce(name, whole, action)
-    chosen = choose(action, (yield from look_at_sets(scopes)), recorded, asked)
+    sets = yield from look_at_sets(scopes)
+    chosen = choose(action, sets, recorded, asked, gated=bool(whole.before_start))
     if isinstance(chosen, NotChosen):
         kind = Unknown if chosen.unknown else Refused
         raise kind(f"Service {name}: {action} is refused: {chosen.why}. Nothing was changed.", chosen.remedy)
@@ -88,7 +89,9 @@ def plan(
         refused.append(error)
     used = yield from look_at_all(former)
     (own, around), shared = yield from both(_of_the_set(to, phases), _shared(to, phases))
-    up = any(row.probe.use is Use.UP for row in used)
+    serves = any(one.name == former.target_set and one.in_use in SERVES for one in sets)
+    # Groups that a prepare has left active are nothing of a service that is up.
+    up = serves or any(row.probe.use is Use.UP and not is_group(row.driver) for row in used)
     if START in phases and STOP not in phases and to.service.before_start:
         try:
             refuse_running(to, used, f"{action} is refused")
@@ -107,8 +110,23 @@ def plan(
     mine = {sync: paces.get(key) for sync, key in keys.items()}
     guesses = (yield from estimate(to, copies.decisions, mine)) if RESYNC in phases else {}
     steps = steps_on_sets(former, to, phases, copies.decisions, used, own, shared)
+    interrupted = changes_over and not up and recorded.interrupted and chosen.from_set == recorded.last_good
+    if interrupted:
+        yield from note(
+            f"The service is down because a change-over did not end: if the start on set {to.target_set} "
+            f"fails, this run goes back to set {chosen.from_set}, on which it last started well"
+        )
     return Plan(
-        action, phases, copies.seen, guesses, up, tuple(steps), chosen.from_set, to.target_set, tuple(left)
+        action,
+        phases,
+        copies.seen,
+        guesses,
+        up,
+        tuple(steps),
+        chosen.from_set,
+        to.target_set,
+        tuple(left),
+        interrupted,
     )
 
 

@@ -32,7 +32,7 @@ from typing import Any
 
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, Run, sent_at
+from clones.decide.identity import Activation, Run, not_made, sent_at
 from clones.decide.rules import Verdict
 from clones.decide.start_order import decide_start
 from clones.errors import CloneError, Refused
@@ -110,7 +110,7 @@ def falls_short(
         if decision.verdict is Verdict.REFUSE:
             wrong.append(decision.why)
         elif RESYNC in phases:
-            wrong += [text for one in seen for text in _not_made(plan, one, known.get(one.name), run)]
+            wrong += [text for one in seen for text in not_made(plan, one, known.get(one.name), run)]
     if wrong or service:
         again = "trigger the action again" if phases else "trigger it again"
         remedy = _CHANGED if wrong else "find out who started or stopped it since"
@@ -163,35 +163,3 @@ def _merged_back(seen: SyncSeen) -> list[str]:
 
 def _not_in(seen: SyncSeen, states: frozenset[State], wanted: str) -> list[str]:
     return [f"{pair.label} is {pair.state}, not {wanted}" for pair in seen.pairs if pair.state not in states]
-
-
-def _not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None, run: Run) -> list[str]:
-    """The pairs of which the array does not show that this run has split them."""
-    if known is not None and not known.made(seen):
-        dag_id, run_id = known.run
-        return [f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"]
-    if known is not None and known.run != run:
-        dag_id, run_id = known.run
-        return [f"sync {seen.name}: run {run_id} of {dag_id} has activated it since this run did"]
-    before = {
-        (pair["source"], pair["target"]): pair["last_action"]
-        for sync in plan.get("syncs", ())
-        if sync["sync"] == seen.name
-        for pair in sync["pairs"]
-    }
-    found = []
-    for pair in seen.pairs:
-        at = pair.session.last_action if pair.session else None
-        key = (pair.source, pair.target)
-        if key not in before:
-            found.append(f"sync {seen.name}: {pair.label} is no pair that the plan saw")
-        elif at is None:
-            found.append(
-                f"sync {seen.name}: {pair.label} shows no last action: not known whether this run made it"
-            )
-        elif before[key] == at.isoformat():
-            found.append(
-                f"sync {seen.name}: {pair.label} has the last action that the plan saw ({at}): this run has "
-                "not made it"
-            )
-    return found

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from clones.act.prepare import prove_down_or_ready, release
 from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Command, Steps, note, run
 from clones.config import Sync, Vg
@@ -26,6 +27,7 @@ from clones.observe.proof_down import prove_down, prove_production_down
 from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, nothing_still_runs, refuse_leftovers
 from clones.observe.sync import observe, to_plain
+from clones.resources.base import Use
 from clones.states import PairSeen, State, SyncSeen, device_text
 from clones.symcli import commands
 from clones.symcli.exit_codes import Outcome, classify
@@ -59,9 +61,11 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         lines.append("")
     _refuse_sources_twice(scope, seen)
     yield from nothing_still_runs(scope, scope.service.syncs, "merge-back")
-    production, rows = yield from both(prove_production_down(scope), prove_down(scope.own()))
+    production, rows = yield from both(prove_production_down(scope), prove_down_or_ready(scope))
     lines += ["Production is down:", *(f"  {row.line()}" for row in production), ""]
     down = f"Nothing uses set {scope.target_set}:" if scope.target_set else "The service is down:"
+    if any(row.probe.use is Use.UP for row in rows):
+        down = f"{down[:-1]}; what is active of it is taken down first:"
     lines += [down, *(f"  {row.line()}" for row in rows), ""]
     bound = _bound(scope, [_essence(shown) for shown in seen])
     lines.append(f"Digest of this plan: {digest(bound)}")
@@ -121,6 +125,9 @@ def restore(
             f"find out who changed it; then {ASK_AGAIN}",
         )
     refuse_leftovers(scope, running, syncs, "restore")
+    if scope.target_set and (yield from release(scope)):
+        # That may have taken long.
+        return (yield from restore(scope, sync, kept, approval, sent=sent, spend=spend, now=now))
     yield from both(prove_down(scope.own()), prove_production_down(scope))
     command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)

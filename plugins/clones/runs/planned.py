@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clones.asking.steps import Command, Steps, note
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict
+from clones.decide.target_sets import InUse
 from clones.errors import Refused
-from clones.observe.proof_down import Seen, look_around, require_known
+from clones.observe.proof_down import Row, Seen, look_around, require_known, unexplained
+from clones.observe.target_sets import judge
 from clones.resources.base import Use
 
 
@@ -52,6 +54,26 @@ def listed(steps: Iterable[Step]) -> list[str]:
     return lines
 
 
+def said(row: Row) -> str:
+    """What a resource says, in a line."""
+    return f"{row.driver.label} is {row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}"
+
+
+def bring(action: str, row: Row, why: str, found: Sequence[Command]) -> Step:
+    """A resource is brought up or down by these commands; none where it is so already."""
+    return Step(
+        f"{action} of {row.driver.label} on {row.host}",
+        Verdict.ACT if found else Verdict.NOTHING,
+        why,
+        tuple(replace(command, because=why) for command in found),
+    )
+
+
+def stop_of(row: Row) -> Step:
+    """A resource is taken down from where it was seen."""
+    return bring("stop", row, said(row), row.driver.stop(row.probe.at))
+
+
 def conclude(
     scope: Scope, doing: str, refused: Sequence[str], steps: list[Step], *, must_be_down: bool
 ) -> Steps[list[Step]]:
@@ -59,14 +81,20 @@ def conclude(
 
     :param refused: what was refused already, one text each.
     :param must_be_down: whether the service must be down too.
-    :returns: ``steps``.
+    :returns: ``steps``; before them what takes down the groups that a prepare has left active of a set.
     :raises Refused: with everything that was refused.
     :raises Unknown: a resource could not tell whether it is up.
     """
     rows: list[Seen] = []
     if must_be_down:
-        own, around = yield from look_around(scope)
-        rows = [*own, *around]
+        own, around = yield from look_around(scope.own())
+        if scope.target_set and judge(scope.target_set, own).in_use is InUse.READY:
+            # The run releases the set before its first command to the array.
+            steps = [*(stop_of(row) for row in reversed(own) if row.probe.use is Use.UP), *steps]
+            rows = [*(row for row in around if row.probe.use is not Use.UP), *unexplained(own, around)]
+            rows += [row for row in own if row.probe.use is not Use.UP]
+        else:
+            rows = [*own, *around]
     up = [row.line() for row in rows if row.probe.use is Use.UP]
     if up:
         lines = "\n  ".join(up)

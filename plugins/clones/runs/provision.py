@@ -78,7 +78,7 @@ def plan(scope: Scope, recorded: Recorded | None = None) -> Steps[list[Step]]:
             warning=True,
         )
     steps = [*groups.values(), *creates]
-    return (yield from conclude(scope.own(), "provision", refused, steps, must_be_down=bool(overwritten)))
+    return (yield from conclude(scope, "provision", refused, steps, must_be_down=bool(overwritten)))
 
 
 def _step(todo: Todo) -> Step:

@@ -41,6 +41,8 @@ class Plan:
         not known. `up` is whether it is up there.
     :param to_set: the one that the action works on; `syncs` are those of this set.
     :param former: the syncs of `from_set` as observed, where the run changes over.
+    :param interrupted: the service is down because an earlier change-over did not end; `from_set` is the set
+        on which it last started well, and a start that fails goes back there.
     """
 
     action: str
@@ -52,6 +54,7 @@ class Plan:
     from_set: str = ""
     to_set: str = ""
     former: tuple[SyncSeen, ...] = ()
+    interrupted: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         """What the run's tasks go by, as JSON: all but the steps."""
@@ -66,6 +69,7 @@ class Plan:
                     "from_set": self.from_set,
                     "to_set": self.to_set,
                     "former": [to_plain(seen) for seen in self.former],
+                    "interrupted": self.interrupted,
                 }
                 if self.to_set
                 else {}

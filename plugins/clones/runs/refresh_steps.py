@@ -20,7 +20,7 @@ from clones.errors import Refused
 from clones.observe.proof_down import Row
 from clones.resources import drivers
 from clones.resources.base import Use
-from clones.runs.planned import Step
+from clones.runs.planned import Step, bring, said, stop_of
 from clones.states import SyncSeen
 from clones.symcli import commands
 
@@ -47,7 +47,7 @@ def steps_of(
     if STOP in phases:
         steps += _hooks(scope, service.before_stop, "before_stop")
         for host in service.hosts:
-            steps += [_stop(row) for row in reversed(rows) if row.host == host.connection]
+            steps += [stop_of(row) for row in reversed(rows) if row.host == host.connection]
     steps += _of_copies(scope, phases, decisions)
     if START in phases:
         first = [host.connection for host in service.hosts[:1]]
@@ -82,7 +82,7 @@ def steps_on_sets(
     steps: list[Step] = []
     recreates = any(one.decision.verdict is Verdict.ACT for one in decisions) and RESYNC in phases
     if recreates:
-        steps += [_stop(row) for row in reversed(own) if row.probe.use is Use.UP]
+        steps += [stop_of(row) for row in reversed(own) if row.probe.use is Use.UP]
     steps += _of_copies(to, phases, decisions)
     mine = [row for row in own if row.host == first]
     in_use = former is to and any(row.probe.use is Use.UP and not _is_group(row) for row in mine)
@@ -91,7 +91,7 @@ def steps_on_sets(
     if STOP in phases:
         steps += _hooks(former, service.before_stop, "before_stop")
         for host in former.service.hosts:
-            steps += [_stop(row) for row in reversed(used) if row.host == host.connection]
+            steps += [stop_of(row) for row in reversed(used) if row.host == host.connection]
     if START in phases:
         rows = {row.label: row for row in (*mine, *shared)}
         started = []
@@ -115,8 +115,8 @@ def _is_group(row: Row) -> bool:
 
 def _prepare(row: Row, *, released: bool) -> Step:
     at = row.driver.stopped if released and row.probe.use is Use.UP else row.probe.at
-    why = "this run has released it" if at != row.probe.at else _said(row)
-    return _bring("prepare", row, why, row.driver.prepare(at))
+    why = "this run has released it" if at != row.probe.at else said(row)
+    return bring("prepare", row, why, row.driver.prepare(at))
 
 
 def _of_copies(scope: Scope, phases: Collection[str], decisions: Sequence[Decided]) -> list[Step]:
@@ -153,23 +153,10 @@ def _hooks(scope: Scope, hooks: Sequence[Hook], place: str) -> list[Step]:
     return found
 
 
-def _stop(row: Row) -> Step:
-    return _bring("stop", row, _said(row), row.driver.stop(row.probe.at))
-
-
 def _start(row: Row, *, stops: bool) -> Step:
     if stops and row.driver.stop(row.probe.at):
-        return _bring("start", row, "this run has stopped it", row.driver.start(row.driver.stopped))
-    return _bring("start", row, _said(row), row.driver.start(row.probe.at))
-
-
-def _bring(action: str, row: Row, why: str, found: Sequence[Command]) -> Step:
-    return Step(
-        f"{action} of {row.driver.label} on {row.host}",
-        Verdict.ACT if found else Verdict.NOTHING,
-        why,
-        tuple(replace(command, because=why) for command in found),
-    )
+        return bring("start", row, "this run has stopped it", row.driver.start(row.driver.stopped))
+    return bring("start", row, said(row), row.driver.start(row.probe.at))
 
 
 def _resync(scope: Scope, one: Decided) -> Step:
@@ -195,7 +182,3 @@ def _break(scope: Scope, one: Decided, *, recreated: bool) -> Step:
 
 def _states(seen: SyncSeen) -> str:
     return ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
-
-
-def _said(row: Row) -> str:
-    return f"{row.driver.label} is {row.probe.use.value} [{row.probe.at}]: {row.probe.evidence}"

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from clones.act.device_groups import Looked, Todo, look, one_by_one
+from clones.act.prepare import release
 from clones.act.resync_and_break import act, decided
 from clones.asking.side_by_side import both
 from clones.asking.steps import Command, Steps, note
@@ -57,9 +58,7 @@ def plan(scope: Scope) -> Steps[list[Step]]:
         except Refused as error:
             refused.append(str(error))
     return (
-        yield from conclude(
-            scope.own(), "retire", refused, [*ends, *removals], must_be_down=bool(sent_by(ends))
-        )
+        yield from conclude(scope, "retire", refused, [*ends, *removals], must_be_down=bool(sent_by(ends)))
     )
 
 
@@ -106,6 +105,9 @@ def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = Non
             ASK_AGAIN,
         )
     refuse_leftovers(scope, running, [sync], "terminate")
+    if scope.target_set and (yield from release(scope)):
+        yield from terminate(scope, sync, approved)  # that may have taken long
+        return
     yield from prove_down(scope.own())
     yield from act(
         scope, sync, "terminate", command, looked.seen, lambda state: state is State.NONE,

@@ -49,7 +49,7 @@ CASES_OF_ACTIONS = [
 @pytest.mark.parametrize(("case", "action"), CASES_OF_ACTIONS)
 def test_sets_of_a_run(case: dict[str, Any], action: str) -> None:
     seen = [SetSeen(name, InUse(use), f"line of {name}") for name, use in case["seen"].items()]
-    found = choose(action, seen, recorded(case), case.get("asked", ""))
+    found = choose(action, seen, recorded(case), case.get("asked", ""), gated=case.get("gated", False))
     expected = case[action]
     kind, _, part = expected.partition(": ")
     if kind in ("refuse", "unknown"):
@@ -98,6 +98,22 @@ def test_a_set_that_was_started_from_nowhere_is_not_good_because_it_is_left() ->
     assert rewound.from_nowhere("a") and not rewound.from_nowhere("b")
     well = rewound.started("a", ("s", "r3"), AT + timedelta(hours=3))
     assert well.last_good == "a" and not well.from_nowhere("a")
+def test_a_change_over_is_interrupted_until_it_has_ended() -> None:
+    later = AT + timedelta(hours=1)
+    begun = Recorded().intends("a", "b", RUN, AT)
+    assert not Recorded().interrupted and begun.interrupted
+    assert not begun.started("b", RUN, later).interrupted
+    assert not begun.intends("b", "b", RUN, later).interrupted, "stopped on purpose"
+    back = begun.intends("b", "a", RUN, later)
+    assert back.interrupted and not back.started("a", RUN, later).interrupted
+    assert back.started("a", RUN, later).intends("a", "b", RUN, later).interrupted
+
+
+def test_what_is_recorded_later_is_later_whatever_the_clocks_say() -> None:
+    slow = AT - timedelta(minutes=5)
+    well = Recorded().intends("a", "b", RUN, AT).started("b", RUN, slow)
+    assert well.good is not None and well.good.at > AT and not well.interrupted
+    assert well.intends("b", "a", RUN, slow).interrupted
 
 
 def test_records_are_read_as_they_were_written() -> None:
