@@ -158,7 +158,8 @@ def _phases(
             tasks[BREAK], ends = _break(service, limits, {**step, **on_new})
         elif phase == PREPARE:
             with TaskGroup(PREPARE, tooltip="Make the other set ready while the service still runs"):
-                tasks[PREPARE] = [ServicePrepareOperator(task_id="service", **step, **on_new, **on_host)]
+                prepared = {**step, **on_new, **on_host, "inlets": copies}
+                tasks[PREPARE] = [ServicePrepareOperator(task_id="service", **prepared)]
         else:
             with TaskGroup(START, tooltip="Start the service on the fresh copies"):
                 tasks[START] = _start(service, limits, {**step, **on_new}, on_host, copies)

@@ -26,6 +26,7 @@ class ServicePrepareOperator(CloneOperator):
 
     What is so already is left alone, and so is a set that the service is on.
 
+    :raises clones.errors.Refused: another run has stopped or started the service since this run's plan.
     :raises clones.errors.CloneError: a sync of the set is not usable, a group does not come up, a check
         fails, or something could not be told. The service runs on.
 
@@ -36,6 +37,7 @@ class ServicePrepareOperator(CloneOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        target_sets.refuse_moved(context, scope)
         hosts.run(prepare(scope))
 
 

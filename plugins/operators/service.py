@@ -31,8 +31,10 @@ RAN_ON = "ran_on"
 def _intend(context: Context, scope: Scope) -> None:
     """Record what the run is about to do with a service with target sets, before anything is stopped.
 
+    :raises Refused: another run has stopped or started the service since this run's plan.
     :raises Unknown: it could not be recorded.
     """
+    target_sets.refuse_moved(context, scope)
     plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
     on = scope.target_set  # without a plan it is only stopped
     target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
@@ -76,6 +78,7 @@ class ServiceStartOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         if scope.target_set:
+            target_sets.refuse_moved(context, scope)
             hosts.run(change_over.prove_down_elsewhere(scope))
             was = target_sets.recorded(context, scope).intent
             if was is None or was.to_set != scope.target_set:

@@ -15,8 +15,10 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from clones.config.scope import Scope
+from clones.decide import target_sets as decide
 from clones.decide.target_sets import Recorded
 from clones.errors import Unknown
+from clones.runs.result import PLAN
 from reporting.completed import copy_asset
 
 KEY = "target_sets"
@@ -33,6 +35,16 @@ def recorded(context: Context, scope: Scope) -> Recorded:
     with _or_unknown(scope):
         kept: Any = store.get(KEY)
     return Recorded.from_plain(kept)
+
+
+def refuse_moved(context: Context, scope: Scope) -> None:
+    """Go on only if no other run has stopped or started the service since this run's plan.
+
+    :raises Refused: another run has.
+    :raises Unknown: the store did not answer.
+    """
+    plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
+    decide.refuse_moved(scope, plan, recorded(context, scope), _run(context))
 
 
 def intend(context: Context, scope: Scope, from_set: str, to_set: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from clones.act import change_over
@@ -16,7 +17,7 @@ from clones.actions import BREAK, PREPARE, RESYNC, START, STOP, phases_run
 from clones.asking.steps import Command, Steps
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
-from clones.decide.target_sets import Recorded, refuse_last_good
+from clones.decide.target_sets import Recorded, refuse_last_good, refuse_moved
 from clones.errors import MustWait
 from clones.runs import change_over as plans
 from hooks.configuration import load
@@ -150,11 +151,12 @@ class Run:
                         ),
                     )
             elif step == PREPARE:
-                yield step, lambda: it.do(prepare(to))
+                yield step, lambda: it.do(self._not_moved(prepare, to))
             elif step == STOP:
                 yield step, lambda: self._stop(former)
             else:
-                yield step, lambda: it.do(change_over.start(to, known=self._known(to)))
+                started = partial(change_over.start, known=self._known(to))
+                yield step, lambda started=started: it.do(self._not_moved(started, to))
                 for place in ("after_start", "probes"):
                     yield place, lambda place=place: it.do(run_hooks(to, getattr(to.service, place), place))
 
@@ -162,7 +164,13 @@ class Run:
         refuse_last_good(to, self.played.recorded)
         self.played.do(resync(to, sync, self.plan, self._ledger(to, sync)))
 
+    def _not_moved(self, steps: Callable[[Scope], Steps[Any]], to: Scope) -> Steps[Any]:
+        """The steps, if no other run has stopped or started the service since."""
+        refuse_moved(to, self.plan, self.played.recorded, (self.played.name, self.run_id))
+        return steps(to)
+
     def _stop(self, former: Scope) -> None:
+        refuse_moved(former, self.plan, self.played.recorded, (self.played.name, self.run_id))
         self._intend(self.plan["from_set"], self.plan["to_set"])
         self.played.do(run_hooks(former, former.service.before_stop, "before_stop"))
         self.played.do(change_over.stop(former))

@@ -356,3 +356,36 @@ def test_killed_while_it_went_back(played: Played, after: int) -> None:
     else:
         played.begin("rewind" if in_use(played)[1] is not InUse.UNUSED else "start").go()
     assert mounted(played) == A
+
+
+@pytest.mark.parametrize("at", ["prepare", "stop", "start"])
+def test_an_old_run_that_is_cleared_moves_nothing_once_others_have(
+    played: Played, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Its set was refreshed, found bad and left since: it would take the service there, and call it good."""
+    old = played.begin("refresh")
+    fails = {
+        "prepare": ("tests.operators.sets.prepare", NotDone("no", "fix it")),
+        "stop": ("clones.act.change_over.stop", NotDone("no", "fix it")),
+        "start": ("clones.act.change_over.start", NotDone("no", "fix it")),
+    }
+    with monkeypatch.context() as patch:
+        path, error = fails[at]
+
+        def no(*_: Any, **__: Any) -> Any:
+            raise error
+
+        patch.setattr(path, no)
+        with pytest.raises(NotDone):
+            old.go()
+    if at != "prepare":
+        old.back()
+    played.begin("refresh").go()
+    played.begin("rewind").go()
+    assert mounted(played) == A and played.recorded.last_good == "a"
+    before = len(played.sent)
+    with pytest.raises(
+        Refused, match="run r3 of lnxts has stopped or started the service since this run's plan"
+    ):
+        old.go()
+    assert mounted(played) == A and played.recorded.last_good == "a" and len(played.sent) == before

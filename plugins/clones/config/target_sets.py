@@ -74,6 +74,10 @@ def check(service: Service) -> None:
             "a service with target sets must list its `resources`: which set is in use is seen by them",
             "resources",
         )
+    connections = [host.connection for host in service.hosts]
+    for number, connection in enumerate(connections):
+        if connection in connections[:number]:
+            _refuse(f"host {connection} is listed twice: list it once, with all its `sets`", "hosts", number)
     beside = beside_another(service)
     for name in service.sets:
         if not any(name in (host.sets or service.sets) for host in service.hosts):

@@ -258,6 +258,28 @@ def refuse_last_good(scope: Scope, recorded: Recorded) -> None:
         )
 
 
+def refuse_moved(scope: Scope, plan: Mapping[str, Any], now: Recorded, run: tuple[str, str]) -> None:
+    """Go on only if no other run has stopped or started the service since this run's plan.
+
+    A run that failed can be cleared much later: its set may have been refreshed, found bad and left since.
+
+    :param plan: XCom `plan` of this run; one that holds no `recorded` was made of no target sets.
+    :param now: what is recorded now.
+    :param run: this run.
+    :raises Refused: another run has.
+    """
+    if "recorded" not in plan:
+        return
+    planned = Recorded.from_plain(plan["recorded"])
+    for before, since in ((planned.intent, now.intent), (planned.good, now.good)):
+        if since is not None and since != before and since.run != run:
+            raise Refused(
+                f"{scope.who}: run {since.run[1]} of {since.run[0]} has stopped or started the service since "
+                "this run's plan. Nothing was stopped or started.",
+                "trigger the action again: a new run plans with the set that is in use now",
+            )
+
+
 def _one_in_use(
     action: str, names: Sequence[str], used: SetSeen, recorded: Recorded, asked: str, again: str
 ) -> Chosen | NotChosen:

@@ -127,6 +127,7 @@ def plan(
         to.target_set,
         tuple(left),
         interrupted,
+        recorded,
     )
 
 

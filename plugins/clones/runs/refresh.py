@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +16,7 @@ from clones.config.scope import Scope
 from clones.decide.identity import AT_STAKE, Activation, require_stamps
 from clones.decide.rules import Verdict, decide_under_service
 from clones.decide.start_order import decide_start
+from clones.decide.target_sets import Recorded
 from clones.errors import Refused, Unknown
 from clones.observe import estimates
 from clones.observe.proof_down import GuardRow, look_around, look_at_all, require_known, unexplained
@@ -43,6 +44,7 @@ class Plan:
     :param former: the syncs of `from_set` as observed, where the run changes over.
     :param interrupted: the service is down because an earlier change-over did not end; `from_set` is the set
         on which it last started well, and a start that fails goes back there.
+    :param recorded: what was recorded of the target sets when it was planned.
     """
 
     action: str
@@ -55,6 +57,7 @@ class Plan:
     to_set: str = ""
     former: tuple[SyncSeen, ...] = ()
     interrupted: bool = False
+    recorded: Recorded = field(default_factory=Recorded)
 
     def to_plain(self) -> dict[str, Any]:
         """What the run's tasks go by, as JSON: all but the steps."""
@@ -70,6 +73,7 @@ class Plan:
                     "to_set": self.to_set,
                     "former": [to_plain(seen) for seen in self.former],
                     "interrupted": self.interrupted,
+                    "recorded": self.recorded.to_plain(),
                 }
                 if self.to_set
                 else {}

@@ -98,6 +98,8 @@ def test_a_set_that_was_started_from_nowhere_is_not_good_because_it_is_left() ->
     assert rewound.from_nowhere("a") and not rewound.from_nowhere("b")
     well = rewound.started("a", ("s", "r3"), AT + timedelta(hours=3))
     assert well.last_good == "a" and not well.from_nowhere("a")
+
+
 def test_a_change_over_is_interrupted_until_it_has_ended() -> None:
     later = AT + timedelta(hours=1)
     begun = Recorded().intends("a", "b", RUN, AT)
