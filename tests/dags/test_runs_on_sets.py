@@ -97,7 +97,7 @@ def test_a_start_that_fails_goes_back(lab: Any, fault: dict[str, Any], failed: s
         "start.on_former_set",
         "finish",
     }
-    assert on_set(lab) == {"a"} and kept() == ("b", "a", "a")
+    assert on_set(lab) == {"a"} and kept() == ("a", "a", "a")
     lab.clear_faults()
     state, states = played("refresh")
     assert state == "success" and on_set(lab) == {"b"} and kept() == ("a", "b", "b")
