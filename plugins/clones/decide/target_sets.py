@@ -304,7 +304,7 @@ def _one_in_use(
         return NotChosen(
             f"the start on set {on} has not ended well, and it is not known on which set the service was "
             "well before: another set may hold its last good copy",
-            MAKE_GOOD.format(used=on, good=_before(names, on)),
+            MAKE_GOOD.format(start=again, used=on, good=_before(names, on)),
         )
     others = [name for name in _after(names, on) if action == "break" or name != good]
     if not others or (asked and asked not in others):
