@@ -121,4 +121,4 @@ def test_before_start_hooks_gate_the_applications_of_the_new_set(lab: Any, tmp_p
         "finish",
     }
     assert states["start.service"] == "upstream_failed"
-    assert on_set(lab) == {"b"} and kept() == ("a", "b", "b")
+    assert on_set(lab) == {"b"} and kept() == ("b", "b", "b")
