@@ -19,6 +19,7 @@ PATIENCE = 30_000
 """Milliseconds that a page on a busy machine may take for what it does at once."""
 AIRFLOWS_OWN = "An iframe which has both allow-scripts and allow-same-origin for its sandbox attribute"
 """What Chromium says of the frame that Airflow puts around a page."""
+ABORTED = "net::ERR_ABORTED"
 SIZE = {"width": 1360, "height": 760}
 POLL = 11_000
 """Milliseconds after which the page has asked again."""
@@ -56,7 +57,11 @@ def page_at(browser: Browser, url: str | None, *, expected: str = "", **options:
 
     page.on("console", lambda said: said.type in ("error", "warning") and complain(f"console: {said.text}"))
     page.on("pageerror", lambda error: complain(f"error: {error}"))
-    page.on("requestfailed", lambda request: complain(f"failed: {request.url} {request.failure}"))
+    # What is still asked for when the page is left is ended by the browser, and no complaint.
+    page.on(
+        "requestfailed",
+        lambda request: request.failure == ABORTED or complain(f"failed: {request.url} {request.failure}"),
+    )
     page.on("dialog", lambda dialog: (complain(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.on(
         "response", lambda answer: answer.status >= 400 and complain(f"answer {answer.status}: {answer.url}")
