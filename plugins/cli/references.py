@@ -146,23 +146,39 @@ def of(path: str) -> Any:
 
 
 def parameters(thing: Any) -> list[inspect.Parameter]:
-    """Its parameters, but for those of others that it hands on."""
-    signature = inspect.signature(thing.__init__ if inspect.isclass(thing) else thing)
-    kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    return [one for one in kept if one.name != "self"]
+    """Its parameters, required ones first; of an operator also those that it hands on to what of ours it is a
+    kind of, up to the first that names `config`: what that leaves out it sets itself."""
+    found: dict[str, inspect.Parameter] = {}
+    for call in _calls(thing):
+        named = inspect.signature(call).parameters
+        found = {**named, **found}
+        if "config" in named or not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in named.values()):
+            break
+    kept = [one for one in found.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    return sorted(
+        (one for one in kept if one.name != "self"),
+        key=lambda one: (one.kind, one.default is not inspect.Parameter.empty),
+    )
+
+
+def _calls(thing: Any) -> Iterator[Any]:
+    """What takes its parameters, the nearest first."""
+    if not inspect.isclass(thing):
+        yield thing
+        return
+    yield from (vars(one)["__init__"] for one in _ours(thing) if "__init__" in vars(one))
+
+
+def _ours(thing: type) -> Iterator[type]:
+    """It, and what of ours it is a kind of, nearest first."""
+    ours = {"clones", "operators", "sensors", "hooks", "triggers", "reporting"}
+    yield from (one for one in inspect.getmro(thing) if one.__module__.split(".")[0] in ours)
 
 
 def docs(thing: Any) -> Iterator[Doc]:
     """Its docstring, and those of what it is a kind of, nearest first."""
-    for one in inspect.getmro(thing) if inspect.isclass(thing) else (thing,):
-        if one.__doc__ and one.__module__.split(".")[0] in {
-            "clones",
-            "operators",
-            "sensors",
-            "hooks",
-            "triggers",
-            "reporting",
-        }:
+    for one in _ours(thing) if inspect.isclass(thing) else (thing,):
+        if one.__doc__:
             yield read_doc(one.__doc__)
 
 

@@ -98,23 +98,11 @@ class MergeBackRestoreOperator(_MergeBackOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         sync: str,
         approval_task_id: str = "approve",
-        plan_task_id: str = "plan",
-        config: str = CONFIG,
-        target_set: str = "",
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            plan_task_id=plan_task_id,
-            service=service,
-            config=config,
-            target_set=target_set,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.sync = sync
@@ -178,22 +166,10 @@ class MergeBackEndOperator(_MergeBackOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         sync: str,
-        plan_task_id: str = "plan",
-        config: str = CONFIG,
-        target_set: str = "",
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            plan_task_id=plan_task_id,
-            service=service,
-            config=config,
-            target_set=target_set,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.sync = sync

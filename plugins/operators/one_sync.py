@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -11,7 +11,6 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.observe.sync import to_plain
 from clones.states import SyncSeen
-from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 
 if TYPE_CHECKING:
@@ -34,22 +33,10 @@ class OneSyncOperator(CloneOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         sync: str,
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.sync = sync

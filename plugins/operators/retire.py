@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.decide.approval import Approval, require, require_recent
 from clones.runs import retire
-from hooks.configuration import CONFIG
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.one_sync import OneSyncOperator
 
@@ -30,25 +29,11 @@ class _ApprovedOperator(OneSyncOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
-        sync: str,
         approval_task_id: str | None = None,
         plan_task_id: str = "plan",
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            sync=sync,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.approval_task_id = approval_task_id

@@ -16,7 +16,6 @@ from clones.config import Hook
 from clones.config.scope import Scope
 from clones.runs.old_copies import why_left_down
 from clones.runs.result import PLAN, RESTARTED
-from hooks.configuration import CONFIG
 from operators.base import CloneOperator
 from reporting import completed, target_sets
 
@@ -119,22 +118,10 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         hook_task_ids: Mapping[str, str],
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.hook_task_ids = dict(hook_task_ids)
@@ -164,23 +151,11 @@ class ServiceCommandOperator(CloneOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         place: str,
         hook: str,
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.place = place
@@ -221,22 +196,10 @@ class ServiceRestartUnchangedOperator(CloneOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         plan_task_id: str = "plan",
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.plan_task_id = plan_task_id

@@ -71,25 +71,13 @@ class SourceBeforeActivateOperator(CloneOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
         sync: str,
         hook: str,
         window: Window,
         mend_torn: bool | str = False,
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.sync = sync

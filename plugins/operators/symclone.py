@@ -13,7 +13,6 @@ from clones.config.scope import Scope
 from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
-from hooks.configuration import CONFIG
 from operators.one_sync import OneSyncOperator
 
 # Former places, for one release more.
@@ -66,11 +65,6 @@ class _OwnActivationOperator(OneSyncOperator):
         *,
         service: str | Mapping[str, Any],
         sync: str,
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         if isinstance(service, str) and not any("{" in name for name in (service, sync)):
@@ -78,11 +72,6 @@ class _OwnActivationOperator(OneSyncOperator):
         super().__init__(
             service=service,
             sync=sync,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
 
@@ -113,24 +102,10 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
-        sync: str,
         plan_task_id: str = "plan",
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            sync=sync,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.plan_task_id = plan_task_id
@@ -171,26 +146,12 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     def __init__(
         self,
         *,
-        service: str | Mapping[str, Any],
-        sync: str,
         mend_torn: bool | str = False,
         window: Window | None = None,
         plan_task_id: str = "plan",
-        config: str = CONFIG,
-        target_set: str = "",
-        hold_lock: bool = True,
-        needs_pools: Sequence[str] = (),
-        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            service=service,
-            sync=sync,
-            config=config,
-            target_set=target_set,
-            hold_lock=hold_lock,
-            needs_pools=needs_pools,
-            deferrable=deferrable,
             **kwargs,
         )
         self.mend_torn = mend_torn
