@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from clones.time_limits import SMALL_LOOK
@@ -70,14 +71,71 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Request(Command):
+    """One request to the API of an array's management server, made by :meth:`to`.
+
+    :param host: Airflow connection id (HTTP) of that server.
+    :param words: method, path with its query, and the body, as logs and records show them.
+    :param method: GET, POST, PUT or DELETE.
+    :param path: below the API's root; ``{version}`` stands for the version that both sides know.
+    :param query: names and values, not encoded.
+    :param body: JSON text; empty for none.
+    :param fence_host: the SSH host on which the token of the try, and the slots, are checked right before a
+        change is sent: its server cannot be fenced.
+    :param slots: the places that a change takes on that host until it has ended, by name, and how many tries
+        may have one at the same time.
+    """
+
+    method: str = "GET"
+    path: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    fence_host: str = ""
+    slots: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def to(
+        cls,
+        host: str,
+        method: str,
+        path: str,
+        *,
+        query: tuple[tuple[str, str], ...] = (),
+        body: str = "",
+        timeout: float = SMALL_LOOK.seconds,
+        changes: bool = False,
+        fence_host: str = "",
+        slots: tuple[tuple[str, int], ...] = (),
+    ) -> Request:
+        """Parameters as of the class.
+
+        :raises ValueError: a change without a host on which it is checked, or a look that is no GET.
+        """
+        if changes is (method == "GET") or (changes and not fence_host):
+            raise ValueError(f"{method} {path}: a look is a GET, and a change has a host that checks its try")
+        shown = path + ("?" + "&".join(f"{name}={value}" for name, value in query) if query else "")
+        words = (method, shown, body) if body else (method, shown)
+        return cls(
+            host, words, timeout, changes, title=f"{method} {shown}", method=method, path=path, query=query,
+            body=body, fence_host=fence_host, slots=slots,
+        )  # fmt: skip
+
+    def line(self) -> str:
+        """The request as logs and records show it; it is no line for a shell."""
+        return " ".join(self.words)
+
+
+@dataclass(frozen=True)
 class Result:
     """What came back.
 
-    :param exit_code: None when no exit status arrived: the session was lost, the process was killed, or
+    :param exit_code: of a :class:`Request` the HTTP status. None when no exit status arrived: the session was lost, the process was killed, or
         the time limit ran out. It is then unknown whether the command took effect (D2).
     :param seconds: wall time; of all that were asked together, when there were more.
     :param lost: why there is no exit status, in words.
     :param among: how many commands came back in that time.
+    :param clock: of a request, the server's own time as it says it, in UTC with its zone; None when it does
+        not.
     """
 
     command: Command
@@ -87,12 +145,14 @@ class Result:
     seconds: float = 0.0
     lost: str = ""
     among: int = 1
+    clock: datetime | None = None
 
     def ending(self) -> str:
         """How it ended, for a message."""
-        return (
-            f"exit code {self.exit_code}" if self.exit_code is not None else f"no exit status ({self.lost})"
-        )
+        if self.exit_code is None:
+            return f"no exit status ({self.lost})"
+        kind = "HTTP status" if isinstance(self.command, Request) else "exit code"
+        return f"{kind} {self.exit_code}"
 
     def said(self) -> str:
         """The last line with text that it printed, stderr first, for a message."""
