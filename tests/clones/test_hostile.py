@@ -20,13 +20,13 @@ from clones.actions import ACTIONS, actions_of, phases_run
 from clones.asking import fence, whole_answers
 from clones.asking.fence import Fence, Token
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
+from clones.backends.symclone import commands
 from clones.config import ResourceEntry
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError
 from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
 from clones.services_yaml.file import scope_from
 from clones.states import PairSeen, State, wanted_states
-from clones.symcli import commands
 from hooks.configuration import load
 from tests.clones.hostile import LURES, documents, get, places, put, texts, typed
 

@@ -9,8 +9,8 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from clones.act import resync_and_break
 from clones.asking.steps import Command, Steps
+from clones.backends.symclone import act as resync_and_break
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError, Locked, MustWait, NotDone, Refused, Unknown
 from clones.runs import provision

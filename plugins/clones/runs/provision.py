@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from clones.act.device_groups import GROUPS, Looked, Todo, look, one_by_one
 from clones.asking.steps import Command, Steps, note
+from clones.backends.symclone import commands
+from clones.backends.symclone.device_groups import GROUPS, Looked, Todo, look, one_by_one
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_create, decide_wait
@@ -15,7 +16,6 @@ from clones.errors import Refused
 from clones.runs.copies import refuse_shared_devices
 from clones.runs.planned import Step, conclude
 from clones.states import PairSeen, State, SyncSeen, device_text
-from clones.symcli import commands
 
 TO_BE_MADE = frozenset({State.NONE, State.TERMINATE_IN_PROG})
 

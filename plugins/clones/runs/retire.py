@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from clones.act.device_groups import Looked, Todo, look, one_by_one
+from clones.act.decided import decided
 from clones.act.prepare import release
-from clones.act.resync_and_break import act, decided
 from clones.asking.side_by_side import both
 from clones.asking.steps import Command, Steps, note
+from clones.backends.symclone import commands
+from clones.backends.symclone.act import act
+from clones.backends.symclone.device_groups import Looked, Todo, look, one_by_one
+from clones.backends.symclone.output import Group
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, digest
@@ -24,8 +27,6 @@ from clones.observe.running_commands import list_running, refuse_leftovers
 from clones.observe.sync import is_same, to_plain
 from clones.runs.planned import Step, conclude, plain, sent_by
 from clones.states import State, SyncSeen
-from clones.symcli import commands
-from clones.symcli.output import Group
 
 
 def plan(scope: Scope) -> Steps[list[Step]]:

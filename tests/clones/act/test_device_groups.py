@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from clones.act import device_groups
-from clones.act.device_groups import Todo
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
+from clones.backends.symclone.device_groups import Todo
+from clones.backends.symclone.output import Group
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict
 from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
-from clones.symcli.output import Group
 from hooks.configuration import load
 from tests.clones.one_by_one import one_by_one
 

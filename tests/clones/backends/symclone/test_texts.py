@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from clones.asking.steps import Command, Result
+from clones.backends.symclone import commands, output
+from clones.backends.symclone.exit_codes import Outcome, classify, failure, verified
 from clones.config.scope import Scope
 from clones.errors import Locked, Refused, TryAgain, Unknown
 from clones.states import PairSeen
-from clones.symcli import commands, output
-from clones.symcli.exit_codes import Outcome, classify, failure, verified
 from hooks.configuration import load
 
 HERE = Path(__file__).parents[1]

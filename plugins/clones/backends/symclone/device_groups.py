@@ -11,17 +11,18 @@ from dataclasses import dataclass
 
 from clones.asking.side_by_side import both
 from clones.asking.steps import Command, Result, Steps, note, run
+from clones.backends.symclone import commands, output
+from clones.backends.symclone.exit_codes import Outcome, classify, failure
+from clones.backends.symclone.observe import see
+from clones.backends.symclone.output import Group
 from clones.config import Sync
 from clones.config.scope import Scope
+from clones.decide.right_pairs import wrong_pairs
 from clones.decide.rules import Verdict
-from clones.errors import CloneError, NotDone, Refused, Unknown
-from clones.observe.right_pairs import wrong_pairs
+from clones.errors import NOTHING_CHANGED, CloneError, NotDone, Refused, Unknown
 from clones.observe.running_commands import list_running, refuse_leftovers
-from clones.observe.sync import NOTHING_CHANGED, observe, see
+from clones.observe.sync import observe
 from clones.states import PairSeen, SyncSeen, device_text
-from clones.symcli import commands, output
-from clones.symcli.exit_codes import Outcome, classify, failure
-from clones.symcli.output import Group
 
 
 class GroupIs(enum.StrEnum):
