@@ -18,7 +18,7 @@ from clones.errors import Locked, Refused, TryAgain, Unknown
 from clones.states import PairSeen
 from hooks.configuration import load
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 QUERIES = yaml.safe_load((HERE / "cases" / "symcli" / "query.yaml").read_text())
 DEVICES = yaml.safe_load((HERE / "cases" / "symcli" / "devices.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")

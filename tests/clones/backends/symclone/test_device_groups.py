@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.act import device_groups
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
+from clones.backends.symclone import device_groups
 from clones.backends.symclone.device_groups import Todo
 from clones.backends.symclone.output import Group
 from clones.config import Sync
@@ -21,7 +21,7 @@ from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
 from hooks.configuration import load
 from tests.clones.one_by_one import one_by_one
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 CASES = yaml.safe_load((HERE / "cases" / "provision.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")
 SCOPE = Scope("aastmphpux", CONFIG.services["aastmphpux"], CONFIG.symcli)
