@@ -120,7 +120,8 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         if service.sets:
             _chained_on_sets(plan, tasks, ends)
         else:
-            chain(plan, *tasks[STOP], *tasks[RESYNC], tasks[BREAK][0])
+            chain(plan, *tasks[STOP], tasks[RESYNC][0])
+            tasks[RESYNC][-1] >> tasks[BREAK][0]
             if service.resources:
                 first, restart = tasks[START][0], tasks[START][-1]
                 # A failure anywhere before arrives at the ends as `upstream_failed`: `one_failed` counts it.
@@ -181,7 +182,8 @@ def _chained_on_sets(
 ) -> None:
     """The chain of a service with target sets: it is stopped once the other set is ready."""
     *starts, back = tasks[START]
-    chain(plan, *tasks[RESYNC], tasks[BREAK][0])
+    plan >> tasks[RESYNC][0]
+    tasks[RESYNC][-1] >> tasks[BREAK][0]
     ends >> tasks[PREPARE][0]
     chain(*tasks[PREPARE], *tasks[STOP], starts[0])
     # Also after a failure of the start, its hooks or its probes, which all arrive there.
@@ -207,16 +209,19 @@ def _resync(
     with TaskGroup(RESYNC, tooltip="Recreate the copies, in order"):
         for sync in service.syncs:
             with TaskGroup(sync.name):
-                tasks.append(
-                    SymcloneRecreateOperator(
-                        task_id="recreate",
-                        sync=sync.name,
-                        pool=array_pool(limits, service, sync),
-                        do_xcom_push=False,  # its record says the same
-                        **step,
-                        **more,
-                    )
+                around = _with_hooks(
+                    SymcloneRecreateOperator,
+                    "recreate",
+                    sync if service.snapshots else None,  # the point in time of a snapshot is here
+                    f"{RESYNC}.{sync.name}",
+                    {"sync": sync.name, **step},
+                    pool=array_pool(limits, service, sync),
+                    do_xcom_push=False,  # its record says the same
+                    **more,
                 )
+                if tasks:
+                    tasks[-1] >> around[0]
+                tasks += around
     return tasks
 
 
@@ -231,7 +236,17 @@ def _break(
         before: BaseOperator | None = None
         for sync in service.syncs:
             with TaskGroup(sync.name):
-                around = _activation(service, sync, array_pool(limits, service, sync), step)
+                around = _with_hooks(
+                    SymcloneActivateOperator,
+                    "activate",
+                    None if service.snapshots else sync,
+                    f"{BREAK}.{sync.name}",
+                    {"sync": sync.name, "mend_torn": MEND, **step},
+                    pool=array_pool(limits, service, sync),
+                    plan_task_id=PLAN_OF_BREAK,
+                    do_xcom_push=False,
+                    **({"inlets": copy_assets(step["service"], service)} if service.sets else {}),
+                )
                 tasks += around
                 if before is not None:
                     before >> around[0]
@@ -290,43 +305,50 @@ def _commands(place: str, service: Service, limits: Limits, step: dict[str, Any]
     ]
 
 
-def _activation(service: Service, sync: Sync, pool: str | None, step: dict[str, Any]) -> list[BaseOperator]:
-    """The chain of a sync's activation with the hooks around it.
+def _with_hooks(
+    operator: type[SymcloneRecreateOperator | SymcloneActivateOperator],
+    task_id: str,
+    hooked: Sync | None,
+    ids: str,
+    step: dict[str, Any],
+    **more: Any,
+) -> list[BaseOperator]:
+    """The step that fixes a copy's point in time, with the hooks around it; or another one, alone.
 
-    Setups and teardowns, so that what was begun is also ended when the activation fails or somebody ends the
-    run. A setup without a teardown would rule over all tasks that follow: one side alone is plain tasks.
+    Setups and teardowns, so that what was begun is also ended when the step fails or somebody ends the run.
+    A setup without a teardown would rule over all tasks that follow: one side alone is plain tasks.
+
+    :param hooked: the sync whose hooks they are; None: there are none around this step.
+    :param ids: of the group that the tasks are in.
     """
-    ids = f"{BREAK}.{sync.name}"
+    if hooked is None:
+        return [operator(task_id=task_id, **step, **more)]
     window = Window(
-        tuple(f"{ids}.before_activate.{hook.name}" for hook in sync.before_activate),
-        f"{ids}.activate",
-        tuple(f"{ids}.after_activate.{hook.name}" for hook in sync.after_activate),
+        tuple(f"{ids}.before_activate.{hook.name}" for hook in hooked.before_activate),
+        f"{ids}.{task_id}",
+        tuple(f"{ids}.after_activate.{hook.name}" for hook in hooked.after_activate),
     )
     paired = bool(window.before and window.after)
-    inside = {**step, "window": window, "mend_torn": MEND, "sync": sync.name}
-    more: dict[str, Any] = {"inlets": copy_assets(step["service"], service)} if service.sets else {}
+    inside = {**step, "window": window}
     setups: list[BaseOperator] = []
     if paired:
         setups.append(EmptyOperator(task_id="setup", trigger_rule=AFTER_SKIPPED))
         inside["trigger_rule"] = "all_success"  # as Airflow wants it after a setup
-    for hook in sync.before_activate:
+    for hook in hooked.before_activate:
         setups.append(
             SourceBeforeActivateOperator(task_id=f"before_activate.{hook.name}", hook=hook.name, **inside)
         )
-    activate = SymcloneActivateOperator(
-        task_id="activate", pool=pool, plan_task_id=PLAN_OF_BREAK, do_xcom_push=False, **inside, **more
-    )
+    main = operator(task_id=task_id, **inside, **more)
     ends = [
         SourceAfterActivateOperator(
             task_id=f"after_activate.{hook.name}",
-            sync=sync.name,
             hook=hook.name,
             window=window,
-            **{**step, "hold_lock": False},
+            **{name: value for name, value in step.items() if name != "mend_torn"} | {"hold_lock": False},
         )
-        for hook in sync.after_activate
+        for hook in hooked.after_activate
     ]
-    tasks = [*setups, activate, *ends]
+    tasks = [*setups, main, *ends]
     chain(*tasks)
     if paired:
         for end in ends:

@@ -30,6 +30,9 @@ ACTIONS_ON_SETS: dict[str, tuple[str, ...]] = {
 }
 """The same of a service with target sets: it runs on one while another is made ready (decision 0036)."""
 
+ACTIONS_WITH_SNAPSHOTS: dict[str, tuple[str, ...]] = {**ACTIONS, REWIND: (STOP, BREAK, START)}
+"""The same of a service whose copies are linked to snapshots: former ones are kept (decision 0038)."""
+
 HELP: dict[str, str] = {
     "refresh": "stop the service, recreate and activate the copies, start it on the fresh data",
     "update": "recreate and activate the copies; the service must be down and stays down",
@@ -49,6 +52,19 @@ HELP_ON_SETS: dict[str, str] = {
     "break": "activate the set that is not in use; the service goes on running",
     "start": "start the service on the set that it was to run on",
     "stop": "stop the service; the copies stay as they are",
+}
+
+HELP_WITH_SNAPSHOTS: dict[str, str] = {
+    "refresh": "stop the service, take a snapshot of production, link the copies to it, start the service on "
+    "the fresh data",
+    REWIND: "stop the service, link the copies to the snapshot before, start it there; what was written on "
+    "the copies since they were linked is lost",
+    "update": "take a snapshot of production and link the copies to it; the service must be down and stays "
+    "down",
+    "resync": "take a snapshot of production only; the copies stay as they are, the service goes on running",
+    "break": "link the copies to the newest snapshot of theirs; the service must be down",
+    "start": "link the copies where they are not linked yet, and start the service",
+    "stop": HELP["stop"],
 }
 
 DEFAULT = "refresh"
@@ -78,12 +94,14 @@ def actions_of(service: Service) -> tuple[str, ...]:
     if service.sets:
         return tuple(ACTIONS_ON_SETS)
     if service.resources:
-        return tuple(ACTIONS)
-    return ("refresh", "resync", "break")
+        return tuple(ACTIONS_WITH_SNAPSHOTS if service.snapshots else ACTIONS)
+    return ("refresh", "resync", "break", *((REWIND,) if service.snapshots else ()))
 
 
 def help_of(action: str, service: Service) -> str:
     """What an action does for a service, for its form."""
+    if service.snapshots:
+        return HELP_WITH_SNAPSHOTS[action]
     return (HELP_ON_SETS if service.sets else HELP)[action]
 
 
@@ -98,5 +116,5 @@ def phases_run(action: str, service: Service) -> tuple[str, ...]:
             f"There is no action {action!r} for this service.",
             f"choose one of: {', '.join(actions_of(service))}",
         )
-    actions = ACTIONS_ON_SETS if service.sets else ACTIONS
+    actions = ACTIONS_ON_SETS if service.sets else ACTIONS_WITH_SNAPSHOTS
     return tuple(phase for phase in actions[action] if phase in phases_of(service))

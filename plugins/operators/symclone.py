@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from clones.act.hooks import run_hooks
+from clones.actions import REWIND
+from clones.asking.steps import Steps
 from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.decide.target_sets import refuse_last_good
@@ -60,6 +62,9 @@ class _OwnActivationOperator(OneSyncOperator):
     activated is then taken for somebody else's.
     """
 
+    window: Window
+    """The tasks of the hooks around it."""
+
     def __init__(
         self,
         *,
@@ -75,6 +80,18 @@ class _OwnActivationOperator(OneSyncOperator):
             **kwargs,
         )
 
+    def begin_again(self, context: Context, scope: Scope, hosts: SymcliHook, ready: Steps[None]) -> None:
+        """Run the `before_activate` hooks once more where they were ended since.
+
+        :param ready: refuses or waits where the step would.
+        """
+        if self.window.before and is_over(context["ti"], self.window, self.task_id):
+            sync = scope.service.sync(self.sync)
+            self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
+            hosts.run(ready)
+            hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
+            mark_begun(context["ti"])
+
 
 class SymcloneRecreateOperator(_OwnActivationOperator):
     """Re-establish a sync's copies (`symclone recreate`); the targets are not usable from then on.
@@ -86,6 +103,10 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     Of a service with target sets only the set's own resources must be down. What an earlier prepare has left
     active of them is taken down first. The set on which the service last started well is refused.
 
+    With `backend: snapvx` it takes a snapshot of the source group, the copy's point in time. The targets stay
+    as they are and usable, and the service may be up.
+
+    :param window: the tasks of the hooks around it, where it fixes the point in time; None: there are none.
     :param plan_task_id: the task whose XCom `plan` holds the run's plan. In a run that has none nothing is
         left alone but what is prepared.
     :raises clones.errors.Refused: the service is not down, a pair is not the configured one, a pair is in a
@@ -97,17 +118,21 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
     starts_count = True
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
+        if scope.service.snapshots:
+            return [scope.service.host_of(hook) for hook in scope.service.sync(self.sync).before_activate]
         return scope.service_hosts()
 
     def __init__(
         self,
         *,
+        window: Window | None = None,
         plan_task_id: str = "plan",
         **kwargs: Any,
     ) -> None:
         super().__init__(
             **kwargs,
         )
+        self.window = window or Window()
         self.plan_task_id = plan_task_id
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
@@ -115,7 +140,9 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if scope.target_set:
             refuse_last_good(scope, target_sets.recorded(context, scope))
-        seen = to_plain(hosts.run(doing_of(sync).resync(scope, sync, plan, ledger(context, scope, sync))))
+        kept, back_end = ledger(context, scope, sync), doing_of(sync)
+        self.begin_again(context, scope, hosts, back_end.ready_to_split(scope, sync, plan=plan))
+        seen = to_plain(hosts.run(back_end.resync(scope, sync, plan, kept)))
         if hosts.record:
             hosts.record.saw(seen)
         return seen
@@ -126,6 +153,9 @@ class SymcloneActivateOperator(_OwnActivationOperator):
 
     All pairs go in one command, after every sync before it is seen active. That it is sent is kept before it
     is, and what is then seen of it as soon as it is seen.
+
+    With `backend: snapvx` it links the target group to the snapshot that was taken, right after the service
+    is proven down; in a run with the action `rewind` to the one before the linked one.
 
     :param mend_torn: when only some pairs are active, recreate these and activate all together; else refuse.
         A text (of a template) counts as true when it is ``True``.
@@ -159,20 +189,24 @@ class SymcloneActivateOperator(_OwnActivationOperator):
         self.window = window or Window()
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
+        if scope.service.snapshots:
+            return scope.service_hosts()
         return [scope.service.host_of(hook) for hook in scope.service.sync(self.sync).before_activate]
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
-        ti, sync = context["ti"], scope.service.sync(self.sync)
-        plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan") if self.plan_task_id else None
-        if self.window.before and is_over(ti, self.window, self.task_id):
-            self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
-            hosts.run(doing_of(sync).ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
-            hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
-            mark_begun(ti)
+        sync = scope.service.sync(self.sync)
+        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan") if self.plan_task_id else None
+        ready = doing_of(sync).ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan)
+        self.begin_again(context, scope, hosts, ready)
         if scope.target_set and self._mend():
             refuse_last_good(scope, target_sets.recorded(context, scope))
         kept = ledger(context, scope, sync)
-        seen = hosts.run(doing_of(sync).split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
+        if plan and plan["action"] == REWIND:
+            seen = hosts.run(doing_of(sync).rewind(scope, sync, ledger=kept, plan=plan))
+        else:
+            seen = hosts.run(
+                doing_of(sync).split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan)
+            )
         if hosts.record and kept.own:
             hosts.record.activated(kept.own.to_plain())
         return to_plain(seen)

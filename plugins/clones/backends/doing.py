@@ -56,9 +56,20 @@ class Doing(Protocol):
     def ready_to_split(
         self, scope: Scope, sync: Sync, *, mend_torn: bool = False, plan: Mapping[str, Any] | None = None
     ) -> Steps[None]:
-        """Go on only if the break would not refuse or wait: its source is not held up for nothing.
+        """Go on only if the step that fixes the copy's point in time would not refuse or wait: its source is
+        not held up for nothing. That is the break, or the resync where it takes a snapshot.
 
-        :raises CloneError: as :meth:`split`, before its command.
+        :raises CloneError: as that step, before its command.
+        """
+
+    def rewind(
+        self, scope: Scope, sync: Sync, *, ledger: Ledger | None, plan: Mapping[str, Any]
+    ) -> Steps[SyncSeen]:
+        """Go back to the copy before the one that the run's plan saw, the service proven down.
+
+        :param ledger: as of :meth:`split`.
+        :param plan: the run's, which says what is gone back to: a rerun goes there too, and no further.
+        :raises CloneError: see :mod:`clones.errors`.
         """
 
     def look_to_set_up(self, scope: Scope, sync: Sync) -> Steps[tuple[SyncSeen, list[Todo]]]:

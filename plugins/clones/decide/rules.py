@@ -37,6 +37,7 @@ class Decision:
     :param torn: only some of the sync's pairs are active.
     :param unknown: refused for what is not known, and may be known by the next try.
     :param wanted: what a wait is for.
+    :param to: the snapshot that the pairs are linked to by it, where that is known.
     """
 
     verdict: Verdict
@@ -46,6 +47,7 @@ class Decision:
     torn: bool = False
     unknown: bool = False
     wanted: str = "settled"
+    to: PointInTime | None = None
 
 
 _NOTHING, _ACT, _WAIT, _REFUSE = Verdict.NOTHING, Verdict.ACT, Verdict.WAIT, Verdict.REFUSE

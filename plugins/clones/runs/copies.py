@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clones.actions import BREAK, RESYNC, START, STOP
+from itertools import pairwise
+
+from clones.actions import BREAK, RESYNC, REWIND, START, STOP
 from clones.asking.side_by_side import abreast, attempts
 from clones.asking.steps import Steps, note
 from clones.backends import backend_of
@@ -46,6 +48,7 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
     :param known: by sync, the newest activation that was kept.
     :raises CloneError: a sync cannot be seen.
     """
+    rewinds = action == REWIND and scope.service.snapshots
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
     decisions: list[Decided] = []
@@ -67,7 +70,9 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
         fresh = freshness(shown, scope.service.sync_max_delay)
         on = f" of set {scope.target_set}" if scope.target_set else ""
         yield from note(f"Sync {sync.name}{on} is {fresh.status}: {fresh.why}")
-        if RESYNC in phases:
+        if rewinds:
+            decision = backend_of(sync).decide_rewind(sync, shown)
+        elif RESYNC in phases:
             decision = backend_of(sync).decide_resync(sync, shown)
         elif BREAK in phases:
             decision = backend_of(sync).decide_break(sync, shown, mend=False)
@@ -76,11 +81,13 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
         if decision.verdict is Verdict.REFUSE:
             refused.append(refusal(scope.subject(sync), action, decision))
-        decisions.append(Decided(sync, shown, decision))
+        decisions.append(Decided(sync, shown, decision, rewinds))
     try:
         if phases != (STOP,):
             refuse_shared_devices(scope, seen)
-        if BREAK in phases and RESYNC not in phases and not refused:
+        if rewinds and not refused:
+            _refuse_mixed_rewind(scope, decisions)
+        elif BREAK in phases and RESYNC not in phases and not refused:
             if goes_by_order(phases):
                 _refuse_start(scope, action, seen, known)
             _refuse_order(scope, action, seen)
@@ -157,6 +164,18 @@ def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen], known: Mappin
     decision = decide_start(split, sent_at(split, known))
     if decision.verdict is Verdict.REFUSE and not decision.unknown:  # that is said of all pairs at once
         raise refusal(scope.who, action, decision)
+
+
+def _refuse_mixed_rewind(scope: Scope, decisions: Sequence[Decided]) -> None:
+    """:raises Refused: some syncs have a copy to go back to, or their copies would be in the wrong order."""
+    points = [(one.sync.name, one.decision.to) for one in decisions]
+    for (before, earlier), (name, later) in pairwise(points):
+        if earlier is not None and later is not None and later.at < earlier.at:
+            raise Refused(
+                f"{scope.who}: rewind is refused: sync {name} would go back to {later.at} UTC, and {before} "
+                f"before it to {earlier.at} UTC: it would be the older one. Nothing was changed.",
+                "run the action `refresh`: it copies all syncs again, in their order",
+            )
 
 
 def _refuse_order(scope: Scope, action: str, seen: list[SyncSeen]) -> None:

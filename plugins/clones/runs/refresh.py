@@ -45,6 +45,7 @@ class Plan:
     :param interrupted: the service is down because an earlier change-over did not end; `from_set` is the set
         on which it last started well, and a start that fails goes back there.
     :param recorded: what was recorded of the target sets when it was planned.
+    :param back_to: by sync, the snapshot that a rewind goes back to.
     """
 
     action: str
@@ -58,6 +59,7 @@ class Plan:
     former: tuple[SyncSeen, ...] = ()
     interrupted: bool = False
     recorded: Recorded = field(default_factory=Recorded)
+    back_to: Mapping[str, PointInTime] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
         """What the run's tasks go by, as JSON: all but the steps."""
@@ -67,6 +69,7 @@ class Plan:
             "syncs": [to_plain(seen) for seen in self.syncs],
             "estimates": {name: guess.to_plain() for name, guess in self.estimates.items()},
             "up": self.up,
+            **({"back_to": {n: one.to_plain() for n, one in self.back_to.items()}} if self.back_to else {}),
             **(
                 {
                     "from_set": self.from_set,
@@ -100,12 +103,14 @@ def plan(
     yield from announce(scope.name, scope.service, action)
     copies = yield from judge(scope, action, phases, known)
     refused, decisions = [*copies.refused], copies.decisions
-    if RESYNC in phases or START in phases:
-        rows, around = yield from look_around(scope, only_addresses=RESYNC not in phases)
+    overwrites = (BREAK if scope.service.snapshots else RESYNC) in phases
+    if RESYNC in phases or START in phases or overwrites:
+        rows, around = yield from look_around(scope, only_addresses=not overwrites)
     else:
         rows, around = (yield from look_at_all(scope)), []
     up = [row.line() for row in rows if row.probe.use is Use.UP]
-    if up and RESYNC in phases and STOP not in phases:
+    acts = any(one.decision.verdict in (Verdict.ACT, Verdict.WAIT) for one in decisions)
+    if up and overwrites and STOP not in phases and (RESYNC in phases or acts):
         refused.append(
             Refused(
                 f"Service {scope.name}: {action} is refused: it is not down:\n  "
@@ -114,7 +119,7 @@ def plan(
                 "run the action `refresh`, which stops it, or `stop` first",
             )
         )
-    if up and BREAK in phases and STOP not in phases and RESYNC not in phases:
+    elif up and BREAK in phases and STOP not in phases and RESYNC not in phases:
         under = [(one.sync, decide_under_service(one.decision)) for one in decisions]
         refused += [
             refusal(scope.subject(sync), action, decision)
@@ -146,6 +151,7 @@ def plan(
         guesses,
         bool(up),
         tuple(steps_of(scope, phases, decisions, rows)),
+        back_to={one.sync.name: one.decision.to for one in decisions if one.rewinds and one.decision.to},
     )
 
 

@@ -27,11 +27,15 @@ from clones.states import PairSeen, SyncSeen
 
 @dataclass(frozen=True)
 class Decided:
-    """What is decided about a sync: about its resync, or its break in a run without one."""
+    """What is decided about a sync: about its resync, or its break in a run without one.
+
+    :param rewinds: it goes back to the copy before.
+    """
 
     sync: Sync
     seen: SyncSeen
     decision: Decision
+    rewinds: bool = False
 
 
 def steps_of(
@@ -122,13 +126,21 @@ def _prepare(row: Row, *, released: bool) -> Step:
 def _of_copies(scope: Scope, phases: Collection[str], decisions: Sequence[Decided]) -> list[Step]:
     steps: list[Step] = []
     if RESYNC in phases:
-        steps += [_resync(scope, one) for one in decisions]
+        for one in decisions:
+            steps += _around(scope, one.sync, _resync(scope, one), hooked=scope.service.snapshots)
     if BREAK in phases:
         for one in decisions:
-            steps += _hooks(scope, one.sync.before_activate, "before_activate")
-            steps.append(_break(scope, one, recreated=RESYNC in phases))
-            steps += _hooks(scope, one.sync.after_activate, "after_activate")
+            step = _break(scope, one, recreated=RESYNC in phases)
+            steps += _around(scope, one.sync, step, hooked=not scope.service.snapshots)
     return steps
+
+
+def _around(scope: Scope, sync: Sync, step: Step, *, hooked: bool) -> list[Step]:
+    """A step, with the hooks of the source around it where it fixes the copy's point in time."""
+    if not hooked:
+        return [step]
+    before = _hooks(scope, sync.before_activate, "before_activate")
+    return [*before, step, *_hooks(scope, sync.after_activate, "after_activate")]
 
 
 def stays_up(scope: Scope, rows: Sequence[Row]) -> list[Refused]:
@@ -168,14 +180,16 @@ def _resync(scope: Scope, one: Decided) -> Step:
 
 def _break(scope: Scope, one: Decided, *, recreated: bool) -> Step:
     """:param recreated: every pair is prepared by then, whatever it was before."""
-    what = f"break of sync {one.sync.name}"
+    action = "rewind" if one.rewinds else "break"
+    what = f"{action} of sync {one.sync.name}"
     verdict, why = one.decision.verdict, one.decision.why
     if recreated:
-        verdict, why = Verdict.ACT, "all pairs are prepared by then"
+        made = "the snapshot is taken" if scope.service.snapshots else "all pairs are prepared"
+        verdict, why = Verdict.ACT, f"{made} by then"
     if verdict is Verdict.NOTHING:
         return Step(what, verdict, why)
     because = why if recreated else _states(one.seen)
-    return Step(what, verdict, why, _sent(scope, one, "break", one.seen.pairs, because))
+    return Step(what, verdict, why, _sent(scope, one, action, one.seen.pairs, because))
 
 
 def _sent(

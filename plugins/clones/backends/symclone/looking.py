@@ -31,8 +31,13 @@ def decide_break(sync: Sync, seen: SyncSeen, *, mend: bool) -> Decision:
 
 
 def decide_rewind(sync: Sync, seen: SyncSeen) -> Decision:
-    """:raises ConfigError: always: a session has one copy, and none before it."""
-    raise ConfigError(
+    """:raises ConfigError: always: a session has one copy."""
+    raise no_copy_before(sync)
+
+
+def no_copy_before(sync: Sync) -> ConfigError:
+    """Why there is no rewind of a sync."""
+    return ConfigError(
         f"Sync {sync.name} has no former copy: a recreate discards it.",
         "use two target sets, which keep the former copy (docs/how-to/two-sets.md)",
     )
