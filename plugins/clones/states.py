@@ -184,12 +184,29 @@ class PairSeen:
 
 
 @dataclass(frozen=True)
+class Tools:
+    """How people look at an array by hand: what advice names, each as a sentence has it.
+
+    :param query: shows the state of the pairs.
+    :param show: shows devices and their sizes.
+    :param audit: shows who has acted on them.
+    :param end_restored: removes the restore flag of a merge-back.
+    """
+
+    query: str = "the array's management"
+    show: str = "the array's management"
+    audit: str = "the array's audit log"
+    end_restored: str = "the array's management"
+
+
+@dataclass(frozen=True)
 class SyncSeen:
     """What was observed of one sync, at one time.
 
     :param clock: the control host's local time, read by the same command as the states.
     :param symid: the array's id.
     :param precopied: whether the precopy has gone through all tracks once; None when that was not asked.
+    :param tools: how people look at its array.
     """
 
     name: str
@@ -197,6 +214,7 @@ class SyncSeen:
     clock: datetime
     pairs: tuple[PairSeen, ...]
     precopied: bool | None = None
+    tools: Tools = Tools()
 
     def all_in(self, states: frozenset[State]) -> bool:
         """Whether every pair is the configured one and in one of these states."""
