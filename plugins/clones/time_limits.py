@@ -76,14 +76,13 @@ OLD_LOOK = TimeLimit(
     120, "From a look to the command that rests on it", "half of Airflow's heartbeat time-out, if shorter"
 )
 
-# The REST API of an array's management server.
+# The way of a change to Unisphere.
 REST_CONNECT = TimeLimit(
     5, "Its connection: TCP, then TLS, each", "`connect_timeout` in its extra sets another"
 )
 REST_WRITE = TimeLimit(
     5, "Sending a request, until the server has it", "what comes late must not arrive at all"
 )
-REST_ANSWER = TimeLimit(60, "Its answer", "`answer_timeout` in the connection's extra sets another")
 CHECKED = TimeLimit(
     10,
     "From the check that a try is the newest to the request that it lets through",
@@ -105,7 +104,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
     "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
-    "The REST API": (REST_CONNECT, REST_WRITE, REST_ANSWER, CHECKED, SLOT_TURN, SLOT),
+    "The way of a change to Unisphere": (REST_CONNECT, REST_WRITE, CHECKED, SLOT_TURN, SLOT),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""

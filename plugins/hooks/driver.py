@@ -25,7 +25,18 @@ from clones.asking import slots
 from clones.asking.fence import Fence
 from clones.asking.one_trip import Turns, as_one, take_apart
 from clones.asking.slots import GiveBack
-from clones.asking.steps import ESTIMATE, Command, Finished, Note, Request, Result, Steps, Together, answer
+from clones.asking.steps import (
+    ESTIMATE,
+    Command,
+    Finished,
+    Note,
+    Pause,
+    Request,
+    Result,
+    Steps,
+    Together,
+    answer,
+)
 from clones.clean import without_marks
 from clones.errors import CloneError, Locked, Refused, Stale
 from clones.runs.record import TaskRecord
@@ -47,8 +58,6 @@ T = TypeVar("T")
 NONCE_BYTES = 8
 LOGGED_LINES = 200
 """Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
-ACCEPTED = 202
-"""HTTP status of a change that goes on as a job."""
 TURN_SECONDS = 2.0
 """Between two tries to take a slot."""
 
@@ -82,6 +91,8 @@ class Driver(BaseHook):
         self.record = record
         self.trips = 0
         self.under_way: tuple[Command, ...] = ()
+        self._holding: list[Request] = []
+        """Changes whose end was not in their answer, with the slots that they still have."""
 
     @abstractmethod
     def _client(self, host: str) -> Any:
@@ -105,6 +116,8 @@ class Driver(BaseHook):
         while not isinstance(asked, Finished):
             if isinstance(asked, Note):
                 self._write(asked)
+                if isinstance(asked, Pause):
+                    self.pause(asked.seconds)
                 asked = answer(steps)
                 continue
             try:
@@ -169,8 +182,10 @@ class Driver(BaseHook):
             return early
         if isinstance(command, Request):
             return self._change(command) if command.changes else self._look([command])[0]
-        if isinstance(command, GiveBack) and self.fence is None:
-            return Result(command, 0)  # nor were they taken
+        if isinstance(command, GiveBack):
+            self._holding = [one for one in self._holding if slots.given_back(one) != command]
+            if self.fence is None:
+                return Result(command, 0)  # nor were they taken
         client = self._client(command.host)
         turns = turns or Turns((command,))
         acts = command.changes and command.fenced
@@ -243,8 +258,10 @@ class Driver(BaseHook):
             raise
         self.under_way = ()
         self._oldest_look, self._acted = self.clock(), True
-        if result.exit_code not in (None, ACCEPTED):
+        if slots.has_ended(result):
             self._give_back(request)
+        else:
+            self._holding.append(request)
         return result
 
     def _send(self, opened: Opened) -> Result:
@@ -279,6 +296,11 @@ class Driver(BaseHook):
             except BaseException:
                 self.servers.drop(opened)
                 raise
+
+    def give_back_slots(self) -> None:
+        """Give back the slots of all changes: whatever this task did, it has seen the end of it."""
+        while self._holding:
+            self._give_back(self._holding.pop())
 
     def _give_back(self, request: Request) -> None:
         """Another try takes over what cannot be given back."""

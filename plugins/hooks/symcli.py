@@ -103,6 +103,8 @@ class SymcliHook(Driver):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if kind is None:
+            self.give_back_slots()
         if self._early is not None:
             self._early.stop()
         if self._background is not None:

@@ -13,13 +13,16 @@ may be that all do; they try again.
 A service works in one try at a time, for it has a lock. So what an earlier try of the same service has left
 is its own: whoever sends a change has waited until nothing of an earlier one is under way.
 
-A slot is held until the change has ended: the hook gives it back behind an answer that says so. Where the
-array goes on with a job, or where no answer came, it is held until the procedure has seen the end:
-:func:`give_back`. What nobody gives back is taken over after :data:`clones.time_limits.SLOT`.
+A slot is held until the change has ended: the hook gives it back behind an answer that says so
+(:func:`has_ended`). Where the array goes on with a job, or where no answer came, it is held until the
+procedure has seen the end and says so (:func:`give_back`), or until its task has ended well. A task that
+fails keeps it: the next try of the service that changes anything there has it. What nobody gives back is
+taken over after :data:`clones.time_limits.SLOT`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -173,6 +176,26 @@ def give_back(request: Request) -> Steps[None]:
     result = yield from run(given_back(request))
     if result.exit_code != 0:
         yield from note(*not_given_back(request, result), warning=True)
+
+
+def has_ended(result: Result) -> bool:
+    """Whether the answer to a change shows that nothing of it goes on.
+
+    That is not so for a job (202), for a time-out that somebody between reports (408), and for a failure of
+    the server that is not its own: it says its refusals, also those of status 500, as JSON with a message.
+    """
+    code = result.exit_code
+    if code is None or code in (202, 408):
+        return False
+    return code < 500 or (code == 500 and _says_message(result.stdout))
+
+
+def _says_message(body: str) -> bool:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and isinstance(said.get("message"), str)
 
 
 def not_given_back(request: Request, result: Result) -> tuple[str, str]:
