@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clones.config import Sync
-from clones.states import ACTIVE, COMES_BY_ITSELF, PREPARED, PairSeen, State, SyncSeen, wanted_states
+from clones.states import (
+    ACTIVE,
+    COMES_BY_ITSELF,
+    PREPARED,
+    PairSeen,
+    PointInTime,
+    State,
+    SyncSeen,
+    wanted_states,
+)
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """A last action may lie so far after the control host's clock and still be taken for just now."""

@@ -25,7 +25,7 @@ from clones.resources.base import Use
 from clones.runs.copies import all_at_once, estimate, judge, refusal, wait_until_settled
 from clones.runs.planned import Step
 from clones.runs.refresh_steps import stays_up, steps_of
-from clones.states import SyncSeen
+from clones.states import PointInTime, SyncSeen
 
 
 @dataclass(frozen=True)
