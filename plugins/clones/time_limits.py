@@ -76,6 +76,13 @@ OLD_LOOK = TimeLimit(
     120, "From a look to the command that rests on it", "half of Airflow's heartbeat time-out, if shorter"
 )
 
+# The REST API of Unisphere.
+REST = TimeLimit(60, "An answer of Unisphere", "`answer_timeout` in the connection's extra sets another")
+SETTLE = TimeLimit(
+    30, "Until Unisphere shows what it has done", "what it shows lags behind the array by some seconds"
+)
+JOB = TimeLimit(120, "A job of Unisphere, in the task that began it", "then the task is tried again")
+
 # The SSH connection.
 LOGIN = TimeLimit(30, "A whole login", "`conn_timeout` in the connection's extra sets another")
 LOGIN_TURN = TimeLimit(60, "A place among the logins to one host", "then it logs in without one")
@@ -87,6 +94,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
     "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
+    "The REST API of Unisphere": (REST, SETTLE, JOB),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""

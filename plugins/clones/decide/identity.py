@@ -296,6 +296,7 @@ def decide_again(
     seen: SyncSeen,
     planned: Mapping[str, str | None] | None,
     ledger: Ledger | None,
+    decision: Decision | None = None,
 ) -> Decision:
     """What resync is to do within a run that may have done it already.
 
@@ -303,8 +304,9 @@ def decide_again(
 
     :param planned: of :func:`planned_stamps`.
     :param ledger: None when no activation is known.
+    :param decision: what the back end would do without having been here before.
     """
-    decision = decide_resync(sync, seen)
+    decision = decision or decide_resync(sync, seen)
     at_stake = tuple(pair for pair in seen.pairs if pair.state in AT_STAKE)
     if planned is None or decision.verdict is Verdict.REFUSE or not at_stake:
         return decision
