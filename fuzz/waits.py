@@ -9,10 +9,11 @@ from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.act.wait import Wait
+from clones.backends.symclone.observe import ask_precopied
 from clones.config.scope import Scope
 from clones.errors import CloneError, Refused, TryAgain
 from clones.observe.next_look import Bounds
-from clones.observe.sync import ask_precopied, observe, to_plain
+from clones.observe.sync import observe, to_plain
 from fuzz.airflow import Came, World
 from fuzz.runs import Try
 from fuzz.transport import DirectHook

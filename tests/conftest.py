@@ -23,7 +23,7 @@ import yaml
 
 from clones.asking.fence import PUT, RUN
 from clones.asking.whole_answers import END
-from clones.symcli.commands import ENVIRONMENT, WITH_PAIR_FILE
+from clones.backends.symclone.commands import ENVIRONMENT, WITH_PAIR_FILE
 from tests.support.missing import pytest_runtest_makereport  # noqa: F401
 from tests.support.workers import (  # noqa: F401
     pytest_collection_modifyitems,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from clones.backends.symclone.read import read
 from clones.errors import CloneError
-from clones.symcli.read import read
 
 
 def main(arguments: list[str]) -> int:

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOTHING_CHANGED = "Only the state was read: nothing was changed."
+
 
 class CloneError(Exception):
     """What happened, to what, and what to do next.

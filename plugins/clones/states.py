@@ -198,6 +198,22 @@ class PointInTime:
 
 
 @dataclass(frozen=True)
+class Tools:
+    """How people look at an array by hand: what advice names, each as a sentence has it.
+
+    :param query: shows the state of the pairs.
+    :param show: shows devices and their sizes.
+    :param audit: shows who has acted on them.
+    :param end_restored: removes the restore flag of a merge-back.
+    """
+
+    query: str = "the array's management"
+    show: str = "the array's management"
+    audit: str = "the array's audit log"
+    end_restored: str = "the array's management"
+
+
+@dataclass(frozen=True)
 class SyncSeen:
     """What was observed of one sync, at one time.
 
@@ -210,6 +226,7 @@ class SyncSeen:
     :param wrong: what is wrong that is no single pair's.
     :param snapshots: by name the array's numbers of this sync's snapshots, as far as they were asked: the
         next look need not ask for these again.
+    :param tools: how people look at its array.
     """
 
     name: str
@@ -221,6 +238,7 @@ class SyncSeen:
     torn: str = ""
     wrong: tuple[str, ...] = ()
     snapshots: Mapping[str, int] = field(default_factory=dict)
+    tools: Tools = Tools()
 
     def all_in(self, states: frozenset[State]) -> bool:
         """Whether every pair is the configured one and in one of these states."""

@@ -15,8 +15,8 @@ from uuid import uuid4
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones.act import resync_and_break
 from clones.act.hooks import hook_named, run_hook, run_hooks
+from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.errors import CloneError
 from clones.observe.running_commands import refuse_on_hosts
@@ -93,7 +93,7 @@ class SourceBeforeActivateOperator(CloneOperator):
         hook = hook_named(sync.before_activate, self.hook)
         plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan")
         hosts.run(
-            resync_and_break.ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True", plan=plan)
+            doing_of(sync).ready_to_split(scope, sync, mend_torn=str(self.mend_torn) == "True", plan=plan)
         )
         again = is_over(context["ti"], self.window, self.task_id)
         if again:

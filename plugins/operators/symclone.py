@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from clones.act import resync_and_break
 from clones.act.hooks import run_hooks
+from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
@@ -44,8 +44,8 @@ class SymcloneCreateOperator(OneSyncOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
-        recorded = target_sets.recorded(context, scope)
-        return to_plain(hosts.run(resync_and_break.create(scope, scope.service.sync(self.sync), recorded)))
+        sync, recorded = scope.service.sync(self.sync), target_sets.recorded(context, scope)
+        return to_plain(hosts.run(doing_of(sync).create(scope, sync, recorded)))
 
 
 class _OwnActivationOperator(OneSyncOperator):
@@ -115,7 +115,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
         if scope.target_set:
             refuse_last_good(scope, target_sets.recorded(context, scope))
-        seen = to_plain(hosts.run(resync_and_break.resync(scope, sync, plan, ledger(context, scope, sync))))
+        seen = to_plain(hosts.run(doing_of(sync).resync(scope, sync, plan, ledger(context, scope, sync))))
         if hosts.record:
             hosts.record.saw(seen)
         return seen
@@ -166,13 +166,13 @@ class SymcloneActivateOperator(_OwnActivationOperator):
         plan = ti.xcom_pull(task_ids=self.plan_task_id, key="plan") if self.plan_task_id else None
         if self.window.before and is_over(ti, self.window, self.task_id):
             self.log.warning("The `before_activate` hooks were ended since: they are run again first.")
-            hosts.run(resync_and_break.ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
+            hosts.run(doing_of(sync).ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan))
             hosts.run(run_hooks(scope, sync.before_activate, f"before_activate of sync {sync.name}"))
             mark_begun(ti)
         if scope.target_set and self._mend():
             refuse_last_good(scope, target_sets.recorded(context, scope))
         kept = ledger(context, scope, sync)
-        seen = hosts.run(resync_and_break.split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
+        seen = hosts.run(doing_of(sync).split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan))
         if hosts.record and kept.own:
             hosts.record.activated(kept.own.to_plain())
         return to_plain(seen)

@@ -9,9 +9,9 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, DagRunState
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
+from clones.backends.place import seen_place
 from clones.config.scope import Scope
 from clones.errors import CloneError, NotDone, NotMyTurn, Refused
-from clones.observe.sync import seen_place
 from clones.states import SyncSeen
 from operators.task_record import leave_word
 

@@ -13,9 +13,10 @@ from airflow.triggers.base import BaseEventTrigger, TaskSuccessEvent, TriggerEve
 
 import hooks.required  # noqa: F401 (first: it says what is missing)
 from clones.act.wait import Ended, Wait
+from clones.backends.place import Place
 from clones.config.scope import Scope
 from clones.observe.next_look import Bounds
-from clones.observe.sync import Place, to_plain
+from clones.observe.sync import to_plain
 from hooks.symcli_async import shared_hook
 from triggers.watch import Key, Watch, shared_looks, watch_of
 

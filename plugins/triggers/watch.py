@@ -17,11 +17,11 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from clones.act.wait import Wait
+from clones.backends.symclone.observe import ask_precopied, held_against, list_shown, locate
+from clones.backends.symclone.output import DeviceList
 from clones.errors import CloneError, Refused, TryAgain, Unknown, Unreadable
 from clones.observe.next_look import Bounds, backoff, chunks, pieces
-from clones.observe.sync import ask_precopied, held_against, list_shown, locate
 from clones.states import SyncSeen, device_text
-from clones.symcli.output import DeviceList
 from clones.time_limits import REFUSED_WAIT
 from hooks.symcli_async import SymcliHookAsync, shared_hook
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from clones.backends.symclone.observe import TOOLS
 from clones.config import Pair, Sync
 from clones.states import PairSeen, Session, State, SyncSeen
 
@@ -33,4 +34,4 @@ def seen(
         at = times[number] if times else datetime(2026, 11, 23, 10, 0, 0)
         session = None if state is State.NONE else Session(source, target, state, written, 40, at)
         pairs.append(PairSeen(pair, source, target, session, source_size=100, target_size=100))
-    return SyncSeen(name, "000190101234", clock, tuple(pairs))
+    return SyncSeen(name, "000190101234", clock, tuple(pairs), tools=TOOLS)

@@ -19,14 +19,15 @@ from clones.act.lock import Owner
 from clones.actions import ACTIONS, actions_of, phases_run
 from clones.asking import fence, whole_answers
 from clones.asking.fence import Fence, Token
+from clones.asking.processes import list_processes
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
+from clones.backends.symclone import commands
 from clones.config import ResourceEntry
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError
 from clones.resources import PLACES, aix, drivers, filesystems, hpux, linux, sunos, vxvm, zfs
 from clones.services_yaml.file import scope_from
 from clones.states import PairSeen, State, wanted_states
-from clones.symcli import commands
 from hooks.configuration import load
 from tests.clones.hostile import LURES, documents, get, places, put, texts, typed
 
@@ -188,7 +189,7 @@ def sent(steps: Steps[Any], answers: list[tuple[int, str, str]]) -> list[Command
 
 def everything(scope: Scope) -> list[tuple[Command, list[str]]]:
     me, other = (Owner(scope.name, f"manual__{n}", "airflow1", f"{n}" * 16, "t", 1) for n in (2, 1))
-    listed = (commands.list_processes(scope.control_host), [])
+    listed = (list_processes(scope.control_host), [])
     return [listed, *with_pairs(scope), *with_resources(scope), *with_lock(scope, me, other)]
 
 

@@ -15,21 +15,22 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clones.act import resync_and_break
+from clones.asking.processes import processes
 from clones.asking.steps import Command, Result, Steps
+from clones.backends.symclone import act as resync_and_break
+from clones.backends.symclone import output
+from clones.backends.symclone.running import still_running
 from clones.config import Config
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
-from clones.observe.running_commands import processes, still_running
 from clones.runs.copies import refuse_shared_devices
 from clones.runs.refresh import plan
 from clones.services_yaml.checks import check_pairs_across
 from clones.services_yaml.file import scope_from
 from clones.states import ACTIVE, PREPARED, Session
-from clones.symcli import output
+from tests.clones.backends.symclone.test_texts import GROUP
 from tests.clones.cases_in_tables import CASES
 from tests.clones.observe.test_running_commands import WHOLE as PS
-from tests.clones.symcli.test_texts import GROUP
 from tests.clones.test_hostile import hostile
 from tests.clones.written_array import SYMID, Array, Copy, drive
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from xml.sax.saxutils import escape
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, T, answer
-from clones.symcli.commands import CLOCK_MARK
+from clones.backends.symclone.commands import CLOCK_MARK
 from tests.clones.one_by_one import one_by_one
 
 SYMID = "000190101234"

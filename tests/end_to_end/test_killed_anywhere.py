@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from clones.act import resync_and_break, stop_and_start
+from clones.act import stop_and_start
 from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Result, Steps
+from clones.backends.symclone import act as resync_and_break
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from clones.act import resync_and_break
 from clones.asking.steps import Steps
+from clones.backends.symclone import act as resync_and_break
 from clones.config.scope import Scope
 from fuzz.__main__ import main
 

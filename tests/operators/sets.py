@@ -12,9 +12,9 @@ from typing import Any
 from clones.act import change_over
 from clones.act.hooks import run_hooks
 from clones.act.prepare import prepare
-from clones.act.resync_and_break import resync, split
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP, phases_run
 from clones.asking.steps import Command, Steps
+from clones.backends.symclone.act import resync, split
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
 from clones.decide.target_sets import Recorded, refuse_last_good, refuse_moved

@@ -9,7 +9,7 @@ import pytest
 
 from clones.act import change_over
 from clones.act.prepare import prepare, release
-from clones.act.resync_and_break import resync, split
+from clones.backends.symclone.act import resync, split
 from clones.decide.target_sets import InUse, Recorded, SetSeen
 from clones.errors import NotDone, Refused, Unknown
 from clones.observe.proof_down import prove_down

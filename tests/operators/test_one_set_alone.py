@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from clones.asking.steps import Command
+from clones.backends.symclone import commands
 from clones.config.scope import Scope
 from clones.decide.approval import Approval
 from clones.errors import Refused
 from clones.observe.sync import observe
 from clones.runs import merge_back
-from clones.symcli import commands
 from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from operators.change_over import ServicePrepareOperator

@@ -15,11 +15,13 @@ import pytest
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from clones.act import resync_and_break, stop_and_start
+from clones.act import stop_and_start
 from clones.actions import BREAK, RESYNC, START, STOP, phases_run
 from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import END
+from clones.backends.symclone import act as resync_and_break
+from clones.backends.symclone import commands
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, stamps
 from clones.errors import CloneError, MustWait, Refused
@@ -27,7 +29,6 @@ from clones.observe.sync import observe
 from clones.runs.plan_only import foresee
 from clones.runs.planned import sent_by
 from clones.runs.refresh import plan
-from clones.symcli import commands
 from hooks.configuration import load
 from hooks.symcli import SymcliHook
 from operators.run_plan import RunPlanOperator

@@ -12,8 +12,8 @@ import yaml
 
 from clones.act import change_over
 from clones.act.prepare import prepare
-from clones.act.resync_and_break import resync, split
 from clones.asking.steps import Command, Steps
+from clones.backends.symclone.act import resync, split
 from clones.config import target_sets
 from clones.config.scope import Scope
 from clones.errors import MustWait, NotDone

@@ -17,9 +17,9 @@ from clones.asking.steps import Steps
 from clones.config import App, Hook
 from clones.config.scope import Scope
 from clones.decide.identity import AT_STAKE, require_stamps, stamps
+from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.errors import Refused, Unknown
 from clones.observe.proof_down import Row, look
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.sync import observe
 from clones.resources import drivers
 from clones.resources.app import AppDriver

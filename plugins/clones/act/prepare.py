@@ -13,12 +13,12 @@ from clones.act.rescan_disks import make_visible
 from clones.asking.side_by_side import attempts, both
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
+from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.decide.start_order import decide_start
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import Refused, Unknown
 from clones.observe.proof_down import Row, Seen, look_around, prove_down, require_known, unexplained
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, refuse_leftovers
 from clones.observe.sync import observe
 from clones.observe.target_sets import judge, look_at_own, serving

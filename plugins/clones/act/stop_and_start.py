@@ -19,13 +19,13 @@ from clones.asking.steps import Result, Steps, note
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, sent_at
+from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import decide_start
 from clones.errors import CloneError, Fenced, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
 from clones.observe.proof_down import Row, look
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, refuse_leftovers, refuse_second_start
 from clones.observe.sync import is_same, observe, to_plain
 from clones.resources import drivers

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from clones.backends.place import Place, written_place
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_wait
 from clones.errors import CloneError
 from clones.observe.next_look import EARLY, Bounds, Progress
-from clones.observe.sync import Place, written_place
 from clones.states import State, SyncSeen
 
 TELL_SECONDS = 60.0

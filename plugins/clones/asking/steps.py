@@ -129,9 +129,9 @@ class Request(Command):
 class Result:
     """What came back.
 
-    :param exit_code: of a :class:`Request` the HTTP status. None when no exit status arrived: the session was
-        lost, the process was killed, or the time limit ran out. It is then unknown whether the command took
-        effect (D2).
+    :param exit_code: of a :class:`Request` the HTTP status. None when no exit status arrived: the session
+        was lost, the process was killed, or the time limit ran out. It is then unknown whether the command
+        took effect (D2).
     :param seconds: wall time; of all that were asked together, when there were more.
     :param lost: why there is no exit status, in words.
     :param among: how many commands came back in that time.

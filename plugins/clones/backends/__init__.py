@@ -1,1 +1,81 @@
-"""What an array can be asked and told about a sync, one package a back end."""
+"""What an array can be asked and told about a sync, in one form for all ways of asking (decision 0038).
+
+:class:`BackEnd` is what looks and decides, :class:`clones.backends.doing.Doing` what changes. A back end is a
+package here: it alone names the programs, or the URLs, of its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from clones.asking.steps import Command, Steps
+from clones.backends.snapvx import looking as snapvx
+from clones.backends.symclone import looking as symclone
+from clones.config import Sync
+from clones.config.scope import Scope
+from clones.decide.rules import Decision
+from clones.states import PairSeen, SyncSeen, Tools
+
+
+class BackEnd(Protocol):
+    """Looks at a sync, decides about it, and says what would be sent. It changes nothing."""
+
+    @property
+    def TOOLS(self) -> Tools:
+        """How people look at its arrays."""
+
+    def observe(self, scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+        """Ask the array for the state of every pair of a sync.
+
+        :param before: the sync as it was seen in this task, which may spare questions.
+        :raises Refused: what the sync names is not known there.
+        :raises TryAgain: locked, lost, or not readable.
+        """
+
+    def survey(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+        """The same for a plan: with all that could keep its run from a change later.
+
+        :raises CloneError: as :meth:`observe`.
+        """
+
+    def decide_create(self, sync: Sync, seen: SyncSeen) -> Decision:
+        """Which pairs get a session, or a link, that have none."""
+
+    def decide_resync(self, sync: Sync, seen: SyncSeen) -> Decision:
+        """What a resync is to do, by what is seen alone."""
+
+    def decide_break(self, sync: Sync, seen: SyncSeen, *, mend: bool) -> Decision:
+        """What a break is to do.
+
+        :param mend: a torn sync is put right rather than refused.
+        """
+
+    def decide_rewind(self, sync: Sync, seen: SyncSeen) -> Decision:
+        """What a rewind to the copy before is to do."""
+
+    def decide_retire(self, sync: Sync, seen: SyncSeen) -> Decision:
+        """Which pairs' sessions, or links, are to be ended for good."""
+
+    def sends(
+        self, scope: Scope, sync: Sync, seen: SyncSeen, action: str, pairs: Sequence[PairSeen]
+    ) -> tuple[Command, ...]:
+        """What an action would send, in order, as far as it can be said before.
+
+        :param action: ``create``, ``resync``, ``break``, ``rewind`` or ``retire``.
+        :param pairs: those that it concerns.
+        """
+
+    def differing(self, scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[dict[tuple[int, int], int]]:
+        """Tracks that a resync and its copy would move, by source and target; empty when not shown."""
+
+    def still_running(self, rows: Sequence[str], service: str, sync: Sync) -> list[str]:
+        """Commands among the processes of the control host that may still change a sync, in words."""
+
+
+BACK_ENDS: dict[str, BackEnd] = {"symclone": symclone, "snapvx": snapvx}
+
+
+def backend_of(sync: Sync) -> BackEnd:
+    """The back end of a sync."""
+    return BACK_ENDS[sync.backend]

@@ -41,6 +41,8 @@ OF_SYMCLONE: Mapping[str, str] = {
     "consistent": "a snapshot of a storage group is always of one point in time",
     "recreate_while_copying": "a link that copies is always waited for",
     "restore_timeout": "there is no merge-back with SnapVX",
+    "before_activate": "the point in time is that of the resync, and a hook around the break comes too late",
+    "after_activate": "the point in time is that of the resync, and a hook around the break comes too late",
 }
 """Keys of a sync that SnapVX has no use for, and why."""
 _SNAPSHOT = "symclone has no snapshots"

@@ -46,11 +46,11 @@ MERGE_BACK_REMEDIES: Mapping[State, str] = {
     State.REST_IN_PROG: "a merge-back is under way that this approval was not spent for: clear the failed "
     "task of the run that began it; when there is none, ask the storage team who did",
     State.RESTORED: "a merge-back was done that this approval was not spent for: clear the failed task of "
-    "the run that did it, or let the storage team end it with `symclone terminate -restored`",
+    "the run that did it, or let the storage team end it ({tools.end_restored})",
 }
 _ASK_AGAIN = f"to merge back once more, {ASK_AGAIN}"
 _PARTLY = (
-    "production may be partly overwritten: leave it down, check with `symclone query` how each pair "
+    "production may be partly overwritten: leave it down, check ({tools.query}) how each pair "
     "stands, and call the storage team before you do anything else"
 )
 RESTORE_SENT_REMEDIES: Mapping[State, str] = {
@@ -73,7 +73,9 @@ def decide_merge_back(seen: SyncSeen, *, sent: bool) -> Decision:
         if decision.verdict is not _REFUSE:
             return decision
         states = {pair.state for pair in seen.pairs}
-        remedy = decision.remedy if states <= {State.COPIED, State.SPLIT} else _PARTLY
+        remedy = (
+            decision.remedy if states <= {State.COPIED, State.SPLIT} else _PARTLY.format(tools=seen.tools)
+        )
         return replace(
             decision, why=f"a restore was sent under this approval already, and {decision.why}", remedy=remedy
         )
@@ -101,5 +103,5 @@ def _of_one_state(decision: Decision, seen: SyncSeen) -> Decision:
         _REFUSE,
         f"not every pair is in the same state: {shown}",
         seen.pairs,
-        "find out with `symclone query` what was done to some of them; all must be in one state",
+        f"find out ({seen.tools.query}) what was done to some of them; all must be in one state",
     )

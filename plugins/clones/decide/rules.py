@@ -117,13 +117,13 @@ RETIRE: Mapping[State, Verdict] = {
 
 REMEDIES: Mapping[State, str] = {
     State.NONE: "run this service's `_provision` DAG: there is no session",
-    State.REST_IN_PROG: "wait until the merge-back ends, then run `symclone terminate -restored`",
-    State.RESTORED: "remove the restore flag of the merge-back first (`symclone terminate -restored`)",
+    State.REST_IN_PROG: "wait until the merge-back ends, then end it ({tools.end_restored})",
+    State.RESTORED: "remove the restore flag of the merge-back first ({tools.end_restored})",
     State.FAILED: "ask the storage team why the session failed; it must be terminated and created again",
     State.INVALID: "ask the storage team why the session is invalid; it must be terminated and created again",
     State.COPY_IN_PROG: "wait until it is Copied, then run it again",
     State.CREATE_IN_PROG: "wait until it is made, then run it again",
-    State.UNKNOWN: "check the pair with `symclone query`: nothing is sent in an unknown state",
+    State.UNKNOWN: "check the pair ({tools.query}): nothing is sent in an unknown state",
     State.SPLIT: "run the action `update` or `refresh`: a session in state Split must be recreated first",
 }
 
@@ -231,13 +231,13 @@ def decide_wait(seen: SyncSeen, wanted: str) -> Decision:
     )
     if lost:
         shown = ", ".join(f"{pair.label} is {pair.wrong or pair.state}" for pair in lost)
-        remedies = {REMEDIES.get(pair.state, "") for pair in lost} - {""}
+        remedies = {REMEDIES.get(pair.state, "").format(tools=seen.tools) for pair in lost} - {""}
         return Decision(
             _REFUSE,
             f"{wanted} cannot come by itself: {shown}",
             lost,
             "; ".join(sorted(remedies))
-            or "check what was done to these pairs (`symclone query`), then run the action again",
+            or f"check what was done to these pairs ({seen.tools.query}), then run the action again",
         )
     return Decision(_WAIT, f"not every pair is {wanted} yet", seen.pairs)
 
@@ -262,7 +262,7 @@ def gravest(
 
     :param nothing: why there is nothing to do.
     :param act: what is done, before the pairs that it concerns.
-    :param remedies: by the state that is refused.
+    :param remedies: by the state that is refused; ``{tools.query}`` and the like stand for :class:`Tools`.
     """
     wrong = tuple(pair for pair in seen.pairs if pair.wrong)
     if wrong:
@@ -283,5 +283,5 @@ def gravest(
         return Decision(verdict, f"{act} {labels(pairs)}", pairs)
     if verdict is _WAIT:
         return Decision(verdict, f"wait: {shown}", pairs)
-    texts = sorted({remedies[pair.state] for pair in pairs})
+    texts = sorted({remedies[pair.state].format(tools=seen.tools) for pair in pairs})
     return Decision(verdict, shown, pairs, "; ".join(texts))

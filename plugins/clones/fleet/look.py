@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from clones.asking.read_only import Eyes
 from clones.asking.side_by_side import attempts
 from clones.asking.steps import Command, Steps
+from clones.backends.place import Place, pinned_place
+from clones.backends.symclone import commands
+from clones.backends.symclone.observe import as_written, held_against, list_shown, locate, see
+from clones.backends.symclone.output import DeviceList
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.fleet.set_in_use import SetInUse, not_asked, of_look
 from clones.observe.next_look import pieces
-from clones.observe.sync import Place, as_written, held_against, list_shown, locate, pinned_place, see
 from clones.observe.target_sets import look_at_sets
 from clones.states import SyncSeen
-from clones.symcli import commands
-from clones.symcli.output import DeviceList
 
 
 @dataclass(frozen=True)

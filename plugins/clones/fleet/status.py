@@ -16,11 +16,10 @@ from clones.decide.freshness import PREPARING, Freshness, Status, decisive, fres
 from clones.decide.rules import Verdict
 from clones.decide.start_order import decide_start
 from clones.durations import spoken
-from clones.errors import Missing
+from clones.errors import NOTHING_CHANGED, Missing
 from clones.fleet.look import Looked, trouble
 from clones.fleet.pair_rows import Row, rows, sync_key
 from clones.fleet.set_in_use import NOBODY_LOOKED, Role, SetInUse, of_set
-from clones.observe.sync import NOTHING_CHANGED
 from clones.states import ACTIVE, COPYING, State, SyncSeen
 
 
@@ -243,7 +242,7 @@ def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness, target_
         return f"trigger {name}_provision{on} with `plan_only`, and read what it would do"
     if not states <= ACTIVE | PREPARING | {State.SPLIT}:
         return (
-            "ask the storage team what the array says (`symclone query`); once they have ended the "
+            f"ask the storage team what the array says ({seen.tools.query}); once they have ended the "
             f"session, trigger {name}_provision{on}, which creates it again, then {name} with action refresh"
         )
     if not seen.all_in(ACTIVE) and not seen.all_in(PREPARING):

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from clones.asking.steps import ESTIMATE, Steps, note, run
+from clones.asking.steps import ESTIMATE, Steps, note
+from clones.backends import backend_of
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.durations import about
 from clones.errors import CloneError
 from clones.states import PairSeen, SyncSeen, device_text
-from clones.symcli import commands, output
-from clones.symcli.exit_codes import Outcome, classify
 
 JUST_BEGUN = timedelta(minutes=10)
 """A last action further off the control host's clock was not of this recreate, or is by another clock: clocks
@@ -119,14 +118,6 @@ def pace(
     return Pace(estimated, seconds) if seconds > 0 else None
 
 
-def differing(
-    scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]
-) -> Steps[dict[tuple[int, int], int]]:
-    """Modified tracks by source and target; empty when the control host does not show them."""
-    result = yield from run(commands.query(scope, sync, symid, pairs))
-    return output.read_tracks(result.stdout) if classify(result.exit_code) is Outcome.DONE else {}
-
-
 def look(
     scope: Scope, sync: Sync, seen: SyncSeen, pairs: Sequence[PairSeen], last: Pace | None
 ) -> Steps[Estimate]:
@@ -135,7 +126,7 @@ def look(
     :param pairs: those that would be recreated.
     """
     try:
-        found = yield from differing(scope, sync, seen.symid, seen.pairs)
+        found = yield from backend_of(sync).differing(scope, sync, seen)
     except CloneError as error:
         yield from note(
             f"How much differs in sync {sync.name} could not be asked: {error.what}", warning=True

@@ -11,8 +11,6 @@ ones out first (:mod:`clones.asking.fence`), so whatever is not in the list does
 ==================================================  ====================================  ===========
 Row of ``ps -ef``                                   Reading                               How sure
 ==================================================  ====================================  ===========
-``symclone -g G``, ``symclone -sid S -f FILE`` ...  a control command, unless it looks    documented
-cut before the verb or the pair file's name         a control command                     by decision
 a fence whose service is another one                passed over                           tried
 a fence that is cut before its service              may be ours                           by decision
 a program that changes, and a name of ours          may be ours                           by decision
@@ -30,17 +28,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from clones.asking.fence import MARK
+from clones.asking.processes import list_processes, may_begin, processes, spoken_row, words_of
 from clones.asking.steps import Command, Result, Steps, run
 from clones.asking.whole_answers import SCRIPT as WHOLE
-from clones.asking.whole_answers import without_end
+from clones.backends import backend_of
 from clones.config import Fs, Ip, Service, Sync, Vg
 from clones.config.scope import Scope
-from clones.errors import Locked, Unknown
+from clones.errors import Locked
 from clones.resources import PLACES, drivers
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
-from clones.symcli import commands
-from clones.symcli.commands import ENVIRONMENT
 
 CHANGES = frozenset(
     {"mount", "umount", "fsck", "e2fsck", "xfs_repair", "vgchange", "vgimport", "vgexport", "vgimportclone",
@@ -50,26 +47,8 @@ CHANGES = frozenset(
 """Programs that bring resources up and down. Looks of the same names never name a resource."""
 SHELLS = frozenset({"sh", "bash", "ksh", "csh", "tcsh", "dash", "env", "sudo", "timeout"})
 """What may stand before such a program."""
-PROGRAMS = frozenset({"symclone", "symdg", "symld"})
-LOOKS = frozenset({"query", "verify", "list", "show"})
-TAKES_VALUE = frozenset({"-g", "-sid", "-f", "-file", "-i", "-c", "-output", "-out", "-type"})
 RECOGNISED = 24
 """Characters of a command of ours that a row must show at least, when it is cut off behind them."""
-
-
-def processes(result: Result, host: str, subject: str) -> list[str]:
-    """The rows of a list of processes.
-
-    :raises Unknown: it is not whole, or does not show the one who listed.
-    """
-    text = without_end(result.stdout) if result.exit_code == 0 else None
-    rows = text.splitlines() if text else []
-    if not rows or "PID" not in rows[0].split() or not any(re.search(r"\bps -ef$", row) for row in rows):
-        raise Unknown(
-            f"{subject}. What still runs on {host} could not be listed: {result.ending()}: {result.said()}",
-            f"run `/usr/bin/ps -ef` as the SSH account on {host}, fix what it says, and wait for the retry",
-        )
-    return rows[1:]
 
 
 def nothing_still_runs(scope: Scope, syncs: Sequence[Sync], action: str) -> Steps[None]:
@@ -88,7 +67,7 @@ def list_running(scope: Scope) -> Steps[Result]:
     It is to be asked for *before* the look at the array that decides. The other way round, a command of an
     earlier try that comes through after the look and ends before the list is in neither, and is sent again.
     """
-    return (yield from run(commands.list_processes(scope.control_host)))
+    return (yield from run(list_processes(scope.control_host)))
 
 
 def refuse_leftovers(scope: Scope, listed: Result, syncs: Sequence[Sync], action: str) -> None:
@@ -96,7 +75,7 @@ def refuse_leftovers(scope: Scope, listed: Result, syncs: Sequence[Sync], action
     host = scope.control_host
     rows = processes(listed, host, f"Service {scope.name}: {action} is not sent")
     for sync in syncs:
-        running = still_running(rows, scope.name, sync)
+        running = backend_of(sync).still_running(rows, scope.name, sync)
         if running:
             raise _still_runs(scope.subject(sync), action, host, running[0])
 
@@ -115,7 +94,7 @@ def refuse_on_hosts(scope: Scope, listed: Iterable[Result], action: str, *, star
         rows = processes(result, host, f"Service {scope.name}: {action} is not sent")
         for row in rows:
             if _may_be_ours(row, scope, host, starts):
-                raise _still_runs(f"Service {scope.name}", action, host, _spoken(row))
+                raise _still_runs(f"Service {scope.name}", action, host, spoken_row(row))
 
 
 def refuse_second_start(scope: Scope, listed: Result, driver: Driver) -> None:
@@ -132,74 +111,15 @@ def refuse_second_start(scope: Scope, listed: Result, driver: Driver) -> None:
     sent = [_plain(command) for command in driver.start(driver.stopped)]
     running = next((row for row in rows if any(_shows(row, line) for line in sent)), None)
     if running:
-        raise _still_runs(subject, "start", host, _spoken(running))
-
-
-def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
-    """The control commands among processes that may concern a sync or its device group.
-
-    Some systems cut the words of a process (HP-UX after about 60 characters): one whose verb or file of pairs
-    is cut off counts when the array is the same or not shown.
-    """
-    found = []
-    for row in rows:
-        if WHOLE in row:
-            continue
-        words = row.split()
-        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
-        if at is not None:
-            if _concerns(words[at:], service, sync):
-                found.append(" ".join(words[at:]))
-        elif _begins(row, service):
-            found.append(_spoken(row))
-    return found
-
-
-def _begins(row: str, service: str) -> bool:
-    """Whether it is the shell that a command of this service begins in, or may be: its words may be cut "
-    "off."""
-    if MARK in row:
-        folder = re.search(r"/fences/(\S*)", row)
-        if folder is None:
-            return True
-        return folder[1] == service or (row.endswith(folder[0]) and service.startswith(folder[1]))
-    return ENVIRONMENT[0] in row and not re.search(r"/sym\w+", row)
-
-
-def _concerns(words: Sequence[str], service: str, sync: Sync) -> bool:
-    """Whether that is a control command that may be about this sync."""
-    program = words[0].rsplit("/", 1)[-1]
-    options: dict[str, str] = {}
-    plain: list[str] = []
-    left = iter(words[1:])
-    for word in left:
-        if word.lower() in TAKES_VALUE:
-            options[word.lower()] = next(left, "")
-        elif not word.startswith("-"):
-            plain.append(word)
-    if plain and plain[0] in LOOKS:  # the verb is the first plain word, whatever the names are
-        return False
-    group = options.get("-g") or (plain[1] if len(plain) > 1 and program == "symdg" else None)
-    if group is not None:
-        cut = group == words[-1] and sync.symdg is not None and sync.symdg.startswith(group)
-        return cut or sync.symdg == group
-    if program != "symclone":
-        return False
-    if sync.symid is not None and options.get("-sid", sync.symid) != sync.symid:
-        return False
-    path = options.get("-f", options.get("-file", ""))
-    name = path.rsplit("/", 1)[-1]
-    if not path or (path == words[-1] and not name.endswith(".pairs")):
-        return True  # cut off before it could be told
-    return name.endswith(".pairs") and name.startswith((f"{service}.{sync.name}-", f"{sync.name}-"))
+        raise _still_runs(subject, "start", host, spoken_row(running))
 
 
 def _may_be_ours(row: str, scope: Scope, host: str, starts: bool) -> bool:
     if WHOLE in row:
         return False
     if MARK in row:
-        return _begins(row, scope.name)
-    words = _command(row)
+        return may_begin(row, scope.name)
+    words = words_of(row)
     programs = words if _base(words[:1]) & SHELLS else words[:1]
     if _base(programs) & CHANGES:
         names = {name for one in (scope, *scope.others()) for name in _names(one.service)}
@@ -209,21 +129,6 @@ def _may_be_ours(row: str, scope: Scope, host: str, starts: bool) -> bool:
         if cut and any(name.startswith(cut) for name in names):
             return True
     return any(_shows(row, line) for line in _lines(scope, host, starts))
-
-
-def _command(row: str) -> list[str]:
-    """The words of the process in one row; where the day of its start takes two words, they come one "
-    "later."""
-    words = row.split()[7:] or [""]
-    return words[1:] if len(words) > 1 and re.fullmatch(r"(?:\d+-)?\d+:\d\d(?::\d\d)?", words[0]) else words
-
-
-def _spoken(row: str) -> str:
-    """The command of one row for a message: what a shell is about to run, not the script that it runs."""
-    if MARK not in row:
-        return " ".join(_command(row))
-    behind = re.search(r"/fences/\S+ \S+ (.+)", row)
-    return f"{behind[1] if behind else ' '.join(_command(row)[:4])} ... (about to begin)"
 
 
 def _base(words: Sequence[str]) -> set[str]:

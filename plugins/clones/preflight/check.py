@@ -13,20 +13,23 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from clones.act.rescan_disks import needed_programs
+from clones.asking.processes import list_processes, processes
 from clones.asking.read_only import Eyes
 from clones.asking.side_by_side import Ended, attempts
 from clones.asking.steps import Command, Steps, run
 from clones.asking.whole_answers import SCRIPT
+from clones.backends.symclone import commands, output
+from clones.backends.symclone.exit_codes import Outcome, classify, failure
+from clones.backends.symclone.running import still_running
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.decide.rules import is_torn
-from clones.errors import CloneError, Refused, Unknown
+from clones.errors import NOTHING_CHANGED, CloneError, Refused, Unknown
 from clones.guards import guards
 from clones.observe.findings import Finding, Level, from_error
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.observe.proof_down import Row, look, look_at
-from clones.observe.running_commands import processes, still_running
-from clones.observe.sync import NOTHING_CHANGED, observe
+from clones.observe.sync import observe
 from clones.preflight.parts import parts
 from clones.preflight.rules import (
     judge_devices,
@@ -39,8 +42,6 @@ from clones.resources import drivers
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
 from clones.states import SyncSeen
-from clones.symcli import commands, output
-from clones.symcli.exit_codes import Outcome, classify, failure
 
 T = TypeVar("T")
 
@@ -349,7 +350,7 @@ class _Site:
 
 def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
     """The control commands on these syncs that run there now."""
-    listed = yield from run(commands.list_processes(host))
+    listed = yield from run(list_processes(host))
     if listed.exit_code != 0:
         what = f"`{listed.command.shown()}` ended with {listed.ending()}: {listed.said()}"
         raise (Unknown if listed.exit_code is None else Refused)(

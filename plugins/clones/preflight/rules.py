@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from clones.backends import backend_of
 from clones.config import App, Command, Service, Sync
-from clones.decide.rules import Verdict, decide_resync
+from clones.decide.rules import Verdict
 from clones.observe.findings import Finding, Level
 from clones.observe.proof_down import GuardRow, Row, unexplained
 from clones.resources.base import Use
@@ -21,7 +22,7 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
         remedy = f"compare `pairs` in services.yaml with {group}`symdev show`, and fix what is wrong"
         return [Finding(Level.ERROR, where, pair.wrong, remedy)]
     found = []
-    decision = decide_resync(sync, replace(seen, pairs=(pair,)))
+    decision = backend_of(sync).decide_resync(sync, replace(seen, pairs=(pair,)))
     if pair.state is State.NONE:
         remedy = f"have its first full copy made: DAG `{service}_provision`"
         found.append(Finding(Level.ERROR, where, "the array has no session for it", remedy))

@@ -12,6 +12,7 @@ from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.decide.identity import AT_STAKE, Activation, require_stamps
+from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.target_sets import CHANGES_OVER, SERVES, Chosen, NotChosen, Recorded, choose
 from clones.errors import CloneError, Refused, Unknown
 from clones.guards import guards
@@ -27,7 +28,6 @@ from clones.observe.proof_down import (
     require_known,
     unexplained,
 )
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.sync import observe
 from clones.observe.target_sets import is_group, look_at_own, look_at_sets
 from clones.resources import drivers

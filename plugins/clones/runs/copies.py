@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from clones.actions import BREAK, RESYNC, START, STOP
 from clones.asking.side_by_side import abreast, attempts
 from clones.asking.steps import Steps, note
+from clones.backends import backend_of
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.decide.identity import Activation, sent_at
-from clones.decide.rules import Decision, Verdict, decide_break, decide_resync
+from clones.decide.right_pairs import refuse_wrong_pairs
+from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import decide_start
 from clones.errors import MustWait, Refused, Unknown
 from clones.observe import estimates
-from clones.observe.right_pairs import refuse_wrong_pairs
-from clones.observe.sync import observe
 from clones.runs.refresh_steps import Decided
 from clones.states import ACTIVE, SyncSeen, device_text
 
@@ -48,7 +48,7 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
     decisions: list[Decided] = []
-    observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+    observed = yield from attempts(backend_of(sync).survey(scope, sync) for sync in scope.service.syncs)
     for sync, outcome in zip(scope.service.syncs, observed, strict=True):
         shown = None
         try:
@@ -67,9 +67,9 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
         on = f" of set {scope.target_set}" if scope.target_set else ""
         yield from note(f"Sync {sync.name}{on} is {fresh.status}: {fresh.why}")
         if RESYNC in phases:
-            decision = decide_resync(sync, shown)
+            decision = backend_of(sync).decide_resync(sync, shown)
         elif BREAK in phases:
-            decision = decide_break(shown, mend=False)
+            decision = backend_of(sync).decide_break(sync, shown, mend=False)
         else:
             continue
         yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)

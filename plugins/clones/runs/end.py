@@ -33,12 +33,12 @@ from typing import Any
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, Run, not_made, sent_at
+from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.decide.start_order import decide_start
 from clones.errors import CloneError, Refused
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.runs.merge_back import AFTERWARDS
 from clones.states import ACTIVE, PREPARED, State, SyncSeen
 

@@ -16,21 +16,21 @@ from typing import Any
 from clones.act.prepare import prove_down_or_ready, release
 from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Command, Steps, note, run
+from clones.backends import backend_of
+from clones.backends.symclone import commands
+from clones.backends.symclone.exit_codes import Outcome, classify
 from clones.config import Sync, Vg
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval, differences, digest, require, require_recent
 from clones.decide.merge_back import decide_end_restored, decide_merge_back
+from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Decision, Verdict
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
-from clones.observe.estimates import differing
 from clones.observe.proof_down import prove_down, prove_production_down
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, nothing_still_runs, refuse_leftovers
 from clones.observe.sync import observe, to_plain
 from clones.resources.base import Use
 from clones.states import PairSeen, State, SyncSeen, device_text
-from clones.symcli import commands
-from clones.symcli.exit_codes import Outcome, classify
 
 AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
 """What `terminate -restored` leaves; which of the two differs between arrays."""
@@ -54,7 +54,7 @@ def plan(scope: Scope) -> Steps[dict[str, Any]]:
         shown = yield from _look(scope, sync)
         seen.append(shown)
         yield from _decided(scope, sync, decide_merge_back(shown, sent=False))
-        differ = yield from differing(scope, sync, shown.symid, shown.pairs)
+        differ = yield from backend_of(sync).differing(scope, sync, shown)
         lines.append(f"Sync {sync.name} on array {shown.symid}, {shown.clock:%Y-%m-%d %H:%M:%S}:")
         lines += [f"  {_pair_line(pair, differ)}" for pair in shown.pairs]
         lines += [f"    {_other_line(pair, other)}" for pair in shown.pairs for other in pair.others]
@@ -172,7 +172,8 @@ def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, objec
                 + ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
                 + ("" if seen.all_in(AFTERWARDS) else " (expected: Copied or Split)")
                 + (", with the last action that the plan saw" if _any_unmoved(before, seen) else ""),
-                "leave production down, and check with `symclone query` and `symaudit` what was done to it",
+                f"leave production down, and check what was done to it ({seen.tools.query}, "
+                f"{seen.tools.audit})",
             )
         shown.append(to_plain(seen))
     yield from note(f"{scope.who}: production holds what the clones held; it may be started")

@@ -1,7 +1,7 @@
 """The steps of a refresh and of the other actions, in order, by what their plan has seen and decided.
 
-The commands are those of the drivers and of :mod:`clones.symcli.commands`, as the run sends them; only what a
-step leaves behind is foreseen here: pairs that were recreated are prepared, a resource that was stopped is
+The commands are those of the drivers and of the back ends, as the run sends them; only what a step leaves
+behind is foreseen here: pairs that were recreated are prepared, a resource that was stopped is
 where its driver calls it `stopped`.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from clones.act.hooks import command_of
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.asking.steps import Command
+from clones.backends import backend_of
 from clones.config import Hook, Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Decision, Verdict
@@ -21,8 +22,7 @@ from clones.observe.proof_down import Row
 from clones.resources import drivers
 from clones.resources.base import Use
 from clones.runs.planned import Step, bring, said, stop_of
-from clones.states import SyncSeen
-from clones.symcli import commands
+from clones.states import PairSeen, SyncSeen
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,7 @@ def _start(row: Row, *, stops: bool) -> Step:
 def _resync(scope: Scope, one: Decided) -> Step:
     found: tuple[Command, ...] = ()
     if one.decision.verdict is Verdict.ACT:
-        command = commands.recreate(scope, one.sync, one.seen.symid, one.decision.pairs)
-        found = (replace(command, because=_states(one.seen)),)
+        found = _sent(scope, one, "resync", one.decision.pairs, _states(one.seen))
     return Step(f"resync of sync {one.sync.name}", one.decision.verdict, one.decision.why, found)
 
 
@@ -175,9 +174,15 @@ def _break(scope: Scope, one: Decided, *, recreated: bool) -> Step:
         verdict, why = Verdict.ACT, "all pairs are prepared by then"
     if verdict is Verdict.NOTHING:
         return Step(what, verdict, why)
-    command = commands.activate(scope, one.sync, one.seen.symid, one.seen.pairs)
     because = why if recreated else _states(one.seen)
-    return Step(what, verdict, why, (replace(command, because=because),))
+    return Step(what, verdict, why, _sent(scope, one, "break", one.seen.pairs, because))
+
+
+def _sent(
+    scope: Scope, one: Decided, action: str, pairs: Sequence[PairSeen], because: str
+) -> tuple[Command, ...]:
+    sent = backend_of(one.sync).sends(scope, one.sync, one.seen, action, pairs)
+    return tuple(replace(command, because=because) for command in sent)
 
 
 def _states(seen: SyncSeen) -> str:

@@ -133,7 +133,7 @@ def check_pairs_across(config: Config) -> list[Problem]:
     """Refuse by name what could write to a device that something else owns.
 
     Logical names that are not pinned to device numbers are compared by name only; their numbers are
-    compared when a run has asked the array (:mod:`clones.observe.right_pairs`).
+    compared when a run has asked the array (:mod:`clones.decide.right_pairs`).
     """
     problems: list[Problem] = []
     targets: dict[tuple[object, ...], _End] = {}

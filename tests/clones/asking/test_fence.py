@@ -14,10 +14,10 @@ from clones.act.lock import Owner
 from clones.asking import fence
 from clones.asking.fence import MARK, NOT_NEWEST, SAID, Fence, Token
 from clones.asking.steps import Command, Result, answer
+from clones.backends.symclone.running import LOOKS
 from clones.config import Symcli
 from clones.config.scope import Scope
 from clones.errors import Fenced, Refused, Unknown
-from clones.observe.running_commands import LOOKS
 from hooks.configuration import load
 from tests.clones.act.test_lock import drive
 from tests.conftest import SERVICES

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from clones.asking.steps import Command, Finished, Note, Result, answer
+from clones.backends.place import pinned_place
+from clones.backends.symclone.commands import CLOCK_MARK
 from clones.config import Service, Symcli
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.fleet import look as fleet
 from clones.fleet.look import Looked, Placed, batches, look
 from clones.fleet.status import judge
-from clones.observe.sync import pinned_place
-from clones.symcli.commands import CLOCK_MARK
 from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import sync
 

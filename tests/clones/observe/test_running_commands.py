@@ -10,14 +10,16 @@ import pytest
 import yaml
 
 from clones.asking import fence
+from clones.asking.processes import processes
 from clones.asking.steps import Command, Result, answer
 from clones.asking.whole_answers import END, SCRIPT
+from clones.backends.symclone.commands import WITH_PAIR_FILE
+from clones.backends.symclone.running import still_running
 from clones.config.hooks import Hook
 from clones.config.scope import Scope
 from clones.errors import Locked, Unknown
-from clones.observe.running_commands import nothing_still_runs, processes, refuse_on_hosts, still_running
+from clones.observe.running_commands import nothing_still_runs, refuse_on_hosts
 from clones.resources import PLACES
-from clones.symcli.commands import WITH_PAIR_FILE
 from hooks.configuration import load
 from tests.conftest import SERVICES, TWO_SETS
 

@@ -21,10 +21,16 @@ from clones.backends.snapvx.reading import unreadable
 from clones.config import Pair, Sync
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused
-from clones.states import PairSeen, PointInTime, Session, State, SyncSeen, device_text
+from clones.states import PairSeen, PointInTime, Session, State, SyncSeen, Tools, device_text
 
 MOST_FOREIGN = 40
 """Snapshots of others that are read to find the one that holds a target group."""
+TOOLS = Tools(
+    query="the storage group's snapshots in Unisphere",
+    show="the volumes of both storage groups in Unisphere",
+    audit="the audit log of the array in Unisphere",
+    end_restored="end the restore in Unisphere",
+)
 _IN_PATH = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STATES = frozenset({"established", "restored", "linked", "copied", "copyinprog"})
 """What a snapshot's own list of states may hold; any other word makes its pairs unknown."""
@@ -314,6 +320,7 @@ class _Looking:
             torn=find_torn(pairs, details),
             wrong=tuple(self.wrong),
             snapshots={one.name: one.snapid for one in details},
+            tools=TOOLS,
             details=details,
             listed=None if self.names is None else self.listed(),
             target=self.group,

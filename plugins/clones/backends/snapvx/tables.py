@@ -196,6 +196,50 @@ def decide_retire(sync: Sync, seen: SyncSeen) -> Decision:
     return decision
 
 
+def decide_rewind(sync: Sync, seen: SyncSeen) -> Decision:
+    """What a rewind to the snapshot before the linked one is to do."""
+    shown = _shown(seen)
+    decision = _gravest(_of_linked(BREAK, shown), shown, "", "link")
+    if decision.verdict is _REFUSE:
+        return decision
+    if (unknown := _known(shown)) is not None:
+        return unknown
+    if shown.torn:
+        return Decision(_REFUSE, f"torn: {shown.torn}", shown.pairs, MEND_TORN, torn=True)
+    point = former(shown)
+    if point is None:
+        return Decision(
+            _REFUSE,
+            f"no snapshot is kept that is older than {', '.join(one.name for one in shown.linked)}, which is "
+            "linked",
+            shown.pairs,
+            "run the action `refresh` for a new copy; `keep` says how many former snapshots are kept",
+        )
+    if decision.verdict is _WAIT:
+        return decision
+    return _unfit(sync, shown, point.name) or Decision(
+        _ACT,
+        f"link all {len(shown.pairs)} pairs to the former snapshot {point.name} of "
+        f"{point.at:%Y-%m-%d %H:%M:%S} UTC; what was changed on the targets since the last link is lost",
+        shown.pairs,
+    )
+
+
+def former(seen: SnapSeen) -> PointInTime | None:
+    """The newest snapshot of ours that is older than the linked one and was read; None when there is none.
+
+    One that was never linked counts, too: it is a point in time like any other.
+    """
+    times = [one.at for one in seen.linked if one.at is not None]
+    if not times:
+        return None
+    older = [one for one in seen.details if one.at is not None and one.at < min(times) and not one.expired]
+    newest = max(older, key=lambda one: (one.at, one.name), default=None)
+    if newest is None or newest.at is None:
+        return None
+    return PointInTime(newest.name, newest.snapid, newest.at)
+
+
 def find_intended(seen: SnapSeen, ledger: Ledger | None) -> Intended:
     """The snapshot that this run has taken; where it has taken none, the one that is seen to be prepared.
 

@@ -8,9 +8,9 @@ import json
 import pytest
 
 from clones.config import Pair
+from clones.decide.right_pairs import refuse_wrong_pairs, see_pair
 from clones.errors import Refused
 from clones.observe.estimates import pair_key
-from clones.observe.right_pairs import refuse_wrong_pairs, see_pair
 from clones.states import Device, DeviceNumber, PairSeen, Session, State, SyncSeen, device_text
 from tests.clones.seeing import NOON, seen, sync
 

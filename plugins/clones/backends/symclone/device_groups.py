@@ -10,18 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clones.asking.side_by_side import both
-from clones.asking.steps import Command, Result, Steps, note, run
+from clones.asking.steps import Result, Steps, note, run
+from clones.backends.symclone import commands, output
+from clones.backends.symclone.exit_codes import Outcome, classify, failure
+from clones.backends.symclone.observe import see
+from clones.backends.symclone.output import Group
+from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
+from clones.decide.right_pairs import wrong_pairs
 from clones.decide.rules import Verdict
-from clones.errors import CloneError, NotDone, Refused, Unknown
-from clones.observe.right_pairs import wrong_pairs
+from clones.errors import NOTHING_CHANGED, CloneError, NotDone, Refused, Unknown
 from clones.observe.running_commands import list_running, refuse_leftovers
-from clones.observe.sync import NOTHING_CHANGED, observe, see
+from clones.observe.sync import observe
 from clones.states import PairSeen, SyncSeen, device_text
-from clones.symcli import commands, output
-from clones.symcli.exit_codes import Outcome, classify, failure
-from clones.symcli.output import Group
 
 
 class GroupIs(enum.StrEnum):
@@ -226,14 +228,6 @@ def _refuse(scope: Scope, sync: Sync, refused: Sequence[str]) -> None:
             "compare `pairs` in services.yaml with the device group (`symdg show`) and the devices "
             "(`symdev show`), and fix the wrong one",
         )
-
-
-@dataclass(frozen=True)
-class Todo:
-    """One thing to do about a group: what is then so, and the command."""
-
-    what: str
-    command: Command
 
 
 def one_by_one(

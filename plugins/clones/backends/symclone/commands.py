@@ -17,11 +17,9 @@ from dataclasses import replace
 
 from clones.asking.fence import MARK
 from clones.asking.steps import Command
-from clones.asking.whole_answers import whole
 from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.states import PairSeen, device_text
-from clones.time_limits import SMALL_LOOK
 
 ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
 
@@ -37,11 +35,6 @@ WITH_PAIR_FILE = (
 """Writes the pair file (folder, file, content), reads it back, and only then runs its further arguments.
 `set -C` refuses to follow a file that someone else has put there meanwhile; 120 says nothing was sent. It
 begins as a fence does, so that it is found in a list of processes which cuts its words."""
-
-
-def list_processes(host: str) -> Command:
-    """Every process of the host with its words, in the one form that every system knows."""
-    return Command(host, whole("/usr/bin/ps", "-ef"), SMALL_LOOK.seconds, title="/usr/bin/ps -ef")
 
 
 def version(symcli: Symcli, host: str) -> Command:

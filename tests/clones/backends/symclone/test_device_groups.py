@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.act import device_groups
-from clones.act.device_groups import Todo
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
+from clones.backends.symclone import device_groups
+from clones.backends.symclone.output import Group
+from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict
 from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
-from clones.symcli.output import Group
 from hooks.configuration import load
 from tests.clones.one_by_one import one_by_one
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 CASES = yaml.safe_load((HERE / "cases" / "provision.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")
 SCOPE = Scope("aastmphpux", CONFIG.services["aastmphpux"], CONFIG.symcli)

@@ -14,9 +14,9 @@ from functools import lru_cache
 from sys import intern
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
+from clones.backends.symclone.commands import CLOCK_MARK
 from clones.errors import Unknown
 from clones.states import Device, DeviceNumber, Session, State, device_text
-from clones.symcli.commands import CLOCK_MARK
 
 _TRACKS = re.compile(
     r"\S+\s+(?P<source>[0-9A-Fa-f]{4,5})\s+\d+\s+(?P<at_source>\d+)"

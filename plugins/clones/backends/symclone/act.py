@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from clones.act.decided import decided, require_active
 from clones.act.prepare import release
 from clones.actions import STOP
 from clones.asking.side_by_side import abreast, attempts, both
 from clones.asking.steps import Command, Result, Steps, note, run
+from clones.backends.symclone import commands
+from clones.backends.symclone.exit_codes import Outcome, classify, failure
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger, clocks_apart, decide_again, planned_stamps
@@ -31,12 +34,9 @@ from clones.decide.rules import (
 from clones.decide.target_sets import Recorded, refuse_last_good
 from clones.errors import CloneError, MustWait, NotDone, Refused, Torn, TornForNow, Unknown
 from clones.observe.proof_down import prove_down
-from clones.observe.right_pairs import refuse_wrong_pairs
 from clones.observe.running_commands import list_running, refuse_leftovers
-from clones.observe.sync import observe
+from clones.observe.sync import look
 from clones.states import ACTIVE, PREPARED, PairSeen, State, SyncSeen
-from clones.symcli import commands
-from clones.symcli.exit_codes import Outcome, classify, failure
 
 
 def create(scope: Scope, sync: Sync, recorded: Recorded | None = None) -> Steps[SyncSeen]:
@@ -117,11 +117,11 @@ def split(
     decision = yield from _decide_split(scope, sync, seen, mend_torn, plan)
     if decision.verdict is Verdict.NOTHING:
         return seen
-    _require_active(scope, sync, [outcome.value() for outcome in earlier])
+    require_active(scope, sync, [outcome.value() for outcome in earlier])
     if decision.torn:
         seen = yield from _recreate(scope, sync, running, seen, decision.pairs)
         # That may have taken long.
-        _require_active(scope, sync, (yield from abreast(look(scope, one) for one in before)))
+        require_active(scope, sync, (yield from abreast(look(scope, one) for one in before)))
     refuse_leftovers(scope, running, [sync], "activate")
     if scope.target_set:
         yield from prove_down(scope)
@@ -146,17 +146,6 @@ def split(
             warning=True,
         )
     return after
-
-
-def _require_active(scope: Scope, sync: Sync, before: Sequence[SyncSeen]) -> None:
-    """:raises Refused: one of the syncs before it is not wholly active (D6)."""
-    for seen in before:
-        if not seen.all_in(ACTIVE):
-            raise Refused(
-                f"{scope.subject(sync)}: sync {seen.name} comes before it and is not fully active. It was "
-                "not activated.",
-                f"activate {seen.name} first: run the action `break`, or clear its task",
-            )
 
 
 def _look_for(ledger: Ledger) -> Callable[[Scope, Sync, SyncSeen], Steps[SyncSeen]]:
@@ -189,35 +178,6 @@ def _decide_split(
     seconds = sync.copy_timeout if decision.torn else sync.precopy_timeout or sync.recreate_timeout
     yield from decided(scope, sync, "break", decision, wait_seconds=seconds)
     return decision
-
-
-def look(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
-    """As :func:`clones.observe.sync.observe`.
-
-    :raises Refused: a pair is not the configured one.
-    """
-    seen = yield from observe(scope, sync, before)
-    refuse_wrong_pairs(scope.name, sync, seen)
-    return seen
-
-
-def decided(scope: Scope, sync: Sync, action: str, decision: Decision, *, wait_seconds: float) -> Steps[None]:
-    """Log a decision; leave when it is not to act."""
-    title = f"Decided for {action} of {sync.name}: {decision.verdict.name.lower()}"
-    yield from note(title, decision.why, warning=decision.torn)
-    if decision.verdict is Verdict.REFUSE:
-        kind = Torn if decision.torn else Unknown if decision.unknown else Refused
-        raise kind(
-            f"{scope.subject(sync)}: {action} is refused: {decision.why}. Nothing was sent to the array.",
-            decision.remedy,
-        )
-    if decision.verdict is Verdict.WAIT:
-        raise MustWait(
-            f"{scope.subject(sync)}: {decision.why}",
-            sync=sync.name,
-            wanted=decision.wanted,
-            seconds=wait_seconds,
-        )
 
 
 def _recreate(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from clones.backends.symclone import output
+from clones.backends.symclone.commands import CLOCK_MARK
+from clones.backends.symclone.exit_codes import Outcome, classify, verified
 from clones.states import Session
-from clones.symcli import output
-from clones.symcli.commands import CLOCK_MARK
-from clones.symcli.exit_codes import Outcome, classify, verified
 
 NO_CLOCK = f"{CLOCK_MARK} 2000-01-01T00:00:00\n"
 """The recorder sends the device list without the clock that the operators ask for in the same command."""

@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from clones.asking.steps import Command, Result
+from clones.backends.symclone import commands, output
+from clones.backends.symclone.exit_codes import Outcome, classify, failure, verified
 from clones.config.scope import Scope
 from clones.errors import Locked, Refused, TryAgain, Unknown
 from clones.states import PairSeen
-from clones.symcli import commands, output
-from clones.symcli.exit_codes import Outcome, classify, failure, verified
 from hooks.configuration import load
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 QUERIES = yaml.safe_load((HERE / "cases" / "symcli" / "query.yaml").read_text())
 DEVICES = yaml.safe_load((HERE / "cases" / "symcli" / "devices.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")

@@ -1,0 +1,57 @@
+"""What runs on a host: its processes, asked for in the one form that every system knows, and read."""
+
+from __future__ import annotations
+
+import re
+
+from clones.asking.fence import MARK
+from clones.asking.steps import Command, Result
+from clones.asking.whole_answers import whole, without_end
+from clones.errors import Unknown
+from clones.time_limits import SMALL_LOOK
+
+
+def list_processes(host: str) -> Command:
+    """Every process of the host with its words, in the one form that every system knows."""
+    return Command(host, whole("/usr/bin/ps", "-ef"), SMALL_LOOK.seconds, title="/usr/bin/ps -ef")
+
+
+def processes(result: Result, host: str, subject: str) -> list[str]:
+    """The rows of a list of processes.
+
+    :raises Unknown: it is not whole, or does not show the one who listed.
+    """
+    text = without_end(result.stdout) if result.exit_code == 0 else None
+    rows = text.splitlines() if text else []
+    if not rows or "PID" not in rows[0].split() or not any(re.search(r"\bps -ef$", row) for row in rows):
+        raise Unknown(
+            f"{subject}. What still runs on {host} could not be listed: {result.ending()}: {result.said()}",
+            f"run `/usr/bin/ps -ef` as the SSH account on {host}, fix what it says, and wait for the retry",
+        )
+    return rows[1:]
+
+
+def may_begin(row: str, service: str) -> bool:
+    """Whether it is the shell behind a service's fence, or may be: its words may be cut off.
+
+    :param row: one that shows :data:`clones.asking.fence.MARK`.
+    """
+    folder = re.search(r"/fences/(\S*)", row)
+    if folder is None:
+        return True
+    return folder[1] == service or (row.endswith(folder[0]) and service.startswith(folder[1]))
+
+
+def words_of(row: str) -> list[str]:
+    """The words of the process in one row; where the day of its start takes two words, they come one
+    later."""
+    words = row.split()[7:] or [""]
+    return words[1:] if len(words) > 1 and re.fullmatch(r"(?:\d+-)?\d+:\d\d(?::\d\d)?", words[0]) else words
+
+
+def spoken_row(row: str) -> str:
+    """The command of one row for a message: what a shell is about to run, not the script that it runs."""
+    if MARK not in row:
+        return " ".join(words_of(row))
+    behind = re.search(r"/fences/\S+ \S+ (.+)", row)
+    return f"{behind[1] if behind else ' '.join(words_of(row)[:4])} ... (about to begin)"

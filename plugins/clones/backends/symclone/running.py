@@ -1,0 +1,78 @@
+"""Control commands of an earlier try among the processes of the control host.
+
+==================================================  ====================================  ===========
+Row of ``ps -ef``                                   Reading                               How sure
+==================================================  ====================================  ===========
+``symclone -g G``, ``symclone -sid S -f FILE`` ...  a control command, unless it looks    documented
+cut before the verb or the pair file's name         a control command                     by decision
+==================================================  ====================================  ===========
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from clones.asking.fence import MARK
+from clones.asking.processes import may_begin, spoken_row
+from clones.asking.whole_answers import SCRIPT as WHOLE
+from clones.backends.symclone.commands import ENVIRONMENT
+from clones.config import Sync
+
+PROGRAMS = frozenset({"symclone", "symdg", "symld"})
+LOOKS = frozenset({"query", "verify", "list", "show"})
+TAKES_VALUE = frozenset({"-g", "-sid", "-f", "-file", "-i", "-c", "-output", "-out", "-type"})
+
+
+def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
+    """The control commands among processes that may concern a sync or its device group.
+
+    Some systems cut the words of a process (HP-UX after about 60 characters): one whose verb or file of pairs
+    is cut off counts when the array is the same or not shown.
+    """
+    found = []
+    for row in rows:
+        if WHOLE in row:
+            continue
+        words = row.split()
+        at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
+        if at is not None:
+            if _concerns(words[at:], service, sync):
+                found.append(" ".join(words[at:]))
+        elif _begins(row, service):
+            found.append(spoken_row(row))
+    return found
+
+
+def _begins(row: str, service: str) -> bool:
+    if MARK in row:
+        return may_begin(row, service)
+    return ENVIRONMENT[0] in row and not re.search(r"/sym\w+", row)
+
+
+def _concerns(words: Sequence[str], service: str, sync: Sync) -> bool:
+    """Whether that is a control command that may be about this sync."""
+    program = words[0].rsplit("/", 1)[-1]
+    options: dict[str, str] = {}
+    plain: list[str] = []
+    left = iter(words[1:])
+    for word in left:
+        if word.lower() in TAKES_VALUE:
+            options[word.lower()] = next(left, "")
+        elif not word.startswith("-"):
+            plain.append(word)
+    if plain and plain[0] in LOOKS:  # the verb is the first plain word, whatever the names are
+        return False
+    group = options.get("-g") or (plain[1] if len(plain) > 1 and program == "symdg" else None)
+    if group is not None:
+        cut = group == words[-1] and sync.symdg is not None and sync.symdg.startswith(group)
+        return cut or sync.symdg == group
+    if program != "symclone":
+        return False
+    if sync.symid is not None and options.get("-sid", sync.symid) != sync.symid:
+        return False
+    path = options.get("-f", options.get("-file", ""))
+    name = path.rsplit("/", 1)[-1]
+    if not path or (path == words[-1] and not name.endswith(".pairs")):
+        return True  # cut off before it could be told
+    return name.endswith(".pairs") and name.startswith((f"{service}.{sync.name}-", f"{sync.name}-"))
