@@ -30,6 +30,7 @@ from operators.provision import ProvisionPlanOperator, SymcloneProvideGroupOpera
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
 from operators.symclone import SymcloneCreateOperator
+from reporting.completed import copy_assets
 from sensors.symclone import SymcloneStateSensor
 
 SUFFIX = "_provision"
@@ -39,7 +40,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that provisions one service."""
     about = {"service": name, "config": CONFIG, "target_set": set_asked(service)}
     step: dict[str, Any] = {**about, "hold_lock": True}
-    inlets = set_inlets(name, service)
+    inlets = copy_assets(name, service) if service.snapshots else set_inlets(name, service)
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,

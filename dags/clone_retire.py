@@ -29,6 +29,7 @@ from operators.each_service import (
 from operators.retire import RetirePlanOperator, SymcloneRemoveGroupOperator, SymcloneTerminateOperator
 from operators.retrying import retries
 from operators.run_end import RunEndOperator
+from reporting.completed import copy_assets
 
 SUFFIX = "_retire"
 
@@ -61,20 +62,23 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             response_timeout=timedelta(seconds=service.approval_timeout),
         )
         step |= {"hold_lock": True, "approval_task_id": "approve"}
+        kept = {"inlets": copy_assets(name, service)} if service.snapshots else {}
         with TaskGroup("terminate", tooltip="End the sessions"):
             ends: list[BaseOperator] = [
-                SymcloneTerminateOperator(task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step)
+                SymcloneTerminateOperator(
+                    task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step, **kept
+                )
                 for sync in service.syncs
             ]
-        grouped = [sync for sync in service.syncs if sync.grouped]
+        left = [sync for sync in service.syncs if sync.grouped or service.snapshots]
         removes: list[BaseOperator] = []
-        if grouped:
-            with TaskGroup("remove", tooltip="Empty and delete the device groups"):
+        if left:
+            with TaskGroup("remove", tooltip="Delete what belongs to the copies: device groups, snapshots"):
                 removes = [
                     SymcloneRemoveGroupOperator(
                         task_id=sync.name, sync=sync.name, pool=pools[sync.name], **step
                     )
-                    for sync in grouped
+                    for sync in left
                 ]
         # As the only leaf it decides the run's state.
         finish = RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **about)

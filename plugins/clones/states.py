@@ -7,7 +7,8 @@ The names are SYMCLI's. Which of them a given microcode shows, and when, is not 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -185,6 +186,28 @@ class PairSeen:
 
 
 @dataclass(frozen=True)
+class PointInTime:
+    """A snapshot: what a break links, or a rewind goes back to.
+
+    :param snapid: the array's number of it.
+    :param at: when it was taken, as the array says, in UTC without zone.
+    """
+
+    name: str
+    snapid: int
+    at: datetime
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON; :meth:`read` reads it back."""
+        return {"name": self.name, "snapid": self.snapid, "at": self.at.isoformat()}
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> PointInTime:
+        """What :meth:`to_plain` wrote."""
+        return cls(plain["name"], plain["snapid"], datetime.fromisoformat(plain["at"]))
+
+
+@dataclass(frozen=True)
 class Tools:
     """How people look at an array by hand: what advice names, each as a sentence has it.
 
@@ -204,9 +227,15 @@ class Tools:
 class SyncSeen:
     """What was observed of one sync, at one time.
 
-    :param clock: the control host's local time, read by the same command as the states.
+    :param clock: the control host's local time, read by the same command as the states; of a server with a
+        REST API its own, in UTC without zone.
     :param symid: the array's id.
     :param precopied: whether the precopy has gone through all tracks once; None when that was not asked.
+    :param prepared: what the next break will link, where a resync makes a point in time of its own.
+    :param torn: why the pairs are not of one point in time, where their states do not tell; else empty.
+    :param wrong: what is wrong that is no single pair's.
+    :param snapshots: by name the array's numbers of this sync's snapshots, as far as they were asked: the
+        next look need not ask for these again.
     :param tools: how people look at its array.
     """
 
@@ -215,6 +244,10 @@ class SyncSeen:
     clock: datetime
     pairs: tuple[PairSeen, ...]
     precopied: bool | None = None
+    prepared: PointInTime | None = None
+    torn: str = ""
+    wrong: tuple[str, ...] = ()
+    snapshots: Mapping[str, int] = field(default_factory=dict)
     tools: Tools = Tools()
 
     def all_in(self, states: frozenset[State]) -> bool:
@@ -234,7 +267,10 @@ class SyncSeen:
 
     def lines(self) -> tuple[str, ...]:
         """One line a pair, for the log."""
-        return tuple(_line(seen) for seen in self.pairs)
+        lines = [_line(seen) for seen in self.pairs]
+        if self.prepared:
+            lines.append(f"snapshot {self.prepared.name} of {self.prepared.at:%Y-%m-%d %H:%M:%S}, not linked")
+        return (*lines, *(f"WRONG: {wrong}" for wrong in (*self.wrong, self.torn) if wrong))
 
 
 def _line(seen: PairSeen) -> str:

@@ -15,6 +15,7 @@ from clones.decide.approval import Approval, require, require_recent
 from clones.runs import retire
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.one_sync import OneSyncOperator
+from reporting.completed import ledger
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -74,7 +75,8 @@ class SymcloneTerminateOperator(_ApprovedOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         sync = scope.service.sync(self.sync)
-        hosts.run(doing_of(sync).end(scope, sync, self.approved(context, scope)))
+        kept = ledger(context, scope, sync) if scope.service.snapshots else None
+        hosts.run(doing_of(sync).end(scope, sync, self.approved(context, scope), kept))
 
 
 class SymcloneRemoveGroupOperator(_ApprovedOperator):

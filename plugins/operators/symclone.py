@@ -47,7 +47,8 @@ class SymcloneCreateOperator(OneSyncOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync, recorded = scope.service.sync(self.sync), target_sets.recorded(context, scope)
-        return to_plain(hosts.run(doing_of(sync).create(scope, sync, recorded)))
+        kept = ledger(context, scope, sync) if scope.service.snapshots else None
+        return to_plain(hosts.run(doing_of(sync).create(scope, sync, recorded, kept)))
 
 
 class _OwnActivationOperator(OneSyncOperator):
@@ -202,7 +203,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
             refuse_last_good(scope, target_sets.recorded(context, scope))
         kept = ledger(context, scope, sync)
         if plan and plan["action"] == REWIND:
-            seen = hosts.run(doing_of(sync).rewind(scope, sync, ledger=kept, plan=plan))
+            seen = hosts.run(doing_of(sync).rewind(scope, sync, kept, plan))
         else:
             seen = hosts.run(
                 doing_of(sync).split(scope, sync, mend_torn=self._mend(), ledger=kept, plan=plan)

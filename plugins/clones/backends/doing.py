@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from clones.asking.steps import Steps
+from clones.backends.snapvx import doing as snapvx
 from clones.backends.symclone import doing as symclone
 from clones.backends.todo import Todo
 from clones.config import Sync
@@ -18,10 +19,17 @@ from clones.states import SyncSeen
 class Doing(Protocol):
     """Observes, decides, acts only if needed, and observes again (D1)."""
 
-    def create(self, scope: Scope, sync: Sync, recorded: Recorded | None = None) -> Steps[SyncSeen]:
+    def create(
+        self,
+        scope: Scope,
+        sync: Sync,
+        recorded: Recorded | None = None,
+        ledger: Ledger | None = None,
+    ) -> Steps[SyncSeen]:
         """Give every pair a session, or a link, that has none.
 
         :param recorded: what runs have recorded of the service's target sets.
+        :param ledger: keeps what is sent, before it is, where no host can shut out an earlier try.
         :raises CloneError: see :mod:`clones.errors`.
         """
 
@@ -62,8 +70,11 @@ class Doing(Protocol):
         :raises CloneError: as that step, before its command.
         """
 
+    def look_to_rewind(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+        """The sync with the copy before the one that it has, if there is one."""
+
     def rewind(
-        self, scope: Scope, sync: Sync, *, ledger: Ledger | None, plan: Mapping[str, Any]
+        self, scope: Scope, sync: Sync, ledger: Ledger | None, plan: Mapping[str, Any] | None = None
     ) -> Steps[SyncSeen]:
         """Go back to the copy before the one that the run's plan saw, the service proven down.
 
@@ -93,10 +104,17 @@ class Doing(Protocol):
     def see_to_end(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         """The sync as it is before it is ended, in a way that also works when it is half taken down."""
 
-    def end(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+    def end(
+        self,
+        scope: Scope,
+        sync: Sync,
+        approved: Mapping[str, Any] | None = None,
+        ledger: Ledger | None = None,
+    ) -> Steps[None]:
         """End the copies of exactly the configured pairs, the service proven down (D3).
 
         :param approved: ``bound`` of :func:`clones.runs.retire.to_approve`; the sync must still be that.
+        :param ledger: as of :meth:`create`.
         """
 
     def remove(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
@@ -106,9 +124,9 @@ class Doing(Protocol):
         """
 
 
-DOING: dict[str, Doing] = {"symclone": symclone}
+DOING: dict[str, Doing] = {"symclone": symclone, "snapvx": snapvx}
 
 
 def doing_of(sync: Sync) -> Doing:
     """The back end of a sync, as far as it changes anything."""
-    return DOING["symclone"]
+    return DOING[sync.backend]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
 from itertools import pairwise
 
 from clones.actions import BREAK, RESYNC, REWIND, START, STOP
 from clones.asking.side_by_side import abreast, attempts
 from clones.asking.steps import Steps, note
 from clones.backends import backend_of
+from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
 from clones.decide.identity import Activation, sent_at
@@ -19,7 +19,6 @@ from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import decide_start
 from clones.errors import MustWait, Refused, Unknown
 from clones.observe import estimates
-from clones.observe.sync import observe
 from clones.runs.refresh_steps import Decided
 from clones.states import ACTIVE, SyncSeen, device_text
 
@@ -52,7 +51,10 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
     decisions: list[Decided] = []
-    observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+    observed = yield from attempts(
+        doing_of(sync).look_to_rewind(scope, sync) if rewinds else backend_of(sync).survey(scope, sync)
+        for sync in scope.service.syncs
+    )
     for sync, outcome in zip(scope.service.syncs, observed, strict=True):
         shown = None
         try:

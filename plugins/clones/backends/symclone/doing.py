@@ -23,7 +23,15 @@ from clones.decide.identity import Ledger
 from clones.states import SyncSeen
 
 
-def rewind(scope: Scope, sync: Sync, *, ledger: Ledger | None, plan: Mapping[str, Any]) -> Steps[SyncSeen]:
+def look_to_rewind(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """:raises ConfigError: always: a session has one copy."""
+    yield from ()
+    raise looking.no_copy_before(sync)
+
+
+def rewind(
+    scope: Scope, sync: Sync, ledger: Ledger | None, plan: Mapping[str, Any] | None = None
+) -> Steps[SyncSeen]:
     """:raises ConfigError: always: a session has one copy."""
     yield from ()
     raise looking.no_copy_before(sync)
