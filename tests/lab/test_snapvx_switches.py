@@ -227,10 +227,12 @@ class Player:
         self.bench = bench
         self.array = bench.world.array(PM)
         self.iterator = ""
+        self.seen: dict[str, Any] = {}
         self.begun: asyncio.Future[Any] | None = None
 
     def path(self, path: str) -> str:
-        found = self.bench.snapshots()
+        self.seen |= self.bench.snapshots()
+        found = self.seen
         for word, (group, name) in {
             "first": (SOURCE, "first_data"), "rep": ("prod_rep_sg", "first_rep"), "new": (SOURCE, "SA_n"),
             "newrep": ("prod_rep_sg", "SA_rep"), "b": (SOURCE, "b"),
