@@ -53,6 +53,7 @@ class WaitingOperator(BaseOperator):
                 ends_task=ends_task,
                 symid=place.symid if place else None,
                 devices=dict(place.devices) if place else None,
+                snapshots=dict(place.snapshots) if place and place.snapshots else None,
             ),
             method_name="resume",
         )
