@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from clones.asking.steps import Steps
+from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.runs import provision
 from clones.runs.planned import Step, plain
@@ -79,4 +80,5 @@ class SymcloneProvideGroupOperator(OneSyncOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(provision.provide_group(scope, scope.service.sync(self.sync)))
+        sync = scope.service.sync(self.sync)
+        hosts.run(doing_of(sync).provide(scope, sync))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from clones.asking.steps import Steps
+from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.decide.approval import Approval, require, require_recent
 from clones.runs import retire
@@ -72,7 +73,8 @@ class SymcloneTerminateOperator(_ApprovedOperator):
         return scope.service_hosts()
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.terminate(scope, scope.service.sync(self.sync), self.approved(context, scope)))
+        sync = scope.service.sync(self.sync)
+        hosts.run(doing_of(sync).end(scope, sync, self.approved(context, scope)))
 
 
 class SymcloneRemoveGroupOperator(_ApprovedOperator):
@@ -84,7 +86,8 @@ class SymcloneRemoveGroupOperator(_ApprovedOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        hosts.run(retire.remove_group(scope, scope.service.sync(self.sync), self.approved(context, scope)))
+        sync = scope.service.sync(self.sync)
+        hosts.run(doing_of(sync).remove(scope, sync, self.approved(context, scope)))
 
 
 class RetirePlanOperator(PlanToApproveOperator):

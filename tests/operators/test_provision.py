@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from clones.asking.steps import Command, Steps
 from clones.backends.symclone import act as resync_and_break
+from clones.backends.symclone import set_up
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError, Locked, MustWait, NotDone, Refused, Unknown
 from clones.runs import provision
@@ -333,7 +334,7 @@ def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> Non
     sync = scope.service.sync("warehouse")
     tasks: list[Callable[[], Steps[Any]]] = [
         lambda: provision.plan(scope),
-        lambda: provision.provide_group(scope, sync),
+        lambda: set_up.provide(scope, sync),
         lambda: resync_and_break.create(scope, sync),
     ]
     lives, killed = 0, True

@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.asking.steps import Steps
+from clones.backends.symclone import end
 from clones.config.scope import Scope
 from clones.decide.approval import Approval
 from clones.errors import MustWait, Refused, Unknown
@@ -293,8 +294,8 @@ def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> Non
     sync = scope.service.sync("warehouse")
     tasks: list[Callable[[], Steps[Any]]] = [
         lambda: retire.plan(scope),
-        lambda: retire.terminate(scope, sync),
-        lambda: retire.remove_group(scope, sync),
+        lambda: end.end(scope, sync),
+        lambda: end.remove(scope, sync),
     ]
     lives, killed = 0, True
     while killed:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from clones.asking.steps import Steps
-from clones.backends.symclone import act as symclone
+from clones.backends.symclone import doing as symclone
+from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
@@ -58,6 +59,39 @@ class Doing(Protocol):
         """Go on only if the break would not refuse or wait: its source is not held up for nothing.
 
         :raises CloneError: as :meth:`split`, before its command.
+        """
+
+    def look_to_set_up(self, scope: Scope, sync: Sync) -> Steps[tuple[SyncSeen, list[Todo]]]:
+        """The sync before it need be whole, and what must be made before :meth:`create`, in order.
+
+        :raises Refused: everything that keeps it from being set up.
+        """
+
+    def provide(self, scope: Scope, sync: Sync) -> Steps[None]:
+        """Make what :meth:`look_to_set_up` lists."""
+
+    def look_to_end(
+        self, scope: Scope, sync: Sync, before: Sequence[Sync]
+    ) -> Steps[tuple[SyncSeen, list[Todo]]]:
+        """The sync, and what is left to do once its copies are ended.
+
+        :param before: the service's syncs that are ended before it.
+        :raises Refused: it must not be ended.
+        """
+
+    def see_to_end(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+        """The sync as it is before it is ended, in a way that also works when it is half taken down."""
+
+    def end(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+        """End the copies of exactly the configured pairs, the service proven down (D3).
+
+        :param approved: ``bound`` of :func:`clones.runs.retire.to_approve`; the sync must still be that.
+        """
+
+    def remove(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+        """Do what :meth:`look_to_end` lists, once the copies are ended.
+
+        :param approved: as of :meth:`end`; nothing else is sent.
         """
 
 

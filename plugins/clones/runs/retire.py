@@ -1,32 +1,20 @@
-"""The opposite of provisioning: the sessions are ended, and the device group goes if it holds nothing else.
-
-Every procedure looks first and does only what is left to do, so each may be run again from any point.
-"""
+"""The plan of what provisioning undoes: the copies are ended, the device group goes if it is empty."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from clones.act.decided import decided
-from clones.act.prepare import release
-from clones.asking.side_by_side import both
 from clones.asking.steps import Command, Steps, note
-from clones.backends.symclone import commands
-from clones.backends.symclone.act import act
-from clones.backends.symclone.device_groups import Looked, Todo, look, one_by_one
-from clones.backends.symclone.output import Group
-from clones.config import Sync
+from clones.backends import backend_of
+from clones.backends.doing import doing_of
 from clones.config.scope import Scope
-from clones.decide.approval import ASK_AGAIN, digest
+from clones.decide.approval import digest
 from clones.decide.identity import require_stamps
-from clones.decide.rules import Verdict, decide_retire
+from clones.decide.rules import Verdict
 from clones.errors import Refused
-from clones.observe.proof_down import prove_down
-from clones.observe.running_commands import list_running, refuse_leftovers
-from clones.observe.sync import is_same, to_plain
+from clones.observe.sync import to_plain
 from clones.runs.planned import Step, conclude, plain, sent_by
-from clones.states import State, SyncSeen
+from clones.states import State
 
 
 def plan(scope: Scope) -> Steps[list[Step]]:
@@ -39,23 +27,21 @@ def plan(scope: Scope) -> Steps[list[Step]]:
     refused: list[str] = []
     ends: list[Step] = []
     removals: list[Step] = []
-    gone: set[tuple[str | None, str]] = set()  # names that a sync before takes out of the group of both
-    for sync in scope.service.syncs:
+    for number, sync in enumerate(scope.service.syncs):
         try:
-            looked = yield from _look(scope, sync)
-            decision = decide_retire(looked.seen)
+            before = scope.service.syncs[:number]  # which take their names out of a group of both
+            seen, left = yield from doing_of(sync).look_to_end(scope, sync, before)
+            decision = backend_of(sync).decide_retire(sync, seen)
             yield from note(f"Will do for sync {sync.name}: {decision.verdict.name.lower()}", decision.why)
             if decision.verdict is Verdict.REFUSE:
                 refused.append(f"{scope.subject(sync)}: {decision.why}\nWhat to do: {decision.remedy}")
             ended: tuple[Command, ...] = ()
             if decision.verdict is Verdict.ACT:
-                ended = (commands.terminate(scope, sync, looked.seen.symid, decision.pairs),)
+                ended = backend_of(sync).sends(scope, sync, seen, "retire", decision.pairs)
             ends.append(Step(f"retire of sync {sync.name}", decision.verdict, decision.why, ended))
             removals += [
-                Step(todo.what, Verdict.ACT, f"not yet so: {todo.what}", (todo.command,))
-                for todo in _left(scope, sync, looked.group, gone)
+                Step(todo.what, Verdict.ACT, f"not yet so: {todo.what}", (todo.command,)) for todo in left
             ]
-            gone |= {(sync.symdg, name) for name in _names(sync)}
         except Refused as error:
             refused.append(str(error))
     return (
@@ -74,7 +60,7 @@ def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
     lines = [f"{scope.who}: the sessions of its copies are ended, its device groups deleted.", ""]
     syncs = []
     for sync in scope.service.syncs:
-        seen = yield from _seen(scope, sync)
+        seen = yield from doing_of(sync).see_to_end(scope, sync)
         require_stamps(scope, [seen], frozenset(State))
         syncs.append(to_plain(seen))
         lines += [f"Sync {sync.name} on array {seen.symid}:", *(f"  {line}" for line in seen.lines()), ""]
@@ -82,148 +68,3 @@ def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
     sent = [f"  {command['host']}$ {command['line']}" for command in shown]
     lines += ["To be sent:", *sent, "", f"Digest of this plan: {digest(bound)}"]
     return {"bound": bound, "digest": digest(bound), "commands": shown, "text": lines}
-
-
-def terminate(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
-    """End the sessions of exactly the configured pairs, the service proven down (D3).
-
-    :param approved: ``bound`` of :func:`to_approve`; if given, the sync must still be what was approved.
-    :raises CloneError: see :mod:`clones.errors`.
-    """
-    running, looked = yield from both(list_running(scope), _look(scope, sync))
-    decision = decide_retire(looked.seen)
-    yield from decided(scope, sync, "retire", decision, wait_seconds=sync.recreate_timeout)
-    if decision.verdict is Verdict.NOTHING:
-        return
-    command = commands.terminate(scope, sync, looked.seen.symid, decision.pairs)
-    if approved is not None and not (
-        command.line() in approved["commands"]
-        and any(is_same(then, looked.seen) for then in approved["syncs"] if then["sync"] == sync.name)
-    ):
-        raise Refused(
-            f"{scope.subject(sync)}: its copies are no longer what was approved to be ended, or it was "
-            "approved before an upgrade, which sends another command. Nothing was sent to the array.",
-            ASK_AGAIN,
-        )
-    refuse_leftovers(scope, running, [sync], "terminate")
-    if scope.target_set and (yield from release(scope)):
-        yield from terminate(scope, sync, approved)  # that may have taken long
-        return
-    yield from prove_down(scope.own())
-    yield from act(
-        scope, sync, "terminate", command, looked.seen, lambda state: state is State.NONE,
-        State.TERMINATE_IN_PROG, _seen,
-    )  # fmt: skip
-    yield from note(
-        f"The sessions of sync {sync.name} are ended",
-        "some arrays leave a target not ready then: `symdev ready` makes it usable",
-    )
-
-
-def remove_group(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
-    """Take the sync's names out of its device group, and delete the group once it is empty.
-
-    :param approved: ``bound`` of :func:`to_approve`; if given, nothing else is sent.
-    :raises Refused: a pair still has a session, or the group holds what the service does not name.
-    :raises CloneError: see :mod:`clones.errors`.
-    """
-    if not sync.grouped:
-        return
-
-    def todo() -> Steps[Sequence[Todo]]:
-        looked = yield from _look(scope, sync)
-        alive = [
-            f"{pair.label} is {pair.state}" for pair in looked.seen.pairs if pair.state is not State.NONE
-        ]
-        if alive:
-            raise Refused(
-                f"{scope.subject(sync)}: the device group {sync.symdg} stays, for {', '.join(alive)}.",
-                "end the sessions first: clear the `terminate` task of this sync",
-            )
-        left = _left(scope, sync, looked.group)
-        if approved is not None and not {one.command.line() for one in left} <= set(approved["commands"]):
-            raise Refused(
-                f"{scope.subject(sync)}: device group {sync.symdg} is no longer what was approved to be "
-                "deleted. It is left as it is.",
-                ASK_AGAIN,
-            )
-        return left
-
-    by_hand = (
-        "read what SYMCLI said; the sessions are ended, so the device group may be emptied and deleted by "
-        "hand; then clear this task"
-    )
-    yield from one_by_one(scope, sync, "remove the device group", todo, by_hand=by_hand)
-
-
-def _seen(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
-    return (yield from _look(scope, sync)).seen
-
-
-def _look(scope: Scope, sync: Sync) -> Steps[Looked]:
-    """The sync, in a way that can still be looked at when its group is gone.
-
-    :raises Refused: the devices are not configured by number too, or a pair with a session lacks a name.
-    """
-    loose = [
-        name
-        for pair in sync.pairs
-        for name, number in ((pair.source, pair.source_device), (pair.target, pair.target_device))
-        if number is None
-    ]
-    if loose or sync.symid is None:
-        raise Refused(
-            f"{scope.subject(sync)}: without its device group nobody could tell what became of its sessions: "
-            f"{', '.join(loose) or '`symid`'} is not configured by number. Nothing was changed.",
-            "give `symid`, and pin every name to its device (`DEV001=1234:CLONE001=4321`)",
-        )
-    looked = yield from look(scope, sync)
-    nameless = [
-        pair.label for pair in looked.seen.pairs if pair.state is not State.NONE and not looked.complete(pair)
-    ]
-    if nameless:
-        raise Refused(
-            f"{scope.subject(sync)}: {', '.join(nameless)} has a session, and device group {sync.symdg} does "
-            "not hold its names. Nothing was changed.",
-            f"run the DAG `{scope.name}_provision`, which puts them back; then retire it again",
-        )
-    return looked
-
-
-def _names(sync: Sync) -> list[str]:
-    return list(dict.fromkeys(name for pair in sync.pairs for name in (pair.source, pair.target)))
-
-
-def _named(scope: Scope, sync: Sync) -> set[str]:
-    """The names that a service has in the device group of one of its syncs."""
-    return {name for other in scope.service.syncs if other.symdg == sync.symdg for name in _names(other)}
-
-
-def _left(
-    scope: Scope, sync: Sync, group: Group | None, gone: Collection[tuple[str | None, str]] = ()
-) -> list[Todo]:
-    """What is left to do about a sync's group: its names first, the group after the service's last name.
-
-    :param gone: names (group, name) that are taken for gone.
-    :raises Refused: it holds what the service does not name.
-    """
-    if group is None or sync.symdg is None:
-        return []
-    held = {name for name in group.devices if (sync.symdg, name) not in gone}
-    named = _named(scope, sync)
-    # The source's name stays for each other target set whose own names are still there.
-    others = [_named(other, sync) for other in scope.others()]
-    shared = {name for names in others if (names - named) & held for name in names}
-    foreign = sorted(held - named - shared)
-    if foreign:
-        raise Refused(
-            f"{scope.subject(sync)}: device group {sync.symdg} also holds {', '.join(foreign)}, which this "
-            "service does not name. It is left as it is.",
-            "take these out of the group, or remove this service's names from it by hand",
-        )
-    target = (scope.symcli, scope.control_host, sync.symdg)
-    own = [name for name in _names(sync) if name in held - shared]
-    todo = [Todo(f"{name} is not in {sync.symdg}", commands.remove_name(*target, name)) for name in own]
-    if held <= set(own):
-        todo.append(Todo(f"device group {sync.symdg} is gone", commands.delete_group(*target)))
-    return todo

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clones.asking.side_by_side import both
-from clones.asking.steps import Command, Result, Steps, note, run
+from clones.asking.steps import Result, Steps, note, run
 from clones.backends.symclone import commands, output
 from clones.backends.symclone.exit_codes import Outcome, classify, failure
 from clones.backends.symclone.observe import see
 from clones.backends.symclone.output import Group
+from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.right_pairs import wrong_pairs
@@ -227,14 +228,6 @@ def _refuse(scope: Scope, sync: Sync, refused: Sequence[str]) -> None:
             "compare `pairs` in services.yaml with the device group (`symdg show`) and the devices "
             "(`symdev show`), and fix the wrong one",
         )
-
-
-@dataclass(frozen=True)
-class Todo:
-    """One thing to do about a group: what is then so, and the command."""
-
-    what: str
-    command: Command
 
 
 def one_by_one(

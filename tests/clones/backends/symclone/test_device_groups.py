@@ -12,8 +12,8 @@ import yaml
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.backends.symclone import device_groups
-from clones.backends.symclone.device_groups import Todo
 from clones.backends.symclone.output import Group
+from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict
