@@ -26,9 +26,9 @@ from clones.asking.steps import Command, Finished, Note, Result, Steps, Together
 from clones.errors import CloneError
 from clones.observe.next_look import Bounds, backoff
 from hooks.connection import read
+from hooks.driver import NONCE_BYTES, log_note, log_result
 from hooks.refusals import not_defined, unreachable
 from hooks.ssh import carry_out, log_in
-from hooks.symcli import NONCE_BYTES, log_note, log_result
 
 T = TypeVar("T")
 

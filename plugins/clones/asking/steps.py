@@ -201,6 +201,18 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Pause(Note):
+    """A moment to wait before the next look, written to the log like any other note.
+
+    It is for what takes seconds: what takes longer is waited for by another task, or tried again.
+
+    :param seconds: from now; whoever drives the procedure lets them pass.
+    """
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Finished(Generic[T]):
     """A procedure's end, with what it returned."""
 
@@ -250,6 +262,11 @@ def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
     results = yield Together(tuple(commands))
     assert isinstance(results, list) and len(results) == len(commands), "each must be answered"
     return results
+
+
+def pause(seconds: float, title: str) -> Steps[None]:
+    """Wait a moment: ``yield from pause(2, "until it shows")``."""
+    yield Pause(title, seconds=seconds)
 
 
 def note(title: str, *lines: str, warning: bool = False, kind: str = "") -> Steps[None]:
