@@ -56,6 +56,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
     :param snapshots: then by name the array's numbers of the sync's snapshots, if it has any: a hint.
 
     Yields one event: ``{"status": "reached" | "refused" | "late", "message": str}``, or the task's success.
+    When it is late, ``look`` is what shows the array's state.
     It raises nothing: after what goes wrong it looks again. Its XCom `progress` is how far the copy is.
     """
 
@@ -163,7 +164,8 @@ class SymcloneStateTrigger(BaseEventTrigger):
 
     async def _event(self, wait: Wait, ended: Ended, report: dict[str, Any] | None) -> TriggerEvent:
         if ended.status != "reached" or ended.seen is None:
-            return TriggerEvent({"status": ended.status, "message": ended.message})
+            late = {"look": backend_of(wait.sync).TOOLS.query} if ended.status == "late" else {}
+            return TriggerEvent({"status": ended.status, "message": ended.message, **late})
         self.log.info("%s: %s", wait.subject, ended.message)
         if not self.ends_task:
             return TriggerEvent({"status": ended.status, "message": ended.message})
