@@ -16,7 +16,6 @@ import logging
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -229,7 +228,13 @@ class Driver(BaseHook):
         if self.record:
             self.record.sent(*requests)
         self.under_way = tuple(requests)
-        results = self.servers.answers(requests)
+        try:
+            results = self.servers.answers(requests)
+        except CloneError:
+            self.under_way = ()
+            if self.record:
+                self.record.not_sent()
+            raise
         self.under_way = ()
         return results
 
@@ -305,8 +310,7 @@ class Driver(BaseHook):
     def _give_back(self, request: Request) -> None:
         """Another try takes over what cannot be given back."""
         if self.fence is not None:
-            with suppress(CloneError):
-                self._aside(slots.give_back(request))
+            self._aside(slots.give_back(request))
 
     def _aside(self, steps: Steps[T]) -> T:
         """Drive what belongs to a request. The record has the request."""

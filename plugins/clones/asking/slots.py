@@ -30,7 +30,7 @@ from datetime import datetime
 
 from clones.asking.fence import NOT_MADE, NOT_NEWEST, SAID, Fence, folder_of_slots
 from clones.asking.steps import Command, Request, Result, Steps, note, run
-from clones.errors import Fenced, Locked, Refused, Unknown
+from clones.errors import CloneError, Fenced, Locked, Refused, Unknown
 from clones.time_limits import ON_HOST, SLOT
 
 BUSY = 123
@@ -173,9 +173,18 @@ def give_back(request: Request) -> Steps[None]:
     """
     if not request.slots:
         return
-    result = yield from run(given_back(request))
-    if result.exit_code != 0:
-        yield from note(*not_given_back(request, result), warning=True)
+    try:
+        result = yield from run(given_back(request))
+        why = "" if result.exit_code == 0 else f"{result.ending()}: {result.said()}"
+    except CloneError as error:
+        why = error.what
+    if why:
+        yield from note(
+            f"Slots on {request.fence_host} could not be given back: others wait for them up to "
+            f"{SLOT.seconds / 3600:g} hours",
+            f"{', '.join(name for name, _ in request.slots)}: {why}",
+            warning=True,
+        )
 
 
 def has_ended(result: Result) -> bool:
@@ -196,15 +205,6 @@ def _says_message(body: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(said, dict) and isinstance(said.get("message"), str)
-
-
-def not_given_back(request: Request, result: Result) -> tuple[str, str]:
-    """A note's title and line."""
-    return (
-        f"Slots on {request.fence_host} could not be given back: others wait for them up to "
-        f"{SLOT.seconds / 3600:g} hours",
-        f"{', '.join(name for name, _ in request.slots)}: {result.ending()}: {result.said()}",
-    )
 
 
 def around(fence: Fence, command: GiveBack) -> Command:
