@@ -9,7 +9,7 @@ from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.act.wait import Wait
-from clones.backends.symclone.observe import ask_precopied
+from clones.backends import backend_of
 from clones.config.scope import Scope
 from clones.errors import CloneError, Refused, TryAgain
 from clones.observe.next_look import Bounds
@@ -41,7 +41,7 @@ def _for_state(world: World, one: Try, trigger: SymcloneStateTrigger) -> Came:
             try:
                 seen = hosts.run(observe(scope, sync))
                 if waits.asks_precopied(seen):
-                    seen = hosts.run(ask_precopied(scope, sync, seen))
+                    seen = hosts.run(backend_of(sync).ask_precopied(scope, sync, seen))
                 waits.saw(seen, at, now)
             except TryAgain as error:
                 waits.not_known(error, at, now)

@@ -72,9 +72,7 @@ HookName = Annotated[
 ConnectionId = Annotated[
     str, Grammar(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "the id of an Airflow connection", "symcli_prod")
 ]
-SymId = Annotated[
-    str, Grammar(r"[0-9]{12}", "a Symmetrix id: all 12 digits, as `symcfg list` shows them", "000190101234")
-]
+SymId = Annotated[str, Grammar(r"[0-9]{12}", "a Symmetrix id: all 12 digits", "000190101234")]
 GroupName = Annotated[
     str, Grammar(_LD, "a device group's name (at most 32 letters, digits, _ and -)", "DGCVI")
 ]

@@ -215,12 +215,18 @@ class Tools:
     :param show: shows devices and their sizes.
     :param audit: shows who has acted on them.
     :param end_restored: removes the restore flag of a merge-back.
+    :param times: shows when pairs were last acted on.
+    :param clock: by which ages are counted.
+    :param uncounted: why it is not shown how much differs.
     """
 
     query: str = "the array's management"
     show: str = "the array's management"
     audit: str = "the array's audit log"
     end_restored: str = "the array's management"
+    times: str = "the times of these pairs"
+    clock: str = "the clock of what is asked"
+    uncounted: str = "the array does not show how much differs"
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class WaitingOperator(BaseOperator):
                 ends_task=ends_task,
                 symid=place.symid if place else None,
                 devices=dict(place.devices) if place else None,
+                snapshots=dict(place.snapshots) if place and place.snapshots else None,
             ),
             method_name="resume",
         )
@@ -126,6 +127,6 @@ def raise_unless_reached(event: Mapping[str, str]) -> None:
     if event["status"] == "late":
         raise NotDone(
             event["message"],
-            "check with `symclone query` whether it still moves; clear this task to wait on, or raise "
-            "its time-out",
+            f"check whether it still moves ({event.get('look', 'on the array')}); clear this task to wait "
+            "on, or raise its time-out",
         )

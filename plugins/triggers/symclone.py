@@ -13,12 +13,13 @@ from airflow.triggers.base import BaseEventTrigger, TaskSuccessEvent, TriggerEve
 
 import hooks.required  # noqa: F401 (first: it says what is missing)
 from clones.act.wait import Ended, Wait
-from clones.backends.place import Place
+from clones.backends import backend_of
+from clones.backends.place import LookKey, Place
 from clones.config.scope import Scope
 from clones.observe.next_look import Bounds
 from clones.observe.sync import to_plain
 from hooks.symcli_async import shared_hook
-from triggers.watch import Key, Watch, shared_looks, watch_of
+from triggers.watch import Watch, shared_looks, watch_of
 
 ARGUMENTS = (
     "scope",
@@ -30,6 +31,7 @@ ARGUMENTS = (
     "ends_task",
     "symid",
     "devices",
+    "snapshots",
 )
 PROGRESS = "progress"
 """The XCom that shows how far the copy is while the task waits."""
@@ -51,8 +53,10 @@ class SymcloneStateTrigger(BaseEventTrigger):
         else the task is resumed.
     :param symid: the array, when the devices were already looked up.
     :param devices: then the device number of each of the pairs' names.
+    :param snapshots: then by name the array's numbers of the sync's snapshots, if it has any: a hint.
 
     Yields one event: ``{"status": "reached" | "refused" | "late", "message": str}``, or the task's success.
+    When it is late, ``look`` is what shows the array's state.
     It raises nothing: after what goes wrong it looks again. Its XCom `progress` is how far the copy is.
     """
 
@@ -68,6 +72,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
         poll_max: float = 300.0,
         symid: str | None = None,
         devices: Mapping[str, int | None] | None = None,
+        snapshots: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.scope = scope
@@ -79,13 +84,14 @@ class SymcloneStateTrigger(BaseEventTrigger):
         self.ends_task = ends_task
         self.symid = symid
         self.devices = devices
+        self.snapshots = snapshots
         self._joined: tuple[Watch, Wait] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return "triggers.symclone.SymcloneStateTrigger", {name: getattr(self, name) for name in ARGUMENTS}
 
     def shared_stream_key(self) -> Hashable:
-        """Who waits on the same array through the same control host looks together."""
+        """Who waits on the same array, and asks it in the same way, looks together."""
         return self._key
 
     @cached_property
@@ -93,9 +99,9 @@ class SymcloneStateTrigger(BaseEventTrigger):
         return Scope.from_plain(self.scope)
 
     @cached_property
-    def _key(self) -> Key:
-        symid = self.symid or self._read.service.sync(self.sync).symid or ""
-        return Key(self._read.control_host, self._read.symcli.bin, symid)
+    def _key(self) -> LookKey:
+        sync = self._read.service.sync(self.sync)
+        return backend_of(sync).look_key(self._read, self.symid or sync.symid or "")
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[frozenset[Wait]]:
@@ -137,7 +143,7 @@ class SymcloneStateTrigger(BaseEventTrigger):
             self.wanted,
             datetime.fromisoformat(self.deadline),
             Bounds(self.poll_interval, self.poll_max),
-            Place(self.symid, self.devices) if self.symid and self.devices else None,
+            Place(self.symid, self.devices, self.snapshots or {}) if self.symid and self.devices else None,
         )
         watch.join(wait)
         self._joined = watch, wait
@@ -158,7 +164,8 @@ class SymcloneStateTrigger(BaseEventTrigger):
 
     async def _event(self, wait: Wait, ended: Ended, report: dict[str, Any] | None) -> TriggerEvent:
         if ended.status != "reached" or ended.seen is None:
-            return TriggerEvent({"status": ended.status, "message": ended.message})
+            late = {"look": backend_of(wait.sync).TOOLS.query} if ended.status == "late" else {}
+            return TriggerEvent({"status": ended.status, "message": ended.message, **late})
         self.log.info("%s: %s", wait.subject, ended.message)
         if not self.ends_task:
             return TriggerEvent({"status": ended.status, "message": ended.message})

@@ -1,4 +1,4 @@
-"""Looking at one array for all who wait on it: one connection, one command an interval (D9).
+"""Looking at one array for all who wait on it: one connection, one round of looks an interval (D9).
 
 A triggerer has one event loop; all its waits on one array meet in one :class:`Watch`, by their key. Airflow
 opens one shared stream for the key and hands what it yields to every wait; it hands the stream the arguments
@@ -13,15 +13,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from math import inf
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from clones.act.wait import Wait
-from clones.backends.symclone.observe import ask_precopied, held_against, list_shown, locate
-from clones.backends.symclone.output import DeviceList
+from clones.backends import backend_of
+from clones.backends.place import LookKey, Shown
 from clones.errors import CloneError, Refused, TryAgain, Unknown, Unreadable
-from clones.observe.next_look import Bounds, backoff, chunks, pieces
-from clones.states import SyncSeen, device_text
+from clones.observe.next_look import Bounds, backoff
+from clones.states import SyncSeen
 from clones.time_limits import REFUSED_WAIT
 from hooks.symcli_async import SymcliHookAsync, shared_hook
 
@@ -36,20 +35,6 @@ def time_of_day() -> datetime:
     return datetime.now(UTC)
 
 
-class Key(NamedTuple):
-    """Who shares a look.
-
-    :param host: Airflow connection id of the control host.
-    :param bin: folder of the SYMCLI programs there.
-    :param symid: the array; empty for the waits whose device group could not be listed before they began, so
-        that it is not known: they share one look an array among themselves.
-    """
-
-    host: str
-    bin: str
-    symid: str
-
-
 class Watch:
     """All waits of one key.
 
@@ -60,7 +45,7 @@ class Watch:
 
     def __init__(
         self,
-        key: Key,
+        key: LookKey,
         hosts: SymcliHookAsync,
         *,
         now: Callable[[], datetime] | None = None,
@@ -140,7 +125,7 @@ class Watch:
                 return
 
     async def _look(self, waits: Sequence[Wait]) -> AsyncIterator[Sequence[Wait]]:
-        """Ask for these waits, command by command, and yield those that a command was for.
+        """Ask for these waits, look by look, and yield those that a look was for.
 
         After an error that may be the next command's too, nothing more is asked.
         """
@@ -155,12 +140,12 @@ class Watch:
             if wait.place is not None:
                 arrays.setdefault(wait.place.symid, []).append(wait)
         for symid, those in arrays.items():
-            for chunk in chunks((wait, len(wait.place.numbers)) for wait in those if wait.place):
+            for chunk in backend_of(those[0].sync).looks(those):
                 await self._ask(symid, chunk)
                 yield chunk
 
     async def _connected(self, waits: Sequence[Wait]) -> bool:
-        """Whether the control host can be asked; else these waits know why not.
+        """Whether the host, or the server, can be asked; else these waits know why not.
 
         All of them were looked at through the same connection before they began. That it is not to be had any
         more ends them only when that stays: while Airflow's database does not answer, none is defined.
@@ -182,12 +167,12 @@ class Watch:
         return True
 
     async def _locate(self, wait: Wait) -> None:
-        """Which devices the names of its group stand for: once a wait."""
+        """Which devices its sync is about: once a wait."""
         if self._failed:
             self._not_known([wait], self._failed)
             return
         try:
-            wait.place = await self._hosts.run(locate(wait.scope, wait.sync))
+            wait.place = await self._hosts.run(backend_of(wait.sync).locate(wait.scope, wait.sync))
         except TryAgain as error:
             self._failed = error
             self._not_known([wait], error)
@@ -195,7 +180,7 @@ class Watch:
             wait.refused(error)
 
     async def _ask(self, symid: str, waits: Sequence[Wait]) -> None:
-        """One command for all these waits, if it can be.
+        """One look for all these waits, if it can be.
 
         What is refused or not readable for all may be so for one of them only, a device that is gone for
         instance: they are then asked for in halves.
@@ -204,8 +189,8 @@ class Watch:
             self._not_known(waits, self._failed)
             return
         try:
-            await self._hand_out(await self._list(symid, waits), waits)
-            return
+            subject = waits[0].subject if len(waits) == 1 else f"{len(waits)} waits on array {symid}"
+            shown = await self._hosts.run(backend_of(waits[0].sync).look_at(waits, subject))
         except TryAgain as error:
             if not isinstance(error, Unreadable):
                 self._failed = error
@@ -214,8 +199,11 @@ class Watch:
             found: CloneError = error
         except CloneError as error:
             found = error
-        except Exception as error:  # a mistake of this program must not end a thousand waits
-            found = Unknown(f"The check of array {symid} failed: {type(error).__name__}: {error}")
+        except Exception as error:
+            found = _mistake(error)
+        else:
+            await self._hand_out(shown, waits)
+            return
         if len(waits) > 1:
             half = len(waits) // 2
             await self._ask(symid, waits[:half])
@@ -225,36 +213,30 @@ class Watch:
         else:
             waits[0].refused(found)
 
-    async def _list(self, symid: str, waits: Sequence[Wait]) -> DeviceList:
-        """The devices of these waits; more than one command when a single wait has more than go into one."""
-        scope = waits[0].scope
-        numbers = list(dict.fromkeys(n for wait in waits if wait.place for n in wait.place.numbers))
-        subject = waits[0].subject if len(waits) == 1 else f"{len(waits)} waits on array {symid}"
-        lists = []
-        for piece in pieces([device_text(number) for number in numbers]):
-            asked = f"{subject}: {len(piece)} devices"
-            lists.append(await self._hosts.run(list_shown(scope, symid, piece, subject, asked)))
-        devices = {number: device for shown in lists for number, device in shown.devices.items()}
-        return DeviceList(symid, min(shown.clock for shown in lists), devices)
-
-    async def _hand_out(self, shown: DeviceList, waits: Sequence[Wait]) -> None:
+    async def _hand_out(self, shown: Shown, waits: Sequence[Wait]) -> None:
         """Let each wait decide; between a few of them let others have the event loop."""
         at, now = self._at(), self._now()
         asks = []
         for number, wait in enumerate(waits, 1):
-            assert wait.place is not None
-            seen = held_against(wait.sync, wait.place, shown)
-            if wait.asks_precopied(seen):
-                asks.append(self._precopied(wait, seen))
-            else:
-                wait.saw(seen, at, now)
+            try:
+                seen = shown.of(wait)
+                if wait.asks_precopied(seen):
+                    asks.append(self._precopied(wait, seen))
+                else:
+                    wait.saw(seen, at, now)
+            except TryAgain as error:
+                wait.not_known(error, at, now)
+            except CloneError as error:
+                wait.refused(error)
+            except Exception as error:
+                wait.not_known(_mistake(error), at, now)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         await asyncio.gather(*asks)
 
     async def _precopied(self, wait: Wait, seen: SyncSeen) -> None:
         try:
-            seen = await self._hosts.run(ask_precopied(wait.scope, wait.sync, seen))
+            seen = await self._hosts.run(backend_of(wait.sync).ask_precopied(wait.scope, wait.sync, seen))
         except CloneError as error:
             self._not_known([wait], error)
         else:
@@ -273,10 +255,15 @@ class Watch:
         return asyncio.get_running_loop().time()
 
 
-_WATCHES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Key, Watch]] = WeakKeyDictionary()
+def _mistake(error: Exception) -> Unknown:
+    """A mistake of this program, which must not end a thousand waits."""
+    return Unknown(f"The check of the array failed: {type(error).__name__}: {error}", "report this error")
 
 
-def watch_of(key: Key) -> Watch:
+_WATCHES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[LookKey, Watch]] = WeakKeyDictionary()
+
+
+def watch_of(key: LookKey) -> Watch:
     """The running event loop's watch of this key."""
     watches = _WATCHES.setdefault(asyncio.get_running_loop(), {})
     if key not in watches:
@@ -291,7 +278,7 @@ def _forget_unused(watch: Watch) -> None:
         del watches[watch.key]
 
 
-async def shared_looks(key: Key) -> AsyncGenerator[frozenset[Wait], None]:
+async def shared_looks(key: LookKey) -> AsyncGenerator[frozenset[Wait], None]:
     """The looks of the running event loop's watch of this key."""
     async with aclosing(watch_of(key).looks()) as looks:
         async for news in looks:

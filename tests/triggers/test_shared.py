@@ -11,6 +11,7 @@ from airflow.triggers.base import TaskSuccessEvent
 
 import triggers.watch
 from clones.asking.steps import Command, Result
+from clones.backends.symclone import shared as symclone
 from clones.errors import Refused, Unknown
 from tests.clones.written_array import exits
 from tests.conftest import Log
@@ -314,14 +315,14 @@ def test_one_that_cannot_be_read_waits_alone(site: Site) -> None:
 def test_a_mistake_of_the_program_ends_no_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.pair(1)
     copied_after(site, 0)
-    held = triggers.watch.held_against
+    held = symclone.held_against
 
     def broken(*arguments: Any) -> Any:
         if site.loop.time() < 100:
             raise KeyError("a mistake")
         return held(*arguments)
 
-    monkeypatch.setattr(triggers.watch, "held_against", broken)
+    monkeypatch.setattr(symclone, "held_against", broken)
     assert reached(site.all(site.trigger(1)))
 
 

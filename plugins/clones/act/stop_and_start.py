@@ -225,7 +225,7 @@ def _refuse_changed(
                 f"{scope.subject(sync)}: it was changed while the service was being started:\n  "
                 + "\n  ".join(shown.lines())
                 + "\nNothing on it is mounted.",
-                "find out who changed it (`symaudit` on the control host), then run the action `refresh`",
+                f"find out who changed it ({shown.tools.audit}), then run the action `refresh`",
             )
     decision = _decide(now, known)
     if decision.verdict is Verdict.REFUSE:

@@ -6,10 +6,11 @@ package here: it alone names the programs, or the URLs, of its way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from clones.asking.steps import Command, Steps
+from clones.backends.place import LookKey, Member, Place, Shown
 from clones.backends.snapvx import looking as snapvx
 from clones.backends.symclone import looking as symclone
 from clones.config import Sync
@@ -17,8 +18,50 @@ from clones.config.scope import Scope
 from clones.decide.rules import Decision
 from clones.states import PairSeen, SyncSeen, Tools
 
+M = TypeVar("M", bound=Member)
 
-class BackEnd(Protocol):
+
+class SharedLooks(Protocol):
+    """Looks at many syncs of one array together."""
+
+    def look_key(self, scope: Scope, symid: str) -> LookKey:
+        """With whom a sync shares its looks.
+
+        :param symid: the array; empty when it is not known.
+        """
+
+    def locate(self, scope: Scope, sync: Sync) -> Steps[Place]:
+        """Find out which devices a sync is about, and on which array they are.
+
+        :raises Refused: what the sync names is not known there.
+        :raises TryAgain: locked, lost, or not readable.
+        """
+
+    def looks(self, members: Sequence[M]) -> Iterator[list[M]]:
+        """Who is asked for in one go, of those on one array whose places are known; one sync is asked for
+        once."""
+
+    def first_asked(self, members: Sequence[Member]) -> tuple[Command, ...]:
+        """What :meth:`look_at` would ask for them first, as far as that can be begun before its turn."""
+
+    def look_at(self, members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Shown]:
+        """Look at syncs of one array whose places are known.
+
+        :param subject: whose look it is, for errors.
+        :param soon: looks that come next.
+        :raises Refused: the array, or something of one of them, is not known there.
+        :raises Unreadable: the answer cannot be read, perhaps because of one of them.
+        :raises TryAgain: locked or lost: of nobody it could be told.
+        """
+
+    def ask_precopied(self, scope: Scope, sync: Sync, seen: SyncSeen) -> Steps[SyncSeen]:
+        """Ask whether the precopy of every pair has gone through all tracks once.
+
+        :raises TryAgain: it could not be told.
+        """
+
+
+class BackEnd(SharedLooks, Protocol):
     """Looks at a sync, decides about it, and says what would be sent. It changes nothing."""
 
     @property

@@ -24,7 +24,7 @@ from clones.config.scope import Scope
 from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, decide_resync, labels
 from clones.durations import spoken
 from clones.errors import Fenced, Unknown
-from clones.states import ACTIVE, PairSeen, State, SyncSeen
+from clones.states import ACTIVE, PairSeen, State, SyncSeen, Tools
 
 MINUTE = timedelta(minutes=1)
 
@@ -284,14 +284,14 @@ def require_stamps(scope: Scope, seen: Sequence[SyncSeen], states: frozenset[Sta
         raise Unknown(
             f"Service {scope.name}: the array does not show the time of the last action of "
             f"{'; '.join(silent)}. Nothing was changed.",
-            LOOK_AT_IT,
+            _find_it(seen[0].tools),
         )
 
 
-LOOK_AT_IT = (
-    "find `last_action` of these sessions in the output of `symdev list` in the log above; a time that "
-    "is shown is read by the next try"
-)
+def _find_it(tools: Tools) -> str:
+    return f"find {tools.times} in the log above; a time that is shown is read by the next try"
+
+
 _ANEW = "trigger the action again: a new run plans with the copies as they are now"
 
 
@@ -321,7 +321,7 @@ def decide_again(
             f"the array does not show the time of the last action of {labels(silent)}: it is not known "
             "whether it is what this run's plan saw",
             silent,
-            LOOK_AT_IT,
+            _find_it(seen.tools),
             unknown=True,
         )
     now = stamps(seen)
@@ -384,7 +384,7 @@ def _refuse_foreign(
         Verdict.REFUSE,
         f"it was changed, and not by this run: {shown}; {who}",
         foreign,
-        f"find out who acted on it (`symaudit`) and whether the copy is still needed; then {_ANEW}",
+        f"find out who acted on it ({seen.tools.audit}) and whether the copy is still needed; then {_ANEW}",
     )
 
 
@@ -406,8 +406,7 @@ def clocks_apart(before: SyncSeen, after: SyncSeen) -> str:
         return ""
     return (
         f"sync {after.name} was activated just now, and the last action that the array shows is "
-        f"{spoken(60 * round(off / MINUTE))} off the clock of the control host: ages of "
-        "its copies are wrong by as much"
+        f"{spoken(60 * round(off / MINUTE))} off {after.tools.clock}: ages of its copies are wrong by as much"
     )
 
 

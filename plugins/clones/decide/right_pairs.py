@@ -95,6 +95,6 @@ def refuse_wrong_pairs(service: str, sync: Sync, seen: SyncSeen) -> None:
         raise Refused(
             f"Service {service}, sync {sync.name}: the array {seen.symid} does not show the configured "
             "pairs:\n  " + "\n  ".join(wrong) + "\nNothing was sent to the array.",
-            f"compare `pairs` in services.yaml with {where}`symdev show` of these devices, and fix the "
+            f"compare `pairs` in services.yaml with {where}{seen.tools.show} of these devices, and fix the "
             "wrong one",
         )

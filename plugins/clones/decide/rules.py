@@ -20,6 +20,7 @@ from clones.states import (
     PointInTime,
     State,
     SyncSeen,
+    Tools,
     wanted_states,
 )
 
@@ -205,11 +206,13 @@ def is_torn(seen: SyncSeen) -> bool:
     return any(p.state in ACTIVE for p in seen.pairs) and any(p.state in PREPARED for p in seen.pairs)
 
 
-def decide_under_service(decision: Decision) -> Decision:
+def decide_under_service(decision: Decision, tools: Tools) -> Decision:
     """What becomes of the decision of a break while the service is up: it changes nothing then.
 
     What a service runs on is active. When it is prepared, somebody has recreated it under the service, and
     the activation would overwrite it once more.
+
+    :param tools: how people look at its array.
     """
     if decision.verdict not in (Verdict.ACT, Verdict.WAIT):
         return decision
@@ -218,8 +221,8 @@ def decide_under_service(decision: Decision) -> Decision:
         f"the service was up when this run began, and {labels(decision.pairs)} is not active: another "
         "user recreated it while the service was up",
         decision.pairs,
-        "find out who did (`symaudit` on the control host); the action `refresh` stops the service and "
-        "copies all pairs again",
+        f"find out who did ({tools.audit}); the action `refresh` stops the service and copies all pairs "
+        "again",
     )
 
 

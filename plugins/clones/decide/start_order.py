@@ -52,8 +52,8 @@ def decide_start(
                 f"when sync {seen.name} was activated is not known: the array does not show the time of the "
                 f"last action of {labels(silent)}",
                 silent,
-                "find `last_action` of these sessions in the output of `symdev list` in the log above; "
-                "when it is shown again, start again (or run the action `refresh`)",
+                f"find {seen.tools.times} in the log above; when it is shown again, start again (or run the "
+                "action `refresh`)",
                 unknown=True,
             )
         if max(times) - min(times) > ONE_POINT_IN_TIME:

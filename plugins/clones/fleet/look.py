@@ -1,4 +1,4 @@
-"""One look at every copy of the site: one status command an array, however many services have syncs on it.
+"""One look at every copy of the site: one an array, however many services have syncs on it.
 
 Device groups are asked for only where the configuration does not say which devices they stand for: of a
 pinned sync its numbers are looked at. That its group was changed since is for the run to notice, which names
@@ -13,15 +13,12 @@ from dataclasses import dataclass, replace
 from clones.asking.read_only import Eyes
 from clones.asking.side_by_side import attempts
 from clones.asking.steps import Command, Steps
-from clones.backends.place import Place, pinned_place
-from clones.backends.symclone import commands
-from clones.backends.symclone.observe import as_written, held_against, list_shown, locate, see
-from clones.backends.symclone.output import DeviceList
+from clones.backends import backend_of
+from clones.backends.place import LookKey, Placed, Shown, pinned_place
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.fleet.set_in_use import SetInUse, not_asked, of_look
-from clones.observe.next_look import pieces
 from clones.observe.target_sets import look_at_sets
 from clones.states import SyncSeen
 
@@ -43,23 +40,6 @@ class Looked:
     target_set: str = ""
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A sync whose devices are known.
-
-    :param place: where they are.
-    """
-
-    scope: Scope
-    sync: Sync
-    place: Place
-
-    @property
-    def array(self) -> tuple[str, str]:
-        """What one status command can answer for: control host and array."""
-        return self.scope.control_host, self.place.symid
-
-
 def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
     """Look at every sync of these services, on each of its target sets.
 
@@ -72,7 +52,7 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
     :returns: in the order of the configuration.
     """
     eyes, found = Eyes(), dict[tuple[str, str, str], Looked]()
-    placed: dict[tuple[str, str], list[Placed]] = {}
+    placed: dict[LookKey, list[Placed]] = {}
     on = {host: symcli.on(host) for host in {service.control_host for service in services.values()}}
     scopes = [
         scope
@@ -84,17 +64,19 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
             key = (scope.name, scope.target_set, sync.name)
             found[key] = Looked(scope.name, sync, None, None, scope.target_set)
             try:
-                place = pinned_place(sync) or (yield from eyes.through(locate(scope, sync)))
+                back_end = backend_of(sync)
+                place = pinned_place(sync) or (yield from eyes.through(back_end.locate(scope, sync)))
                 one = Placed(scope, sync, place)
-                placed.setdefault(one.array, []).append(one)
+                placed.setdefault(back_end.look_key(scope, place.symid), []).append(one)
             except Exception as error:
                 found[key] = replace(found[key], error=trouble(error))
-    arrays = [(members, batches(members)) for members in placed.values()]
-    soon = [_command(members, devices) for members, lists in arrays for devices in lists]
-    for members, lists in arrays:
-        for looked in (yield from _array(eyes, members, lists, soon)):
+    soon = tuple(
+        command for members in placed.values() for command in backend_of(members[0].sync).first_asked(members)
+    )
+    for members in placed.values():
+        for looked in (yield from _array(eyes, members, soon)):
             found[looked.service, looked.target_set, looked.sync.name] = looked
-        soon = []  # begun with the first
+        soon = ()  # begun with the first
     return list(found.values())
 
 
@@ -123,68 +105,35 @@ def trouble(error: Exception) -> CloneError:
     return Unknown(f"{type(error).__name__}: {error}", "report this error; it hides nothing else")
 
 
-def batches(members: Sequence[Placed]) -> list[list[str]]:
-    """The devices of these syncs of one array, each once, in lists for one command each."""
-    numbers: dict[int, str] = {}
-    for one in members:
-        ends = one.place.devices
-        known = [number for number in ends.values() if number is not None]
-        for number, text in zip(known, as_written(one.sync, ends), strict=True):
-            numbers.setdefault(number, text)
-    return [list(piece) for piece in pieces([numbers[number] for number in sorted(numbers)])]
-
-
-def _command(members: Sequence[Placed], devices: Sequence[str]) -> Command:
-    host, symid = members[0].array
-    return commands.list_devices(members[0].scope.symcli, host, symid, devices)
-
-
-def _array(
-    eyes: Eyes, members: Sequence[Placed], lists: Sequence[Sequence[str]], soon: Sequence[Command]
-) -> Steps[list[Looked]]:
+def _array(eyes: Eyes, members: Sequence[Placed], soon: Sequence[Command]) -> Steps[list[Looked]]:
+    first = members[0]
+    subject = f"Array {first.place.symid} from {backend_of(first.sync).look_key(first.scope, '').host}"
     try:
-        shown = yield from _list(eyes, members, lists, soon)
+        shown = yield from eyes.through(backend_of(first.sync).look_at(members, subject, soon))
     except TryAgain as error:
         return [_not_seen(one, error) for one in members]
     except Exception as error:
         if len(members) == 1:
-            return [_not_seen(one, trouble(error)) for one in members]
+            return [_not_seen(first, trouble(error))]
         return (yield from _one_by_one(eyes, members))
     return [_held(one, shown) for one in members]
 
 
-def _held(one: Placed, shown: DeviceList) -> Looked:
+def _held(one: Placed, shown: Shown) -> Looked:
     try:
-        return _seen(one, held_against(one.sync, one.place, shown))
+        return _seen(one, shown.of(one))
     except Exception as error:
         return _not_seen(one, trouble(error))
-
-
-def _list(
-    eyes: Eyes, members: Sequence[Placed], lists: Sequence[Sequence[str]], soon: Sequence[Command]
-) -> Steps[DeviceList]:
-    """The devices of an array, from as many lists as it takes; the clock is that of the last."""
-    first = members[0].scope
-    host, symid = members[0].array
-    whole: DeviceList | None = None
-    for devices in lists:
-        subject = f"Array {symid} from {host}"
-        part = yield from eyes.through(list_shown(first, symid, devices, subject, subject, soon))
-        soon = ()
-        whole = part if whole is None else replace(part, devices={**whole.devices, **part.devices})
-    assert whole is not None, "a placed sync has devices"
-    return whole
 
 
 def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
     found = []
     for one in members:
         try:
-            seen = yield from eyes.through(see(one.scope, one.sync, one.place.symid, one.place.devices))
+            alone = backend_of(one.sync).look_at([one], one.scope.subject(one.sync))
+            found.append(_held(one, (yield from eyes.through(alone))))
         except Exception as error:
             found.append(_not_seen(one, trouble(error)))
-        else:
-            found.append(_seen(one, seen))
     return found
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from clones.observe.next_look import pieces
+from clones.asking.pieces import pieces
 from clones.states import SyncSeen, device_text
 
 COLUMNS = ("pair", "source", "target", "state", "percent", "last_action", "wrong")

@@ -233,7 +233,9 @@ def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness, target_
     on = f" with set {target_set}" if target_set else ""
     if any(pair.wrong for pair in seen.pairs):
         key = "targets" if target_set else "pairs"
-        return f"compare `{key}` in services.yaml with `symdev show` of these devices, and fix what is wrong"
+        return (
+            f"compare `{key}` in services.yaml with {seen.tools.show} of these devices, and fix what is wrong"
+        )
     if states & {State.REST_IN_PROG, State.RESTORED}:
         return f"a merge-back is under way or was not ended: open the runs of {name}_merge_back"
     if State.TERMINATE_IN_PROG in states:
@@ -252,7 +254,7 @@ def press(name: str, service: Service, seen: SyncSeen, fresh: Freshness, target_
     if seen.all_in(PREPARING):
         action = "refresh" if target_set else "start" if service.resources else "break"
         return f"trigger {name} with action {action}: the copy is not active yet"
-    return "compare the control host's clock with the times in `symdev show`"
+    return f"compare {seen.tools.clock} with the times in {seen.tools.show}"
 
 
 def summary(services: Sequence[ServiceStatus]) -> str:

@@ -16,12 +16,11 @@ from clones.config import Sync
 from clones.config.scope import Scope
 from clones.durations import about
 from clones.errors import CloneError
-from clones.states import PairSeen, SyncSeen, device_text
+from clones.states import PairSeen, SyncSeen, Tools, device_text
 
 JUST_BEGUN = timedelta(minutes=10)
 """A last action further off the control host's clock was not of this recreate, or is by another clock: clocks
 of different zones are a quarter of an hour apart at least."""
-NOT_COUNTED = "the control host does not show modified tracks (`SYMAPI_TF_COUNT_MODIFIED_TRACKS`)"
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,15 @@ class Estimate:
         }
 
 
-def estimate(tracks: int | None, last: Pace | None) -> Estimate:
-    """From what differs now and what the last completed run showed."""
+def estimate(tracks: int | None, last: Pace | None, uncounted: str = Tools().uncounted) -> Estimate:
+    """From what differs now and what the last completed run showed.
+
+    :param uncounted: why the first is not shown.
+    """
     if tracks is None:
         if last is None:
-            return Estimate(None, None, f"{NOT_COUNTED}, and no completed run recorded how long a copy takes")
-        return Estimate(None, last.seconds, f"{NOT_COUNTED}; this is the time of the last copy")
+            return Estimate(None, None, f"{uncounted}, and no completed run recorded how long a copy takes")
+        return Estimate(None, last.seconds, f"{uncounted}; this is the time of the last copy")
     if last is None or not last.tracks or last.seconds <= 0:
         known = "no earlier run" if last is None else "the last run recorded no tracks: no earlier run"
         return Estimate(tracks, None, f"{known} recorded a copy rate")
@@ -135,6 +137,6 @@ def look(
     shown = [found.get((pair.source or 0, pair.target or 0)) for pair in pairs]
     tracks = None if None in shown else sum(number for number in shown if number is not None)
     ends = {pair_key(device_text(source), device_text(target)): n for (source, target), n in found.items()}
-    guess = replace(estimate(tracks, last), pairs=ends)
+    guess = replace(estimate(tracks, last, seen.tools.uncounted), pairs=ends)
     yield from note(f"Estimate for sync {sync.name}: {guess.line()}", kind=ESTIMATE)
     return guess

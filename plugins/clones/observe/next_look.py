@@ -1,4 +1,4 @@
-"""When a copy that is waited for is looked at next, and which devices one look asks for.
+"""When a copy that is waited for is looked at next.
 
 The device list shows whole percents only, never how many tracks are still protected: all that is told of the
 rate comes from them. Times are seconds of any clock that only goes forward. Only a look says that a copy has
@@ -8,16 +8,10 @@ ended; what is estimated here never does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from clones.durations import about
 
-T = TypeVar("T")
-
-MOST_DEVICES = 500
-"""Device numbers in one command: with 5 digits and a comma each 3 kB, far from a command line's limit."""
 PATIENCE = 0.005
 """The part of a wait that may be lost after its end, where that is more than the shortest pause: 3 minutes
 after 10 hours."""
@@ -113,28 +107,3 @@ def backoff(failures: int, bounds: Bounds, chance: float) -> float:
     """
     longest = bounds.hold(bounds.lower * 2.0 ** min(failures, 30))
     return longest * (0.5 + 0.5 * chance)
-
-
-def chunks(sizes: Iterable[tuple[T, int]], most: int = MOST_DEVICES) -> Iterator[list[T]]:
-    """Put waits together into commands.
-
-    :param sizes: each wait with the number of its devices.
-    :returns: in their order, as many together as ask for at most ``most`` devices; one that has more stays
-        by itself.
-    """
-    chunk: list[T] = []
-    total = 0
-    for one, size in sizes:
-        if chunk and total + size > most:
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(one)
-        total += size
-    if chunk:
-        yield chunk
-
-
-def pieces(devices: Sequence[T], most: int = MOST_DEVICES) -> Iterator[Sequence[T]]:
-    """Devices in lists of at most ``most``."""
-    for begin in range(0, len(devices), most):
-        yield devices[begin : begin + most]

@@ -18,9 +18,8 @@ from clones.asking.read_only import Eyes
 from clones.asking.side_by_side import Ended, attempts
 from clones.asking.steps import Command, Steps, run
 from clones.asking.whole_answers import SCRIPT
-from clones.backends.symclone import commands, output
-from clones.backends.symclone.exit_codes import Outcome, classify, failure
-from clones.backends.symclone.running import still_running
+from clones.backends import backend_of
+from clones.backends.checking import Checking, checking_of
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.decide.rules import is_torn
@@ -78,44 +77,41 @@ class _Site:
         self.findings: list[Finding] = []
         self._eyes = Eyes()
         self._said: list[CloneError] = []
-        self._no_symcli: set[str] = set()
+        self._unusable: set[tuple[Checking, str]] = set()
         self.syncs: list[tuple[str, SyncSeen]] = []
 
     def control_host(self, host: str) -> Steps[None]:
-        """Programs, version, arrays, the folder for locks, and the list of processes."""
+        """The folder for locks, the list of processes, and what arrays are asked through."""
         where = f"host {host}"
         using = {name: s for name, s in self.services.items() if s.control_host == host}
-        named = [
-            (name, sync) for name in using for scope in self.scopes[name] for sync in scope.service.syncs
-        ]
-        syncs = [sync for _, sync in named]
-        names = ["symclone", "symdev", *(["symdg"] if any(s.grouped for s in syncs) else []), "symcfg"]
+        syncs = {name: [s for one in self.scopes[name] for s in one.service.syncs] for name in using}
         symcli = self.symcli.on(host)
-        programs = [f"{symcli.bin}/{name}" for name in (*names, "symcli")]
+        ways: dict[Checking, dict[str, list[Sync]]] = {}
+        for name, own in syncs.items():
+            for sync in own:
+                ways.setdefault(checking_of(sync), {}).setdefault(name, []).append(sync)
+        programs = {way: way.programs(symcli, _all(own)) for way, own in ways.items()}
         folders = _with_parents(symcli.work_dir)
-        files = yield from self._told(where, look_at_files(host, (*programs, *folders)))
+        needed = [program for some in programs.values() for program in some]
+        files = yield from self._told(where, look_at_files(host, (*needed, *folders)))
         if host in self._eyes.lost:
             return
         if files is not None:
             self._reached(where, files)
-            missing = [program for program in programs if not files.runs(program)]
-            if missing:
-                self._no_symcli.add(host)
-                self._add(
-                    Level.ERROR,
-                    where,
-                    f"the account finds no program {', '.join(missing)}",
-                    f"set `symcli.bin` in services.yaml to the folder of the SYMCLI programs on {host}; if "
-                    f"it is another one on other control hosts, `symcli.control_hosts.{host}.bin`",
-                )
-            self._work_dir(where, files, folders, "locks and pair files", "`symcli.work_dir`")
-        if host not in self._no_symcli:
-            version = yield from self._told(where, self._version(host))
-            if version is not None:
-                self._add(Level.OK, where, f"SYMCLI {version}")
-            arrays = yield from self._told(where, self._arrays(host))
-            if arrays is not None:
-                self._known(where, using, arrays)
+            for way, some in programs.items():
+                missing = [program for program in some if not files.runs(program)]
+                if missing:
+                    self._unusable.add((way, host))
+                    self.findings.append(way.missing(host, missing))
+            holds = " and ".join(["locks", *(way.KEEPS for way in ways)])
+            self._work_dir(where, files, folders, holds, "`symcli.work_dir`")
+        for way, asked in ways.items():
+            if (way, host) in self._unusable:
+                continue
+            for at, by_service in self._asked_through(asked).items():
+                for check in way.checks(symcli, at, by_service):
+                    self.findings += (yield from self._told(f"host {at}", check)) or ()
+        named = [(name, sync) for name, own in syncs.items() for sync in own]
         running = yield from self._told(where, _running(host, named))
         if running is not None:
             self._add(Level.OK, where, "`ps -ef` lists its processes")
@@ -126,6 +122,15 @@ class _Site:
                     f"a control command runs there now: `{words}`",
                     "let it end before the first run",
                 )
+
+    def _asked_through(self, syncs: Mapping[str, Sequence[Sync]]) -> dict[str, dict[str, list[Sync]]]:
+        """By connection what is asked there, by service."""
+        found: dict[str, dict[str, list[Sync]]] = {}
+        for name, own in syncs.items():
+            for sync in own:
+                at = _asked(self.scopes[name][0], sync)
+                found.setdefault(at, {}).setdefault(name, []).append(sync)
+        return found
 
     def service_host(self, host: str) -> Steps[None]:
         """The programs that the resources there need, the folder for tokens, and what the account may do."""
@@ -191,8 +196,9 @@ class _Site:
         for scope in scopes:
             syncs = scope.service.syncs
             for number, sync in enumerate(syncs):
-                if control in self._eyes.lost or control in self._no_symcli:
-                    self._left_out(f"{_where(scope)}, sync", [sync.name for sync in syncs[number:]], control)
+                at = _asked(scope, sync)
+                if at in self._eyes.lost or (checking_of(sync), control) in self._unusable:
+                    self._left_out(f"{_where(scope)}, sync", [sync.name for sync in syncs[number:]], at)
                     break
                 yield from self._sync(scope, sync)
         for part in parts(scopes):
@@ -272,35 +278,6 @@ class _Site:
                         self.findings.append(from_error(f"{_where(scope)}, resources[{number}]", error))
         return found
 
-    def _version(self, host: str) -> Steps[str]:
-        result = yield from run(commands.version(self.symcli.on(host), host))
-        if classify(result.exit_code) is not Outcome.DONE:
-            raise failure(result, "SYMCLI's version", consequence=NOTHING_CHANGED)
-        return output.read_version(result.stdout)
-
-    def _arrays(self, host: str) -> Steps[list[str]]:
-        result = yield from run(commands.list_arrays(self.symcli.on(host), host))
-        if classify(result.exit_code) is not Outcome.DONE:
-            raise failure(result, "The list of arrays", consequence=NOTHING_CHANGED)
-        return output.read_arrays(result.stdout)
-
-    def _known(self, where: str, using: Mapping[str, Service], arrays: list[str]) -> None:
-        wanted: dict[str, list[str]] = {}
-        for name, service in using.items():
-            for symid in dict.fromkeys(sync.symid for sync in service.syncs if sync.symid):
-                wanted.setdefault(symid, []).append(name)
-        for symid, names in wanted.items():
-            if symid in arrays:
-                self._add(Level.OK, where, f"array {symid} is known")
-            else:
-                self._add(
-                    Level.ERROR,
-                    where,
-                    f"array {symid} of {', '.join(names)} is not known there, only {', '.join(arrays)}",
-                    "compare `symid` in services.yaml with `symcfg list`; an array that is new to this host "
-                    "is found by `symcfg discover`",
-                )
-
     def _work_dir(self, where: str, files: HostFiles, folders: Sequence[str], holds: str, key: str) -> None:
         """:param folders: it, and every folder above it."""
         wanted, at = folders[0], next(f for f in folders if "there" in files.seen[f] or f == "/")
@@ -357,8 +334,19 @@ def _running(host: str, syncs: list[tuple[str, Sync]]) -> Steps[list[str]]:
             what, f"let the account run it on {host}: nothing is copied before it was checked"
         )
     rows = processes(listed, host, f"Control host {host}")
-    found = [words for service, sync in syncs for words in still_running(rows, service, sync)]
+    found = [
+        words for service, sync in syncs for words in backend_of(sync).still_running(rows, service, sync)
+    ]
     return list(dict.fromkeys(found))
+
+
+def _all(syncs: Mapping[str, Sequence[Sync]]) -> list[Sync]:
+    return [sync for own in syncs.values() for sync in own]
+
+
+def _asked(scope: Scope, sync: Sync) -> str:
+    """Airflow connection id of what its array is asked through."""
+    return backend_of(sync).look_key(scope, "").host
 
 
 def _where(scope: Scope) -> str:

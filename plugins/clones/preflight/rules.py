@@ -17,9 +17,10 @@ from clones.states import ACTIVE, PairSeen, State, SyncSeen, device_text
 
 def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairSeen) -> list[Finding]:
     """What is to be said of one pair; nothing when it is as it should be."""
+    show = seen.tools.show
     if pair.wrong:
         group = f"device group {sync.symdg} and " if sync.grouped else ""
-        remedy = f"compare `pairs` in services.yaml with {group}`symdev show`, and fix what is wrong"
+        remedy = f"compare `pairs` in services.yaml with {group}{show}, and fix what is wrong"
         return [Finding(Level.ERROR, where, pair.wrong, remedy)]
     found = []
     decision = backend_of(sync).decide_resync(sync, replace(seen, pairs=(pair,)))
@@ -34,11 +35,11 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
         found.append(Finding(Level.WARNING, where, what, "check again once that is over"))
     if pair.session and pair.session.last_action is None:
         what = "the array does not show the time of its last action"
-        remedy = "check what `symdev list -v` prints there: without it nothing is recreated, nothing started"
+        remedy = f"check {seen.tools.times}: without it nothing is recreated, nothing started"
         found.append(Finding(Level.ERROR, where, what, remedy))
     if not pair.sizes_known:
         what = "the array did not show both sizes, so they could not be compared"
-        remedy = "check with `symdev show` that the target holds at least as many MB as the source"
+        remedy = f"check with {show} that the target holds at least as many MB as the source"
         found.append(Finding(Level.WARNING, where, what, remedy))
     return found
 

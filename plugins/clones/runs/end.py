@@ -31,6 +31,7 @@ from types import MappingProxyType
 from typing import Any
 
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
+from clones.backends import backend_of
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, Run, not_made, sent_at
 from clones.decide.right_pairs import refuse_wrong_pairs
@@ -46,7 +47,6 @@ PROVISION, MERGE_BACK = "provision", "merge-back"
 """What the plans of these runs call their action."""
 
 LOOK_AGAIN = "Clear, Only failed tasks, on this run: it checks again"
-_CHANGED = "find out who changed it since (`symaudit` on the control host)"
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,18 @@ def falls_short(
             wrong += [text for one in seen for text in not_made(plan, one, known.get(one.name), run)]
     if wrong or service:
         again = "trigger the action again" if phases else "trigger it again"
-        remedy = _CHANGED if wrong else "find out who started or stopped it since"
+        remedy = f"find out who {_changed(scope) if wrong else 'started or stopped it since'}"
         return Shortfall(_said([*wrong, *service, *unseen]), f"{remedy}; then {again}.")
     if unseen:
         return Shortfall(
             _said(unseen), f"find out why the array could not be checked; then {LOOK_AGAIN}.", True
         )
     return None
+
+
+def _changed(scope: Scope) -> str:
+    audits = dict.fromkeys(backend_of(sync).TOOLS.audit for sync in scope.service.syncs)
+    return f"changed it since ({', '.join(audits)})"
 
 
 def _said(lines: Sequence[str]) -> str:

@@ -190,7 +190,7 @@ def _look(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
             f"{scope.subject(sync)}: it must not be merged back:\n  "
             + "\n  ".join(wrong)
             + "\nNothing was sent to the array.",
-            "check these devices with the storage team (`symdev show`)",
+            f"check these devices with the storage team ({seen.tools.show})",
         )
     return seen
 

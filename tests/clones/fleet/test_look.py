@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from clones.asking.steps import Command, Finished, Note, Result, answer
-from clones.backends.place import pinned_place
+from clones.backends.place import Placed, pinned_place
+from clones.backends.symclone import shared as symclone
 from clones.backends.symclone.commands import CLOCK_MARK
+from clones.backends.symclone.shared import batches
 from clones.config import Service, Symcli
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused, Unknown, Unreadable
 from clones.fleet import look as fleet
-from clones.fleet.look import Looked, Placed, batches, look
+from clones.fleet.look import Looked, look
 from clones.fleet.status import judge
 from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import sync
@@ -216,18 +219,18 @@ def test_what_is_pinned() -> None:
         assert (pinned_place(service("ctl", one).syncs[0]) is not None) is wanted
 
 
-@pytest.mark.parametrize("name", ["pinned_place", "held_against"])
+@pytest.mark.parametrize(("module", "name"), [(fleet, "pinned_place"), (symclone, "held_against")])
 def test_what_befalls_the_program_at_one_sync_is_that_sync_s(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = getattr(fleet, name)
+    real = getattr(module, name)
 
     def broken(sync: Any, *arguments: Any) -> Any:
         if sync.name == "sync1":
             raise OverflowError("too large")
         return real(sync, *arguments)
 
-    monkeypatch.setattr(fleet, name, broken)
+    monkeypatch.setattr(module, name, broken)
     found, _ = sweep({"a": service("ctl", PINNED, NUMBERED), "b": service("ctl", NUMBERED)}, respond)
     assert {at: one.error and one.error.what for at, one in found.items()} == {
         "a/sync0": None,
@@ -242,8 +245,8 @@ def test_an_answer_that_nobody_has_foreseen_hides_nobody_else(monkeypatch: pytes
             raise RecursionError("too deep")
         return real(scope, symid, *words)
 
-    real = fleet.list_shown
-    monkeypatch.setattr(fleet, "list_shown", broken)
+    real: Any = vars(symclone)["list_shown"]
+    monkeypatch.setattr(symclone, "list_shown", broken)
     found, _ = sweep({"a": service("ctl", PINNED), "b": service("ctl", ELSEWHERE)}, respond)
     assert found["a/sync0"].seen
     assert found["b/sync0"].error and found["b/sync0"].error.what == "RecursionError: too deep"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clones.observe.next_look import Bounds, Progress, backoff, chunks, pieces
+from clones.observe.next_look import Bounds, Progress, backoff
 from tests.clones.cases_in_tables import CASES
 
 TABLE = yaml.safe_load((CASES / "pacing.yaml").read_text())
@@ -49,21 +49,3 @@ def test_few_looks_at_long_copies_and_little_delay_after_short_ones(case: dict[s
 def test_backoff(case: dict[str, Any]) -> None:
     assert backoff(case["failures"], BOUNDS, 0.0) == case["from"]
     assert backoff(case["failures"], BOUNDS, 1.0) == case["to"]
-
-
-@pytest.mark.parametrize("case", TABLE["chunks"], ids=str)
-def test_chunks(case: dict[str, Any]) -> None:
-    assert list(chunks((size, size) for size in case["sizes"])) == case["are"]
-
-
-def test_pieces() -> None:
-    assert [list(piece) for piece in pieces([1, 2, 3], most=2)] == [[1, 2], [3]]
-
-
-def test_what_the_log_says() -> None:
-    progress = Progress(BOUNDS)
-    assert progress.line() == "percent not shown"
-    progress.see(0, 10)
-    assert progress.line() == "10% copied, rate not known yet"
-    progress.see(600, 30)
-    assert progress.line() == "30% copied, 2% a minute, about 35 min left"

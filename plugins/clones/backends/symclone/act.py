@@ -177,7 +177,7 @@ def _decide_split(
 ) -> Steps[Decision]:
     decision = decide_break(seen, mend=mend_torn, while_copying=sync.recreate_while_copying)
     if plan and plan["up"] and STOP not in plan["phases"] and not scope.target_set:
-        decision = decide_under_service(decision)
+        decision = decide_under_service(decision, seen.tools)
     seconds = sync.copy_timeout if decision.torn else sync.precopy_timeout or sync.recreate_timeout
     yield from decided(scope, sync, "break", decision, wait_seconds=seconds)
     return decision

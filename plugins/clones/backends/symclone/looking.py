@@ -8,8 +8,14 @@ from clones.asking.steps import Command, Steps, run
 from clones.backends.symclone import commands, output
 from clones.backends.symclone.exit_codes import Outcome, classify
 from clones.backends.symclone.observe import TOOLS as TOOLS
+from clones.backends.symclone.observe import ask_precopied as ask_precopied
+from clones.backends.symclone.observe import locate as locate
 from clones.backends.symclone.observe import observe as observe
 from clones.backends.symclone.running import still_running as still_running
+from clones.backends.symclone.shared import first_asked as first_asked
+from clones.backends.symclone.shared import look_at as look_at
+from clones.backends.symclone.shared import look_key as look_key
+from clones.backends.symclone.shared import looks as looks
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide import rules

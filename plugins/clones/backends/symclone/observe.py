@@ -17,7 +17,15 @@ from clones.decide.right_pairs import see_pair
 from clones.errors import NOTHING_CHANGED, Missing, Refused, Unknown, Unreadable
 from clones.states import State, SyncSeen, Tools, device_text
 
-TOOLS = Tools("`symclone query`", "`symdev show`", "`symaudit`", "`symclone terminate -restored`")
+TOOLS = Tools(
+    "`symclone query`",
+    "`symdev show`",
+    "`symaudit`",
+    "`symclone terminate -restored`",
+    "`last_action` of these sessions in the output of `symdev list`",
+    "the control host's clock",
+    "the control host does not show modified tracks (`SYMAPI_TF_COUNT_MODIFIED_TRACKS`)",
+)
 
 
 def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
