@@ -14,7 +14,7 @@ COPIED = "Copied"
 REST_IN_PROG = "RestInProg"
 RESTORED = "Restored"
 SPLIT = "Split"
-TERMINATE_IN_PROG = "TerminateInProg"
+TERMINATE_IN_PROG = "TermInProg"
 FAILED = "Failed"
 INVALID = "Invalid"
 
