@@ -152,8 +152,8 @@ def device_element(call: Call, array: Array, device: Device) -> xml.Element:
             ("serial_id", array.serial(device)), ("symid", array.symid), ("wwn", array.wwn(device)),
         ]),
         ("Flags", [
-            ("dynamic_rdf_capability", RDF), ("scsi3_persist_res", "Enabled"), ("gatekeeper", "False"),
-            ("datadev", "False"), ("meta", "None"), ("encap_dev_flag", "None"),
+            ("dynamic_rdf_capability", RDF), ("scsi3_persist_res", "Enabled"), ("aclx", "False"),
+            ("gatekeeper", "False"), ("datadev", "False"), ("meta", "None"), ("encap_dev_flag", "None"),
         ]),
     ]  # fmt: skip
     if array.switches.verbose_capacity:

@@ -1,10 +1,13 @@
-"""`symaudit -sid SID list`: the control actions that were done. Recalled; its layout is assumed.
+"""`symaudit -sid SID [-v] [-start_date DATE] list`: the control actions that were done, from a date on.
+
+That both options are sent is relied on. How a date is written is recalled; the layout is assumed.
 
 `symaudit show`: how many records there are. That it exists is relied on; what it prints is assumed.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -21,9 +24,21 @@ async def _list(call: Call, options: Options) -> int:
     if "-sid" not in options.values:
         raise Refused("symid_needed", command=call.name)
     array = scope.array_of(call.host.arrays, options.values["-sid"])
+    since = _since(call, options)
     await lock.acquire(call, control=False)
-    _table(call, array)
+    _table(call, array, since)
     return 0
+
+
+def _since(call: Call, options: Options) -> float:
+    """Seconds since the epoch, of `MM/DD/YYYY` or `MM/DD/YYYY:HH:MM:SS` in the host's time."""
+    text = options.values.get("-start_date")
+    if text is None:
+        return 0.0
+    for form in ("%m/%d/%Y", "%m/%d/%Y:%H:%M:%S"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=ZoneInfo(call.host.timezone)).timestamp()
+    raise Refused("bad_value", command=call.name, option="-start_date", value=text)
 
 
 async def _show(call: Call, options: Options) -> int:
@@ -46,7 +61,7 @@ def _summary(call: Call, array: Array) -> None:
 
 
 @layout("symaudit list: text")
-def _table(call: Call, array: Array) -> None:
+def _table(call: Call, array: Array, since: float) -> None:
     call.out(
         "\n                  A U D I T   L O G   D A T A\n\n"
         f"Symmetrix ID            : {array.symid}\n\n"
@@ -56,6 +71,8 @@ def _table(call: Call, array: Array) -> None:
     )
     zone = ZoneInfo(call.host.timezone)
     for number, (at, host, user, action) in enumerate(array.audit, start=1):
+        if at < since:
+            continue
         moment = datetime.fromtimestamp(at, zone)
         call.line(
             f"{number:>8} {moment:%m/%d/%y} {moment:%H:%M:%S} {host[:12]:<12} {user[:8]:<8}"
@@ -65,6 +82,6 @@ def _table(call: Call, array: Array) -> None:
 
 
 ACTIONS = {
-    "list": Action(frozenset(), frozenset({"-sid"}), _list),
+    "list": Action(frozenset({"-v"}), frozenset({"-sid", "-start_date"}), _list),
     "show": Action(frozenset(), frozenset({"-sid"}), _show),
 }

@@ -74,6 +74,7 @@ def _status(device: Device) -> str:
 
 @layout("symsg list -v: XML")
 def _element(array: Array, name: str, devices: list[Device], verbose: bool) -> xml.Element:
+    """Left out of what was captured: the time of the last change, and the groups of a cascaded group."""
     info: list[xml.Element] = [("name", name), ("symid", array.symid)]
     if not verbose:
         return ("SG", [("SG_Info", [*info, ("num_devs", len(devices))])])
@@ -86,9 +87,16 @@ def _element(array: Array, name: str, devices: list[Device], verbose: bool) -> x
         for d in devices
     ]  # fmt: skip
     return ("SG", [
-        ("SG_Info", [*info, ("emulation", "FBA"), ("Masking_views", "Yes"), ("Num_of_GKS", 0)]),
+        ("SG_Info", [
+            *info, ("emulation", "FBA"), ("Masking_views", "Yes"), ("FAST_Policy", "N/A"),
+            ("FAST_Managed", "No"), ("SLO_name", "none"), ("Workload", "none"), ("SRP_name", "none"),
+            ("Compression", "No"), ("vp_saved_percent", "N/A"), ("compression_ratio", "N/A"),
+            ("Num_of_GKS", 0), ("HostIOLimit_status", "None"), ("HostIOLimit_max_mb_sec", "N/A"),
+            ("HostIOLimit_max_io_sec", "N/A"), ("Dynamic_Distribution", "N/A"),
+        ]),
         ("DG_Info", [("count", 0)]),
         ("CG_Info", [("count", 0)]),
+        ("Policy_Info", [("policy_count", 0)]),
         ("DEVS_List", inner),
     ])  # fmt: skip
 

@@ -30,7 +30,7 @@ class State(enum.StrEnum):
     REST_IN_PROG = "RestInProg"
     RESTORED = "Restored"
     SPLIT = "Split"
-    TERMINATE_IN_PROG = "TerminateInProg"
+    TERMINATE_IN_PROG = "TermInProg"
     FAILED = "Failed"
     INVALID = "Invalid"
     UNKNOWN = "unknown"
@@ -41,7 +41,8 @@ class State(enum.StrEnum):
         return _AS_PRINTED.get(text.strip().lower(), cls.UNKNOWN)
 
 
-_AS_PRINTED = {state.value.lower(): state for state in State}
+_AS_PRINTED = {state.value.lower(): state for state in State} | {"terminateinprog": State.TERMINATE_IN_PROG}
+"""The vendor's monitoring knows `TermInProg`; the longer name is recalled, and means the same."""
 
 PREPARED = frozenset({State.CREATED, State.PRE_COPY, State.RECREATED})
 """Can be activated; the target is not ready."""

@@ -41,7 +41,7 @@ def test_moving_is_what_is_waited_for_and_not_all_that_copies() -> None:
         "CreateInProg",
         "CopyInProg",
         "RestInProg",
-        "TerminateInProg",
+        "TermInProg",
     }
     assert not MOVING & GROUPS["settled"]
     assert {str(state) for state in COPYING - MOVING} == {"PreCopy"}

@@ -174,6 +174,9 @@ async def test_audit_lists_controls_in_order(bench: Any) -> None:
         "Recreate group 'DGCVI'",
         "Activate group 'DGCVI'",
     ]
+    for date, shown in (("01/05/2026", 2), ("01/05/2026:10:00:01", 0), ("01/06/2026", 0)):
+        text = await ok(bench, f"symaudit -sid 234 -start_date {date} list")
+        assert text.count(" SYMCLI ") == shown, date
     await refused(bench, "symaudit list", "Symmetrix ID is required")
 
 

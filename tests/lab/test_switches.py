@@ -110,7 +110,7 @@ CASES: dict[str, Case] = {
     ),
     "terminate_seconds": Case(
         [GROUP + "terminate " + ON, GROUP + "query"],
-        [(0, 1, "do not form"), (5, 0, " TerminateInProg ")],
+        [(0, 1, "do not form"), (5, 0, " TermInProg ")],
     ),
     "verify_codes": Case(
         [GROUP + "verify -recreated"],

@@ -196,7 +196,7 @@ async def test_a_mixed_command_changes_nothing(bench: Any) -> None:
         ("precopy", "ignored", "Copied", "recreate -precopy", 0, "Recreated"),
         ("terminate_restored_leaves", "Copied", "Restored", "terminate -restored", 0, "Copied"),
         ("create_seconds", 5, "Copied", "recreate", 0, "CreateInProg"),
-        ("terminate_seconds", 5, "Copied", "terminate", 0, "TerminateInProg"),
+        ("terminate_seconds", 5, "Copied", "terminate", 0, "TermInProg"),
     ],
 )
 @pytest.mark.may_break(1, 6)

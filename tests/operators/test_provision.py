@@ -195,7 +195,7 @@ def test_the_plan_says_all_refusals_at_once(lab: Any, context: dict[str, Any]) -
         ("CopyInProg", False),
         ("Recreated", False),
         ("CopyOnAccess", False),
-        ("TerminateInProg", False),
+        ("TermInProg", False),
     ],
 )
 def test_a_session_that_is_there_must_be_usable(
@@ -204,7 +204,7 @@ def test_a_session_that_is_there_must_be_usable(
     lab.remove_session(SYMID, "1236", "4323")
     lab.set_state(SYMID, "1237", "4324", state)
     if not refused:
-        assert len(plan(context)) == (1 if state != "TerminateInProg" else 0)
+        assert len(plan(context)) == (1 if state != "TermInProg" else 0)
         return
     with pytest.raises(Refused, match=f"DEV002 -> CLONE002.* is {state}"):
         plan(context)
@@ -358,7 +358,7 @@ def test_killed_between_any_two_commands(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_waits_for_a_session_that_ends(lab: Any, context: dict[str, Any]) -> None:
-    lab.set_state(SYMID, "1236", "4323", "TerminateInProg")
+    lab.set_state(SYMID, "1236", "4323", "TermInProg")
     operator = SymcloneCreateOperator(task_id="create", deferrable=False, **GROUP)
     with pytest.raises(MustWait):
         operator.execute(context)  # type: ignore[arg-type]

@@ -204,7 +204,7 @@ def test_one_that_ends_is_waited_for(lab: Any, context: dict[str, Any]) -> None:
         operator.execute(context)  # type: ignore[arg-type]
     with pytest.raises(MustWait):
         SymcloneTerminateOperator(task_id="t", deferrable=False, **GROUP).execute(context)  # type: ignore[arg-type]
-    with pytest.raises(Refused, match="is TerminateInProg"):
+    with pytest.raises(Refused, match="is TermInProg"):
         remove(context)
     lab.advance(10)
     operator.resume(context, {"status": "reached", "message": ""})  # type: ignore[arg-type]

@@ -1,13 +1,15 @@
-"""`symclone [-sid SID] list`: every session of the arrays.
+"""`symclone [-sid SID] list [-v]`: every session of the arrays.
 
-That it exists is relied on; its text is assumed, and like that of `symmir list`. Of the XML the names of
-Source, Target and dev_name are relied on.
+That it exists is relied on; its text is assumed, and like that of `symmir list`, with -v too. The XML is
+relied on by the vendor's own monitoring, with -v: a `Clone` has a `Session`, with the state,
+`Source/dev_name` and `Target/dev_name`.
 """
 
 from __future__ import annotations
 
 from lab.array.array import Array
 from lab.array.refused import Refused
+from lab.array.session import Session
 from lab.shell.call import Call
 from lab.symcli import lock, scope, xml
 from lab.symcli.action import Action
@@ -60,26 +62,30 @@ def _table(call: Call, array: Array) -> None:
 
 @layout("symclone list: XML")
 def _xml(call: Call, arrays: list[Array]) -> None:
-    found: list[xml.Element] = []
-    for array in arrays:
-        inner: list[xml.Element] = [
-            ("CLONE_Device", [
-                ("Source", [
-                    ("dev_name", array.name(source)), ("protected_tracks", session.protected_tracks),
-                    ("modified_tracks", changed(array, session.changed)),
-                ]),
-                ("Target", [
-                    ("dev_name", array.name(target)),
-                    ("modified_tracks", changed(array, session.changed_target)),
-                ]),
-                ("state", session.state),
-                ("percent_copied", f"{session.percent}{'%' if array.switches.percent_sign else ''}"),
-                ("last_action", action_time(call, array, session.last_action)),
-            ])
-            for (source, target), session in sorted(array.sessions.items())
-        ]  # fmt: skip
-        found.append(("Symmetrix", [("Symm_Info", [("symid", array.symid)]), *inner]))
+    found: list[xml.Element] = [
+        ("Symmetrix", [
+            ("Symm_Info", [("symid", array.symid)]),
+            *(("Clone", [_session(call, array, s)]) for _, s in sorted(array.sessions.items())),
+        ])
+        for array in arrays
+    ]  # fmt: skip
     call.out(xml.render(("SymCLI_ML", found)))
 
 
-ACTION = Action(frozenset(), frozenset({"-sid", "-output"}), run)
+def _session(call: Call, array: Array, session: Session) -> xml.Element:
+    return ("Session", [
+        ("Source", [
+            ("dev_name", array.name(session.source)), ("protected_tracks", session.protected_tracks),
+            ("modified_tracks", changed(array, session.changed)),
+        ]),
+        ("Target", [
+            ("dev_name", array.name(session.target)),
+            ("modified_tracks", changed(array, session.changed_target)),
+        ]),
+        ("state", session.state),
+        ("percent_copied", f"{session.percent}{'%' if array.switches.percent_sign else ''}"),
+        ("last_action", action_time(call, array, session.last_action)),
+    ])  # fmt: skip
+
+
+ACTION = Action(frozenset({"-v"}), frozenset({"-sid", "-output"}), run)
