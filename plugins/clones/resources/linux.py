@@ -151,8 +151,8 @@ _ADDRESS_ROW = re.compile(r"\s*\d+:\s+(?P<device>[^\s:@]+)(?:@\S+)?:?\s+(?P<fami
 _ALIAS = re.compile(r"/dev/(?:disk|block|md)/.*|/dev/dm-\d+")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _UNNAMED = re.compile(r"/dev/dm-\d+")
-_LOOP = frozenset({"loop", "bind", "rbind"})
-"""Options by which the table shows another device than the one that was given."""
+_LOOP = frozenset({"loop", "offset", "sizelimit", "bind", "rbind"})
+"""Options by which the table shows another device than the one that was given (documented: mount(8))."""
 _VG_LV = re.compile(r"/dev/(?!mapper/)([^/]+)/([^/]+)")
 
 
@@ -321,7 +321,8 @@ class FsDriver(FsOnHost):
 
     def __init__(self, host: str, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()) -> None:
         super().__init__(host, fs)
-        if _LOOP & {one.partition("=")[0] for one in _options(fs)}:
+        if not fs.dev.startswith("/dev/") or _LOOP & {one.partition("=")[0] for one in _options(fs)}:
+            # Of a file mount makes a loop device by itself, also without an option.
             raise ConfigError(
                 f"{self.label} on {host}: {fs.dev} is mounted by way of another device, a loop device for a "
                 "file, and the table of mounts shows that one.",
