@@ -35,10 +35,10 @@ process ids on stdout                                  up                       
 nothing but names of disks, exit code 1, or 0 and its  down                                documented
 end
 ``... does not exist``, anything else                  unknown                             documented
-``Cannot stat file /proc/PID/fd/N: Permission          unknown, with what to do: a file    reported
+``Cannot stat file /proc/PID/fd/N: Permission          unknown, with what to do: a file    tried
 denied``                                               on FUSE is closed to root too
-``... Transport endpoint is not connected``,           unknown, with what to do: the       reported
-``... Stale file handle``                              file is lost
+``... Transport endpoint is not connected`` (psmisc    unknown, with what to do: the       assumed
+23 says nothing then), ``... Stale file handle``       file is lost
 on HP-UX, AIX and SunOS it takes a disk so             as above                            assumed
 =====================================================  ==================================  ===========
 
@@ -152,8 +152,8 @@ def not_looked_at(line: str) -> str:
     """What a program may not look at, and what to do: it may be one of the disks, so nothing is known.
 
     A file on FUSE shows itself to nobody but the user who has mounted it, root included, unless it is mounted
-    with ``allow_root`` or ``allow_other`` (documented: fuse(8); reported of fuser and find). What its file
-    system has lost stays so for as long as the process has it open (reported).
+    with ``allow_root`` or ``allow_other`` (documented: fuse(8); tried with fuser and find on Linux 6). What
+    its file system has lost stays so for as long as the process has it open (tried with FUSE and find).
     """
     found = _CLOSED.fullmatch(line)
     remedy = found and _REMEDIES.get((found["file"] is not None, found["why"]))
