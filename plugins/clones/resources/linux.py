@@ -321,8 +321,7 @@ class FsDriver(FsOnHost):
 
     def __init__(self, host: str, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()) -> None:
         super().__init__(host, fs)
-        if not fs.dev.startswith("/dev/") or _LOOP & {one.partition("=")[0] for one in _options(fs)}:
-            # Of a file mount makes a loop device by itself, also without an option (tried: util-linux 2.38).
+        if _LOOP & {one.partition("=")[0] for one in _options(fs)}:
             raise ConfigError(
                 f"{self.label} on {host}: {fs.dev} is mounted by way of another device, a loop device for a "
                 "file, and the table of mounts shows that one.",
