@@ -59,8 +59,8 @@ def mount(call: Call) -> int:
             " program, or other error.",
             32,
         )
-    if host.mounted(device) or host.mounted(directory):
-        at = host.mounted(device) or host.mounted(directory)
+    at = host.mounted(directory) or (None if real == "btrfs" else host.mounted(device))
+    if at:  # of a btrfs each subvolume has a mount of its own
         return call.fail(f"mount: {directory}: {shown} already mounted on {at.directory}.", 32)
     given = found.get("o", "").split(",")
     mounted = any(host.mounts_of(twin) for twin in beside.twins(host, vg))

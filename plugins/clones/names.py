@@ -124,7 +124,7 @@ InterfaceName = Annotated[
     str, Grammar(r"[A-Za-z][A-Za-z0-9_.-]{0,30}(?::[0-9]{1,4})?", "a network interface", "lan900:1 or eth0")
 ]
 FsType = Annotated[str, Grammar(r"[a-z][a-z0-9]{1,15}", "a file system type", "vxfs, ext4 or xfs")]
-_OPTION = r"[A-Za-z0-9_=.-]+(?:=(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+)?"
+_OPTION = r"[A-Za-z0-9_=.@-]+(?:=(?:/[A-Za-z0-9_@][A-Za-z0-9_.@-]*)+)?"
 MountOptions = Annotated[
     str,
     Grammar(rf"{_OPTION}(?:,{_OPTION})*", "mount options joined by commas", "noatime,log=/dev/loglv00"),

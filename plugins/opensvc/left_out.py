@@ -75,6 +75,8 @@ _KEYWORDS: _Table = (
     ("id|app|env|service_type|subset|comment|access|pool", "has no meaning here", _NOTHING),
     (".*", "is not known to this import", "read the agent's documentation, and add by hand what is needed"),
 )
+_SEVERAL = frozenset({"drpnodes", "encapnodes"})
+"""Scopes of several hosts, but ``nodes``: those are all on which the service runs by itself."""
 
 
 def report_the_rest(view: View) -> None:
@@ -93,8 +95,9 @@ def _why(view: View, section: str, keyword: str) -> tuple[str, str]:
     known = _found(_KEYWORDS, name)
     if section.lower() == "env":
         return "nothing that was carried over refers to it", _NOTHING
-    if scope and name == "disable" and section == "DEFAULT":
-        return "the service was disabled on that host only", "take that host out of `hosts` if it stays so"
+    if scope not in ("", "nodes") and name == "disable" and section == "DEFAULT":
+        which = "those hosts" if scope in _SEVERAL else "that host"
+        return f"the service was disabled on {which} only", f"take {which} out of `hosts` if it stays so"
     others = view.took(section, name) or (scope and view.asked(section, name))
     if not others and (known is not _KEYWORDS[-1] or not scope):
         return known[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from clones.config.placeholders import fill_in
+from clones.config.placeholders import fill_in, still_to_fill_in
 from clones.names import (
     AbsolutePath,
     FsDevice,
@@ -57,9 +57,13 @@ def resources(view: View, families: set[str]) -> list[Block]:
         default = "zpool" if section.lower().startswith("pool") else "vg"
         if _usable(view, section, default, set(_MANAGERS)):
             made.append(_entry("vg", _vg(view, section, default, families)))
-    for section in sorted(view.of_group("fs"), key=lambda section: _mount_point(view, section)):
-        if _on_a_disk(view, section) and _usable(view, section, "", None):
-            made.append(_entry("fs", _fs(view, section)))
+    usable = [
+        section
+        for section in view.of_group("fs")
+        if _on_a_disk(view, section) and _usable(view, section, "", None)
+    ]
+    for section in sorted(usable, key=lambda section: _place(view, section)):
+        made.append(_entry("fs", _fs(view, section)))
     for section in sorted(view.of_group("app"), key=lambda section: apps.order(view, section)):
         if _usable(view, section, "forking", {"forking", "simple"}):
             made.append(_entry("app", apps.app(view, section)))
@@ -157,16 +161,29 @@ def _vg(view: View, section: str, default: str, families: set[str]) -> Block:
     return Block((replace(first, comment=comment), *others))
 
 
-def _mount_point(view: View, section: str) -> str:
+def _inside(view: View, section: str) -> Given | None:
+    """The mount point as it is given, of a zone as the zone sees it."""
     given = view.take(section, "mnt")
-    return given.text if given else ""
+    if given and len(given.text) > 1 and not given.trouble:
+        return replace(given, text=given.text.rstrip("/") or "/")
+    return given
+
+
+def _place(view: View, section: str) -> tuple[bool, str]:
+    """Where the agent mounts it among the others: what is mounted below another one comes after it.
+
+    What lies in a zone somewhere comes last: it may be below any of those whose place is known.
+    """
+    given, zone = _inside(view, section), of_zone(view, section)
+    inside = given.text if given else ""
+    if not zone:
+        return False, inside
+    whole = on_the_host(view, section, zone, given)
+    return (True, inside) if still_to_fill_in(whole) else (False, whole)
 
 
 def _fs(view: View, section: str) -> Block:
-    given = view.take(section, "mnt")
-    if given and len(given.text) > 1 and not given.trouble:
-        given = type(given)(given.section, given.keyword, given.text.rstrip("/") or "/")
-    zone = of_zone(view, section)
+    given, zone = _inside(view, section), of_zone(view, section)
     options = view.take(section, "mnt_opt")
     kind = text_or_placeholder(view, view.take(section, "type"), FsType, "the type, like vxfs, ext4 or xfs")
     device = text_or_placeholder(view, view.take(section, "dev"), FsDevice, "the block device")

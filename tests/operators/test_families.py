@@ -378,6 +378,41 @@ def test_a_release_that_wants_to_be_told_that_they_are_copies(make: Make) -> Non
     assert bench.lab.host("lnxvx01").mounts()
 
 
+def test_two_subvolumes_of_one_btrfs(make: Make) -> None:
+    """Each is down while only the other one is mounted, so that both are started."""
+    config, directories = lab_config(), ("/data", "/logs")
+    config["hosts"][1:] = [
+        {
+            "name": "lnxbt01",
+            "connection_id": "lnxbt01",
+            "family": "linux",
+            "volume_groups": [
+                {
+                    "name": "vgbt",
+                    "devices": [{"array": SYMID, "device": "0B06", "path": "/dev/mapper/mpathb"}],
+                    "logical_volumes": [{"name": "lv", "fs": "btrfs"}],
+                }
+            ],
+            "mounts": [{"device": "/dev/vgbt/lv", "directory": one} for one in directories],
+        }
+    ]
+    made = [
+        {"fs": {"dev": "/dev/vgbt/lv", "mnt": one, "type": "btrfs", "mnt_opt": f"subvol=@{one[1:]}"}}
+        for one in directories
+    ]
+    vg = {"vg": {"name": "vgbt", "devices": ["/dev/mapper/mpathb"]}}
+    hosts = [{"connection": "lnxbt01", "family": "linux"}]
+    bench = make(config, {"lnxbt": {**services()["lnxvx"], "hosts": hosts, "resources": [vg, *made]}})
+    bench.stop("lnxbt")
+    bench.refresh("lnxbt")
+    before = len(bench.changes("lnxbt01"))
+    bench.start("lnxbt")
+    assert bench.lab.host("lnxbt01").mounts() == dict.fromkeys(directories, "/dev/vgbt/lv")
+    assert [one for one in bench.changes("lnxbt01")[before:] if "mount" in one] == [
+        f"/usr/bin/mount -t btrfs -w -o subvol=@{one[1:]} /dev/vgbt/lv {one}" for one in directories
+    ]
+
+
 def write_protected() -> dict[str, Any]:
     config = lab_config()
     for host in config["hosts"]:

@@ -28,8 +28,9 @@ Output                                                 Reading                  
 =====================================================  ==================================  ===========
 one with a number of the disks                         up                                  tried
 others, none                                           down                                tried
-a process that cannot be read, a file on FUSE          unknown                             tried;
-                                                                                           reported
+a process that cannot be read, a file on FUSE          unknown                             tried
+``Transport endpoint is not connected`` of a file      unknown                             tried
+``Stale file handle`` of a file                        unknown                             reported
 a process or file that is gone meanwhile               passed over                         tried
 a path of a multipath map                              not in use: multipathd has it open  documented
 =====================================================  ==================================  ===========

@@ -35,8 +35,10 @@ process ids on stdout                                  up                       
 nothing but names of disks, exit code 1, or 0 and its  down                                documented
 end
 ``... does not exist``, anything else                  unknown                             documented
-``Cannot stat file /proc/PID/fd/N: Permission          unknown, with what to do: a file    reported
+``Cannot stat file /proc/PID/fd/N: Permission          unknown, with what to do: a file    tried
 denied``                                               on FUSE is closed to root too
+``... Transport endpoint is not connected`` (psmisc    unknown, with what to do: the       assumed
+23 says nothing then), ``... Stale file handle``       file is lost
 on HP-UX, AIX and SunOS it takes a disk so             as above                            assumed
 =====================================================  ==================================  ===========
 
@@ -82,7 +84,20 @@ _ROW = re.compile(
 )
 _OPENED = re.compile(r"open (?P<kname>\S+) (?P<exit>\d+) ?(?P<text>.*)")
 _BUSY = "Device or resource busy"
-_DENIED = re.compile(r".*/proc/(?P<pid>\d+)/fd/\d+'?: Permission denied")
+_CLOSED = re.compile(r".*/proc/(?P<pid>\d+)/(?:fd(?P<file>/\d+)?|mountinfo)'?: (?P<why>[^:]+)")
+_STALE = "its NFS server has it no more: end process {pid}"
+_REMEDIES = {
+    (
+        True,
+        "Permission denied",
+    ): "a file on FUSE is closed to root too: end process {pid}, or mount that with "
+    "allow_root; else log in as root",
+    (False, "Permission denied"): "only root may look at every process: log in as root",
+    (True, "Transport endpoint is not connected"): "the program behind its FUSE has ended: end process {pid}",
+    (True, "Stale file handle"): _STALE,
+    (True, "Stale NFS file handle"): _STALE,
+}
+"""Of a file, or of a whole process, by the system's message; short, for evidence has 200 characters."""
 _ENDED = re.compile(r"Cannot stat file /proc/\d+/\S+: No such (?:process|file or directory)")
 """What psmisc says of a process that ended meanwhile: it holds nothing any more."""
 _PIDS = re.compile(r"\b\d+[a-zA-Z]*")
@@ -137,15 +152,12 @@ def not_looked_at(line: str) -> str:
     """What a program may not look at, and what to do: it may be one of the disks, so nothing is known.
 
     A file on FUSE shows itself to nobody but the user who has mounted it, root included, unless it is mounted
-    with ``allow_root`` or ``allow_other`` (documented: fuse(8); reported of fuser and find).
+    with ``allow_root`` or ``allow_other`` (documented: fuse(8); tried with fuser and find on Linux 6). What
+    its file system has lost stays so for as long as the process has it open (tried with FUSE and find).
     """
-    found = _DENIED.fullmatch(line)
-    if not found:
-        return line
-    return (
-        f"{line} (its file may be on FUSE, closed even to root: end process {found['pid']} or mount that "
-        "with allow_root; a login other than root cannot read the processes)"
-    )
+    found = _CLOSED.fullmatch(line)
+    remedy = found and _REMEDIES.get((found["file"] is not None, found["why"]))
+    return f"{line} ({remedy.format(pid=found['pid'])})" if found and remedy else line
 
 
 class OnDisks(OnHost):

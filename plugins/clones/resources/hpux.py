@@ -59,6 +59,8 @@ Output                                                    Reading               
 ========================================================  ===============================  ==========
 row ``DEV DIR TYPE OPTIONS FREQ PASS``, as in fstab       up, at `mounted` or `elsewhere`  documented
 such a row with the option ``ro``                         up, at `read-only`               documented
+row with raw blanks in DEV or DIR, or without DEV, that   passed over                      by decision
+names neither of ours
 /etc/mnttab is made from the kernel's own table           a missing row means unmounted    documented
                                                                                            of 11i v3
 before: syncer and mount bring it in step                 the same                         documented
@@ -78,7 +80,7 @@ from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
-from clones.resources.mounts import fstab_row, read_mounts
+from clones.resources.mounts import Mount, fstab_row, read_mounts
 from clones.resources.reading import ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
@@ -101,6 +103,8 @@ SHOW = (
 )
 """VG, behind it the options of vgdisplay."""
 _DISK = re.compile(r"/dev/r?(disk|dsk)/([\w.]+)")
+_ODD = re.compile(r".*[^ \t][ \t]+/.*[ \t]\d+[ \t]+\d+[ \t\r]*")
+"""A row of ``mount -p`` whose first words cannot be told apart."""
 
 
 class IpDriver(OnHost):
@@ -265,6 +269,11 @@ class VgDriver(GroupOnHost):
         return {ACTIVE: [deactivate, *unload], IMPORTED: unload}.get(at, [])
 
 
+def _mount(line: str) -> Mount | None:
+    """Blanks in a name are not escaped there: of such a row only the end shows that it is whole."""
+    return fstab_row(line) or (Mount("", "", "", line, told_apart=False) if _ODD.fullmatch(line) else None)
+
+
 class FsDriver(FsOnHost):
     """One file system."""
 
@@ -272,7 +281,7 @@ class FsDriver(FsOnHost):
         return self.look("/usr/sbin/mount", "-p")
 
     def read_whole(self, result: Result) -> Probe:
-        return read_mounts(lines(result.stdout), fstab_row, "mount -p", self.fs)
+        return read_mounts(lines(result.stdout), _mount, "mount -p", self.fs)
 
     def check(self) -> list[Command]:
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.fs.dev) if self.fs.type == "vxfs" else []

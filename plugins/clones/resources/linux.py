@@ -151,8 +151,8 @@ _ADDRESS_ROW = re.compile(r"\s*\d+:\s+(?P<device>[^\s:@]+)(?:@\S+)?:?\s+(?P<fami
 _ALIAS = re.compile(r"/dev/(?:disk|block|md)/.*|/dev/dm-\d+")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _UNNAMED = re.compile(r"/dev/dm-\d+")
-_LOOP = frozenset({"loop", "bind", "rbind"})
-"""Options by which the table shows another device than the one that was given."""
+_LOOP = frozenset({"loop", "offset", "sizelimit", "bind", "rbind"})
+"""Options by which the table shows another device than the one that was given (documented: mount(8))."""
 _VG_LV = re.compile(r"/dev/(?!mapper/)([^/]+)/([^/]+)")
 
 

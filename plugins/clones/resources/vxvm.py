@@ -10,6 +10,7 @@ Output                                                Reading                   
 row ``ppdg enabled,cds 1063304.6.host``               up, at `imported`           documented
 row ``ppdg disabled 1063304.6.host``                  up, at `imported`           documented
 no row of the group, also no row at all               down, at `deported`         documented
+row of another group in whatever state, with its ID   passed over                 by decision
 ``VxVM vxdg ERROR V-5-1-684 IPC failure: ...``        unknown                     documented
 ``DEVICE TYPE DISK GROUP STATUS``                     the disks begin             documented
 row of a disk of the group that is none of `devices`  up, at `elsewhere`          by decision
@@ -61,6 +62,8 @@ VXDG, VXVOL = "/usr/sbin/vxdg", "/usr/sbin/vxvol"
 CLONE = ("-o", "useclonedev=on", "-o", "updateid")
 LIST = '/usr/sbin/vxdctl mode && exec "$0" list'
 LIST_DISKS = '/usr/sbin/vxdctl mode && "$0" list && exec /usr/sbin/vxdisk list'
+_ROW = re.compile(r"\S+ (?:(?:enabled|disabled)\S* \S+|\S+ \d+\.\d+\.\S+)")
+"""NAME STATE ID."""
 _DISKS_BEGIN = "DEVICE TYPE DISK GROUP STATUS"
 
 
@@ -105,7 +108,7 @@ class GroupDriver(GroupOnHost):
                 return up(IMPORTED, line)
         if text[:1] != ["NAME STATE ID"]:
             return unknown(f"no heading of vxdg list: {result.said()}")
-        foreign = [line for line in text[1:] if not re.fullmatch(r"\S+ (?:enabled|disabled)\S* \S+", line)]
+        foreign = [line for line in text[1:] if not _ROW.fullmatch(line)]
         complaints = lines(result.stderr)
         if foreign or complaints:
             return unknown(f"not a row of vxdg list: {[*foreign, *complaints][0]}")
