@@ -8,4 +8,4 @@ RUN install -d -o airflow -g 0 -m 0770 /run/ssh
 USER airflow
 
 COPY requirements.txt /requirements.txt
-RUN pip install --no-cache-dir --require-hashes -r /requirements.txt
+RUN pip install --no-cache-dir --require-hashes --no-deps -r /requirements.txt

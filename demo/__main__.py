@@ -18,7 +18,7 @@ from clones.runs.pools import pools_of
 from demo.outcome import copies_of
 from demo.real import rotation, show
 from demo.refresh import STATUS, DemoError, Refresh, sweep
-from demo.watch import Watch
+from demo.watch import Watch, lab_has_ended
 from hooks.configuration import load
 from lab.config import load as load_lab
 from private_airflow.instance import LocalAirflow, StartError
@@ -141,23 +141,27 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     if arguments.keep:
         _look_at_all(airflow)
         print("The lab and Airflow keep running. Ctrl-C ends them.", flush=True)
-        _wait_for_the_end(airflow)
+        _wait_for_the_end(airflow, lab)
     return 1 if problems else 0
 
 
 def _look_at_all(airflow: LocalAirflow) -> None:
     try:
         if not sweep(airflow):
-            print(f"The look at all copies has failed: the run of {STATUS} in the UI says why.")
+            print(f"The look at all copies has not been done: the run of {STATUS} in the UI says why.")
     except (RestError, DemoError) as error:
         print(f"No look at all copies could be begun: {error}")
 
 
-def _wait_for_the_end(airflow: LocalAirflow) -> None:
+def _wait_for_the_end(airflow: LocalAirflow, lab: LocalLab) -> None:
     watch = Watch(airflow, lambda text: print(text, flush=True), time.monotonic)
+    lab_is_up = True
     try:
         while True:
             watch.look()
+            if lab_is_up and (code := lab.exit_code()) is not None:
+                lab_is_up = False
+                print(lab_has_ended(code, lab.log), flush=True)
             time.sleep(WATCH_EVERY)
     except Interrupted:
         print("\nEnding the lab and Airflow.", flush=True)

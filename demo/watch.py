@@ -31,6 +31,19 @@ class Parts(Protocol):
         """Its log."""
 
 
+def how(code: int) -> str:
+    """How something has ended, in words."""
+    return f"killed by signal {-code}" if code < 0 else f"with exit code {code}"
+
+
+def lab_has_ended(code: int, log: Path) -> str:
+    """What is said of a lab that has ended: what it held is gone, so that a new one would be another."""
+    return (
+        f"The lab has ended, {how(code)}. Its arrays and hosts are gone and are not started again. The end "
+        f"of {log} says why. Press Ctrl-C, then start the demonstration again."
+    )
+
+
 class Watch:
     """Looks at the components of an Airflow, and starts again what has ended.
 
@@ -56,8 +69,7 @@ class Watch:
         now = self._clock()
         soon = now - self._started.get(component, now - STEADY) < STEADY
         self._in_a_row[component] = self._in_a_row.get(component, 0) + 1 if soon else 1
-        how = f"killed by signal {-code}" if code < 0 else f"with exit code {code}"
-        said = f"Airflow's {component} has ended, {how}."
+        said = f"Airflow's {component} has ended, {how(code)}."
         log = f"The end of {self._airflow.log(component)} says why."
         if self._in_a_row[component] >= OFTEN:
             self.given_up.append(component)

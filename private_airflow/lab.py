@@ -54,7 +54,7 @@ class LocalLab:
         end = time.monotonic() + timeout
         connections, facts = self.folder / "connections.json", self.folder / "lab.json"
         while not (_complete(connections) and _complete(facts)):
-            ended = self._processes.status()["lab"]["exit"]
+            ended = self.exit_code()
             if ended is not None or time.monotonic() > end:
                 what = (
                     f"ended with exit code {ended}"
@@ -75,6 +75,10 @@ class LocalLab:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def exit_code(self) -> int | None:
+        """How it has ended, negative for a signal; None while it runs."""
+        return self._processes.status()["lab"]["exit"]
 
     @property
     def supervisor_pid(self) -> int | None:

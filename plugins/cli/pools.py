@@ -27,6 +27,7 @@ def make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
+    _load_airflow()
     _refuse_to_make_a_database()
     try:
         return _make_missing(wanted, only_look=only_look)
@@ -50,6 +51,19 @@ def _make_missing(wanted: list[Pool], *, only_look: bool) -> set[str]:
         names = " ".join(pool.name for pool in wanted)
         Variable.set(KNOWN, names, description="Pools that scripts/pools has seen or made")
     return missing
+
+
+def _load_airflow() -> None:
+    """:raises ConfigError: its database's address means nothing to it, or a driver is missing."""
+    try:
+        import airflow.settings  # noqa: F401
+    except Exception as error:  # of Airflow, SQLAlchemy or the driver
+        why = " ".join([f"{type(error).__name__}:", *str(error).strip().splitlines()[:1]])
+        raise ConfigError(
+            f"Airflow cannot be loaded with its settings: {why}. Nothing was made.",
+            "check AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, or `sql_alchemy_conn` in airflow.cfg: an address "
+            "like postgresql+psycopg2://USER:PASSWORD@HOST/NAME, whose driver is installed here",
+        ) from None
 
 
 def _refuse_to_make_a_database() -> None:

@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\r(?!\n)"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]|\r(?!\n)"
 )
-"""C0 without tab and line ends, DEL, C1, and what Unicode has to turn text round, hide it or end a line."""
+"""C0 without tab and line ends, DEL, C1, what Unicode has to turn text round, hide it or end a line, and
+halves of characters: a form over REST can hold one (``\\ud800`` in JSON), which nobody can write as UTF-8."""
+_LINKS = re.compile(r"\](?=[(\[:])")
+"""What makes a link of the words before it: an address, a name of one, or that it is one."""
 
 
 def cleaned(text: str) -> str:
@@ -29,12 +33,14 @@ def one_line(text: str) -> str:
 
 def in_markdown(text: str) -> str:
     """The text where Markdown is read: no link, picture or tag comes of it."""
-    return text.replace("](", "]\\(").replace("<", "\\<")
+    return _LINKS.sub(r"]\\", text).replace("<", "\\<")
 
 
 def _written_out(found: re.Match[str]) -> str:
     code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def without_marks(text: str) -> str:

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clones.clean import cleaned
+
 NOTHING_CHANGED = "Only the state was read: nothing was changed."
 
 
@@ -31,11 +33,13 @@ class CloneError(Exception):
 
     :param what: one or more sentences: what happened, to which service, sync and pair.
     :param remedy: what the operator on call does next.
+
+    Both may quote a form or a file, in which an escape makes any character: they are cleaned.
     """
 
     def __init__(self, what: str, remedy: str = "") -> None:
-        self.what = what
-        self.remedy = remedy
+        self.what = what = cleaned(what)
+        self.remedy = remedy = cleaned(remedy)
         super().__init__(f"{what}\nWhat to do: {remedy}" if remedy else what)
 
 

@@ -87,6 +87,13 @@ def prepare(login: Login) -> Prepared:
     try:
         asyncssh.SSHClientConnectionOptions(host=login.host, port=login.port, **options)
     except (ValueError, OSError) as error:
+        if login.passphrase and _is_of_passphrase(_why(error)):
+            raise wrong(
+                login.name,
+                "private_key_passphrase",
+                "it does not decrypt a key in ~/.ssh",
+                "put that key's passphrase there, or name the key that is meant in `key_file`",
+            ) from None
         raise wrong(login.name, "extra or ~/.ssh/config", _why(error), "correct it") from None
     return Prepared(options, hosts, shown)
 
@@ -181,7 +188,9 @@ def _client_keys(login: Login) -> tuple[dict[str, Any], str]:
     if not (login.key_text or login.key_file):
         if login.own_keys:
             own = {"passphrase": login.passphrase} if login.passphrase else {}
-            shown = "the keys in ~/.ssh and of its agent"
+            # Without a passphrase asyncssh passes over the encrypted ones.
+            which = "" if login.passphrase else " that need no passphrase"
+            shown = f"the keys in ~/.ssh{which} and of its agent"
             return own, f"{shown}, then the password" if login.password else shown
         return {"client_keys": None}, "the password"
     if login.key_text:
@@ -226,7 +235,7 @@ def _decrypted(login: Login, field: str, what: str, data: bytes) -> asyncssh.SSH
             return asyncssh.import_private_key(data, given)
     except Exception as error:  # also what the library below it raises for a broken key
         reason = _why(error)
-        encrypted = any(word in reason for word in ("assphrase", "decrypt"))
+        encrypted = _is_of_passphrase(reason)
     if not encrypted:
         raise wrong(
             login.name,
@@ -245,6 +254,11 @@ def _decrypted(login: Login, field: str, what: str, data: bytes) -> asyncssh.SSH
         f"{what} is encrypted, and there is no passphrase",
         "put it into `private_key_passphrase` in the extra",
     )
+
+
+def _is_of_passphrase(reason: str) -> bool:
+    """Whether asyncssh, or what is below it, says that a key cannot be decrypted."""
+    return any(word in reason for word in ("assphrase", "decrypt"))
 
 
 def _algorithms(login: Login, config: asyncssh.SSHClientConnectionOptions) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from clones.clean import cleaned
 from clones.errors import CloneError, MustWait, NotMyTurn, kind_of
 from clones.runs.record import TaskRecord
 
@@ -51,7 +52,7 @@ def recorded(context: Context, *, resumed: bool) -> Iterator[TaskRecord]:
         raise
     except Exception as raised:
         known = isinstance(raised, CloneError | AirflowException)
-        error = str(raised) if known else f"{type(raised).__name__}: {raised}"
+        error = cleaned(str(raised) if known else f"{type(raised).__name__}: {raised}")
         kind = kind_of(raised)
         raise
     finally:

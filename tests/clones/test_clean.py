@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clones import clean
+from clones.asking.steps import Command
 from clones.clean import cleaned, in_markdown, one_line
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "clean.yaml").read_text())
@@ -28,10 +29,10 @@ def test_what_is_printable_needs_no_cleaning() -> None:
     ]
 
 
-@given(st.text())
+@given(st.text(st.characters()))
 def test_any_text(text: str) -> None:
     shown = cleaned(text)
-    acts = {"Cc", "Zl", "Zp"}
+    acts = {"Cc", "Cs", "Zl", "Zp"}
     left = {one for one in shown.replace("\r\n", "\n") if unicodedata.category(one) in acts}
     assert left <= {"\n", "\t"}
     assert cleaned(shown) == shown
@@ -42,8 +43,15 @@ def test_any_text(text: str) -> None:
     assert line == line.strip() and len(line.splitlines()) <= 1
 
 
-@given(st.text(alphabet="[]()<>!a`\\"))
+@given(st.text(alphabet="[]()<>!a`:\\"))
 def test_no_link_in_markdown(text: str) -> None:
     shown = in_markdown(text)
-    assert "](" not in shown
+    assert not any(link in shown for link in ("](", "][", "]:"))
     assert all(shown[at - 1] == "\\" for at, one in enumerate(shown) if one == "<")
+
+
+def test_a_word_of_a_command_is_sent_as_it_is_and_shown_cleaned() -> None:
+    """A site's own command may hold what is no control character and still turns a line round."""
+    command = Command("h", ("/bin/echo", "\u202e4321"))
+    assert "\u202e4321" in command.line()
+    assert command.shown() == command.kept() == "/bin/echo '\\u202e4321'"

@@ -38,3 +38,9 @@ def test_what_is_tried_again(name: str, again: bool) -> None:
 def test_every_error_has_its_rule() -> None:
     ours = {kind.__name__ for kind in below(CloneError) if kind.__module__ == "clones.errors"}
     assert ours == set(TRIED_AGAIN)
+
+
+def test_what_it_quotes_acts_on_nothing() -> None:
+    error = CloneError("key 'a\x1b[2J' is not known.\nIt is refused", "remove \x9b2J")
+    assert str(error) == "key 'a\\x1b[2J' is not known.\nIt is refused\nWhat to do: remove \\x9b2J"
+    assert error.what.endswith("It is refused") and error.remedy == "remove \\x9b2J"

@@ -63,18 +63,41 @@ def test_without_a_migrated_database_it_says_so_and_leaves_nothing(
         with sqlite3.connect(file) as made:
             made.execute("CREATE TABLE slot_pool (pool TEXT)" if there == "old" else "VACUUM")
     before = {path.name for path in tmp_path.iterdir()}
-    kept = ("PATH", "HOME")
-    environment = {name: value for name, value in os.environ.items() if name in kept} | {
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path.parent / "logs"),
-        "PYTHONPATH": str(ROOT / "plugins"),
-    }
-    words = [sys.executable, "-m", "cli.pools", "--config", str(SERVICES), *check]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = pools(tmp_path, f"sqlite:///{file}", *check)
     assert done.returncode == 1
     assert done.stdout == ""
     said = done.stderr[done.stderr.index("Airflow's database") :]
     assert "cannot be used" in said and "Nothing was made.\nWhat to do: " in said, said
     assert "`airflow db migrate`" in said and "Traceback" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("airflow.db", "ValueError: "),
+        ("sqlite:///airflow.db", "Cannot use relative path"),
+        ("postgresql+nodriver://u:a-password@db/airflow", "postgresql.nodriver"),
+    ],
+)
+def test_an_address_that_airflow_cannot_take_is_said(address: str, why: str, tmp_path: Path) -> None:
+    done = pools(tmp_path, address)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "Traceback" not in done.stderr and "a-password" not in done.stderr
+    said, remedy = done.stderr.splitlines()[-2:]
+    assert said.startswith("Airflow cannot be loaded with its settings: ") and why in said
+    assert remedy.startswith("What to do: check AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    assert not [*tmp_path.iterdir()]
+
+
+def pools(home: Path, address: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """`scripts/pools` of an Airflow with this home and address of its database."""
+    kept = ("PATH", "HOME")
+    environment = {name: value for name, value in os.environ.items() if name in kept} | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.parent / "logs"),
+        "PYTHONPATH": str(ROOT / "plugins"),
+    }
+    command = [sys.executable, "-m", "cli.pools", "--config", str(SERVICES), *words]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -295,6 +295,17 @@ def test_what_is_left_to_do_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFi
     assert "service svc1, control_host: is still to be filled in" in capsys.readouterr().err
 
 
+def test_a_keyword_that_would_act_on_a_terminal_is_written_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "svc1.conf"
+    path.write_text(WHOLE + "odd\x1b[2J = \x9b2J\n")
+    assert main([str(path), *OPTIONS]) == 1
+    said = capsys.readouterr()
+    assert "[sync#1] odd\\x1b[2j: " in said.err
+    assert not {"\x1b", "\x9b"} & {*said.out, *said.err}
+
+
 def test_several_files_are_one_services_yaml(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And are held against each other, as the loader will."""
     for name, target in (("one", "4321"), ("two", "4322")):

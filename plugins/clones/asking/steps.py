@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from clones.clean import cleaned
 from clones.time_limits import SMALL_LOOK
 
 T = TypeVar("T")
@@ -63,11 +64,11 @@ class Command:
 
     def shown(self) -> str:
         """The command as a message names it: short, where it has a title."""
-        return self.title or self.line()
+        return cleaned(self.title or self.line())
 
     def kept(self) -> str:
         """The command as logs and records keep it."""
-        return self.title if self.secret else self.line()
+        return cleaned(self.title if self.secret else self.line())
 
 
 @dataclass(frozen=True)
