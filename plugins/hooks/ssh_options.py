@@ -51,11 +51,13 @@ class Prepared:
     """Arguments of `asyncssh.connect`, and what to say of them.
 
     :param shown: the key or password that is offered.
+    :param jump: the host through which `~/.ssh/config` leads (`ProxyJump`), empty for none.
     """
 
     options: dict[str, Any]
     hosts: HostKeys
     shown: str
+    jump: str = ""
 
 
 def prepare(login: Login) -> Prepared:
@@ -88,7 +90,7 @@ def prepare(login: Login) -> Prepared:
         asyncssh.SSHClientConnectionOptions(host=login.host, port=login.port, **options)
     except (ValueError, OSError) as error:
         raise wrong(login.name, "extra or ~/.ssh/config", _why(error), "correct it") from None
-    return Prepared(options, hosts, shown)
+    return Prepared(options, hosts, shown, str(config.options.tunnel or ""))
 
 
 @cache
