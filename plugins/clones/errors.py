@@ -23,18 +23,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clones.clean import cleaned
+
 
 class CloneError(Exception):
     """What happened, to what, and what to do next.
 
     :param what: one or more sentences: what happened, to which service, sync and pair.
     :param remedy: what the operator on call does next.
+
+    What was typed into a file, a form or a connection is quoted in either, and acts on no terminal.
     """
 
     def __init__(self, what: str, remedy: str = "") -> None:
-        self.what = what
-        self.remedy = remedy
-        super().__init__(f"{what}\nWhat to do: {remedy}" if remedy else what)
+        self.what = cleaned(what)
+        self.remedy = cleaned(remedy)
+        super().__init__(f"{self.what}\nWhat to do: {self.remedy}" if remedy else self.what)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clones.clean import cleaned
+
 
 @dataclass(frozen=True, order=True)
 class Remark:
@@ -25,4 +27,5 @@ class Remark:
     def text(self, path: str) -> str:
         """As it is printed."""
         where = f"{path}:{self.line}: [{self.section}]"
-        return f"{where}{' ' if self.keyword else ''}{self.keyword}: {self.what}. What to do: {self.remedy}"
+        keyword = f" {self.keyword}" if self.keyword else ""
+        return cleaned(f"{where}{keyword}: {self.what}. What to do: {self.remedy}")
