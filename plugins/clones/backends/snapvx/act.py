@@ -64,6 +64,7 @@ def resync(
     yield from wait_out(scope, sync, kept)
     seen = yield from _look_for_own(scope, sync, kept, known_snapshots(plan, sync.name, kept))
     refuse_wrong_pairs(scope.name, sync, seen)
+    seen = yield from again_if_gone(scope, sync, seen, kept)
     kept.saw(seen)
     decision = decide_resync_again(
         sync, seen, planned_stamps(plan, sync), kept, planned_snapshots(plan, sync.name)
@@ -224,7 +225,7 @@ def relink(
     linked = yield from settle(scope, sync, ledger, sent, str(what), shows, consequence)
     after = replace(
         linked,
-        details=tuple({one.name: one for one in (*seen.details, *linked.details)}.values()),
+        details=(*linked.details, *without_links(seen, point.name)),
         listed=seen.listed,
         snapshots={**seen.snapshots, **linked.snapshots},
         target=seen.target,
@@ -234,6 +235,16 @@ def relink(
     if what is not What.REWIND:
         yield from tidy(scope, sync, after, ledger)
     return after
+
+
+def without_links(seen: SnapSeen, name: str) -> tuple[Snapshot, ...]:
+    """The other snapshots, once every pair was seen linked to one: a target is linked to one at most."""
+    targets = {pair.target for pair in seen.pairs}
+    return tuple(
+        replace(one, links=tuple(link for link in one.links if link.target not in targets))
+        for one in seen.details
+        if one.name != name
+    )
 
 
 def _torn(scope: Scope, sync: Sync, sent: Sent, what: What, after: SnapSeen, *, mends: bool) -> Torn:

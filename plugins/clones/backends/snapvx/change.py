@@ -22,7 +22,7 @@ from clones.backends.snapvx.outcomes import Outcome, classify, failure, meaning_
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
-from clones.errors import CloneError, Locked, NotDone, Refused, TryAgain, Unknown
+from clones.errors import CloneError, Locked, NotDone, Refused, Torn, TryAgain, Unknown
 from clones.time_limits import JOB, REST, SETTLE
 
 T = TypeVar("T")
@@ -148,6 +148,8 @@ def settle(
         )
     try:
         changed = yield from consequence()
+    except Torn:
+        raise
     except CloneError as error:
         raise Unknown(f"{subject}: the result is not known: {error.what}", CHECKS_FIRST) from error
     raise _not_seen(scope, sync, ledger, sent, job, action, changed)
