@@ -26,7 +26,7 @@ ORDER = (
     # procedures
     "observe", "act", "backends.doing", "runs", "fleet", "preflight",
 )  # fmt: skip
-CHANGES = ("act", "checking", "device_groups", "doing", "end", "preflight", "set_up")
+CHANGES = ("act", "checking", "device_groups", "doing", "end", "preflight", "rewind", "set_up")
 """The modules of the back ends that change something: they stand above what the procedures share."""
 """The packages of the domain from the ground up: each may import what stands before it."""
 TOP = ("clones", "hooks", "reporting", "triggers", "operators", "sensors", "board", "opensvc", "cli")

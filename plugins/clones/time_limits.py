@@ -92,6 +92,12 @@ SLOT_TURN = TimeLimit(
     60, "A slot for a change on an array, while others change it", "then the task is tried again"
 )
 SLOT = TimeLimit(7200, "A slot that nobody gives back", "longer than any job; then another try takes it over")
+# The REST API of Unisphere.
+REST = TimeLimit(60, "An answer of Unisphere", "`answer_timeout` in the connection's extra sets another")
+SETTLE = TimeLimit(
+    30, "Until Unisphere shows what it has done", "what it shows lags behind the array by some seconds"
+)
+JOB = TimeLimit(120, "A job of Unisphere, in the task that began it", "then the task is tried again")
 
 # The SSH connection.
 LOGIN = TimeLimit(30, "A whole login", "`conn_timeout` in the connection's extra sets another")
@@ -105,6 +111,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
     "The way of a change to Unisphere": (REST_CONNECT, REST_WRITE, CHECKED, SLOT_TURN, SLOT),
+    "The REST API of Unisphere": (REST, SETTLE, JOB),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""

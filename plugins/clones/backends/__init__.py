@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from clones.asking.steps import Command, Steps
 from clones.backends.place import LookKey, Member, Place, Shown
+from clones.backends.snapvx import looking as snapvx
 from clones.backends.symclone import looking as symclone
 from clones.config import Sync
 from clones.config.scope import Scope
@@ -36,6 +37,9 @@ class SharedLooks(Protocol):
         :raises TryAgain: locked, lost, or not readable.
         """
 
+    def seen_at(self, seen: SyncSeen) -> Place:
+        """Where a sync was when it was observed, with what spares questions in the next look."""
+
     def looks(self, members: Sequence[M]) -> Iterator[list[M]]:
         """Who is asked for in one go, of those on one array whose places are known; one sync is asked for
         once."""
@@ -46,6 +50,7 @@ class SharedLooks(Protocol):
     def look_at(self, members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Shown]:
         """Look at syncs of one array whose places are known.
 
+        :returns: what was shown of each; of some it may be that it could not be told.
         :param subject: whose look it is, for errors.
         :param soon: looks that come next.
         :raises Refused: the array, or something of one of them, is not known there.
@@ -73,6 +78,12 @@ class BackEnd(SharedLooks, Protocol):
         :param before: the sync as it was seen in this task, which may spare questions.
         :raises Refused: what the sync names is not known there.
         :raises TryAgain: locked, lost, or not readable.
+        """
+
+    def survey(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+        """The same for a plan: with all that could keep its run from a change later.
+
+        :raises CloneError: as :meth:`observe`.
         """
 
     def decide_create(self, sync: Sync, seen: SyncSeen) -> Decision:
@@ -109,9 +120,9 @@ class BackEnd(SharedLooks, Protocol):
         """Commands among the processes of the control host that may still change a sync, in words."""
 
 
-BACK_ENDS: dict[str, BackEnd] = {"symclone": symclone}
+BACK_ENDS: dict[str, BackEnd] = {"symclone": symclone, "snapvx": snapvx}
 
 
 def backend_of(sync: Sync) -> BackEnd:
     """The back end of a sync."""
-    return BACK_ENDS["symclone"]
+    return BACK_ENDS[sync.backend]

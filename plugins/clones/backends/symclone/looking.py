@@ -16,12 +16,18 @@ from clones.backends.symclone.shared import first_asked as first_asked
 from clones.backends.symclone.shared import look_at as look_at
 from clones.backends.symclone.shared import look_key as look_key
 from clones.backends.symclone.shared import looks as looks
+from clones.backends.symclone.shared import seen_at as seen_at
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide import rules
 from clones.decide.rules import Decision
 from clones.errors import ConfigError
 from clones.states import PairSeen, SyncSeen
+
+
+def survey(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """All that matters of a sync is in every look."""
+    return (yield from observe(scope, sync))
 
 
 def decide_create(sync: Sync, seen: SyncSeen) -> Decision:
