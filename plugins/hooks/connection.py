@@ -82,7 +82,7 @@ def read(name: str, connection: Any) -> Login:
     :param connection: Airflow's own object, with `host`, `port`, `login`, `password` and `extra`.
     :raises Refused: a field is missing, cannot be meant, or turns host key checking off.
     """
-    extra = _Extra(name, connection.extra)
+    extra = Extra(name, connection.extra)
     for key in ("no_host_key_check", "ignore_hostkey_verification", "allow_host_key_change"):
         if extra.flag(key):
             raise unchecked(name, key)
@@ -122,7 +122,7 @@ def read(name: str, connection: Any) -> Login:
         own_keys=own_keys,
         host_key=extra.text("host_key"),
         known_hosts=known_hosts or KNOWN_HOSTS,
-        seconds=extra.seconds("conn_timeout"),
+        seconds=extra.seconds("conn_timeout") or CONNECT_SECONDS,
         ciphers=extra.words("ciphers") or None,
         old_algorithms=extra.words("old_algorithms"),
         disabled=extra.disabled("disabled_algorithms"),
@@ -130,7 +130,7 @@ def read(name: str, connection: Any) -> Login:
     )
 
 
-class _Extra:
+class Extra:
     """The extra of a connection, key by key."""
 
     def __init__(self, name: str, text: str | None) -> None:
@@ -161,10 +161,16 @@ class _Extra:
             raise self._wrong(key, "it is neither true nor false", "give one of the two, or remove it")
         return value == "true"
 
-    def seconds(self, key: str) -> float:
+    @property
+    def keys(self) -> list[str]:
+        """Those that are given."""
+        return [str(key) for key in self._known]
+
+    def seconds(self, key: str) -> float | None:
+        """None: not given."""
         value = self._known.get(key)
         if value in (None, ""):
-            return CONNECT_SECONDS
+            return None
         try:
             seconds = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
@@ -172,6 +178,15 @@ class _Extra:
         if not 0 < seconds <= 3600:
             raise self._wrong(key, "it is no number of seconds up to 3600", "give one, or remove it")
         return seconds
+
+    def number(self, key: str) -> int | None:
+        """A whole number, also in quotes. None: not given."""
+        value = self._known.get(key)
+        if value in (None, ""):
+            return None
+        if isinstance(value, bool) or not str(value).strip().isdecimal():
+            raise self._wrong(key, "it is no whole number", "give one, or remove it")
+        return int(str(value))
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self._known.get(key)
@@ -190,5 +205,5 @@ class _Extra:
             return ()
         if not isinstance(value, Mapping):
             raise self._wrong(key, "it is no object of lists", 'write it as {"pubkeys": ["name"]}')
-        inner = _Extra(self._name, json.dumps(value))
+        inner = Extra(self._name, json.dumps(value))
         return tuple(word for kind in value for word in inner.words(kind))

@@ -7,10 +7,9 @@ Three things are different from the `run` of Airflow's SSH provider:
   the command took effect is not known (:class:`clones.asking.steps.Result`);
 * a connection that turns host key checking off is refused.
 
-Connections are read and opened as the triggerer's are (:mod:`hooks.connection`, :mod:`hooks.ssh`).
-
-Two things more (D15): a changing command goes through the host's fence, and
-is not sent on a look that is too old.
+Connections are read and opened as the triggerer's are (:mod:`hooks.connection`, :mod:`hooks.ssh`). What has
+to be so before anything is changed is in :mod:`hooks.driver`. Requests to an array's management server go by
+:mod:`hooks.servers`.
 """
 
 from __future__ import annotations
@@ -20,43 +19,30 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
-from secrets import token_hex
 from threading import Lock, Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncssh
 
-from clones.asking.fence import Fence
-from clones.asking.one_trip import Turns, as_one, take_apart
-from clones.asking.steps import ESTIMATE, Command, Finished, Note, Result, Steps, Together, answer
+from clones.asking.one_trip import Turns
+from clones.asking.steps import Command, Request, Result
 from clones.asking.steps import run as as_steps
-from clones.clean import without_marks
-from clones.errors import CloneError, Refused, Stale
+from clones.errors import CloneError
 from clones.runs.record import TaskRecord
-from hooks import clock as clocks
 from hooks.connection import Login, read
+from hooks.driver import Driver
 from hooks.early import Early
 from hooks.logins import logging_in
+from hooks.servers import Servers
 from hooks.ssh import Background, Talk, ended, hang_up, log_in, lost
 from hooks.ssh_options import prepare
-from hooks.without_airflow import base_hook
-
-if TYPE_CHECKING:
-    from airflow.sdk import BaseHook
-else:
-    BaseHook = base_hook()
 
 T = TypeVar("T")
 
-NONCE_BYTES = 8
-LOGGED_LINES = 200
-"""Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
 
-
-class SymcliHook(BaseHook):
-    """Runs commands over SSH, with one SSH session per host, kept until the hook is closed.
+class SymcliHook(Driver):
+    """Runs commands over SSH, with one SSH session per host, kept until the hook is closed; and requests.
 
     By itself, for one host, also in a task of your own (:meth:`run_command`)::
 
@@ -94,26 +80,22 @@ class SymcliHook(BaseHook):
         clock: Callable[[], float] | None = None,
         logger_name: str | None = None,
     ) -> None:
-        super().__init__(logger_name)
+        super().__init__(
+            record=record,
+            level=level,
+            look_limit=look_limit,
+            must_fence=must_fence,
+            clock=clock,
+            logger_name=logger_name,
+        )
         self.connection = connection
-        self.level = level
-        self.look_limit = look_limit
-        self.must_fence = must_fence
-        self.clock = clock or clocks.awake
-        self.fence: Fence | None = None
-        self._oldest_look: float | None = None
-        self._acted = False
+        self.servers = Servers(self._call, self._known)
         self._background: Background | None = None
-        self._early: Early | None = None
         self._counting = Lock()
         self._logins: dict[str, Login] = {}
         self._clients: dict[str, asyncssh.SSHClientConnection] = {}
         self._coming: dict[str, Future[asyncssh.SSHClientConnection]] = {}
         self.connections = 0
-        self.commands = 0
-        self.record = record
-        self.trips = 0
-        self.under_way: tuple[Command, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +103,8 @@ class SymcliHook(BaseHook):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if kind is None:
+            self.give_back_slots()
         if self._early is not None:
             self._early.stop()
         if self._background is not None:
@@ -129,6 +113,7 @@ class SymcliHook(BaseHook):
                     self._clients[host] = coming.result()
             self._coming.clear()
             self._hang_up()
+            self.servers.close()
             if self._early is not None:
                 self._early.close()
                 self._hang_up()  # who was logging in meanwhile
@@ -137,11 +122,17 @@ class SymcliHook(BaseHook):
             self._background = None
         self.log.log(
             self.level,
-            "SSH: %d connections, %d commands in %d round trips",
+            "SSH: %d connections, %d commands in %d round trips%s",
             self.connections,
             self.commands,
             self.trips,
+            f"; REST: {self.requests} requests" if self.requests else "",
         )
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self.servers.requests
 
     def _hang_up(self) -> None:
         while self._clients:
@@ -150,14 +141,21 @@ class SymcliHook(BaseHook):
     def _begin(self, commands: Sequence[Command]) -> None:
         """Begin looks that come soon. One whose connection is not well says so in its turn."""
         self._background = self._background or Background()
-        self._early = self._early or Early(
-            lambda one: self._execute(self._client(one.host), one, Turns((one,)))
-        )
-        known = {}
-        for host in dict.fromkeys(command.host for command in commands):
+        self._early = self._early or Early(self._ask_early)
+        known = set()
+        for command in commands:  # here: only this thread asks Airflow
             with suppress(CloneError):
-                known[host] = self._login(host)  # here: only this thread asks Airflow
+                if isinstance(command, Request):
+                    self.servers.of(command.host)
+                else:
+                    self._login(command.host)
+                known.add(command.host)
         self._early.begin([command for command in commands if command.host in known])
+
+    def _ask_early(self, command: Command) -> Result:
+        if isinstance(command, Request):
+            return self.servers.answers([command])[0]
+        return self._execute(self._client(command.host), command, Turns((command,)))
 
     def expect(self, hosts: Sequence[str]) -> None:
         """Begin to log in to these hosts, by connection id, while others are asked.
@@ -210,127 +208,6 @@ class SymcliHook(BaseHook):
         command = Command(self.connection, tuple(words), timeout)
         return self.run(as_steps(command))
 
-    def run(self, steps: Steps[T]) -> T:
-        """Drive a procedure to its end, logging each command and note.
-
-        :raises CloneError: the procedure's own errors; Refused or Unknown when a host cannot be reached;
-            Fenced when a newer try works there; Stale when what a change rests on was seen too long ago.
-        """
-        asked = answer(steps)
-        while not isinstance(asked, Finished):
-            if isinstance(asked, Note):
-                log_note(self.log, asked, self._level_of(asked))
-                if self.record:
-                    self.record.noted(asked)
-                asked = answer(steps)
-                continue
-            try:
-                if isinstance(asked, Together):
-                    results = self.execute_together(asked.commands)
-                else:
-                    results = [self.execute(asked)]
-                if self.record:
-                    self.record.came_back(*results)
-                for result in results:
-                    log_result(self.log, result, self.level)
-                    if self.fence and result.command.changes:
-                        self.fence.refuse_if_over(result)
-            except CloneError as error:
-                asked = answer(steps, error=error)
-                continue
-            asked = answer(steps, results if isinstance(asked, Together) else results[0])
-        return asked.value
-
-    def _level_of(self, note: Note) -> int:
-        if note.warning:
-            return logging.WARNING
-        return logging.INFO if note.kind == ESTIMATE else self.level
-
-    def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
-        """Run commands that only look at one host, in one round trip (:mod:`clones.asking.one_trip`).
-
-        :returns: a result a command; errors as :meth:`execute`.
-        """
-        nonce = token_hex(NONCE_BYTES)
-        return take_apart(commands, nonce, self.execute(as_one(commands, nonce), Turns(commands, nonce)))
-
-    def execute(self, command: Command, turns: Turns | None = None) -> Result:
-        """Run one command.
-
-        :param turns: the commands that it is made of, each with its own time limit.
-        :raises Refused: the connection is not defined, not trusted or not allowed in. Nothing was sent.
-        :raises Unknown: the host cannot be reached. Nothing was sent.
-        :raises Stale: it changes something, and rests on a look that is too old. Nothing was sent.
-        """
-        if command.soon and self.look_limit is None:
-            self._begin(command.soon)
-        early = self._early.result(command) if self._early and turns is None else None
-        if early is not None:
-            self.commands += 1
-            self.trips += 1
-            if self.record:
-                self.record.sent(command)
-            return early
-        client = self._client(command.host)
-        turns = turns or Turns((command,))
-        acts = command.changes and command.fenced
-        sent = self._behind_fence(command) if acts else command
-        if acts:
-            self._refuse_old_looks(command)
-        elif self._oldest_look is None or self._acted:
-            self._oldest_look, self._acted = self.clock(), False
-        if self.record:
-            self.record.sent(*turns.commands)
-        take_back = None
-        try:
-            take_back = command.before_send() if command.before_send else None
-            if acts:
-                self._refuse_old_looks(command)  # to keep the record may have taken long
-        except CloneError:
-            if take_back:
-                take_back()
-            if self.record:
-                self.record.not_sent()
-            raise
-        self.commands += len(turns.commands)
-        self.trips += 1
-        self.under_way = turns.commands
-        result = replace(self._execute(client, sent, turns), command=command)
-        self.under_way = ()
-        if acts:
-            # Where no look stands between two changes, the second rests on the end of the first.
-            self._oldest_look, self._acted = self.clock(), True
-        if take_back and self.fence and self.fence.has_refused(result):
-            take_back()
-        return result
-
-    def _behind_fence(self, command: Command) -> Command:
-        """:raises Refused: it may only go through a fence, and there is none."""
-        if self.fence is not None:
-            return self.fence.around(command)
-        if self.must_fence:
-            raise Refused(
-                f"`{command.shown()}` is not sent to {command.host}: it would change something, and this "
-                "task does not hold the service's lock.",
-                "leave `hold_lock` of the operator at its default, true",
-            )
-        return command
-
-    def _refuse_old_looks(self, command: Command) -> None:
-        """:raises Stale: the oldest look since the last change, or its end, is longer ago than the limit."""
-        if self.look_limit is None or self._oldest_look is None:
-            return
-        age = self.clock() - self._oldest_look
-        if age > self.look_limit:
-            self._oldest_look = None
-            raise Stale(
-                f"`{command.shown()}` was not sent to {command.host}: its last check was {age:.0f} s ago "
-                f"and may be outdated (allowed: {self.look_limit:.0f} s).",
-                "do nothing: everything is checked again. If it stays so, find out what makes the checks "
-                "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it "
-                "counts",
-            )
-
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         self._background = self._background or Background()
         return self._background.call(work)
@@ -358,50 +235,27 @@ class SymcliHook(BaseHook):
     def _login(self, host: str) -> Login:
         """What the connection says."""
         if host not in self._logins:
-            try:
-                known = self.get_connection(host)
-            except Exception as error:
-                from hooks.from_airflow import no_connection  # loads Airflow, which was asked
-
-                no_connection(host, error)
-                raise
-            self._logins[host] = read(host, known)
+            self._logins[host] = read(host, self._known(host))
         return self._logins[host]
+
+    def _known(self, name: str) -> Any:
+        """Airflow's connection of that id.
+
+        :raises Refused: it is not defined.
+        :raises Unknown: Airflow could not be asked.
+        """
+        try:
+            return self.get_connection(name)
+        except Exception as error:
+            from hooks.from_airflow import no_connection  # loads Airflow, which was asked
+
+            no_connection(name, error)
+            raise
 
     def _connect(self, host: str, login: Login) -> asyncssh.SSHClientConnection:
         ready = prepare(login)  # here: this thread waits anyway, and another one would have to be started
         with logging_in(host):
             return self._call(log_in(login, ready))
-
-
-def log_note(log: Any, note: Note, level: int | None = None) -> None:
-    """Write a note to a task's log, as one record: each costs two processes a part of a millisecond."""
-    level = level if level is not None else logging.WARNING if note.warning else logging.INFO
-    log.log(level, "%s", without_marks("\n    ".join([note.title, *note.lines])))
-
-
-def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
-    """Write a command and what came back to a task's log, as a group that opens on one record."""
-    if not log.isEnabledFor(level):  # a long answer is not cut into lines for nothing
-        return
-    command = result.command
-    log.log(
-        level,
-        "::group::%s$ %s  [%s, %.2f s%s]",
-        command.host,
-        command.shown(),
-        result.ending(),
-        result.seconds,
-        f" for {result.among} together" if result.among > 1 else "",
-    )
-    said = [command.kept()]
-    for name, stream in (("stdout", result.stdout), ("stderr", result.stderr)):
-        lines = stream.splitlines()
-        said += [f"{name} | {line}" for line in lines[:LOGGED_LINES]]
-        if len(lines) > LOGGED_LINES:
-            said.append(f"{name} | ... {len(lines) - LOGGED_LINES} more lines")
-    log.log(level, "%s", without_marks("\n".join(said)))
-    log.log(level, "::endgroup::")
 
 
 def _drain(call: Callable[[Coroutine[Any, Any, bool]], bool], talk: Talk, turns: Turns) -> bool:

@@ -12,9 +12,8 @@ import random
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncssh
@@ -22,43 +21,35 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
 from clones.asking.one_trip import Turns, as_one, take_apart
-from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer
+from clones.asking.steps import (
+    Command,
+    Finished,
+    Note,
+    Pause,
+    Request,
+    Result,
+    Steps,
+    Together,
+    answer,
+)
 from clones.errors import CloneError
-from clones.observe.next_look import Bounds, backoff
 from hooks.connection import read
+from hooks.driver import NONCE_BYTES, log_note, log_result
+from hooks.lines import Line
 from hooks.refusals import not_defined, unreachable
 from hooks.ssh import carry_out, log_in
-from hooks.symcli import NONCE_BYTES, log_note, log_result
+
+if TYPE_CHECKING:
+    from hooks.unisphere_async import Servers
 
 T = TypeVar("T")
 
 SESSIONS = 8
 """Commands at once on one connection; a stock sshd refuses the eleventh (MaxSessions 10, documented)."""
-RECONNECT = Bounds(2, 300)
-"""Seconds between two tries to open a connection."""
 LONG_ANSWER = 20_000
 """Characters from which an answer is read in a thread: 500 devices take a twentieth of a second and more."""
 READER = ThreadPoolExecutor(1, thread_name_prefix="symclone-reader")
 """One for all: several would only take turns, and each keep the memory that its largest answer took."""
-
-
-@dataclass
-class _Line:
-    """One host: its connection, and how it went so far. ``not_before`` is on the event loop's clock."""
-
-    users: int = 0
-    connection: asyncssh.SSHClientConnection | None = None
-    failures: int = 0
-    not_before: float = 0.0
-    error: CloneError | None = None
-    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-    sessions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SESSIONS))
-
-    def drop(self) -> None:
-        """End the connection; the next command opens a new one."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.abort()
 
 
 class SymcliHookAsync(BaseHook):
@@ -71,8 +62,20 @@ class SymcliHookAsync(BaseHook):
 
     def __init__(self, *, chance: Callable[[], float] = random.random, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line[asyncssh.SSHClientConnection]] = {}
+        self._sessions: dict[str, asyncio.Semaphore] = {}
         self._chance = chance
+        self._servers: Servers | None = None
+
+    @property
+    def servers(self) -> Servers:
+        """Whom it sends requests to."""
+        if self._servers is None:
+            # It loads httpx, which a triggerer that waits for no such array never needs.
+            from hooks.unisphere_async import Servers
+
+            self._servers = Servers(self._known, self._chance)
+        return self._servers
 
     @asynccontextmanager
     async def using(self, host: str) -> AsyncIterator[None]:
@@ -84,12 +87,14 @@ class SymcliHookAsync(BaseHook):
         finally:
             line.users -= 1
             if not line.users:
-                line.drop()
+                line.end()
 
     async def close(self) -> None:
         """Drop all connections; the next command opens new ones."""
         for line in self._lines.values():
-            line.drop()
+            line.end()
+        if self._servers is not None:
+            await self._servers.close()
 
     async def run(self, steps: Steps[T]) -> T:
         """Drive a procedure to its end; commands and notes are logged at debug level only.
@@ -100,6 +105,8 @@ class SymcliHookAsync(BaseHook):
         while not isinstance(asked, Finished):
             if isinstance(asked, Note):
                 log_note(self.log, asked, logging.WARNING if asked.warning else logging.DEBUG)
+                if isinstance(asked, Pause):
+                    await asyncio.sleep(asked.seconds)
                 asked = answer(steps)
                 continue
             try:
@@ -121,6 +128,9 @@ class SymcliHookAsync(BaseHook):
 
     async def execute_together(self, commands: tuple[Command, ...]) -> list[Result]:
         """As :meth:`hooks.symcli.SymcliHook.execute_together`."""
+        requests = [one for one in commands if isinstance(one, Request)]
+        if requests:
+            return await self.servers.answers(requests)
         nonce = token_hex(NONCE_BYTES)
         return take_apart(
             commands, nonce, await self.execute(as_one(commands, nonce), Turns(commands, nonce))
@@ -134,13 +144,16 @@ class SymcliHookAsync(BaseHook):
         """
         if command.changes:
             raise ValueError(f"the triggerer only reads: it does not send {command.shown()}")
+        if isinstance(command, Request):
+            (result,) = await self.servers.answers([command])
+            return result
         line = self._line(command.host)
-        async with line.sessions:
+        async with self._sessions.setdefault(command.host, asyncio.Semaphore(SESSIONS)):
             connection = await self.connect(command.host)
             result = await carry_out(connection, command, turns or Turns((command,)))
             if result.exit_code is None and line.connection is connection:
                 # What still runs there would go on to count as one of the connection's sessions.
-                line.drop()
+                line.end()
         return result
 
     async def connect(self, host: str) -> asyncssh.SSHClientConnection:
@@ -151,35 +164,28 @@ class SymcliHookAsync(BaseHook):
         :raises Refused: the connection is not defined, not trusted or not allowed in.
         :raises Unknown: the host cannot be reached.
         """
-        line = self._line(host)
-        async with line.opening:
-            if line.connection is not None and not line.connection.is_closed():
-                return line.connection
-            now = asyncio.get_running_loop().time()
-            if line.error is not None and now < line.not_before:
-                raise type(line.error)(line.error.what, line.error.remedy)
-            try:
-                line.connection = await self._open(host)
-            except CloneError as error:
-                line.failures += 1
-                now = asyncio.get_running_loop().time()
-                line.not_before = now + backoff(line.failures, RECONNECT, self._chance())
-                line.error = error
-                raise
-            line.failures, line.error = 0, None
-            return line.connection
+        return await self._line(host).opened(
+            lambda connection: connection.is_closed(), lambda: self._open(host), self._chance
+        )
 
     async def _open(self, host: str) -> asyncssh.SSHClientConnection:
-        try:
-            known = await self.aget_connection(host)
-        except (AirflowException, ValueError) as error:
-            raise not_defined(host, error) from None
-        except Exception as error:  # what Airflow's own lookup of the connection may raise
-            raise unreachable(host, str(error) or type(error).__name__) from None
-        return await log_in(read(host, known))
+        return await log_in(read(host, await self._known(host)))
 
-    def _line(self, host: str) -> _Line:
-        return self._lines.setdefault(host, _Line())
+    async def _known(self, name: str) -> Any:
+        """Airflow's connection of that id.
+
+        :raises Refused: it is not defined.
+        :raises Unknown: Airflow could not be asked.
+        """
+        try:
+            return await self.aget_connection(name)
+        except (AirflowException, ValueError) as error:
+            raise not_defined(name, error) from None
+        except Exception as error:  # what Airflow's own lookup of the connection may raise
+            raise unreachable(name, str(error) or type(error).__name__) from None
+
+    def _line(self, host: str) -> Line[asyncssh.SSHClientConnection]:
+        return self._lines.setdefault(host, Line(lambda connection: connection.abort()))
 
 
 _HOOKS: WeakKeyDictionary[asyncio.AbstractEventLoop, SymcliHookAsync] = WeakKeyDictionary()

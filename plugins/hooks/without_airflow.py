@@ -58,9 +58,11 @@ def _path(text: str) -> Path:
 
 @dataclass(frozen=True)
 class Fields:
-    """A connection, as far as SSH needs it; named as Airflow's own object has them."""
+    """A connection, as far as hooks of ours need it; named as Airflow's own object has them."""
 
+    conn_type: str | None = None
     host: str | None = None
+    schema: str | None = None
     login: str | None = None
     password: str | None = None
     port: int | None = None
@@ -81,7 +83,7 @@ def connection(name: str, environment: Mapping[str, str] = os.environ) -> Fields
         port = int(fields.get("port") or 0) or None
     except (ValueError, TypeError):
         return None
-    texts = {key: fields.get(key) for key in ("host", "login", "password")}
+    texts = {key: fields.get(key) for key in ("conn_type", "host", "schema", "login", "password")}
     if not fields.keys() <= _FIELDS or not all(isinstance(one, str | None) for one in texts.values()):
         return None
     extra = fields.get("extra") or None

@@ -135,6 +135,14 @@ def folder(work_dir: str, service: str) -> str:
     return f"{work_dir}/fences/{service}"
 
 
+def folder_of_slots(fences: str) -> str:
+    """Where slots are (:mod:`clones.asking.slots`), beside the folder of a service's tokens.
+
+    :param fences: as :func:`folder` gives it.
+    """
+    return f"{fences.rpartition('/fences/')[0]}/slots"
+
+
 def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
     """Put this try's token on a host, and see that it is the newest there.
 

@@ -75,8 +75,9 @@ class TaskRecord:
             self._keep([*self.tries[:-1], {**self._this, "events": [*self._events, *unsent]}])
 
     def not_sent(self) -> None:
-        """The command that was to go out last did not."""
-        self._sent[-1]["ended"] = "it was not sent"
+        """The commands that were to go out last did not."""
+        for event in self._sent:
+            event["ended"] = "it was not sent"
 
     def came_back(self, *results: Result) -> None:
         """The commands sent last have ended."""
