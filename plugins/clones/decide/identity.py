@@ -82,6 +82,7 @@ class Ledger:
     :param clock: tells the time, with zone.
     :param keep: puts an activation, as JSON, where it outlives this process.
     :param kept: what was put there last, nothing when nothing was.
+    :param lasting: whether there is such a place: without one, nothing is kept.
 
     :attr:`last` is the newest activation that is known, of whichever run; None when none is. It is asked for
     once, when it is needed.
@@ -96,8 +97,11 @@ class Ledger:
         clock: Callable[[], datetime],
         keep: Callable[[dict[str, Any]], None],
         kept: Callable[[], Mapping[str, Any] | None],
+        *,
+        lasting: bool = True,
     ) -> None:
         self.run = run
+        self.lasting = lasting
         self._clock, self._keep, self._kept = clock, keep, kept
 
     @cached_property

@@ -293,7 +293,10 @@ def _look_for_own(
     kept = kept_intent(ledger)
     mine = kept.name if kept is not None and kept.run == ledger.run else ""
     # What this run has read of its own is enough; what another one left must be asked for.
-    seen = yield from look(scope, sync, known, all_names=not (group and mine in known), group=group)
+    both = mine in known
+    seen = yield from look(
+        scope, sync, known, all_names=not (group and both), group=group, newest=2 if both else 1
+    )
     if not mine or seen.detail(mine) is not None:
         return seen
     if seen.listed is None or mine in seen.listed:

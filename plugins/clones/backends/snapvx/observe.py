@@ -89,6 +89,7 @@ def look(
     *,
     all_names: bool = True,
     group: bool = False,
+    newest: int = 2,
 ) -> Steps[SnapSeen]:
     """The same.
 
@@ -96,9 +97,11 @@ def look(
     :param all_names: ask for the names of all snapshots, also when those that are known account for every
         target.
     :param group: ask for the target group, too.
+    :param newest: so many of those that are known are read with the first question: one that is prepared, and
+        one that is linked.
     """
     looking = _Looking(scope, sync, dict(known))
-    first = list(looking.from_known())
+    first = looking.from_known(newest)
     if all_names or not first:
         first.insert(0, requests.list_snapshots(scope, sync))
     if group:
@@ -126,7 +129,7 @@ def look_at(scope: Scope, sync: Sync, known: Mapping[str, int]) -> Steps[SnapSee
     :param known: by name, the numbers of snapshots of this sync, one or two.
     """
     looking = _Looking(scope, sync, dict(known))
-    for result in (yield from run_together(looking.from_known())):
+    for result in (yield from run_together(looking.from_known(len(known)))):
         looking.took(result)
     return looking.seen()
 
@@ -168,9 +171,9 @@ class _Looking:
         self.wrong: list[str] = []
         self.foreign: dict[int, str] = {}
 
-    def from_known(self) -> list[Request]:
-        """The two newest that are known: the one that is prepared, and the one that is linked."""
-        return [self._detail(name, self.known[name]) for name in list(self.known)[:2]]
+    def from_known(self, newest: int) -> list[Request]:
+        """To read the newest that are known."""
+        return [self._detail(name, self.known[name]) for name in list(self.known)[:newest]]
 
     def _detail(self, name: str, snapid: int) -> Request:
         request = requests.show_snapshot(self.scope, self.sync, name, snapid)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from clones.asking.slots import GiveBack
 from clones.asking.steps import (
     Command,
     Finished,
@@ -84,6 +85,7 @@ class Unisphere:
     notes: list[Note] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     lose_jobs: bool = False
+    given_back: list[str] = field(default_factory=list)
     shown: list[tuple[datetime, list[Snapshot]]] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
     numbers: int = 1000
@@ -298,7 +300,10 @@ def drive(steps: Steps[T], unisphere: Unisphere, others: Callable[[Command], Res
             if command.before_send is not None:
                 command.before_send()
             unisphere.clock += timedelta(milliseconds=200)
-            if isinstance(command, Request):
+            if isinstance(command, GiveBack):
+                unisphere.given_back.append(command.title)
+                results.append(Result(command, 0))
+            elif isinstance(command, Request):
                 results.append(unisphere.result(command))
             else:
                 assert others is not None, command.line()
