@@ -367,8 +367,8 @@ class _Way:
 async def _whole(response: httpx.Response) -> bytes:
     """The body.
 
-    :raises _NotRead: it is too large, packed, which nobody has asked for, or ends with the connection: whether
-        that was cut could not be told.
+    :raises _NotRead: it is too large, packed, which nobody has asked for, or ends with the connection:
+        whether that was cut could not be told.
     """
     if response.status_code == 204:
         return b""
