@@ -26,7 +26,7 @@ ORDER = (
     # procedures
     "observe", "act", "backends.doing", "runs", "fleet", "preflight",
 )  # fmt: skip
-CHANGES = ("act", "device_groups", "doing", "end", "set_up")
+CHANGES = ("act", "device_groups", "doing", "end", "rewind", "set_up")
 """The modules of the back ends that change something: they stand above what the procedures share."""
 """The packages of the domain from the ground up: each may import what stands before it."""
 TOP = ("clones", "hooks", "reporting", "triggers", "operators", "sensors", "board", "opensvc", "cli")

@@ -78,6 +78,14 @@ SymId = Annotated[
 GroupName = Annotated[
     str, Grammar(_LD, "a device group's name (at most 32 letters, digits, _ and -)", "DGCVI")
 ]
+StorageGroupName = Annotated[
+    str,
+    Grammar(
+        r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}",
+        "a storage group's name (at most 64 letters, digits, _ and -)",
+        "prod_data",
+    ),
+]
 AbsolutePath = Annotated[
     str,
     Grammar(

@@ -7,7 +7,8 @@ The names are SYMCLI's. Which of them a given microcode shows, and when, is not 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from clones.config import Pair
@@ -184,6 +185,19 @@ class PairSeen:
 
 
 @dataclass(frozen=True)
+class PointInTime:
+    """A snapshot that a resync has taken and no break has linked yet.
+
+    :param snapid: the array's number of it.
+    :param at: when it was taken, as the array says, in UTC without zone.
+    """
+
+    name: str
+    snapid: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Tools:
     """How people look at an array by hand: what advice names, each as a sentence has it.
 
@@ -203,9 +217,15 @@ class Tools:
 class SyncSeen:
     """What was observed of one sync, at one time.
 
-    :param clock: the control host's local time, read by the same command as the states.
+    :param clock: the control host's local time, read by the same command as the states; of a server with a
+        REST API its own, in UTC without zone.
     :param symid: the array's id.
     :param precopied: whether the precopy has gone through all tracks once; None when that was not asked.
+    :param prepared: what the next break will link, where a resync makes a point in time of its own.
+    :param torn: why the pairs are not of one point in time, where their states do not tell; else empty.
+    :param wrong: what is wrong that is no single pair's.
+    :param snapshots: by name the array's numbers of this sync's snapshots, as far as they were asked: the
+        next look need not ask for these again.
     :param tools: how people look at its array.
     """
 
@@ -214,6 +234,10 @@ class SyncSeen:
     clock: datetime
     pairs: tuple[PairSeen, ...]
     precopied: bool | None = None
+    prepared: PointInTime | None = None
+    torn: str = ""
+    wrong: tuple[str, ...] = ()
+    snapshots: Mapping[str, int] = field(default_factory=dict)
     tools: Tools = Tools()
 
     def all_in(self, states: frozenset[State]) -> bool:
@@ -233,7 +257,10 @@ class SyncSeen:
 
     def lines(self) -> tuple[str, ...]:
         """One line a pair, for the log."""
-        return tuple(_line(seen) for seen in self.pairs)
+        lines = [_line(seen) for seen in self.pairs]
+        if self.prepared:
+            lines.append(f"snapshot {self.prepared.name} of {self.prepared.at:%Y-%m-%d %H:%M:%S}, not linked")
+        return (*lines, *(f"WRONG: {wrong}" for wrong in (*self.wrong, self.torn) if wrong))
 
 
 def _line(seen: PairSeen) -> str:

@@ -76,7 +76,12 @@ OLD_LOOK = TimeLimit(
     120, "From a look to the command that rests on it", "half of Airflow's heartbeat time-out, if shorter"
 )
 
-# The way of a change to Unisphere.
+# Unisphere and the way of a change to it.
+REST = TimeLimit(60, "An answer of Unisphere", "`answer_timeout` in the connection's extra sets another")
+SETTLE = TimeLimit(
+    30, "Until Unisphere shows what it has done", "what it shows lags behind the array by some seconds"
+)
+JOB = TimeLimit(120, "A job of Unisphere, in the task that began it", "then the task is tried again")
 REST_CONNECT = TimeLimit(
     5, "Its connection: TCP, then TLS, each", "`connect_timeout` in its extra sets another"
 )
@@ -104,7 +109,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
     "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
-    "The way of a change to Unisphere": (REST_CONNECT, REST_WRITE, CHECKED, SLOT_TURN, SLOT),
+    "Unisphere": (REST, SETTLE, JOB, REST_CONNECT, REST_WRITE, CHECKED, SLOT_TURN, SLOT),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from clones.asking.steps import Command, Steps
+from clones.backends.snapvx import looking as snapvx
 from clones.backends.symclone import looking as symclone
 from clones.config import Sync
 from clones.config.scope import Scope
@@ -30,6 +31,12 @@ class BackEnd(Protocol):
         :param before: the sync as it was seen in this task, which may spare questions.
         :raises Refused: what the sync names is not known there.
         :raises TryAgain: locked, lost, or not readable.
+        """
+
+    def survey(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+        """The same for a plan: with all that could keep its run from a change later.
+
+        :raises CloneError: as :meth:`observe`.
         """
 
     def decide_create(self, sync: Sync, seen: SyncSeen) -> Decision:
@@ -66,9 +73,9 @@ class BackEnd(Protocol):
         """Commands among the processes of the control host that may still change a sync, in words."""
 
 
-BACK_ENDS: dict[str, BackEnd] = {"symclone": symclone}
+BACK_ENDS: dict[str, BackEnd] = {"symclone": symclone, "snapvx": snapvx}
 
 
 def backend_of(sync: Sync) -> BackEnd:
     """The back end of a sync."""
-    return BACK_ENDS["symclone"]
+    return BACK_ENDS[sync.backend]

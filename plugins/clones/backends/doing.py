@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from clones.asking.steps import Steps
+from clones.backends.snapvx import doing as snapvx
 from clones.backends.symclone import doing as symclone
 from clones.backends.todo import Todo
 from clones.config import Sync
@@ -95,9 +96,9 @@ class Doing(Protocol):
         """
 
 
-DOING: dict[str, Doing] = {"symclone": symclone}
+DOING: dict[str, Doing] = {"symclone": symclone, "snapvx": snapvx}
 
 
 def doing_of(sync: Sync) -> Doing:
     """The back end of a sync, as far as it changes anything."""
-    return DOING["symclone"]
+    return DOING[sync.backend]

@@ -42,4 +42,4 @@ Seconds = Annotated[float, Within(0.001, 7 * 86400, "seconds (7 days)")]
 class Model(BaseModel):
     """Strict about keys, immutable once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)

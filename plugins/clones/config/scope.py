@@ -99,6 +99,12 @@ class Scope:
         """Airflow connection id of the host with SYMCLI."""
         return self.service.control_host
 
+    @property
+    def unisphere(self) -> str:
+        """Airflow connection id of the server that a service of SnapVX syncs is asked of."""
+        assert self.service.unisphere is not None, "only such a service asks it"
+        return self.service.unisphere
+
     def work_dir_on(self, host: str) -> str:
         """The folder for this project's own files on a host, by its connection."""
         hosts = (self.whole or self.service).hosts
@@ -138,7 +144,9 @@ class Scope:
         # Nothing is proven of the targets by a look: the word `unattended` only stands for what is left out.
         service = Service(
             control_host=self.control_host,
+            unisphere=self.service.unisphere,
             sync_max_delay=self.service.sync_max_delay,
+            run_deadline=self.service.run_deadline,
             resources=(),
             unattended=True,
             syncs=(sync,),

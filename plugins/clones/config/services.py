@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from clones.config import target_sets
+from clones.config import back_end, target_sets
 from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds, Within
 from clones.config.resources import DownCheck, Host, Production, ResourceEntry
@@ -139,7 +139,15 @@ class Service(Model):
         examples=["Test copy of the CVI database"],
     )
     control_host: ConnectionId = Field(
-        description="Airflow connection (SSH) of the host with SYMCLI.", examples=["symcli_prod"]
+        description="Airflow connection (SSH) of the host with SYMCLI; of `snapvx` syncs, of the host that "
+        "holds the service's lock, which needs no SYMCLI.",
+        examples=["symcli_prod"],
+    )
+    unisphere: ConnectionId | None = Field(
+        None,
+        description="Airflow connection (HTTP) of the server of Unisphere for PowerMax; only for `snapvx` "
+        "syncs, which need it.",
+        examples=["unisphere_prod"],
     )
     schedule: Schedule = Field(
         None,
@@ -291,6 +299,11 @@ class Service(Model):
         twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise ValueError(f"two syncs are named {', '.join(sorted(twice))}; give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _one_back_end(self) -> Service:
+        back_end.check(self)
         return self
 
     @model_validator(mode="after")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from clones.config.hooks import Hooks, hooks_apart, refuse_hook
-from clones.config.model import Model, Seconds
-from clones.names import GroupName, SetName, SymId, SyncName, match_pair
+from clones.config.model import Model, Seconds, Within
+from clones.names import GroupName, SetName, StorageGroupName, SymId, SyncName, match_pair
 from clones.time_limits import COPY, RECREATE, RESTORE
 
 
@@ -32,11 +32,41 @@ class Pair(Model):
         return f"{self.source} -> {self.target}"
 
 
+_LINK = "a SnapVX link has no such step"
+OF_SYMCLONE: Mapping[str, str] = {
+    "symdg": "its pairs are device numbers in two storage groups",
+    "targets": "two target sets are made with symclone only; a rewind goes back to a former snapshot",
+    "precopy": _LINK,
+    "precopy_timeout": _LINK,
+    "consistent": "a snapshot of a storage group is always of one point in time",
+    "recreate_while_copying": "a link that copies is always waited for",
+    "restore_timeout": "there is no merge-back with SnapVX",
+    "before_activate": "the point in time is that of the resync, and a hook around the break comes too late",
+    "after_activate": "the point in time is that of the resync, and a hook around the break comes too late",
+}
+"""Keys of a sync that SnapVX has no use for, and why."""
+_SNAPSHOT = "symclone has no snapshots"
+OF_SNAPVX: Mapping[str, str] = {
+    "source_group": "its pairs are named by `pairs`, and by `symdg`",
+    "target_group": "its pairs are named by `pairs`, and by `symdg`",
+    "copy_link": "a clone session always copies",
+    "keep": _SNAPSHOT,
+    "time_to_live": _SNAPSHOT,
+}
+"""Keys of a sync that symclone has no use for, and why."""
+
+
 class Sync(Model):
     """One ordered step of a service: the pairs that are recreated and activated together."""
 
     name: SyncName = Field(
         description="How tasks, logs and errors name it; the last part of its tasks' ids.", examples=["data"]
+    )
+    backend: Literal["symclone", "snapvx"] = Field(
+        "symclone",
+        description="How its array is asked and told: `symclone` (SYMCLI, over SSH) or `snapvx` (SnapVX, by "
+        "the REST API of Unisphere for PowerMax). All syncs of a service have the same.",
+        examples=["snapvx"],
     )
     symid: SymId | None = Field(
         None, description="The array. Required when pairs are device numbers.", examples=["000190101234"]
@@ -51,6 +81,36 @@ class Sync(Model):
         description="`SOURCE:TARGET` each: logical names in a device group (`DEV001:CLONE001`, or pinned "
         "`DEV001=1234:CLONE001=4321`), else device numbers (`1234:4321`).",
         examples=[["DEV001=1234:CLONE001=4321"], ["1234:4321", "1235:4322"]],
+    )
+    source_group: StorageGroupName | None = Field(
+        None,
+        description="Of `snapvx`: the storage group that holds exactly the sources of the pairs. Its "
+        "snapshots are the points in time.",
+        examples=["prod_data"],
+    )
+    target_group: StorageGroupName | None = Field(
+        None,
+        description="Of `snapvx`: the storage group that holds exactly the targets of the pairs. It belongs "
+        "to this sync alone.",
+        examples=["pp_data"],
+    )
+    copy_link: bool = Field(
+        True,
+        alias="copy",
+        description="Of `snapvx`: the link copies all tracks to the targets; false: they share the "
+        "snapshot's, and nothing is waited for.",
+        examples=[False],
+    )
+    keep: Annotated[int, Within(0, 8, "former snapshots")] = Field(
+        1,
+        description="Of `snapvx`: so many snapshots older than the linked one are kept for a rewind.",
+        examples=[3],
+    )
+    time_to_live: Annotated[int, Within(1, 400, "days")] = Field(
+        7,
+        description="Of `snapvx`: days after which the array ends a snapshot that is not linked. Longer than "
+        "`keep` + 1 times `sync_max_delay` and the longest run.",
+        examples=[14],
     )
     targets: dict[SetName, Annotated[tuple[Pair, ...], Field(min_length=1)]] = Field(
         {},
@@ -134,7 +194,8 @@ class Sync(Model):
         sets = data.get("targets")
         if not listed and not isinstance(sets, dict):
             return data
-        unknown = [key for key in data if key not in cls.model_fields]
+        keys = {field.alias or name for name, field in cls.model_fields.items()}
+        unknown = [key for key in data if key not in keys]
         if unknown:  # said before the pairs, whose form would be misjudged after a misspelt `symdg`
             raise PydanticCustomError("extra_forbidden", "unknown key", {"at": (unknown[0],)})
         in_group = bool(data.get("symdg"))
@@ -185,6 +246,27 @@ class Sync(Model):
     def on(self, target_set: str) -> Sync:
         """This sync with the pairs of one of its target sets, and no others."""
         return self.model_copy(update={"pairs": self.targets[target_set], "targets": {}})
+
+    @model_validator(mode="after")
+    def _one_back_end(self) -> Sync:
+        """What the other back end would need is refused by name: it would be left undone without a word."""
+        strange = OF_SYMCLONE if self.backend == "snapvx" else OF_SNAPVX
+        for name, why in strange.items():
+            given = name in self.model_fields_set and not (name == "consistent" and self.consistent)
+            if given and getattr(self, name) is not None:
+                key = type(self).model_fields[name].alias or name
+                message = f"`{key}` is not for `backend: {self.backend}`: {why}; remove it"
+                raise PydanticCustomError("back_end", "{message}", {"message": message, "at": (key,)})
+        if self.backend == "snapvx":
+            missing = [n for n in ("symid", "source_group", "target_group") if getattr(self, n) is None]
+            if missing:
+                raise ValueError(f"`backend: snapvx` needs `{'`, `'.join(missing)}`: give {missing[0]}")
+            if self.source_group == self.target_group:
+                message = "`source_group` and `target_group` are the same storage group: fix one"
+                raise PydanticCustomError(
+                    "back_end", "{message}", {"message": message, "at": ("target_group",)}
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_name_pairs(self) -> Sync:

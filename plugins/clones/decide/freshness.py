@@ -64,6 +64,8 @@ def freshness(seen: SyncSeen, sync_max_delay: int | None) -> Freshness:
     for pair in seen.pairs:
         if pair.wrong or pair.state not in ACTIVE | PREPARING:
             return Freshness(Status.DOWN, f"{pair.label}: {pair.wrong or pair.state}")
+    if seen.torn:
+        return Freshness(Status.DOWN, f"torn: {seen.torn}")
     times = [pair.session.last_action for pair in seen.pairs if pair.session]
     oldest = None if None in times else min(time for time in times if time is not None)
     if oldest is None:

@@ -31,6 +31,8 @@ MINUTE = timedelta(minutes=1)
 AT_STAKE = ACTIVE | {State.SPLIT}
 """A recreate gives up what the targets of pairs in these states hold."""
 
+INTENT = "intent"
+
 Run = tuple[str, str]
 """DAG id and run id."""
 
@@ -56,8 +58,8 @@ class Activation:
 
     @classmethod
     def read(cls, plain: Mapping[str, Any] | None) -> Activation | None:
-        """What :meth:`to_plain` wrote, None for nothing."""
-        if not plain:
+        """What :meth:`to_plain` wrote, None for nothing, or for an intent alone."""
+        if not plain or "run" not in plain:
             return None
         dag_id, run_id = plain["run"]
         return cls((dag_id, run_id), datetime.fromisoformat(plain["at"]), dict(plain["after"]))
@@ -83,6 +85,9 @@ class Ledger:
 
     :attr:`last` is the newest activation that is known, of whichever run; None when none is. It is asked for
     once, when it is needed.
+
+    Beside it stands the *intent*: what a back end keeps before each request that no host can shut out, as
+    JSON of its own. It is of whichever run has kept one last.
     """
 
     def __init__(
@@ -96,33 +101,74 @@ class Ledger:
         self._clock, self._keep, self._kept = clock, keep, kept
 
     @cached_property
+    def _known(self) -> dict[str, Any]:
+        return dict(self._kept() or {})
+
+    @property
     def last(self) -> Activation | None:
-        return Activation.read(self._kept())
+        return Activation.read(self._known)
+
+    @property
+    def intent(self) -> Mapping[str, Any] | None:
+        """As :meth:`intend` kept it, of whichever run; None when there is none."""
+        return self._known.get(INTENT)
+
+    def now(self) -> datetime:
+        """The time, with zone, by the clock of Airflow's worker."""
+        return self._clock()
 
     @property
     def own(self) -> Activation | None:
         """This run's activation, None when it has sent none or another run has sent one since."""
         return self.last if self.last is not None and self.last.run == self.run else None
 
-    def sending(self) -> Callable[[], None]:
+    def sending(
+        self, at: datetime | None = None, intent: Mapping[str, Any] | None = None
+    ) -> Callable[[], None]:
         """The activation is about to be sent. What is returned takes that back, when it was not.
 
+        :param at: the copy is of this moment or later, with zone; by default now.
+        :param intent: kept with it, in place of the one before.
         :raises Fenced: another activation was kept since this try looked.
         """
-        before, now = self.last, Activation.read(self._kept())
-        if now is not None and now != before:
+        mine = Activation(self.run, at or self._clock()).to_plain()
+        kept = self._known.get(INTENT) if intent is None else dict(intent)
+        return self._replace({**mine, **({INTENT: kept} if kept else {})})
+
+    def intend(self, intent: Mapping[str, Any]) -> Callable[[], None]:
+        """A request is about to be sent that is no activation. What is returned takes that back.
+
+        :param intent: kept in place of the one before.
+        :raises Fenced: something else was kept since this try looked.
+        """
+        return self._replace({**self._known, INTENT: dict(intent)})
+
+    def know(self, intent: Mapping[str, Any]) -> None:
+        """What came of the request that was intended: a job, a number, that it has ended."""
+        self._set({**self._known, INTENT: dict(intent)})
+
+    def _replace(self, mine: dict[str, Any]) -> Callable[[], None]:
+        """:raises Fenced: something else was kept since this try looked."""
+        before, now = self._known, dict(self._kept() or {})
+        other = Activation.read(now)
+        if other is not None and other != Activation.read(before):
             raise Fenced(
-                f"The sync was activated by run {now.run[1]} of {now.run[0]} at {_spoken(now)}, since "
+                f"The sync was activated by run {other.run[1]} of {other.run[0]} at {_spoken(other)}, since "
                 "this try checked it. Nothing was sent to the array.",
                 "do nothing here: open that run. The retry of this task checks again",
             )
-        mine = Activation(self.run, self._clock())
+        if now.get(INTENT) and now.get(INTENT) != before.get(INTENT):
+            raise Fenced(
+                "Another try has begun to change the sync since this one checked it. Nothing was sent to the "
+                "array.",
+                "do nothing here: open the newer try, or the run that works on it",
+            )
         self._set(mine)
 
         def take_back() -> None:
-            if Activation.read(self._kept()) == mine:
-                self._keep(before.to_plain() if before is not None else {})
-            self.last = before
+            if dict(self._kept() or {}) == mine:
+                self._keep(before)
+            self._known = before
 
         return take_back
 
@@ -140,11 +186,11 @@ class Ledger:
             if stamp is not None and key not in self.own.after
         }
         if new:
-            self._set(replace(self.own, after={**self.own.after, **new}))
+            self._set({**self._known, **replace(self.own, after={**self.own.after, **new}).to_plain()})
 
-    def _set(self, activation: Activation) -> None:
-        self._keep(activation.to_plain())
-        self.last = activation
+    def _set(self, plain: dict[str, Any]) -> None:
+        self._keep(plain)
+        self._known = plain
 
 
 def stamps(seen: SyncSeen) -> dict[str, str | None]:
@@ -250,6 +296,7 @@ def decide_again(
     seen: SyncSeen,
     planned: Mapping[str, str | None] | None,
     ledger: Ledger | None,
+    decision: Decision | None = None,
 ) -> Decision:
     """What resync is to do within a run that may have done it already.
 
@@ -257,8 +304,9 @@ def decide_again(
 
     :param planned: of :func:`planned_stamps`.
     :param ledger: None when no activation is known.
+    :param decision: what the back end would do without having been here before.
     """
-    decision = decide_resync(sync, seen)
+    decision = decision or decide_resync(sync, seen)
     at_stake = tuple(pair for pair in seen.pairs if pair.state in AT_STAKE)
     if planned is None or decision.verdict is Verdict.REFUSE or not at_stake:
         return decision
@@ -324,7 +372,7 @@ def _refuse_foreign(
     last = ledger.last if ledger else None
     if last is None:
         who = "no run has kept that it activated it"
-    elif ledger and last is ledger.own:
+    elif ledger and last.run == ledger.run:
         who = f"this run has activated it at {_spoken(last)}, and it was acted on since"
     else:
         who = f"the last activation that is known is of run {last.run[1]} of {last.run[0]} at {_spoken(last)}"

@@ -78,7 +78,7 @@ def _printed(number: int, devices: Mapping[int, Device]) -> str:
 
 def wrong_pairs(seen: SyncSeen) -> list[str]:
     """What is wrong with each pair that is not the configured one."""
-    wrong = [f"{pair.label}: {pair.wrong}" for pair in seen.pairs if pair.wrong]
+    wrong = [f"{pair.label}: {pair.wrong}" for pair in seen.pairs if pair.wrong] + list(seen.wrong)
     targets = Counter(pair.target for pair in seen.pairs)
     sources = {pair.source for pair in seen.pairs}
     for pair in seen.pairs:

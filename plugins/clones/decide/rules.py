@@ -218,6 +218,8 @@ def decide_wait(seen: SyncSeen, wanted: str) -> Decision:
     NOTHING: it is there. WAIT: it can come by itself. REFUSE: it cannot.
     """
     states = wanted_states(wanted)
+    if seen.torn and wanted != "settled":
+        return Decision(_REFUSE, f"torn: {seen.torn}", seen.pairs, MEND_TORN, torn=True)
     if seen.all_in(states):
         if wanted == "precopied" and seen.precopied is False:
             return Decision(_WAIT, "the precopy has not gone through all tracks yet", seen.pairs)

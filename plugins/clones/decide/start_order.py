@@ -36,6 +36,13 @@ def decide_start(
                 idle,
                 "run the action `refresh` (or `break`, when all pairs are prepared), then start again",
             )
+        if seen.torn:
+            return Decision(
+                Verdict.REFUSE,
+                f"sync {seen.name} is torn: {seen.torn}",
+                seen.pairs,
+                "run the action `refresh`: it copies all pairs again at one point in time",
+            )
     for number, seen in enumerate(syncs):
         times = [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
         if len(times) < len(seen.pairs):

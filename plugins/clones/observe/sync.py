@@ -50,6 +50,7 @@ def to_plain(seen: SyncSeen) -> dict[str, object]:
             }
             for pair in seen.pairs
         ],
+        **({"snapshots": dict(seen.snapshots)} if seen.snapshots else {}),
     }
 
 

@@ -17,7 +17,6 @@ from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import decide_start
 from clones.errors import MustWait, Refused, Unknown
 from clones.observe import estimates
-from clones.observe.sync import observe
 from clones.runs.refresh_steps import Decided
 from clones.states import ACTIVE, SyncSeen, device_text
 
@@ -49,7 +48,7 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
     refused: list[Refused] = []
     seen: list[SyncSeen] = []
     decisions: list[Decided] = []
-    observed = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+    observed = yield from attempts(backend_of(sync).survey(scope, sync) for sync in scope.service.syncs)
     for sync, outcome in zip(scope.service.syncs, observed, strict=True):
         shown = None
         try:

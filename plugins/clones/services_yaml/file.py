@@ -41,6 +41,7 @@ from clones.services_yaml.checks import (
     check_resources,
 )
 from clones.services_yaml.claims import check_claims
+from clones.services_yaml.storage_groups import check_storage_groups
 from clones.services_yaml.words import not_yaml, said, worth_saying
 
 _MODELS: dict[str, type[BaseModel]] = {
@@ -163,6 +164,7 @@ def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> No
         or check_resources(config)
         or check_beside_the_source(config)
         or check_pairs_across(config)
+        or check_storage_groups(config)
         or check_claims(config)
     )
     if problems:
@@ -205,6 +207,11 @@ def scope_from(value: Mapping[str, Any], target_set: str = "", *, any_set: bool 
     config = _validate({"symcli": symcli, "services": {name: given}}, path, None, "fix the DAG")
     _check(config, path, None, "fix the DAG")
     return Scope.of(name, config.services[name], config.symcli, target_set, any_set=any_set)
+
+
+def _keys(model: type[BaseModel]) -> dict[str, None]:
+    """As they are written in the file."""
+    return {field.alias or name: None for name, field in model.model_fields.items()}
 
 
 def _known(name: str, names: Mapping[str, Any]) -> str:
@@ -312,5 +319,5 @@ def _message(problem: Any, location: tuple[Any, ...]) -> str:
         model: type[BaseModel] = next((models[name] for name in reversed(names) if name in models), Service)
         if len(location) == 1:
             model = Config
-        return f"unknown key; {_known(str(location[-1]), model.model_fields)}"
+        return f"unknown key; {_known(str(location[-1]), _keys(model))}"
     return said(problem)

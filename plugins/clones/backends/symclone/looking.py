@@ -18,6 +18,11 @@ from clones.errors import ConfigError
 from clones.states import PairSeen, SyncSeen
 
 
+def survey(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    """All that matters of a sync is in every look."""
+    return (yield from observe(scope, sync))
+
+
 def decide_create(sync: Sync, seen: SyncSeen) -> Decision:
     return rules.decide_create(seen)
 

@@ -1,0 +1,425 @@
+"""Looking at a sync: which snapshots it has, and to which of them its target group is linked.
+
+A target is linked to one snapshot at most. So the pairs are known as soon as snapshots were found that
+account for all targets; they are read from the newest on. What is known already of names and numbers
+(*snapshots* of an observation, the ledger) spares questions and decides nothing: the answer says which
+snapshot it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from clones.asking.steps import Request, Result, Steps, note, run, run_together
+from clones.backends.snapvx import answers, requests
+from clones.backends.snapvx.answers import Group, Link, Names, Snapshot
+from clones.backends.snapvx.names import ours
+from clones.backends.snapvx.reading import unreadable
+from clones.config import Pair, Sync
+from clones.config.scope import Scope
+from clones.errors import Missing, Refused
+from clones.states import PairSeen, PointInTime, Session, State, SyncSeen, Tools, device_text
+
+MOST_FOREIGN = 40
+"""Snapshots of others that are read to find the one that holds a target group."""
+TOOLS = Tools(
+    query="the storage group's snapshots in Unisphere",
+    show="the volumes of both storage groups in Unisphere",
+    audit="the audit log of the array in Unisphere",
+    end_restored="end the restore in Unisphere",
+)
+_IN_PATH = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_STATES = frozenset({"established", "restored", "linked", "copied", "copyinprog"})
+"""What a snapshot's own list of states may hold; any other word makes its pairs unknown."""
+
+
+@dataclass(frozen=True)
+class SnapSeen(SyncSeen):
+    """What was observed of one sync, with its snapshots.
+
+    :param details: those of ours that were read.
+    :param listed: the names of ours, the newest first; None when they were not asked for.
+    :param target: the target group; None when it was not asked for.
+    :param unsure: why it is not known whether ``prepared`` was taken after the target was linked.
+    """
+
+    details: tuple[Snapshot, ...] = ()
+    listed: tuple[str, ...] | None = None
+    target: Group | None = None
+    unsure: str = ""
+
+    def detail(self, name: str) -> Snapshot | None:
+        """One of ours, if it was read and is there."""
+        return next((one for one in self.details if one.name == name), None)
+
+    @property
+    def linked(self) -> tuple[Snapshot, ...]:
+        """Those that a pair is linked to."""
+        targets = {pair.target for pair in self.pairs}
+        return tuple(one for one in self.details if any(link.target in targets for link in one.links))
+
+    def wholly_on(self, name: str) -> bool:
+        """Whether every pair is linked to that snapshot, and to no other."""
+        return [one.name for one in self.linked] == [name] and all(
+            pair.session and not pair.wrong and pair.state is not State.UNKNOWN for pair in self.pairs
+        )
+
+
+def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SnapSeen]:
+    """Ask for the state of every pair of a sync, and for its snapshots.
+
+    :param before: the sync as it was seen in this task: what it knows of its snapshots is not asked again.
+    :raises Missing: a storage group is not there.
+    :raises Refused: two snapshots have one name.
+    :raises TryAgain: lost, locked or not readable.
+    """
+    return (yield from look(scope, sync, before.snapshots if before else {}))
+
+
+def look(
+    scope: Scope,
+    sync: Sync,
+    known: Mapping[str, int],
+    *,
+    all_names: bool = True,
+    group: bool = False,
+    newest: int = 2,
+) -> Steps[SnapSeen]:
+    """The same.
+
+    :param known: by name, numbers of snapshots of this sync.
+    :param all_names: ask for the names of all snapshots, also when those that are known account for every
+        target.
+    :param group: ask for the target group, too.
+    :param newest: so many of those that are known are read with the first question: one that is prepared, and
+        one that is linked.
+    """
+    looking = _Looking(scope, sync, dict(known))
+    first = looking.from_known(newest)
+    if all_names or not first:
+        first.insert(0, requests.list_snapshots(scope, sync))
+    if group:
+        first.append(requests.show_group(scope, sync, str(sync.target_group)))
+    for result in (yield from run_together(first)):
+        looking.took(result)
+    if looking.names is None and not looking.is_whole():
+        looking.took((yield from run(requests.list_snapshots(scope, sync))))
+    yield from looking.read_on()
+    if not looking.is_whole():
+        yield from looking.find_foreign()
+    seen = looking.seen()
+    yield from note(
+        f"Sync {sync.name} on {seen.symid}, {seen.clock:%Y-%m-%d %H:%M:%S} UTC on {scope.unisphere}",
+        *seen.lines(),
+    )
+    return seen
+
+
+def look_at(scope: Scope, sync: Sync, known: Mapping[str, int]) -> Steps[SnapSeen]:
+    """Look at these snapshots and at nothing else, after a change of one's own.
+
+    A pair that is linked to none of them is seen as not linked, which proves nothing.
+
+    :param known: by name, the numbers of snapshots of this sync, one or two.
+    """
+    looking = _Looking(scope, sync, dict(known))
+    for result in (yield from run_together(looking.from_known(len(known)))):
+        looking.took(result)
+    return looking.seen()
+
+
+def with_snapshot(seen: SnapSeen, sync: Sync, detail: Snapshot) -> SnapSeen:
+    """The same observation with one more snapshot, which was read since."""
+    details = tuple(
+        sorted({**{one.name: one for one in seen.details}, detail.name: detail}.values(), key=_age)
+    )
+    prepared, unsure = find_prepared(details, seen.pairs)
+    return replace(
+        seen,
+        details=details,
+        prepared=prepared,
+        unsure=unsure,
+        snapshots={one.name: one.snapid for one in details},
+        listed=None if seen.listed is None else tuple(sorted({*seen.listed, detail.name}, reverse=True)),
+    )
+
+
+def _age(one: Snapshot) -> list[int]:
+    """The newest name first."""
+    return [-ord(char) for char in one.name]
+
+
+class _Looking:
+    """One look, as far as it has come."""
+
+    def __init__(self, scope: Scope, sync: Sync, known: dict[str, int]) -> None:
+        self.scope, self.sync = scope, sync
+        self.subject = scope.subject(sync)
+        self.known = {name: known[name] for name in ours(scope.name, sync.name, known)}
+        self.asked: dict[str, tuple[str, int]] = {}
+        self.details: dict[str, Snapshot] = {}
+        self.gone: set[str] = set()
+        self.names: Names | None = None
+        self.group: Group | None = None
+        self.clock: datetime | None = None
+        self.wrong: list[str] = []
+        self.foreign: dict[int, str] = {}
+
+    def from_known(self, newest: int) -> list[Request]:
+        """To read the newest that are known."""
+        return [self._detail(name, self.known[name]) for name in list(self.known)[:newest]]
+
+    def _detail(self, name: str, snapid: int) -> Request:
+        request = requests.show_snapshot(self.scope, self.sync, name, snapid)
+        self.asked[request.path] = name, snapid
+        return request
+
+    def took(self, result: Result) -> None:
+        """Read one answer.
+
+        :raises CloneError: it says nothing.
+        """
+        request = result.command
+        assert isinstance(request, Request)
+        if result.clock is not None:
+            at = result.clock.replace(tzinfo=None, microsecond=0)
+            self.clock = at if self.clock is None else max(self.clock, at)
+        if request.path in self.asked:
+            name, snapid = self.asked[request.path]
+            found = answers.snapshot(result, self.subject, name, snapid)
+            if found is None:
+                self.gone.add(name)
+            else:
+                self.details[name] = found
+        elif request.path.endswith("/snapshot"):
+            self.names = answers.names(result, f"{self.subject}: the snapshots of {self.sync.source_group}")
+        else:
+            target = answers.group(result, f"{self.subject}: storage group {self.sync.target_group}")
+            if target is None:
+                raise Missing(
+                    f"{self.subject}: there is no storage group {self.sync.target_group} on array "
+                    f"{self.sync.symid}. Nothing was changed.",
+                    "fix `target_group` in services.yaml, or make the group: no link ever makes it",
+                )
+            self.group = target
+
+    def is_whole(self) -> bool:
+        """Whether the snapshots that were read account for every target."""
+        targets = {pair.target_device for pair in self.sync.pairs}
+        return targets <= {link.target for one in self.details.values() for link in one.links}
+
+    def listed(self) -> tuple[str, ...]:
+        """The names of ours, the newest first."""
+        return ours(self.scope.name, self.sync.name, self.names.manual if self.names else self.known)
+
+    def read_on(self) -> Steps[None]:
+        """Read the snapshots of ours, the newest first, until every target is accounted for.
+
+        Those that are newer than the one that is linked are read in any case.
+        """
+        for name in self.listed():
+            if name in self.details:
+                if self.is_whole():
+                    return
+                continue
+            if self.is_whole() and any(
+                name < one.name for one in self.details.values() if self._is_linked(one)
+            ):
+                return
+            found = yield from self._read(name)
+            if found is not None:
+                self.details[name] = found
+
+    def _is_linked(self, one: Snapshot) -> bool:
+        targets = {pair.target_device for pair in self.sync.pairs}
+        return any(link.target in targets for link in one.links)
+
+    def _read(self, name: str) -> Steps[Snapshot | None]:
+        """:raises Refused: there are two of that name."""
+        snapid = None if name in self.gone else self.known.get(name)
+        if snapid is None:
+            listed = yield from run(requests.list_snapids(self.scope, self.sync, name))
+            self._tick(listed)
+            found = answers.snapids(listed, f"{self.subject}: snapshot {name}")
+            if len(found) > 1:
+                raise Refused(
+                    f"{self.subject}: there are {len(found)} snapshots {name}, numbers "
+                    f"{', '.join(map(str, found))}: it is not known which one is meant. Nothing was changed.",
+                    "find out who took the second one, and end the one that is not linked by its number",
+                )
+            if not found:
+                return None  # it was ended since the list
+            snapid = found[0]
+            self.known[name] = snapid
+        shown = yield from run(self._detail(name, snapid))
+        self._tick(shown)
+        return answers.snapshot(shown, self.subject, name, snapid)
+
+    def _tick(self, result: Result) -> None:
+        if result.clock is not None:
+            at = result.clock.replace(tzinfo=None, microsecond=0)
+            self.clock = at if self.clock is None else max(self.clock, at)
+
+    def find_foreign(self) -> Steps[None]:
+        """Whose link it is that holds the targets, where it is none of ours."""
+        if self.group is None:
+            self.took(
+                (yield from run(requests.show_group(self.scope, self.sync, str(self.sync.target_group))))
+            )
+        assert self.group is not None
+        if self.group.linked is False or not self.names:
+            return
+        mine = set(self.listed())
+        others = [n for n in (*self.names.manual, *self.names.policies) if n not in mine]
+        left = MOST_FOREIGN
+        for name in dict.fromkeys(others):
+            if left <= 0 or not _IN_PATH.fullmatch(name):
+                continue
+            listed = yield from run(requests.list_snapids(self.scope, self.sync, name))
+            for snapid in answers.snapids(listed, f"{self.subject}: snapshot {name}")[:left]:
+                left -= 1
+                shown = yield from run(requests.show_snapshot(self.scope, self.sync, name, snapid))
+                found = answers.snapshot(shown, self.subject, name, snapid)
+                for link in found.links if found else ():
+                    self.foreign.setdefault(link.target, f"snapshot {name}, number {snapid}")
+        targets = {pair.target_device for pair in self.sync.pairs}
+        linked = {link.target for one in self.details.values() for link in one.links} | set(self.foreign)
+        if self.group.linked and not targets & linked:
+            self.wrong.append(
+                f"storage group {self.sync.target_group} is linked, and to no snapshot of "
+                f"{self.sync.source_group} that could be read"
+            )
+
+    def seen(self) -> SnapSeen:
+        """:raises Unreadable: the server does not say its time."""
+        if self.clock is None:
+            raise unreadable("the server does not say its time (header `Date`)")
+        details = tuple(sorted(self.details.values(), key=_age))
+        pairs = tuple(see_pair(pair, self.sync, details, self.foreign) for pair in self.sync.pairs)
+        configured = {pair.target_device for pair in self.sync.pairs}
+        strange = sorted(
+            {
+                link.target
+                for one in details
+                for link in one.links
+                if link.group == self.sync.target_group and link.target not in configured
+            }
+        )
+        if strange:
+            self.wrong.append(
+                f"storage group {self.sync.target_group} also holds {', '.join(map(device_text, strange))}, "
+                "which no pair names"
+            )
+        prepared, unsure = find_prepared(details, pairs)
+        return SnapSeen(
+            self.sync.name,
+            str(self.sync.symid),
+            self.clock,
+            pairs,
+            prepared=prepared,
+            torn=find_torn(pairs, details),
+            wrong=tuple(self.wrong),
+            snapshots={one.name: one.snapid for one in details},
+            tools=TOOLS,
+            details=details,
+            listed=None if self.names is None else self.listed(),
+            target=self.group,
+            unsure=unsure,
+        )
+
+
+def see_pair(
+    pair: Pair, sync: Sync, details: Sequence[Snapshot], foreign: Mapping[int, str] | None = None
+) -> PairSeen:
+    """Hold one configured pair against the links that were read.
+
+    :param details: snapshots of this sync.
+    :param foreign: by target, the snapshot of somebody else that it is linked to.
+    """
+    assert pair.source_device is not None and pair.target_device is not None
+    links = [(one, link) for one in details for link in one.links if link.target == pair.target_device]
+    size = next(
+        (_megabytes(one.sources[pair.source_device]) for one in details if pair.source_device in one.sources),
+        None,
+    )
+    wrong = ""
+    if not links:
+        if foreign and pair.target_device in foreign:
+            wrong = (
+                f"{pair.target} is linked to {foreign[pair.target_device]}, which this service has not taken"
+            )
+        return PairSeen(pair, pair.source_device, pair.target_device, None, wrong, size)
+    one, link = links[0]
+    if link.source != pair.source_device:
+        wrong = (
+            f"{device_text(link.target)} is linked to source {device_text(link.source)}, not to {pair.source}"
+        )
+    elif link.group != sync.target_group:
+        wrong = (
+            f"{device_text(link.target)} is linked by storage group {link.group}, not by {sync.target_group}"
+        )
+    state, written = _state(sync, one, link) if len(links) == 1 else (State.UNKNOWN, "linked twice")
+    session = Session(link.source, link.target, state, written, link.percent, one.at)
+    return PairSeen(pair, link.source, link.target, None if wrong else session, wrong, size)
+
+
+def _state(sync: Sync, one: Snapshot, link: Link) -> tuple[State, str]:
+    words = {word.lower() for word in one.states}
+    if "failed" in words:
+        return State.FAILED, "Failed"
+    if words - _STATES:
+        return State.UNKNOWN, ", ".join(one.states)
+    if not sync.copy_link:
+        return State.COPY_ON_ACCESS, "Linked"
+    if link.percent is None:
+        return State.UNKNOWN, "percent not shown"
+    return (State.COPIED, "Copied") if link.percent == 100 else (State.COPY_IN_PROG, "CopyInProg")
+
+
+def _megabytes(cylinders: int | None) -> int | None:
+    """A cylinder has 15 tracks of 128 KB."""
+    return None if cylinders is None else cylinders * 15 * 128 // 1024
+
+
+def find_torn(pairs: Sequence[PairSeen], details: Sequence[Snapshot]) -> str:
+    """Why the pairs are not of one point in time; empty when they are, or none is linked."""
+    on: dict[str, list[str]] = {}
+    for pair in pairs:
+        names = [one.name for one in details if any(link.target == pair.target for link in one.links)]
+        for name in names or [""]:
+            on.setdefault(name, []).append(pair.label)
+    if len(on) < 2:
+        return ""
+    return "; ".join(
+        f"{', '.join(labels)} {f'linked to snapshot {name}' if name else 'not linked'}"
+        for name, labels in on.items()
+    )
+
+
+def find_prepared(details: Sequence[Snapshot], pairs: Sequence[PairSeen]) -> tuple[PointInTime | None, str]:
+    """The newest snapshot that was taken after the target was linked, and is not linked.
+
+    A snapshot that is newer than the linked one and older than its link was left behind by a rewind. Where
+    nothing is linked, it is the newest.
+
+    :returns: the snapshot, and why it is not known that it is that; empty when it is.
+    """
+    targets = {pair.target for pair in pairs}
+    mine = {one.name: [link for link in one.links if link.target in targets] for one in details}
+    linked = [one for one in details if mine[one.name]]
+    for one in details:
+        if one in linked or one.at is None or one.expired:
+            continue
+        point = PointInTime(one.name, one.snapid, one.at)
+        if not linked:
+            return point, ""
+        if any(other.at is None or other.at >= one.at for other in linked):
+            return None, ""
+        since = [link.since for other in linked for link in mine[other.name]]
+        if None in since:
+            return point, "the server does not show when the target was linked"
+        return (point, "") if max(at for at in since if at is not None) < one.at else (None, "")
+    return None, ""
