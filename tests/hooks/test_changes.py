@@ -21,7 +21,7 @@ from clones.asking.steps import Command, Request, Result, Steps, pause, run
 from clones.config.scope import Scope
 from clones.errors import CloneError, Fenced, Locked, Refused, Stale, Unknown
 from clones.runs.record import TaskRecord
-from clones.time_limits import CHECKED, SLOT_TURN
+from clones.time_limits import CHECKED, INTENT, SLOT_TURN
 from hooks.configuration import load
 from hooks.driver import Driver
 from hooks.symcli import SymcliHook
@@ -210,7 +210,7 @@ def test_a_try_that_stood_still_after_its_check_sends_nothing(
 
     monkeypatch.setattr(Driver, "_send", late)
     kept = Kept()
-    with pytest.raises(Stale, match="this task stood still for 11 s since"):
+    with pytest.raises(Stale, match="11 s have passed since it was seen that no newer try"):
         hosts.run(run(replace(CHANGE, before_send=kept.before())))
     assert server.sent == [] and held() == [] and not kept.kept
     assert ended(hosts) == "it was not sent" and hosts.under_way == ()
@@ -254,6 +254,18 @@ def test_a_look_that_became_too_old_meanwhile(server: Server, hosts: SymcliHook,
     assert server.sent == ["GET /101/snapshot"] and not kept.kept and held() == []
 
 
+def test_a_ledger_that_takes_too_long(server: Server, hosts: SymcliHook, clock: Clock) -> None:
+    """Whoever finds what was kept waits as long as its request may still come."""
+
+    def slow() -> None:
+        clock.now += INTENT.seconds + 1
+
+    kept = Kept()
+    with pytest.raises(Stale, match="31 s have passed since its intent was kept"):
+        hosts.run(run(replace(CHANGE, before_send=kept.before(slow))))
+    assert server.sent == [] and not kept.kept and held() == []
+
+
 def other_service() -> tuple[SymcliHook, Scope]:
     name = next(name for name in CONFIG.services if name != SCOPE.name)
     return SymcliHook(), Scope(name, CONFIG.services[name], CONFIG.symcli)
@@ -275,7 +287,10 @@ def test_while_others_change_the_source_group_it_waits(
                 others._give_back(CHANGE)
 
         hosts.pause = passes
-        assert hosts.run(run(CHANGE)).exit_code == 201
+        intents: list[float] = []
+        kept = Kept().before(lambda: intents.append(clock.now))
+        assert hosts.run(run(replace(CHANGE, before_send=kept))).exit_code == 201
+        assert intents == [1000, 1002, 1004, 1006], "it is kept anew each time"
     assert clock.pauses == [2, 2, 2] and held() == []
 
 
@@ -398,7 +413,7 @@ def test_a_worker_that_is_stopped_between_check_and_request(
         finally:
             worker.kill()
     if seconds:
-        assert server.sent == [] and "Stale" in said and "this task stood still for 6" in said
+        assert server.sent == [] and "Stale" in said and "was not sent to uni: 6" in said
     else:
         assert server.sent == ["POST /101/snapshot"] and "came back 201" in said
     assert held() == []
