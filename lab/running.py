@@ -8,16 +8,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import yaml
 
-from lab import states
-from lab.array.array import Array
-from lab.array.sessions import Pair
 from lab.building import build
 from lab.clock import Clock
 from lab.config import ConfigError, LabConfig, read_yaml
@@ -26,22 +22,17 @@ from lab.journal import Journal
 from lab.real import start as real
 from lab.real.host import RealHost
 from lab.real.server import RealServer
+from lab.rest_operations import RestOperations
 from lab.server import keys
-from lab.server.certificates import Authority
 from lab.server.control import ControlPort
-from lab.server.exchange import Reply, Request, call_as_administrator
-from lab.server.execution import second_administrator
-from lab.server.https import UnisphereServer
 from lab.server.memory import Connection, MemoryServer
 from lab.server.openssh import SshdError, SshdServer
 from lab.server.openssh_socket import CommandSocket
 from lab.server.ssh import LOOPBACK, HostServer
-from lab.server.unisphere_memory import MemoryUnisphere
-from lab.unisphere.unisphere import Unisphere
 from lab.world import AnyHost
 
 
-class Running:
+class Running(RestOperations):
     def __init__(
         self, config: LabConfig, directory: Path | None, clock: Clock, rate_factor: float = 1.0,
         host: str = LOOPBACK, services: str | Path | dict[str, Any] | None = None, sshd: bool = False,
@@ -65,15 +56,9 @@ class Running:
         self.world = build(config, clock, self.journal, rate_factor)
         self.numbers = itertools.count(1)
         self.servers: dict[str, HostServer | SshdServer] = {}
-        self.unispheres = {u.name: Unisphere(u, self.world) for u in config.unispheres}
-        self.ports_of_unispheres: dict[str, UnisphereServer | MemoryUnisphere] = {}
-        for unisphere in self.unispheres.values():
-            for name in unisphere.names:
-                self.world.calls[name] = partial(call_as_administrator, unisphere)
+        self._make_unispheres()
         self.socket = self._socket() if sshd else None
         self.connections: dict[str, dict[str, Any]] = {}
-        self.ca_file = ""
-        """Of the certificate authority of all Unispheres; empty when there is none."""
         self.host = host
         self.ports = ports
         self.control = ControlPort(self.operate, host)
@@ -127,7 +112,7 @@ class Running:
                 "extra": {"key_file": str(client_path.resolve()), "host_key": keys.public_line(key)},
             }
         try:
-            await self._start_unispheres()
+            await self.start_unispheres()
         except BaseException:
             await self.stop()
             raise
@@ -135,44 +120,6 @@ class Running:
             await self.control.start()
         self._write()
         self.world.started(self.services)
-
-    async def _start_unispheres(self) -> None:
-        if not self.unispheres:
-            return
-        folder = self.directory / "tls"
-        authority = Authority(folder, "ca")
-        self.ca_file = str(authority.file.resolve())
-        for number, unisphere in enumerate(self.unispheres.values(), 1):
-            port: UnisphereServer | MemoryUnisphere
-            if self.ports:
-                other = Authority(folder, "other-ca")
-                port = UnisphereServer(unisphere, authority, other, self.numbers, self.host)
-            else:
-                port = MemoryUnisphere(unisphere, self.numbers, number)
-            self.ports_of_unispheres[unisphere.name] = port
-            await port.start()
-            user = unisphere.config.users[0]
-            self.connections[unisphere.connection_id] = {
-                "conn_type": "http",
-                "host": self.host,
-                "port": port.port,
-                "login": user.login,
-                "password": user.password,
-                "extra": {"ca_file": self.ca_file},
-            }
-
-    async def rest(self, port: int, request: Request, number: int | None = None) -> Reply:
-        """Call a Unisphere where nothing listens, in the lab's event loop.
-
-        :param port: of the Unisphere, as its connection has it.
-        :param number: of the connection, as the journal shows it; None: a new one.
-        :raises KeyError: there is no such port.
-        :raises OSError: as over a network; :class:`ssl.SSLCertVerificationError` is one.
-        """
-        for server in self.ports_of_unispheres.values():
-            if isinstance(server, MemoryUnisphere) and server.port == port:
-                return await server.call(request, number)
-        raise KeyError(port)
 
     def connect(self, port: int, user: str) -> Connection:
         """Log in where nothing listens, in the lab's event loop.
@@ -185,10 +132,6 @@ class Running:
             if isinstance(server, MemoryServer) and server.port == port:
                 return server.connect(user)
         raise KeyError(port)
-
-    def _set(self, array: Array, *pairs: Pair) -> None:
-        """On record: a test put sessions into other states, as no command did."""
-        self.journal.event("set", pairs={array.key(p): array.state_of_copy(p) for p in pairs})
 
     def _write(self) -> None:
         (self.directory / "connections.json").write_text(json.dumps(self.connections, indent=2) + "\n")
@@ -207,8 +150,7 @@ class Running:
         )
 
     async def stop(self) -> None:
-        for unisphere_port in self.ports_of_unispheres.values():
-            await unisphere_port.stop()
+        await self.stop_unispheres()
         for server in self.servers.values():
             await server.stop()
         if self.socket:
@@ -296,60 +238,6 @@ class Running:
         array.config.switches = array.switches
         return array.switches.model_dump()
 
-    async def op_set_unisphere_switch(self, unisphere: str, name: str, value: Any) -> dict[str, Any]:
-        found = self.unisphere(unisphere)
-        merged = {**found.switches.model_dump(), name: value}
-        found.switches = type(found.switches).model_validate(merged)
-        return found.switches.model_dump()
-
-    def unisphere(self, name: str) -> Unisphere:
-        for unisphere in self.unispheres.values():
-            if name in unisphere.names:
-                return unisphere
-        raise KeyError(f"no Unisphere {name!r}; one of {', '.join(self.unispheres)}")
-
-    async def op_unisphere(self, unisphere: str) -> dict[str, Any]:
-        return self.unisphere(unisphere).describe()
-
-    async def op_restart_unisphere(self, unisphere: str, finish: bool = False) -> None:
-        """Its jobs and pages are gone; `finish`: what jobs had begun is done all the same."""
-        self.unisphere(unisphere).restart(finish=finish)
-
-    async def op_administrator(self, on: str, run: str) -> None:
-        """Let a second administrator do something: a command on a host, `METHOD PATH [BODY]` on a
-        Unisphere."""
-        await second_administrator(self.world, on, run)
-
-    async def op_snapshots(self, symid: str) -> list[dict[str, Any]]:
-        return self.world.snapvx(self.world.array(symid)).describe()
-
-    async def op_set_link(
-        self, symid: str, source: str, target: str, snapid: int, state: str = "Copied", group: str = ""
-    ) -> None:
-        """Link a pair to a snapshot, in a state, whatever was there; `group` is the target's."""
-        array = self.world.array(symid)
-        pair = self.world.pair(array, source, target)
-        snapshot = next((s for s in array.snapshots if s.snapid == snapid), None)
-        if snapshot is None:
-            raise KeyError(f"no snapshot {snapid}")
-        if state not in (states.COPY_IN_PROG, states.COPIED, states.LINKED, states.FAILED):
-            raise ValueError(f"a link is not {state}")
-        self.world.snapvx(array).put(pair, snapshot, state, group)
-        self._set(array, pair)
-
-    async def op_remove_link(self, symid: str, source: str, target: str) -> None:
-        array = self.world.array(symid)
-        pair = self.world.pair(array, source, target)
-        self.world.snapvx(array).drop(pair)
-        self._set(array, pair)
-
-    async def op_set_group(self, symid: str, group: str, devices: list[str]) -> None:
-        """Let a storage group have these devices; it is made when it is not there, and gone without any."""
-        array = self.world.array(symid)
-        array.storage_groups[group] = [array.device(d) for d in devices]
-        if not devices:
-            del array.storage_groups[group]
-
     async def op_set_rate(self, symid: str, tracks_per_second: float) -> dict[str, Any]:
         array = self.world.array(symid)
         array.settle()
@@ -387,10 +275,8 @@ class Running:
         return int(self.journal.event("note", note=note, **words)["seq"])
 
     async def op_refuse_connections(self, host: str, refuse: bool = True) -> bool:
-        for unisphere in self.unispheres.values():
-            if host in unisphere.names:
-                await self.ports_of_unispheres[unisphere.name].refuse(refuse)
-                return refuse
+        if await self.refuse_unisphere(host, refuse):
+            return refuse
         await self.servers[self.world.host(host).name].refuse(refuse)
         return refuse
 

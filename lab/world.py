@@ -94,9 +94,8 @@ class World:
             for address in host.addresses_up():
                 addresses.setdefault(address, []).append(host.name)
         about = {"services": services} if services else {}
-        snapshots = {a.symid: self.snapvx(a).describe() for a in self.arrays.values() if a.snapshots}
-        if snapshots:
-            about["snapshots"] = snapshots
+        if self.config.unispheres:
+            about["snapshots"] = {a.symid: self.snapvx(a).describe() for a in self.arrays.values()}
             about["storage_groups"] = {
                 a.symid: {name: [a.name(d) for d in devices] for name, devices in a.storage_groups.items()}
                 for a in self.arrays.values()

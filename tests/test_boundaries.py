@@ -47,7 +47,7 @@ LAB = (
     # what is simulated: the world knows arrays, and of hosts what its protocol says
     "array", "shell", "world", "symcli", "unisphere", "hosts",
     # how it is reached, what of it is real, and what puts it together
-    "server", "real", "building", "running",
+    "server", "real", "building", "rest_operations", "running",
     # for whoever uses a lab; "lab" is what `import lab` gives
     "operations", "client", "inprocess", "direct", "lab", "check", "tools", "__main__",
 )  # fmt: skip

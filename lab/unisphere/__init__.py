@@ -16,14 +16,16 @@ with Lab("lab/powermax.yaml", clock="manual") as lab:  # or any configuration wi
 As for SSH, each connection is an Airflow connection as JSON: connections.env defines
 `AIRFLOW_CONN_UNISPHERE_DEMO`.
 
-`Lab(..., ports=False)` listens nowhere. There `lab.call(lab.running.rest(port, Request(method, target, headers,
-body)))` gives a `Reply` (`lab.server.exchange`), or raises OSError. `DirectLab.rest()` is the same without a
-thread.
+`Lab(..., ports=False)` listens nowhere. There `lab.call(lab.running.rest(port, Request(method, target,
+headers, body)))` gives a `Reply` (`lab.server.exchange`), or raises OSError. `DirectLab.rest()` is the
+same without a thread.
 
-Times are the lab's clock's: a job ends when that was turned by `job_seconds` (0: at once), answers show the array
-as it was `lag_s` (3) ago, percent grows with the array's copy rate, the header `Date` is its time.
+Times are the lab's clock's: a job ends when that was turned by `job_seconds` (0: at once), answers show
+the array as it was `lag_s` (3) ago, percent grows with the array's copy rate, the header `Date` is its
+time.
 
-`call` has the table of routes; `snapshot_looks`, `snapshot_changes`, `groups` and `system` answer; `views` shows;
-`change` and `performing` carry changes out; `jobs`, `pages`, `versions` and `errors` (`errors.yaml`) are what they
-say. The physics is `lab/array/snapvx.py`. Calls for clones are answered by 404.
+`call` has the table of routes; `snapshot_looks`, `snapshot_changes`, `groups` and `system` answer;
+`views` shows; `change` and `performing` carry changes out; `jobs`, `pages`, `versions` and `errors`
+(`errors.yaml`) are what they say. The physics is `lab/array/snapvx.py`. Calls for clones are answered by
+404.
 """

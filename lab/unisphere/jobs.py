@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,8 @@ class Job:
     end: str = ""
     result: str = ""
     task: asyncio.Task[None] | None = None
+    accepted: tuple[str, float] = ("", 0.0)
+    """When, for the journal: lab time as text, and seconds since the epoch."""
     undone: bool = True
 
 
@@ -50,6 +53,7 @@ class Jobs:
         if fault is not None:
             job.fault = fault.config
             call.faults.append("job")
+        job.accepted = (self.unisphere.world.clock.iso(), round(time.time(), 6))
         self.known[job.id] = job
         job.task = asyncio.get_running_loop().create_task(self._run(job))
         self._tasks.add(job.task)
@@ -82,7 +86,8 @@ class Jobs:
         """`end` is None for a job that never ends."""
         call, about = job.call, {"result": result} if result else {}
         self.unisphere.world.journal.event(
-            "job", host=self.unisphere.name, family="unisphere", login=call.user.login, job=job.id,
+            "job", at=job.accepted[0], wall=job.accepted[1], seconds=round(time.time() - job.accepted[1], 6),
+            host=self.unisphere.name, family="unisphere", login=call.user.login, job=job.id,
             command=call.text, end=end, change=job.change.describe(), **job.change.states(), **about,
         )  # fmt: skip
 
