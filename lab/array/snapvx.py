@@ -41,6 +41,8 @@ class SnapVX:
         now = self.array.clock.now()
         for snapshot in self.array.snapshots:
             if snapshot.there(now) and not self._kept(snapshot, now):
+                for link in snapshot.linked(now):
+                    self._leave(link, now)
                 last = max((link.until for link in snapshot.links), default=BEFORE)
                 snapshot.until = max(snapshot.expires or now, last)
         return now
@@ -309,9 +311,8 @@ class SnapVX:
         total = float(source.tracks)
         if before.source is not source or self.switches.relink_amount == "all":
             return total
-        missing = total if before.nocopy else before.protected
         then, now = sorted((before.snapshot.at, snapshot.at))
-        return min(total, missing + source.written(then, now) + before.changed_target)
+        return min(total, before.protected + source.written(then, now) + before.changed_target)
 
     def _end(self, link: Link, now: float) -> None:
         link.until = now
@@ -343,12 +344,16 @@ class SnapVX:
         gone = links if self.switches.unlink_leaves_not_ready else lost
         self._spoil([link.target.number for link in gone], "unlink")
         for link in links:
-            self._end(link, now)
-            link.target.left = None if link in lost else link.snapshot.at
-            link.target.spoiled = "was unlinked before it was copied" if link in lost else ""
+            self._leave(link, now)
             link.target.ready = not self.switches.unlink_leaves_not_ready
         self.settle()
         return links
+
+    def _leave(self, link: Link, now: float) -> None:
+        lost = self._loses(link)
+        self._end(link, now)
+        link.target.left = None if lost else link.snapshot.at
+        link.target.spoiled = "was unlinked before it was copied" if lost else ""
 
     def _loses(self, link: Link) -> bool:
         if link.state == states.COPY_IN_PROG or link.state == states.FAILED:

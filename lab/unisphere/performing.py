@@ -37,20 +37,21 @@ async def carry_out(call: Call, change: Change) -> None:
     held = change.devices()
     if held & array.held:
         raise Refused("device_lock")
-    partial = world.faults.control("partial", call.unisphere.names, call.text)
-    if partial is not None and change.action in ("Link", "Relink"):
+    links = change.action in ("Link", "Relink")
+    partial = world.faults.control("partial", call.unisphere.names, call.text) if links else None
+    if partial is not None:
         call.faults.append("partial")
         change.first = partial.config.pairs
     change.look(change.before, change.linked_before)
     array.held |= held
     try:
-        links = change.act(change)
+        made = change.act(change)
         change.looked()
         if array.config.snapvx.change_seconds > 0:
             await world.clock.sleep(array.config.snapvx.change_seconds)
         snapvx = world.snapvx(array)
-        snapvx.ready_again(links)
-        _ready_when_defined(call, links)
+        snapvx.ready_again(made)
+        _ready_when_defined(call, made)
     finally:
         array.held -= held
         change.looked()
