@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from clones.asking.steps import Request, Result, Steps, note, run, run_together
 from clones.backends.snapvx import answers, requests
@@ -68,15 +69,25 @@ class SnapSeen(SyncSeen):
         )
 
 
-def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SnapSeen]:
+def observe(
+    scope: Scope,
+    sync: Sync,
+    before: SyncSeen | None = None,
+    snapshots: Mapping[str, int] = MappingProxyType({}),
+) -> Steps[SnapSeen]:
     """Ask for the state of every pair of a sync, and for its snapshots.
 
-    :param before: the sync as it was seen in this task: what it knows of its snapshots is not asked again.
+    :param before: the sync as it was seen in this task. Where every pair is still linked to the same
+        snapshot, it is not asked what other snapshots there are.
+    :param snapshots: likewise, by name the numbers of those that an activation has left.
     :raises Missing: a storage group is not there.
     :raises Refused: two snapshots have one name.
     :raises TryAgain: lost, locked or not readable.
     """
-    return (yield from look(scope, sync, before.snapshots if before else {}))
+    known = snapshots
+    if isinstance(before, SnapSeen):
+        known = {one.name: one.snapid for one in before.linked} or before.snapshots
+    return (yield from look(scope, sync, known, all_names=not known, newest=1))
 
 
 def look(

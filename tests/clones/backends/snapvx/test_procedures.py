@@ -589,7 +589,17 @@ def test_a_look_needs_few_requests(unisphere: Unisphere) -> None:
     assert isinstance(first, SnapSeen) and len(unisphere.sent) == 3
     unisphere.sent.clear()
     drive(observe(of, of.service.syncs[0], first), unisphere)
-    assert len(unisphere.sent) == 2
+    assert len(unisphere.sent) == 1
+    resync(of, unisphere)
+    split(of, unisphere)
+    kept = Activation.read(unisphere.kept)
+    assert kept is not None
+    unisphere.sent.clear()
+    again = drive(observe(of, of.service.syncs[0], None, kept.snapshots), unisphere)
+    assert len(unisphere.sent) == 1 and kept.made(again)
+    unisphere.link(unisphere.snapshots[0])
+    changed = drive(observe(of, of.service.syncs[0], None, kept.snapshots), unisphere)
+    assert not kept.made(changed) and changed.all_in(frozenset({State.COPIED})), "what is kept proves nothing"
 
 
 def test_names_do_not_repeat() -> None:
