@@ -23,6 +23,7 @@ from lab.server.openssh import SshdError
 from lab.server.ssh import LOOPBACK
 from lab.tools import record, replay
 from lab.tools.load import raise_file_limit
+from lab.unisphere.unisphere import ROOT
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
@@ -75,6 +76,16 @@ def _text(running: Running) -> str:
     for name, connection in running.connections.items():
         extra = connection["extra"]
         host, port, login = connection["host"], connection["port"], connection["login"]
+        if connection["conn_type"] == "http":
+            address = f"https://{host}:{port}{ROOT}"
+            lines += [
+                f"  {name}",
+                f"    type http, host {host}, port {port}, login {login}, password {connection['password']}",
+                f"    ca_file {extra['ca_file']}",
+                f"    address {address}",
+                f"    by hand: curl --cacert {extra['ca_file']} -u {login} {address}/version",
+            ]
+            continue
         lines += [
             f"  {name}",
             f"    type ssh, host {host}, port {port}, login {login}",

@@ -28,7 +28,8 @@ def build(config: LabConfig, clock: Clock, journal: Journal, rate_factor: float 
     """:param rate_factor: multiplies every copy rate."""
     world = World(config, clock, journal)
     for array in config.arrays:
-        world.arrays[array.symid] = _array(array, world, rate_factor)
+        made = world.arrays[array.symid] = _array(array, world, rate_factor)
+        world.snapvx(made).begin(array.snapshots, array.links)
     for host in config.hosts:
         world.hosts[host.name] = _host(host, world)
     for fault in config.faults:

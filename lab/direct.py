@@ -14,10 +14,14 @@ from typing import Any
 from lab.array.refused import Refused
 from lab.clock import Clock
 from lab.config import LabConfig
+from lab.faults import Fault
 from lab.operations import LabError, Operations
 from lab.running import Running
+from lab.server.exchange import Exchange, Gone, Request
+from lab.server.exchange import Reply as RestReply
 from lab.server.execution import Execution, second_administrator
 from lab.server.session import NoPort
+from lab.unisphere.unisphere import Unisphere
 from lab.world import AnyHost, World
 
 PATIENCE = 30.0
@@ -63,6 +67,13 @@ class DirectLab(Operations):
         world = self.running.world
         return self._loop.run_until_complete(_reply(world, world.host(host), line, connection))
 
+    def rest(self, unisphere: str, request: Request, connection: int) -> RestReply | None:
+        """Call a Unisphere by its name or connection id; None when the connection was lost before the answer.
+
+        :raises LabError: it neither ends nor is lost, which is a fault of the lab.
+        """
+        return self._loop.run_until_complete(_call(self.running.unisphere(unisphere), request, connection))
+
     def as_administrator(self, host: str, line: str) -> None:
         """Somebody else's command, journaled as that."""
         self._loop.run_until_complete(second_administrator(self.running.world, host, line))
@@ -84,6 +95,18 @@ class DirectLab(Operations):
 
         self._loop.run_until_complete(cancel())
         self._loop.close()
+
+
+async def _call(unisphere: Unisphere, request: Request, connection: int) -> RestReply | None:
+    def down(fault: Fault) -> None:
+        """Nothing listens: only the call's connection is lost."""
+
+    exchange = Exchange(unisphere, Gone(connection), request, down)
+    try:
+        reply = await asyncio.wait_for(exchange.run(), PATIENCE)
+    except TimeoutError:
+        raise LabError(f"after {PATIENCE:.0f} s there is no end of {exchange.text}") from None
+    return None if reply is None or reply.cut is not None else reply
 
 
 async def _reply(world: World, host: AnyHost, line: str, connection: int) -> Reply:

@@ -24,6 +24,22 @@
 | skew         | `host`: its clock is `skew` seconds ahead (negative: behind), and in zone `timezone`       |
 | admin        | right after the command a second administrator's `run` is executed, on host `on` (the same)|
 
+Of these, a Unisphere's REST calls are met by cut_before, cut_after, cut_bytes, cut_running, delay, hang,
+down, lock, partial (of link and relink), skew, admin, and:
+
+| kind         | what happens                                                                              |
+|--------------|-------------------------------------------------------------------------------------------|
+| http         | the answer is `status`, `body` and `type`; not executed, but with `work` first            |
+| late         | the answer comes `seconds` lab seconds later; executed at once, with `work` last then     |
+| job          | the job that the call begins never ends, or ends in `state` when that is given; its change |
+|              | is made only with `work` first                                                            |
+| restart      | Unisphere restarts before the call: its jobs and lists of pages are gone. What the jobs   |
+|              | had not done yet is never done, but with `work` last                                      |
+| other_ca     | `host` shows a certificate of another CA, until the fault is cleared                      |
+
+They are searched for in `METHOD PATH?QUERY BODY`, the body as JSON; the path is that below the API's root.
+What a second administrator runs on a Unisphere is `METHOD PATH BODY`.
+
 A stall is searched for in the words of each program that a command starts, not in the command; what
 came over no connection, as a second administrator's, does not stall.
 
@@ -58,8 +74,13 @@ TRANSPORT = frozenset({
     "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent", "noise",
     "down", "admin", "cut_output",
 })  # fmt: skip
+OF_REST = frozenset({
+    "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "hang", "down", "admin", "http", "late",
+    "restart",
+})  # fmt: skip
+"""Those of the line that a REST call meets."""
 # A command meets one of these at a time, in the order they were set: the next one waits for the next command.
-ALONE = frozenset({"cut_before", "cut_after", "cut_bytes", "cut_running", "hang", "exit", "down"})
+ALONE = frozenset({"cut_before", "cut_after", "cut_bytes", "cut_running", "hang", "exit", "down", "http"})
 CONTROL_ONLY_LOCKS = frozenset({3, 49})
 
 
@@ -165,13 +186,15 @@ class Faults:
         self.journal.event("fault", kind=fault.config.kind, id=fault.id, host=names[0], matched=command)
         return True
 
-    def transport(self, names: tuple[str, str], command: str) -> list[Fault]:
+    def transport(
+        self, names: tuple[str, str], command: str, kinds_there: frozenset[str] = TRANSPORT
+    ) -> list[Fault]:
         """The faults of the line that meet this command; they are used by asking."""
         taken: list[Fault] = []
         for fault in self._faults:
             kind = fault.config.kind
             kinds = {f.config.kind for f in taken}
-            if kind not in TRANSPORT or kind in kinds or (kind in ALONE and kinds & ALONE):
+            if kind not in kinds_there or kind in kinds or (kind in ALONE and kinds & ALONE):
                 continue
             if kind == "down" and fault.config.match is None:
                 continue  # took effect when it was set
@@ -212,7 +235,7 @@ class Faults:
         }
 
     def control(self, kind: str, names: tuple[str, str], command: str) -> Fault | None:
-        """The first `partial` or `fail_pair` that meets this control command."""
+        """The first `partial`, `fail_pair` or `job` that meets this control command or call."""
         for fault in self._faults:
             if fault.config.kind == kind and fault.meets(names, command) and self._use(fault, names, command):
                 return fault

@@ -151,6 +151,47 @@ class Operations:
     def set_switch(self, symid: str, name: str, value: Any) -> None:
         self.ask("set_switch", symid=symid, name=name, value=value)
 
+    def set_unisphere_switch(self, unisphere: str, name: str, value: Any) -> None:
+        self.ask("set_unisphere_switch", unisphere=unisphere, name=name, value=value)
+
+    def unisphere(self, name: str) -> dict[str, Any]:
+        """name, jobs (id -> state), switches."""
+        found: dict[str, Any] = self.ask("unisphere", unisphere=name)
+        return found
+
+    def restart_unisphere(self, name: str, *, finish: bool = False) -> None:
+        """Its jobs and pages are gone; `finish`: what jobs had begun is done all the same."""
+        self.ask("restart_unisphere", unisphere=name, finish=finish)
+
+    def administrator(self, on: str, run: str) -> None:
+        """Let a second administrator do something: a command on a host, `METHOD PATH [BODY]` on a
+        Unisphere."""
+        self.ask("administrator", on=on, run=run)
+
+    def snapshots(self, symid: str) -> list[dict[str, Any]]:
+        """group, name, snapid, at (lab seconds), sources, ours, expires, secure, policy, restored, links
+        (source, target, group, state, percent, protected_tracks, defined) of each that is there."""
+        found: list[dict[str, Any]] = self.ask("snapshots", symid=symid)
+        return found
+
+    def set_link(
+        self, symid: str, source: str, target: str, snapid: int, state: str = "Copied", group: str = ""
+    ) -> None:
+        """Link a pair to a snapshot in a state (CopyInProg, Copied, Linked, Failed), whatever was there."""
+        words = {"symid": symid, "source": source, "target": target, "snapid": snapid, "state": state}
+        self.ask("set_link", **words, group=group)
+
+    def remove_link(self, symid: str, source: str, target: str) -> None:
+        self.ask("remove_link", symid=symid, source=source, target=target)
+
+    def set_group(self, symid: str, group: str, devices: list[str]) -> None:
+        """Let a storage group have these devices; it is made when it is not there, and gone without any."""
+        self.ask("set_group", symid=symid, group=group, devices=devices)
+
+    def requests(self, since: int = 0) -> list[dict[str, Any]]:
+        """The REST calls of the journal."""
+        return [e for e in self.entries(since) if e["event"] == "request"]
+
     def set_rate(self, symid: str, tracks_per_second: float) -> None:
         self.ask("set_rate", symid=symid, tracks_per_second=tracks_per_second)
 

@@ -14,8 +14,6 @@ from typing import Any
 import asyncssh
 import yaml
 
-from lab.array.array import Array
-from lab.array.sessions import Pair
 from lab.building import build
 from lab.clock import Clock
 from lab.config import ConfigError, LabConfig, read_yaml
@@ -24,6 +22,7 @@ from lab.journal import Journal
 from lab.real import start as real
 from lab.real.host import RealHost
 from lab.real.server import RealServer
+from lab.rest_operations import RestOperations
 from lab.server import keys
 from lab.server.control import ControlPort
 from lab.server.memory import Connection, MemoryServer
@@ -33,7 +32,7 @@ from lab.server.ssh import LOOPBACK, HostServer
 from lab.world import AnyHost
 
 
-class Running:
+class Running(RestOperations):
     def __init__(
         self, config: LabConfig, directory: Path | None, clock: Clock, rate_factor: float = 1.0,
         host: str = LOOPBACK, services: str | Path | dict[str, Any] | None = None, sshd: bool = False,
@@ -57,6 +56,7 @@ class Running:
         self.world = build(config, clock, self.journal, rate_factor)
         self.numbers = itertools.count(1)
         self.servers: dict[str, HostServer | SshdServer] = {}
+        self._make_unispheres()
         self.socket = self._socket() if sshd else None
         self.connections: dict[str, dict[str, Any]] = {}
         self.host = host
@@ -111,6 +111,11 @@ class Running:
                 "login": server.login if isinstance(server, SshdServer) else host.login,
                 "extra": {"key_file": str(client_path.resolve()), "host_key": keys.public_line(key)},
             }
+        try:
+            await self.start_unispheres()
+        except BaseException:
+            await self.stop()
+            raise
         if self.ports:
             await self.control.start()
         self._write()
@@ -127,10 +132,6 @@ class Running:
             if isinstance(server, MemoryServer) and server.port == port:
                 return server.connect(user)
         raise KeyError(port)
-
-    def _set(self, array: Array, *pairs: Pair) -> None:
-        """On record: a test put sessions into other states, as no command did."""
-        self.journal.event("set", pairs=array.snapshot(pairs))
 
     def _write(self) -> None:
         (self.directory / "connections.json").write_text(json.dumps(self.connections, indent=2) + "\n")
@@ -149,6 +150,7 @@ class Running:
         )
 
     async def stop(self) -> None:
+        await self.stop_unispheres()
         for server in self.servers.values():
             await server.stop()
         if self.socket:
@@ -227,6 +229,10 @@ class Running:
 
     async def op_set_switch(self, symid: str, name: str, value: Any) -> dict[str, Any]:
         array = self.world.array(symid)
+        if name in type(array.config.snapvx).model_fields:
+            snapvx = {**array.config.snapvx.model_dump(), name: value}
+            array.config.snapvx = type(array.config.snapvx).model_validate(snapvx)
+            return array.config.snapvx.model_dump()
         merged = {**array.switches.model_dump(), name: value}
         array.switches = type(array.switches).model_validate(merged)
         array.config.switches = array.switches
@@ -248,7 +254,7 @@ class Running:
     async def op_fault(self, **words: Any) -> int:
         for name in ("host", "on"):
             if words.get(name) is not None:
-                self.world.host(words[name])
+                self.world.known(words[name])
         return self.world.faults.add(**words)
 
     async def op_draw(self, seed: int) -> list[int]:
@@ -269,6 +275,8 @@ class Running:
         return int(self.journal.event("note", note=note, **words)["seq"])
 
     async def op_refuse_connections(self, host: str, refuse: bool = True) -> bool:
+        if await self.refuse_unisphere(host, refuse):
+            return refuse
         await self.servers[self.world.host(host).name].refuse(refuse)
         return refuse
 

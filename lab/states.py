@@ -17,6 +17,8 @@ SPLIT = "Split"
 TERMINATE_IN_PROG = "TerminateInProg"
 FAILED = "Failed"
 INVALID = "Invalid"
+LINKED = "Linked"
+"""Of a link to a snapshot that copies nothing; the other states of a link are a session's."""
 
 ALL = (
     CREATED, CREATE_IN_PROG, PRECOPY, RECREATED, COPY_IN_PROG, COPY_ON_ACCESS, COPY_ON_WRITE, COPIED,

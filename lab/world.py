@@ -5,12 +5,14 @@ It knows hosts by what `AnyHost` says of them; their kinds are above it, and `la
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from lab import states
 from lab.array.array import Array
 from lab.array.refused import Refused
 from lab.array.sessions import Pair
+from lab.array.snapvx import SnapVX
 from lab.clock import Clock
 from lab.config import LabConfig
 from lab.faults import Faults
@@ -70,6 +72,8 @@ class World:
         self.faults = Faults(clock, journal)
         self.arrays: dict[str, Array] = {}
         self.hosts: dict[str, AnyHost] = {}
+        self.calls: dict[str, Callable[[str], Awaitable[None]]] = {}
+        """By the names of what is no host, a Unisphere: how a second administrator calls it."""
 
     def started(self, services: Any = None) -> None:
         """The journal's first entry: the configured pairs and groups, which a checker may allow, what is
@@ -77,7 +81,7 @@ class World:
         pairs: dict[str, str] = {}
         groups: dict[str, dict[str, str]] = {}
         for array in self.arrays.values():
-            pairs |= array.snapshot(array.sessions)
+            pairs |= {array.key(p): array.state_of_copy(p) for p in [*array.links, *array.sessions]}
             for name, members in array.groups.items():
                 groups[name] = {m: array.name(member.device) for m, member in members.items()}
         uses = [
@@ -90,6 +94,12 @@ class World:
             for address in host.addresses_up():
                 addresses.setdefault(address, []).append(host.name)
         about = {"services": services} if services else {}
+        if self.config.unispheres:
+            about["snapshots"] = {a.symid: self.snapvx(a).describe() for a in self.arrays.values()}
+            about["storage_groups"] = {
+                a.symid: {name: [a.name(d) for d in devices] for name, devices in a.storage_groups.items()}
+                for a in self.arrays.values()
+            }
         self.journal.event(
             "start", speed=self.clock.speed, manual=self.clock.manual, pairs=pairs, groups=groups,
             uses=uses, addresses=addresses, **about,
@@ -98,6 +108,11 @@ class World:
     def draw(self, seed: int) -> list[int]:
         """Faults by seed; the numbers of those that were set."""
         return self.faults.draw(seed, self.config.random_faults)
+
+    def known(self, name: str) -> None:
+        """:raises KeyError: neither a host nor a Unisphere has that name."""
+        if name not in self.calls:
+            self.host(name)
 
     def host(self, name: str) -> AnyHost:
         for host in self.hosts.values():
@@ -131,6 +146,10 @@ class World:
                     use=use,
                     action=action,
                 )
+
+    def snapvx(self, array: Array) -> SnapVX:
+        """What can be done with the snapshots of an array."""
+        return SnapVX(array, lambda numbers, action: self.spoil(array, numbers, action))
 
     def pair(self, array: Array, source: str, target: str) -> Pair:
         try:

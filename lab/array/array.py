@@ -70,6 +70,8 @@ class Array(Inventory):
                 raise Refused("session_exists")
             if self.sessions.of_target(target.number):
                 raise Refused("target_busy")
+            if self.links.of_target(target.number) and self.config.snapvx.clone_to_link_target == "refused":
+                raise Refused("target_busy")
             if target.tracks < source.tracks:
                 raise Refused("size_mismatch", source=self.name(source), target=self.name(target))
             if targets[source] and not concurrent and self.switches.concurrent_needed:
@@ -82,6 +84,7 @@ class Array(Inventory):
             source, target = self._endpoints(pair)
             session = Session(source, target, states.CREATED, now, protected=float(source.tracks))
             session.background_copy, session.differential, session.vse = copy and not vse, differential, vse
+            target.left, target.spoiled = None, ""
             self.sessions[pair] = session
             self._prepare(session, states.PRECOPY if precopy else states.CREATED, now)
 

@@ -13,6 +13,7 @@ from lab.array.physics import copy_on
 from lab.array.refused import Refused
 from lab.array.session import Device, Session
 from lab.array.sessions import Pair, Sessions
+from lab.array.snapshot import Snapshot
 from lab.clock import Clock
 from lab.config.arrays import ArrayConfig, DeviceGroupConfig
 
@@ -63,10 +64,17 @@ class Inventory:
         self.storage_groups: dict[str, list[Device]] = {
             group.name: [self.devices[int(d, 16)] for d in group.devices] for group in config.storage_groups
         }
+        for writes in config.writes:
+            self.devices[int(writes.device, 16)].writes = (writes.rate, writes.working_set)
         self.sessions = Sessions()
+        self.links = Sessions()
+        self.snapshots: list[Snapshot] = []
+        """Those that were, too: whoever looks later than the array is still shown them."""
         self._numbers: list[int] = []
         self._named: dict[int, list[tuple[str, str]]] = {}
         self._named_size = (-1, -1)
+        self.held: set[int] = set()
+        """The devices that a change of a snapshot or link has locked."""
         self.audit: list[tuple[float, str, str, str]] = []  # time, host, user, command
         self._settled = clock.now()
         self._glance = GLANCE
@@ -130,6 +138,15 @@ class Inventory:
             self._numbers = sorted(self.devices)
         return self._numbers
 
+    def add_devices(self, megabytes: Iterable[int]) -> list[Device]:
+        """Make devices of these sizes, with the next free numbers."""
+        made = []
+        for size in megabytes:
+            number = max(self.devices, default=0) + 1
+            made.append(Device(number, size, size * 1024 // self.track_kb))
+            self.devices[number] = made[-1]
+        return made
+
     def within(self, first: int, last: int) -> list[Device]:
         """The devices of a range of numbers, both ends included."""
         numbers = self.numbers
@@ -151,9 +168,11 @@ class Inventory:
         busy = self.sessions.busy
         for session in [s for s in busy if s.pending and s.pending[0] <= now]:
             self._end_pending(session)
-        copy_on(busy, self.rate, self.config.progress_spread, at, now)
-        for session in [s for s in busy if not s.moving and s.pending is None]:
-            del busy[session]
+        both = [*busy, *self.links.busy] if self.links.busy else busy
+        copy_on(both, self.rate, self.config.progress_spread, at, now)
+        for moving in (busy, self.links.busy):
+            for session in [s for s in moving if not s.moving and s.pending is None]:
+                del moving[session]
 
     def _end_pending(self, session: Session) -> None:
         assert session.pending is not None
@@ -186,6 +205,23 @@ class Inventory:
         for session in found:
             session.catch_up(self._settled)
         return found
+
+    def copies_on(self, device: Device) -> list[Session]:
+        """What has put data on to a device: the clone session that it is the target of, the link, or both."""
+        self._look()
+        found = self.sessions.of_target(device.number) + self.links.of_target(device.number)
+        for copy in found:
+            copy.catch_up(self._settled)
+        return found
+
+    def state_of_copy(self, pair: Pair) -> str:
+        """Of the clone session of a pair, else of its link."""
+        link = self.links.get(pair)
+        if self.sessions.get(pair) or link is None:
+            return self.state(pair)
+        self._look()
+        link.catch_up(self._settled)
+        return link.state
 
     def groups_of(self, device: Device) -> list[tuple[str, str]]:
         """(group, logical name) of every membership of a device."""

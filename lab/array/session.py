@@ -19,6 +19,18 @@ class Device:
     configuration: str = "TDEV"
     ready: bool = True
     identifier: str | None = None
+    left: float | None = None
+    """The point in time that an ended link has left on it, seconds since the epoch."""
+    spoiled: str = ""
+    """Why what an ended link has left on it is no use; empty when it is."""
+    writes: tuple[float, float | None] = (0.0, None)
+    """What production writes on it: tracks a second, on at most so many tracks."""
+
+    def written(self, since: float, until: float) -> float:
+        """How many tracks production has written on between two moments."""
+        rate, working_set = self.writes
+        limit = self.tracks if working_set is None else min(self.tracks, working_set)
+        return min(limit, max(0.0, until - since) * rate)
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""What the journal alone can show to be wrong: the twelve things that must always hold.
+"""What the journal alone can show to be wrong: the fourteen things that must always hold.
 
 | # | what must hold                                                             | judged by                |
 |---|----------------------------------------------------------------------------|--------------------------|
@@ -14,6 +14,11 @@
 | 10| a run touches its own service's pairs only                                 | try notes or the fence   |
 | 11| a service never runs on two target sets, nor on parts of two               | `use`; services          |
 | 12| the last copy on which it started well is kept until it is well on another | `use`, calls; services   |
+| 13| only own snapshots are ended, linked nowhere, one by one; none is forced    | REST calls               |
+| 14| one change at a time of a source group, and four of an array                | REST calls and jobs      |
+
+A REST call that makes, links or relinks is held against the rest like a command, by the states and snapshots
+of its pairs before and after.
 
 `findings(entries)` judges what can be judged without more; with `services` (a mapping of the shape
 `{NAME: {hosts: [...], syncs: [{name, symid, pairs: ["SRC:TGT", ...]}]}}`, a file with it under `services:`,
@@ -34,7 +39,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lab.check import good, order, own, pairs, repeats, runs, sets, sources, starts, targets, tries, typed
+from lab.check import (
+    at_once,
+    good,
+    order,
+    own,
+    pairs,
+    repeats,
+    runs,
+    sets,
+    snapshots,
+    sources,
+    starts,
+    targets,
+    tries,
+    typed,
+)  # fmt: skip
 from lab.check.finding import Finding
 from lab.check.history import History
 from lab.check.services import Given, read_services
@@ -54,6 +74,8 @@ INVARIANTS: dict[int, Callable[[History], Iterator[Finding]]] = {
     10: own.pairs_only,
     11: sets.one_at_a_time,
     12: good.last_one_kept,
+    13: snapshots.ended_with_care,
+    14: at_once.few_changes,
 }
 
 

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lab.check.finding import Finding
-from lab.check.history import Entry, History, about, accepted
+from lab.check.history import OVERWRITES, Entry, History, about, accepted
 from lab.check.mounted import Mounted
 from lab.check.services import Service
-
-OVERWRITES = ("create", "recreate", "establish")
 
 
 @dataclass

@@ -15,11 +15,17 @@ Entry = dict[str, Any]
 CONTROLS = frozenset({"create", "recreate", "activate", "establish", "restore", "split", "terminate"})
 LOOKS = frozenset({"verify", "query", "list"})
 TAKES_VALUE = frozenset({"-g", "-f", "-file", "-sid", "-i", "-c"})
+CALLS = frozenset({"command", "request", "job"})
+"""What does something: a command, a REST call, and what a REST call has begun."""
+OVERWRITES = ("create", "recreate", "establish", "link", "relink")
+"""The actions that take away what is on a target."""
 PREPARED = frozenset({*states.PREPARED, states.CREATE_IN_PROG})
 # A target with its own data: what a service may be started on.
-USABLE = frozenset({*states.ACTIVE, states.SPLIT, states.RESTORED, states.NONE})
+USABLE = frozenset({*states.ACTIVE, states.LINKED, states.SPLIT, states.RESTORED, states.NONE})
 
 
+LINKED = ("linked_before", "linked_after")
+"""Of a REST call: to which snapid each pair was linked before and after."""
 FENCED = re.compile(r"(?:.*/)?fences/([^/]+)/*")
 """The folder of a fence, which every changing command names; its last part is the service."""
 
@@ -41,12 +47,18 @@ class History:
         self.entries = entries
         groups: dict[str, dict[str, str]] = {}
         started: set[Pair] = set()
+        self.storage_groups: dict[str, dict[str, list[str]]] = {}
+        """Array -> storage group -> its devices."""
+        self.links: set[Pair] = set()
+        """The pairs that are or were linked to a snapshot."""
         for entry in entries:
+            self.links |= {pair_of(k) for part in LINKED for k in entry.get(part) or ()}
             if entry.get("event") == "start":
                 groups |= entry.get("groups", {})
                 started |= {pair_of(k) for k in entry.get("pairs", {})}
+                self.storage_groups |= entry.get("storage_groups", {})
                 services = entry.get("services") if services is None else services
-        self.services: list[Service] = read_services(services, groups)
+        self.services: list[Service] = read_services(services, groups, self.storage_groups)
         self.pairs: set[Pair] = {p for s in self.services for p in s.pairs} if self.services else started
 
     def walk(self) -> Iterator[tuple[Entry, dict[Pair, str]]]:
@@ -59,15 +71,15 @@ class History:
                 if isinstance(entry.get(part), dict):
                     known |= states_of(entry[part])
 
-    def commands(self) -> Iterator[tuple[Entry, dict[Pair, str]]]:
-        """The commands, but for those of somebody else."""
-        for entry, known in self.walk():
-            if entry.get("event") == "command" and not entry.get("actor"):
-                yield entry, known
+    def calls(self) -> Iterator[Entry]:
+        """The commands and REST calls, but for those of somebody else."""
+        for entry in self.entries:
+            if entry.get("event") in CALLS and not entry.get("actor"):
+                yield entry
 
     def sent(self) -> Iterator[tuple[Entry, Sender]]:
-        """The commands, but for those of somebody else, with who sent them: by the notes about tries, else by
-        the fence that the command names."""
+        """The commands and REST calls, but for those of somebody else, with who sent them: by the notes about
+        tries, else by the fence that the command names."""
         tries: dict[int, Sender] = {}
         for entry in self.entries:
             connection = entry.get("connection")
@@ -78,7 +90,7 @@ class History:
                     tries[connection] = Sender(service, run, task)
                 elif entry["note"] == "try over":
                     tries[connection] = replace(known, over=known.over or entry)
-            if entry.get("event") == "command" and not entry.get("actor"):
+            if entry.get("event") in CALLS and not entry.get("actor"):
                 yield entry, tries.get(connection) or Sender(fenced(entry))  # type: ignore[arg-type]
 
     def named(self, name: str) -> Service | None:
@@ -113,7 +125,14 @@ def states_of(given: dict[str, str] | None) -> dict[Pair, str]:
 
 
 def controls(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
-    """(action, call) of every symclone control of a command."""
+    """(action, call) of every symclone control of a command. Of a REST call what it is for, such as `relink`,
+    and as its exit code whether it was done."""
+    if "change" in entry:
+        answered = entry.get("answered") or 500
+        done = entry.get("end") == "SUCCEEDED" or (200 <= answered < 300 and answered != 202)
+        call = {"words": [], "exit": int(not done)}
+        verb = str(entry["change"]["action"]).lower()
+        return [("snapshot" if verb == "establish" else verb, call)]
     found = []
     for call in entry.get("calls", []):
         words = call["words"]
@@ -143,9 +162,16 @@ def about(entry: Entry) -> dict[Pair, str]:
 
 
 def changed(entry: Entry) -> dict[Pair, tuple[str, str]]:
-    """(before, after) of the pairs that a command brought into another state."""
+    """(before, after) of the pairs that were brought into another state, or linked to another snapshot."""
     before, after = states_of(entry.get("before")), states_of(entry.get("after"))
-    return {p: (before[p], s) for p, s in after.items() if p in before and before[p] != s}
+    relinked = relinks(entry)
+    return {p: (before[p], s) for p, s in after.items() if p in before and (before[p] != s or p in relinked)}
+
+
+def relinks(entry: Entry) -> dict[Pair, int]:
+    """The snapid that each pair is linked to now, of those that a REST call linked to another snapshot."""
+    before, after = ({pair_of(k): v for k, v in (entry.get(part) or {}).items()} for part in LINKED)
+    return {p: snapid for p, snapid in after.items() if before.get(p) != snapid}
 
 
 def accepted(entry: Entry, action: str) -> dict[Pair, tuple[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import PREPARED, Entry, History, about, accepted, controls, states_of
+from lab.check.history import CALLS, PREPARED, Entry, History, about, accepted, controls, states_of
 from lab.check.services import Pair, Service
 
 BAD = frozenset({states.FAILED, states.INVALID})
@@ -29,10 +29,11 @@ def kept(history: History) -> Iterator[Finding]:
         if entry.get("event") == "set":  # with a point in time of its own
             active = {p: ("", s) for p, s in states_of(entry["pairs"]).items() if s in states.ACTIVE}
             activated |= {place: int(entry["seq"]) for place in _places(history, active)}
-        if entry.get("event") != "command":
+        if entry.get("event") not in CALLS:
             continue
-        for place in _places(history, accepted(entry, "activate")):
-            activated[place] = entry["seq"]
+        for action in ("activate", "link", "relink"):
+            for place in _places(history, accepted(entry, action)):
+                activated[place] = entry["seq"]
         if not entry.get("actor"):
             yield from _activated(history, entry, known)
             yield from _resynced(history, entry, known, failed)

@@ -29,6 +29,11 @@ def pairs_only(history: History) -> Iterator[Finding]:
         for pair in names.keys() - service.pairs:
             text = f"a run of {service.name} controls {names[pair]}, which is not its own: {entry['command']}"
             yield Finding(10, entry["seq"], text, host=entry["host"], pair=names[pair])
+        change = entry.get("change", {})
+        devices = history.storage_groups.get(str(change.get("symid")), {}).get(str(change.get("group")), [])
+        if {int(d, 16) for d in devices} - {source for _, source, _ in service.pairs}:
+            text = f"a run of {service.name} changes snapshots of {change['group']}, which is not its own"
+            yield Finding(10, entry["seq"], f"{text}: {entry['command']}", host=entry["host"])
         for use in used:
             yield from _used(service, use, entry)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import PREPARED, Entry, History, about, accepted, changed, controls
+from lab.check.history import CALLS, PREPARED, Entry, History, about, accepted, changed, controls
 from lab.check.services import Pair, pair_of
 
 REACHED = {"recreate": PREPARED, "activate": states.ACTIVE}
@@ -22,12 +22,13 @@ def nothing_twice(history: History) -> Iterator[Finding]:
     for entry in history.entries:
         if entry.get("event") == "note" and entry.get("note") in ("run begins", "run ends"):
             in_run, under_way = {}, entry["note"] == "run begins"
-        if entry.get("event") != "command":
+        if entry.get("event") not in CALLS:
             continue
         if entry.get("actor"):
             others |= set(changed(entry))
             continue
         yield from _again(entry, others)
+        yield from _linked_again(entry, others)
         if under_way:
             yield from _within_run(entry, in_run)
         others -= set(changed(entry))
@@ -43,6 +44,16 @@ def _again(entry: Entry, others: set[Pair]) -> Iterator[Finding]:
             key = (mine or [next(iter(names.values()), "")])[0]
             text = f"{action} again, already in that state: {entry['command']}"
             yield Finding(6, entry["seq"], text, host=entry["host"], pair=key or None)
+
+
+def _linked_again(entry: Entry, others: set[Pair]) -> Iterator[Finding]:
+    """A relink to the snapshot that all of its pairs were linked to."""
+    before, after = entry.get("linked_before") or {}, entry.get("linked_after") or {}
+    action = entry.get("change", {}).get("action")
+    mine = action == "Relink" and not {pair_of(k) for k in after} & others
+    if mine and before and before == after and not controls(entry)[0][1]["exit"]:
+        text = f"relink again, already linked to that snapshot: {entry['command']}"
+        yield Finding(6, entry["seq"], text, host=entry["host"], pair=next(iter(after)))
 
 
 def _already(call: dict[str, Any], entry: Entry) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import PREPARED, Entry, History, about, changed, controls
+from lab.check.history import CALLS, PREPARED, Entry, History, about, changed, controls
 from lab.check.services import Pair
 
 # What a run that is done leaves its syncs in; a service that is only stopped is left as it is.
@@ -22,7 +22,7 @@ def end_well(history: History) -> Iterator[Finding]:
     touched: dict[str, list[tuple[Entry, str]]] = {}
     senders = {entry["seq"]: sender.run for entry, sender in history.sent()}
     for entry, known in history.walk():
-        if entry.get("event") == "command" and not entry.get("actor"):
+        if entry.get("event") in CALLS and not entry.get("actor"):
             for name in begun:
                 if senders[entry["seq"]] not in ("", name):
                     continue
@@ -67,8 +67,11 @@ def _ended(
     wanted = LEAVES.get(str(first.get("action", "refresh")))
     if result == "done" and wanted and history.services:
         named = str(last.get("service", first.get("service")))
+        fit = wanted | {states.COPIED, states.LINKED}
+        # A resync of linked targets takes a snapshot and leaves them as they are.
+        unjudged = history.links if wanted == PREPARED else set()
         left = [
-            [p for p in sorted(one.pairs) if known.get(p, states.COPIED) not in wanted | {states.COPIED}]
+            [p for p in sorted(one.pairs - unjudged) if known.get(p, states.COPIED) not in fit]
             for one in history.services
             if one.name == named
         ]

@@ -64,8 +64,14 @@ class Service:
         return f"{self.name} on set {self.target_set}" if self.target_set else self.name
 
 
-def read_services(given: Any, groups: Mapping[str, Mapping[str, str]] | None = None) -> list[Service]:
+Groups = Mapping[str, Mapping[str, Any]]
+
+
+def read_services(
+    given: Any, groups: Groups | None = None, storage_groups: Groups | None = None
+) -> list[Service]:
     """:param groups: device group -> logical name -> device number, for pairs given by names alone.
+    :param storage_groups: array -> storage group -> its devices, for syncs of groups alone: by position.
     :raises ValueError: it is not of that shape.
     """
     if given is None:
@@ -76,21 +82,20 @@ def read_services(given: Any, groups: Mapping[str, Mapping[str, str]] | None = N
         if isinstance(given, str | Path):
             given = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
         named = given.get("services", given)
-        return [one for name, about in named.items() for one in _on_each_set(name, about, groups or {})]
+        known = (groups or {}, storage_groups or {})
+        return [one for name, about in named.items() for one in _on_each_set(name, about, *known)]
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"services can not be read: {error!r}") from None
 
 
-def _on_each_set(
-    name: str, about: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]]
-) -> list[Service]:
+def _on_each_set(name: str, about: Mapping[str, Any], groups: Groups, storage: Groups) -> list[Service]:
     written = about.get("syncs", [])
     sets = [str(one) for sync in written[:1] for one in sync.get("targets", {})]
-    return [_service(name, about, groups, target_set) for target_set in sets or [""]]
+    return [_service(name, about, groups, storage, target_set) for target_set in sets or [""]]
 
 
 def _service(
-    name: str, about: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]], target_set: str
+    name: str, about: Mapping[str, Any], groups: Groups, storage: Groups, target_set: str
 ) -> Service:
     hosts, alone = [], True
     for host in about.get("hosts", []):
@@ -101,7 +106,7 @@ def _service(
     syncs = []
     for sync in about.get("syncs", []):
         members = groups.get(str(sync.get("symdg")), {})
-        pairs = sync["targets"][target_set] if target_set else sync["pairs"]
+        pairs = sync["targets"][target_set] if target_set else _pairs(sync, storage)
         found = {_pair(str(sync["symid"]), str(p), members) for p in pairs}
         syncs.append(Sync(str(sync["name"]), frozenset(found)))
     if not target_set:
@@ -117,6 +122,14 @@ def _service(
         addresses=frozenset(str(what["ipname"]) for kind, what in kinds if kind == "ip"),
         answers=frozenset(tuple(map(str, words)) for words in commands if words),
     )  # fmt: skip
+
+
+def _pairs(sync: Mapping[str, Any], storage: Groups) -> list[str]:
+    if "pairs" in sync or "source_group" not in sync:
+        return list(sync["pairs"])
+    members = storage.get(str(sync["symid"]), {})
+    both = (members[str(sync[group])] for group in ("source_group", "target_group"))
+    return [f"{source}:{target}" for source, target in zip(*both, strict=True)]
 
 
 def whole(services: list[Service], name: str) -> Service | None:

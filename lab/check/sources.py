@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import Entry, History, about, accepted, controls
+from lab.check.history import CALLS, Entry, History, about, accepted, controls
 from lab.check.services import Pair, pair_of
 
-WRITTEN_BY = ("create", "recreate", "activate", "establish")
+WRITTEN_BY = ("create", "recreate", "activate", "establish", "link", "relink")
 
 
 def never_written(history: History) -> Iterator[Finding]:
@@ -25,7 +25,7 @@ def never_written(history: History) -> Iterator[Finding]:
             device = f"{entry['symid']}:{entry['device']}"
             text = f"restore on to {device} while production uses it: {entry['use']}"
             yield Finding(3, entry["seq"], text, host=entry["host"], pair=device)
-        if entry.get("event") == "command":
+        if entry.get("event") in CALLS:
             yield from _restored(entry, approved)
             yield from _as_target(entry, sources)
 
@@ -36,6 +36,9 @@ def _approved(history: History, entry: Entry) -> set[Pair]:
 
 
 def _restored(entry: Entry, approved: set[Pair]) -> Iterator[Finding]:
+    if entry.get("change", {}).get("action") == "Restore" and not controls(entry)[0][1]["exit"]:
+        text = f"a snapshot was restored on to its sources: {entry['command']}"
+        yield Finding(3, entry["seq"], text, host=entry["host"])
     names = about(entry)
     for pair, (_, after) in accepted(entry, "restore").items():
         if after not in (states.REST_IN_PROG, states.RESTORED):

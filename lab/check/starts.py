@@ -6,19 +6,23 @@ from collections.abc import Iterator
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import USABLE, Entry, History, accepted
+from lab.check.history import CALLS, USABLE, Entry, History, accepted, relinks
 from lab.check.services import Pair, Service
 
 
 def on_whole_syncs(history: History) -> Iterator[Finding]:
     """With services, all syncs of the one that is started are looked at; the same thing is said once."""
-    activated: dict[Pair, int] = {}
+    activated: dict[Pair, object] = {}
     said: set[tuple[str, str]] = set()
     for entry, known in history.walk():
         event = entry.get("event")
-        if event == "command":
+        if event in CALLS:
             done = accepted(entry, "activate")
             activated |= {p: entry["seq"] for p in done}
+            linked = relinks(entry)
+            activated |= {p: f"snapid {snapid}" for p, snapid in linked.items()}
+            if linked:
+                said.clear()
             if done or accepted(entry, "recreate"):
                 said.clear()
         if entry.get("actor"):
@@ -34,7 +38,7 @@ def on_whole_syncs(history: History) -> Iterator[Finding]:
 
 
 def _used(
-    history: History, entry: Entry, known: dict[Pair, str], activated: dict[Pair, int],
+    history: History, entry: Entry, known: dict[Pair, str], activated: dict[Pair, object],
     said: set[tuple[str, str]],
 ) -> Iterator[Finding]:  # fmt: skip
     for key, state in entry.get("states", {}).items():
@@ -50,7 +54,7 @@ def _used(
                     yield Finding(5, entry["seq"], text, host=entry["host"])
 
 
-def _unwhole(service: Service, known: dict[Pair, str], activated: dict[Pair, int]) -> Iterator[str]:
+def _unwhole(service: Service, known: dict[Pair, str], activated: dict[Pair, object]) -> Iterator[str]:
     for sync in service.syncs:
         idle = [known[p] for p in sync.pairs if p in known and known[p] not in USABLE - {states.NONE}]
         if idle:

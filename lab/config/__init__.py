@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from lab.config.arrays import ArrayConfig
 from lab.config.faults import FaultConfig, RandomFaultConfig
 from lab.config.hosts import HostConfig, check_group, check_mounts
+from lab.config.unisphere import UnisphereConfig
 from lab.strict import Strict
 
 # The same safe subset of YAML; the one in C reads 10,000 devices in a fraction of the time.
@@ -40,6 +41,7 @@ class SshdLimits(Strict):
 class LabConfig(Strict):
     arrays: list[ArrayConfig]
     hosts: list[HostConfig]
+    unispheres: list[UnisphereConfig] = Field(default_factory=list)
     faults: list[FaultConfig] = Field(default_factory=list)
     random_faults: list[RandomFaultConfig] = Field(default_factory=list)
     sshd_limits: SshdLimits | None = None
@@ -58,9 +60,14 @@ class LabConfig(Strict):
         names = [g.name for a in self.arrays for g in a.device_groups]
         if len(set(names)) != len(names):
             raise ValueError("a device group name is used twice")
+        reached: list[HostConfig | UnisphereConfig] = [*self.hosts, *self.unispheres]
         for what in ("name", "connection_id"):
-            if len({getattr(h, what) for h in self.hosts}) != len(self.hosts):
+            if len({getattr(one, what) for one in reached}) != len(reached):
                 raise ValueError(f"two hosts have the same {what}")
+        for unisphere in self.unispheres:
+            for symid in [*unisphere.arrays, *unisphere.remote_arrays]:
+                if symid not in arrays:
+                    raise ValueError(f"unisphere {unisphere.name}: no array {symid}")
         volume_groups = [vg for host in self.hosts for vg in host.volume_groups]
         for host in self.hosts:
             for symid in host.arrays:
@@ -76,7 +83,8 @@ class LabConfig(Strict):
         return self
 
     def _fault_hosts(self) -> None:
-        known = {n for h in self.hosts for n in (h.name, h.connection_id)}
+        reached: list[HostConfig | UnisphereConfig] = [*self.hosts, *self.unispheres]
+        known = {n for one in reached for n in (one.name, one.connection_id)}
         for fault in [*self.faults, *(r.fault for r in self.random_faults)]:
             for name in (fault.host, fault.on):
                 if name is not None and name not in known:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from lab import states
+from lab.config.snapvx import LinkConfig, SnapshotConfig, SnapvxSwitches, WritesConfig
 from lab.strict import DeviceName, Name, Strict, Symid
 
 State = Annotated[str, StringConstraints(pattern="^(" + "|".join(states.ALL) + ")$")]
@@ -116,6 +117,10 @@ class ArrayConfig(Strict):
     device_groups: list[DeviceGroupConfig] = Field(default_factory=list)
     storage_groups: list[StorageGroupConfig] = Field(default_factory=list)
     sessions: list[SessionConfig] = Field(default_factory=list)
+    snapvx: SnapvxSwitches = Field(default_factory=SnapvxSwitches)
+    snapshots: list[SnapshotConfig] = Field(default_factory=list)
+    links: list[LinkConfig] = Field(default_factory=list)
+    writes: list[WritesConfig] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _references(self) -> ArrayConfig:
@@ -147,4 +152,29 @@ class ArrayConfig(Strict):
                     f"session {session.source} > {session.target}: the target has a session already"
                 )
             targets.add(target)
+        self._snapshots(known, targets)
         return self
+
+    def _snapshots(self, known: dict[int, DeviceConfig], targets: set[int]) -> None:
+        groups = {g.name: [int(d, 16) for d in g.devices] for g in self.storage_groups}
+        if self.real and (self.snapshots or self.links):
+            raise ValueError(f"array {self.symid}: a real array has no snapshots")
+        for snapshot in self.snapshots:
+            if not groups.get(snapshot.group):
+                raise ValueError(f"snapshot {snapshot.name}: no storage group {snapshot.group} with devices")
+        for write in self.writes:
+            if int(write.device, 16) not in known:
+                raise ValueError(f"writes: no device {write.device} in array {self.symid}")
+        for link in self.links:
+            where = f"link {link.group} > {link.target}"
+            if (link.group, link.snapshot) not in {(s.group, s.name) for s in self.snapshots}:
+                raise ValueError(f"{where}: group {link.group} has no snapshot {link.snapshot}")
+            pairs = list(zip(groups[link.group], groups.get(link.target, []), strict=False))
+            if not len(pairs) == len(groups[link.group]) == len(groups.get(link.target, [])):
+                raise ValueError(f"{where}: the groups do not have as many devices as each other")
+            for source, target in pairs:
+                if known[target].megabytes < known[source].megabytes:
+                    raise ValueError(f"{where}: target {target:05X} is smaller than {source:05X}")
+                if target in targets:
+                    raise ValueError(f"{where}: target {target:05X} is a target already")
+                targets.add(target)

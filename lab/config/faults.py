@@ -13,6 +13,7 @@ from lab.strict import Strict
 Kind = Literal[
     "lock", "cut_before", "cut_after", "cut_bytes", "cut_running", "delay", "slow", "hang", "exit", "silent",
     "stall", "noise", "partial", "fail_pair", "down", "disk_full", "skew", "admin", "cut_output",
+    "http", "late", "job", "restart", "other_ca",
 ]  # fmt: skip
 # What a kind can not do without, and why.
 NEEDS: dict[str, tuple[str, str]] = {
@@ -26,6 +27,9 @@ NEEDS: dict[str, tuple[str, str]] = {
     "down": ("host", "down needs a host"),
     "disk_full": ("host", "disk_full needs a host"),
     "skew": ("host", "skew needs a host"),
+    "http": ("status", "kind http needs a status"),
+    "late": ("seconds", "late needs seconds"),
+    "other_ca": ("host", "other_ca needs a host"),
     "admin": ("run", "admin needs run: the command of the second administrator"),
 }
 
@@ -51,6 +55,11 @@ class FaultConfig(Strict):
     timezone: str | None = None
     run: str | None = None
     on: str | None = None
+    status: int | None = Field(default=None, ge=100, le=599)
+    type: str = "application/json"
+    body: str = ""
+    work: Literal["first", "last", "never"] | None = None
+    state: Literal["FAILED", "ABORTED", "UNKNOWN", "INVALID"] | None = None
 
     @model_validator(mode="after")
     def _fit(self) -> FaultConfig:

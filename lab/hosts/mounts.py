@@ -109,8 +109,8 @@ class MountingHost(StorageHost):
         found: dict[str, str] = {}
         for disk in disks:
             array = self.world.arrays[disk.symid]
-            sessions = [s for s in array.sessions_of(disk.device) if s.target is disk.device]
-            found |= array.snapshot([(s.source.number, s.target.number) for s in sessions])
+            pairs = [(s.source.number, s.target.number) for s in array.copies_on(disk.device)]
+            found |= {array.key(pair): array.state_of_copy(pair) for pair in pairs}
         self.world.journal.event("use", host=self.name, use=what, devices=self._keys(disks), states=found)
 
     def _release(self, what: str, disks: list[Disk]) -> None:
@@ -130,8 +130,8 @@ class MountingHost(StorageHost):
         rate = next((m.write_rate for m in self.config.mounts if m.directory == mount.directory), 0.0)
         written = rate * (self.clock.now() - mount.since) / len(disks)
         for disk in disks:
-            for session in self.world.arrays[disk.symid].sessions_of(disk.device):
-                if session.target is disk.device and written:
+            for session in self.world.arrays[disk.symid].copies_on(disk.device):
+                if written:
                     session.changed_target = min(float(session.total), session.changed_target + written)
         self._release(_text(mount), disks)
 

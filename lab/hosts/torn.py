@@ -24,9 +24,12 @@ def points(world: World, disks: list[Disk]) -> tuple[list[float], list[str]]:
     idle: list[str] = []
     for disk in disks:
         array = world.arrays[disk.symid]
-        for session in array.sessions_of(disk.device):
-            if session.target is not disk.device:
-                continue
+        copies = array.copies_on(disk.device)
+        if not copies and disk.device.spoiled:
+            idle.append(f"{disk.symid}:{array.name(disk.device)} {disk.device.spoiled}")
+        elif not copies and disk.device.left is not None:
+            times.append(disk.device.left)
+        for session in copies:
             if session.state in NOT_ACTIVE or session.point_in_time is None:
                 idle.append(f"{disk.symid}:{array.name(disk.device)} is {session.state}")
             else:

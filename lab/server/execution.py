@@ -228,7 +228,11 @@ class Execution:
 
 
 async def second_administrator(world: World, host: str, command: str) -> None:
-    """Somebody else's command, on a session of his own: journaled as the actor "admin"."""
+    """Somebody else's command on a host, on a session of his own, or call of a Unisphere: journaled as the
+    actor "admin"."""
+    if host in world.calls:
+        await world.calls[host](command)
+        return
     found = world.host(host)
     token = ACTOR.set("admin")
     connection = CONNECTION.set(None)

@@ -7,7 +7,17 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from lab.faults import Fault
-from lab.world import AnyHost, World
+from lab.world import World
+
+
+class Reached(Protocol):
+    """Whose port it is: a host, or a Unisphere."""
+
+    refusing: bool
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The two names that faults know it by."""
 
 
 class Port(Protocol):
@@ -16,7 +26,7 @@ class Port(Protocol):
     world: World
 
     @property
-    def host(self) -> AnyHost: ...
+    def host(self) -> Reached: ...
 
     def event(self, event: str, number: int, **words: Any) -> None:
         """Write it into the journal; `number` is the connection's, 0 for none."""

@@ -93,6 +93,11 @@ CHECKED = TimeLimit(
     "From the check that a try is the newest to the request that it lets through",
     "then nothing is sent, and all is looked at again",
 )
+INTENT = TimeLimit(
+    20,
+    "From keeping what a request is to do to sending it",
+    "a try that finds that kept, and no end, waits longer than this and an answer take",
+)
 SLOT_TURN = TimeLimit(
     60, "A slot for a change on an array, while others change it", "then the task is tried again"
 )
@@ -109,7 +114,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
     "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
-    "Unisphere": (REST, SETTLE, JOB, REST_CONNECT, REST_WRITE, CHECKED, SLOT_TURN, SLOT),
+    "Unisphere": (REST, SETTLE, JOB, REST_CONNECT, REST_WRITE, CHECKED, INTENT, SLOT_TURN, SLOT),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""
