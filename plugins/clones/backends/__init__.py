@@ -6,7 +6,8 @@ package here: it alone names the programs, or the URLs, of its way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from clones.asking.steps import Command, Steps
@@ -37,6 +38,9 @@ class SharedLooks(Protocol):
         :raises TryAgain: locked, lost, or not readable.
         """
 
+    def seen_at(self, seen: SyncSeen) -> Place:
+        """Where a sync was when it was observed, with what spares questions in the next look."""
+
     def looks(self, members: Sequence[M]) -> Iterator[list[M]]:
         """Who is asked for in one go, of those on one array whose places are known; one sync is asked for
         once."""
@@ -47,6 +51,7 @@ class SharedLooks(Protocol):
     def look_at(self, members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Shown]:
         """Look at syncs of one array whose places are known.
 
+        :returns: what was shown of each; of some it may be that it could not be told.
         :param subject: whose look it is, for errors.
         :param soon: looks that come next.
         :raises Refused: the array, or something of one of them, is not known there.
@@ -68,10 +73,17 @@ class BackEnd(SharedLooks, Protocol):
     def TOOLS(self) -> Tools:
         """How people look at its arrays."""
 
-    def observe(self, scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+    def observe(
+        self,
+        scope: Scope,
+        sync: Sync,
+        before: SyncSeen | None = None,
+        snapshots: Mapping[str, int] = MappingProxyType({}),
+    ) -> Steps[SyncSeen]:
         """Ask the array for the state of every pair of a sync.
 
         :param before: the sync as it was seen in this task, which may spare questions.
+        :param snapshots: what an activation has kept of them, which may spare questions, too.
         :raises Refused: what the sync names is not known there.
         :raises TryAgain: locked, lost, or not readable.
         """
