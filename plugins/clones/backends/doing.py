@@ -19,10 +19,13 @@ from clones.states import SyncSeen
 class Doing(Protocol):
     """Observes, decides, acts only if needed, and observes again (D1)."""
 
-    def create(self, scope: Scope, sync: Sync, recorded: Recorded | None = None) -> Steps[SyncSeen]:
+    def create(
+        self, scope: Scope, sync: Sync, recorded: Recorded | None = None, ledger: Ledger | None = None
+    ) -> Steps[SyncSeen]:
         """Give every pair a session, or a link, that has none.
 
         :param recorded: what runs have recorded of the service's target sets.
+        :param ledger: as of :meth:`resync`.
         :raises CloneError: see :mod:`clones.errors`.
         """
 
@@ -62,6 +65,19 @@ class Doing(Protocol):
         :raises CloneError: as :meth:`split`, before its command.
         """
 
+    def rewind(self, scope: Scope, sync: Sync, ledger: Ledger | None = None) -> Steps[SyncSeen]:
+        """Go back to the copy before.
+
+        :param ledger: as of :meth:`split`.
+        :raises CloneError: see :mod:`clones.errors`.
+        """
+
+    def look_to_rewind(self, scope: Scope, sync: Sync, ledger: Ledger | None = None) -> Steps[SyncSeen]:
+        """The sync with the copy before it, as :meth:`clones.backends.BackEnd.decide_rewind` judges it.
+
+        :raises CloneError: see :mod:`clones.errors`.
+        """
+
     def look_to_set_up(self, scope: Scope, sync: Sync) -> Steps[tuple[SyncSeen, list[Todo]]]:
         """The sync before it need be whole, and what must be made before :meth:`create`, in order.
 
@@ -83,10 +99,17 @@ class Doing(Protocol):
     def see_to_end(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
         """The sync as it is before it is ended, in a way that also works when it is half taken down."""
 
-    def end(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+    def end(
+        self,
+        scope: Scope,
+        sync: Sync,
+        approved: Mapping[str, Any] | None = None,
+        ledger: Ledger | None = None,
+    ) -> Steps[None]:
         """End the copies of exactly the configured pairs, the service proven down (D3).
 
         :param approved: ``bound`` of :func:`clones.runs.retire.to_approve`; the sync must still be that.
+        :param ledger: as of :meth:`resync`.
         """
 
     def remove(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:

@@ -49,7 +49,7 @@ class Sent:
 
 def need(scope: Scope, sync: Sync, ledger: Ledger | None) -> Ledger:
     """:raises Refused: nothing can be kept of what this task sends."""
-    if ledger is None:
+    if ledger is None or not ledger.lasting:
         raise Refused(
             f"{scope.subject(sync)}: this task has no place where it can keep what it sends, and no array "
             "shuts out an earlier try of it. Nothing was sent to the array.",

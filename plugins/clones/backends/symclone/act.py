@@ -39,10 +39,13 @@ from clones.observe.sync import look
 from clones.states import ACTIVE, PREPARED, PairSeen, State, SyncSeen
 
 
-def create(scope: Scope, sync: Sync, recorded: Recorded | None = None) -> Steps[SyncSeen]:
+def create(
+    scope: Scope, sync: Sync, recorded: Recorded | None = None, ledger: Ledger | None = None
+) -> Steps[SyncSeen]:
     """Give every pair a session that has none. The targets are not ready from then on.
 
     :param recorded: what runs have recorded of the service's target sets.
+    :param ledger: of no use: the control host is fenced, and a session is no activation.
     :raises CloneError: see :mod:`clones.errors`.
     """
     running, seen = yield from both(list_running(scope), look(scope, sync))

@@ -8,5 +8,7 @@ from clones.backends.symclone.end import end as end
 from clones.backends.symclone.end import look_to_end as look_to_end
 from clones.backends.symclone.end import remove as remove
 from clones.backends.symclone.end import see_to_end as see_to_end
+from clones.backends.symclone.rewind import look_to_rewind as look_to_rewind
+from clones.backends.symclone.rewind import rewind as rewind
 from clones.backends.symclone.set_up import look_to_set_up as look_to_set_up
 from clones.backends.symclone.set_up import provide as provide

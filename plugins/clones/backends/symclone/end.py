@@ -20,6 +20,7 @@ from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN
+from clones.decide.identity import Ledger
 from clones.decide.rules import Verdict, decide_retire
 from clones.errors import Refused
 from clones.observe.proof_down import prove_down
@@ -39,11 +40,14 @@ def look_to_end(scope: Scope, sync: Sync, before: Sequence[Sync]) -> Steps[tuple
     return looked.seen, _left(scope, sync, looked.group, gone)
 
 
-def end(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
+def end(
+    scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None, ledger: Ledger | None = None
+) -> Steps[None]:
     """End the sessions of exactly the configured pairs, the service proven down (D3).
 
     :param approved: ``bound`` of :func:`clones.runs.retire.to_approve`; if given, the sync must still be
         what was approved.
+    :param ledger: of no use: the control host is fenced.
     :raises CloneError: see :mod:`clones.errors`.
     """
     running, looked = yield from both(list_running(scope), _look(scope, sync))

@@ -37,7 +37,12 @@ def decide_break(sync: Sync, seen: SyncSeen, *, mend: bool) -> Decision:
 
 def decide_rewind(sync: Sync, seen: SyncSeen) -> Decision:
     """:raises ConfigError: always: a session has one copy, and none before it."""
-    raise ConfigError(
+    raise no_former_copy(sync)
+
+
+def no_former_copy(sync: Sync) -> ConfigError:
+    """The error of every way back."""
+    return ConfigError(
         f"Sync {sync.name} has no former copy: a recreate discards it.",
         "use two target sets, which keep the former copy (docs/how-to/two-sets.md)",
     )
