@@ -106,6 +106,7 @@ class Exchange:
     async def run(self) -> Reply | None:
         """None: the connection is lost."""
         CONNECTION.set(self.client.number)
+        await asyncio.sleep(0)  # jobs that are due go on first
         met: dict[str, Fault] = {}
         for fault in reversed(self.world.faults.transport(self.unisphere.names, self.text, OF_REST)):
             met[fault.config.kind] = fault

@@ -10,6 +10,8 @@ import yaml
 
 from lab.array.refused import Refused
 
+SURE = ("captured", "documented", "relied on", "assumed")
+
 
 @cache
 def table() -> dict[str, dict[str, dict[str, Any]]]:

@@ -62,7 +62,8 @@ class Jobs:
 
     async def _run(self, job: Job) -> None:
         world, fault = self.unisphere.world, job.fault
-        await world.clock.sleep(self.unisphere.switches.job_seconds, alone=True)
+        ends = job.began + self.unisphere.switches.job_seconds
+        await world.clock.sleep(ends - world.clock.now(), alone=True)
         end, result = "SUCCEEDED", ""
         if fault is None or fault.work == "first":
             job.undone = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab import states
 from lab.array.refused import Refused
 from lab.array.snapshot import Link
 from lab.journal import ACTOR
@@ -37,34 +38,47 @@ async def carry_out(call: Call, change: Change) -> None:
     held = change.devices()
     if held & array.held:
         raise Refused("device_lock")
-    partial = world.faults.control("partial", call.unisphere.names, call.text)
-    if partial is not None and change.action in ("Link", "Relink"):
+    links = change.action in ("Link", "Relink")
+    partial = world.faults.control("partial", call.unisphere.names, call.text) if links else None
+    if partial is not None:
         call.faults.append("partial")
         change.first = partial.config.pairs
     change.look(change.before, change.linked_before)
     array.held |= held
     try:
-        links = change.act(change)
+        made = change.act(change)
+        _fail_pair(call, made)
         change.looked()
         if array.config.snapvx.change_seconds > 0:
             await world.clock.sleep(array.config.snapvx.change_seconds)
         snapvx = world.snapvx(array)
-        snapvx.ready_again(links)
-        _ready_when_defined(call, links)
+        snapvx.ready_again(made)
+        _ready_when_defined(call, made)
     finally:
         array.held -= held
         change.looked()
+
+
+def _fail_pair(call: Call, links: list[Link]) -> None:
+    fault = call.world.faults.control("fail_pair", call.unisphere.names, call.text) if links else None
+    if fault is not None:
+        source, _, target = str(fault.config.pair).partition(">")
+        for link in links:
+            if (link.source.number, link.target.number) == (int(source, 16), int(target, 16)):
+                link.enter(states.FAILED, call.now)
+                call.faults.append("fail_pair")
 
 
 def _ready_when_defined(call: Call, links: list[Link]) -> None:
     """Let the targets be ready once they are defined, where they are not before."""
     for link in links:
         if not link.target.ready and link.there(call.now):
-            call.unisphere.later(link.defined_at - call.now, lambda link=link: _ready(link))
+            call.unisphere.later(link.defined_at - call.now, lambda link=link: _ready(call, link))
 
 
-def _ready(link: Link) -> None:
-    link.target.ready = True
+def _ready(call: Call, link: Link) -> None:
+    if link.there(call.now):
+        link.target.ready = True
 
 
 async def perform(call: Call, change: Change, *, asynchronous: bool = False) -> Answer:

@@ -1,8 +1,9 @@
 """The checker over small journals, which keep and break each of the invariants.
 
-Short forms in the cases: `seq` counts from 1; an entry without `event` is a command; `control: ACTION` is one
-of symclone on array 000190101234, with `from` and `to` for the states before and after by SRC>TGT.
-`rest: ACTION` is a REST call (with `event: job` what a job did), with `linked` for the snapids before and after.
+Short forms in the cases: `seq` counts from 1; an entry without `event` is a command; `control: ACTION` is
+one of symclone on array 000190101234, with `from` and `to` for the states before and after by SRC>TGT.
+`rest: ACTION` is a REST call (with `event: job` what a job did), with `linked` for the snapids before and
+after.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def rest_entry(long: dict[str, Any]) -> dict[str, Any]:
         if name in long
     }
     long["change"] = {"action": long.pop("rest"), "symid": A, "group": "prod", **words}
+    if "linked_to" in long:
+        long["change"]["linked"] = long.pop("linked_to")
     linked = long.pop("linked", {})
     for number, part in enumerate(("before", "after")):
         states = long.pop(("from", "to")[number], {pair: "Copied" for pair in linked})
