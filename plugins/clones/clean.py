@@ -15,6 +15,10 @@ _UNSEEN = re.compile(
 """C0 without tab and line ends, DEL, C1, and what Unicode has to turn text round, hide it or end a line."""
 
 
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|r(?!\\n)|(.))", re.DOTALL)
+"""One escape of JSON; a backslash before a backslash is one, too."""
+
+
 def cleaned(text: str) -> str:
     """The text, with each character that is not seen or acts on a terminal written out; lines stay lines."""
     if text.replace("\n", "").isprintable():  # as most is, and to know it takes a fourth of the time
@@ -27,6 +31,16 @@ def one_line(text: str) -> str:
     return " ".join(cleaned(text).split())
 
 
+def cleaned_json(text: str) -> str:
+    """The same of JSON, also for what stands in it as an escape: it stays JSON, and reads as written out."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return cleaned(text)
+    text = _ESCAPE.sub(_escaped_once_more, text) if "\\" in text else text
+    if text.replace("\n", "").isprintable():
+        return text
+    return _UNSEEN.sub(lambda found: f"\\{_written_out(found)}", text)
+
+
 def in_markdown(text: str) -> str:
     """The text where Markdown is read: no link, picture or tag comes of it."""
     return text.replace("](", "]\\(").replace("<", "\\<")
@@ -35,6 +49,17 @@ def in_markdown(text: str) -> str:
 def _written_out(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _escaped_once_more(found: re.Match[str]) -> str:
+    if found[1]:
+        code = int(found[1], 16)
+        acts = (
+            0xD800 <= code < 0xE000 or _UNSEEN.match(chr(code)) is not None
+        )  # half a pair cannot be printed
+    else:
+        acts = found[2] in ("b", "f", None)
+    return f"\\{found[0]}" if acts else found[0]
 
 
 def without_marks(text: str) -> str:
