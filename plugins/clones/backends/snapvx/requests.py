@@ -65,6 +65,14 @@ def show_volume(scope: Scope, sync: Sync, device: int) -> Request:
     return _get(scope, f"/{{version}}/sloprovisioning/symmetrix/{sync.symid}/volume/{number}")
 
 
+def show_array(server: str, symid: str) -> Request:
+    """One array, as the server that manages it sees it.
+
+    :param server: Airflow connection id of the server.
+    """
+    return Request.to(server, "GET", f"/{{version}}/system/symmetrix/{symid}", timeout=REST.seconds)
+
+
 def show_job(scope: Scope, sync: Sync, job: str) -> Request:
     """What has become of a change."""
     return _get(scope, f"/{{version}}/system/symmetrix/{sync.symid}/job/{job}")
