@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clones.asking.steps import Finished, Note, Request, Result, Together, answer
+from clones.asking.steps import Finished, Note, Request, Together, answer
 from clones.config import Service, Symcli
 from clones.decide.freshness import Status
 from clones.errors import CloneError, Unknown
