@@ -133,7 +133,7 @@ def set_in_use(context: Context, name: str, service: Service) -> SetInUse:
 
 
 def snapshots(context: Context, name: str) -> Mapping[str, Mapping[str, int]]:
-    """The numbers of snapshots of a service that are known, by sync and name; none when they cannot be read."""
+    """By sync and name the numbers of a service's snapshots that are known; none when they cannot be read."""
     try:
         return known_snapshots(context["asset_state_store"][FLEET].get(name))
     except Exception:  # it only spares questions

@@ -172,6 +172,7 @@ def _break(scope: Scope, one: Decided, *, recreated: bool) -> Step:
     verdict, why = one.decision.verdict, one.decision.why
     if recreated:
         verdict, why = Verdict.ACT, "all pairs are prepared by then"
+        one = replace(one, seen=replace(one.seen, prepared=None))  # by what this run makes
     if verdict is Verdict.NOTHING:
         return Step(what, verdict, why)
     because = why if recreated else _states(one.seen)
