@@ -13,7 +13,7 @@ from board.fleet import Facts, progress, sync_row
 from clones.actions import OTHER_DAGS, REWIND, actions_of, help_of
 from clones.config import Service
 from clones.decide.freshness import Status
-from clones.fleet.pair_rows import COLUMNS, keys_of, sync_key
+from clones.fleet.pair_rows import COLUMNS, kept_plain, keys_of, sync_key
 from clones.observe.estimates import pair_key
 from clones.runs.record import JSON
 from clones.runs.result import PLAN
@@ -59,8 +59,19 @@ def pairs(
     return {
         "pairs": rows,
         "pairs_seen": runs.written(min(times, default=None)),
+        "pairs_clock": "UTC" if of_server(facts.services[name]) else "the control host's time",
+        "kept": [
+            {"sync": sync, **kept_plain(row)}
+            for sync, _ in syncs
+            for row in known.get(sync, {}).get("kept", ())
+        ],
         "tracks_seen": runs.written(planned_at) if known_tracks else None,
     }
+
+
+def of_server(service: Service | None) -> bool:
+    """Whether its arrays are asked through a server, whose times are UTC."""
+    return service is not None and service.unisphere is not None
 
 
 def sets(

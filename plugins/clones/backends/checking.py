@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from clones.asking.steps import Steps
+from clones.backends.snapvx import preflight as snapvx
 from clones.backends.symclone import preflight as symclone
 from clones.config import Symcli, Sync
 from clones.observe.findings import Finding
@@ -34,9 +35,9 @@ class Checking(Protocol):
         """
 
 
-CHECKING: dict[str, Checking] = {"symclone": symclone}
+CHECKING: dict[str, Checking] = {"symclone": symclone, "snapvx": snapvx}
 
 
 def checking_of(sync: Sync) -> Checking:
     """The back end of a sync, as far as a site is checked before its first run."""
-    return CHECKING["symclone"]
+    return CHECKING[sync.backend]

@@ -278,7 +278,7 @@ def _decide_split(
 ) -> Decision:
     decision = decide_break(sync, seen, mend=mend_torn, intended=intended)
     if plan and plan["up"] and STOP not in plan["phases"]:
-        decision = decide_under_service(decision, beside=True)
+        decision = decide_under_service(decision, seen.tools, beside=True)
     return decision
 
 

@@ -17,6 +17,8 @@ from clones.config.scope import Scope
 from clones.states import device_text
 from clones.time_limits import REST
 
+ROOT = "/univmax/restapi"
+"""Of the API, on its server; all paths are below it."""
 PER_SOURCE, PER_ARRAY = 1, 4
 """Changes at the same time: of one source group, and of one array."""
 
@@ -61,6 +63,14 @@ def show_volume(scope: Scope, sync: Sync, device: int) -> Request:
     """One device: its size, and whether it is in a link."""
     number = device_text(device).zfill(5)
     return _get(scope, f"/{{version}}/sloprovisioning/symmetrix/{sync.symid}/volume/{number}")
+
+
+def show_array(server: str, symid: str) -> Request:
+    """One array, as the server that manages it sees it.
+
+    :param server: Airflow connection id of the server.
+    """
+    return Request.to(server, "GET", f"/{{version}}/system/symmetrix/{symid}", timeout=REST.seconds)
 
 
 def show_job(scope: Scope, sync: Sync, job: str) -> Request:
