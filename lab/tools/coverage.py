@@ -1,4 +1,4 @@
-"""`python -m lab coverage [--check]`: what the lab answers and how sure each is, from a table, as a page.
+"""`python -m lab coverage [--check]`: what the lab answers and how sure each is, from tables, as two pages.
 
 The table is `coverage.yaml`. `answers()` says by reflection what there is to cover; tests hold the table
 against it.
@@ -20,6 +20,7 @@ from lab import states
 from lab.config.arrays import Switches
 from lab.symcli import ACTIONS, lock, messages, options
 from lab.symcli.layout import LAYOUTS
+from lab.tools import coverage_rest
 
 TABLE = Path(__file__).with_name("coverage.yaml")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "symcli-coverage.md"
@@ -261,16 +262,16 @@ def _cell(text: str) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Write the page; with --check only say whether it is current."""
+    """Write the pages; with --check only say whether they are current."""
     if words not in ([], ["--check"]):
         print("usage: python -m lab coverage [--check]", file=sys.stderr)
         return 2
-    page = render()
-    if words:
-        current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == page
-        if not current:
-            print(f"{PAGE} is not current: run `python -m lab coverage`", file=sys.stderr)
-        return 0 if current else 1
-    PAGE.write_text(page, encoding="utf-8")
-    print(PAGE)
-    return 0
+    current = True
+    for path, page in ((PAGE, render()), (coverage_rest.PAGE, coverage_rest.render())):
+        if not words:
+            path.write_text(page, encoding="utf-8")
+            print(path)
+        elif not path.exists() or path.read_text(encoding="utf-8") != page:
+            print(f"{path} is not current: run `python -m lab coverage`", file=sys.stderr)
+            current = False
+    return 0 if current else 1

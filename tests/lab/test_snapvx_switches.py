@@ -14,6 +14,8 @@ import pytest
 
 from lab.config.snapvx import SnapvxSwitches
 from lab.config.unisphere import UnisphereSwitches
+from lab.tools import coverage_rest
+from lab.unisphere import errors
 from tests.lab.conftest import PM
 
 SOURCE, TARGET = "prod_data_sg", "test_data_sg"
@@ -220,6 +222,19 @@ def test_every_switch_has_a_case_that_begins_with_its_default() -> None:
         assert set(map(str, words)) <= {str(a[0]) for a in case.answers}, (
             f"{name}: not every setting is tried"
         )
+
+
+def test_every_setting_says_what_it_rests_on() -> None:
+    """And each that is tried is on the page, if it is no number."""
+    table = coverage_rest.table()
+    assert {name for section in table.values() for name in section} == set(CASES)
+    for section in table.values():
+        for name, switch in section.items():
+            for _, sure, source in switch["settings"]:
+                assert sure in errors.SURE and source in errors.table()["sources"], name
+                assert sure == "assumed" or source != "none", name
+            if name != "job_states":
+                assert [x[0] for x in switch["settings"]] == [a[0] for a in CASES[name].answers], name
 
 
 class Player:
