@@ -25,7 +25,7 @@
 | admin        | right after the command a second administrator's `run` is executed, on host `on` (the same)|
 
 Of these, a Unisphere's REST calls are met by cut_before, cut_after, cut_bytes, cut_running, delay, hang,
-down, lock, partial (of link and relink), skew, admin, and:
+down, lock, partial and fail_pair (of link and relink), skew, admin, and:
 
 | kind         | what happens                                                                              |
 |--------------|-------------------------------------------------------------------------------------------|

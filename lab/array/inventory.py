@@ -73,6 +73,7 @@ class Inventory:
         self._numbers: list[int] = []
         self._named: dict[int, list[tuple[str, str]]] = {}
         self._named_size = (-1, -1)
+        self.last_snapid = 0
         self.held: set[int] = set()
         """The devices that a change of a snapshot or link has locked."""
         self.audit: list[tuple[float, str, str, str]] = []  # time, host, user, command

@@ -131,7 +131,7 @@ def device_element(call: Call, array: Array, device: Device) -> xml.Element:
     ]
     if groups:
         info += [("device_group", groups[0][0]), ("ld_name", groups[0][1])]
-    new = array.track_kb == 128
+    new, now = array.track_kb == 128, array.clock.now()
     info += [
         ("encapsulated", "No"),
         ("encapsulated_wwn", "N/A"),
@@ -140,8 +140,8 @@ def device_element(call: Call, array: Array, device: Device) -> xml.Element:
         ("emulation", "FBA"),
         ("status", status(device)),
         ("sa_status", status(device)),
-        ("snapvx_source", "False"),
-        ("snapvx_target", "False"),
+        ("snapvx_source", str(any(s.there(now) and device in s.sources for s in array.snapshots))),
+        ("snapvx_target", str(bool(array.links.of_target(device.number)))),
         ("thin_pool_name", "N/A" if new else "TP_1"),
         ("SRP_name", "SRP_1" if new else "N/A"),
     ]

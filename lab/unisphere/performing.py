@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab import states
 from lab.array.refused import Refused
 from lab.array.snapshot import Link
 from lab.journal import ACTOR
@@ -46,6 +47,7 @@ async def carry_out(call: Call, change: Change) -> None:
     array.held |= held
     try:
         made = change.act(change)
+        _fail_pair(call, made)
         change.looked()
         if array.config.snapvx.change_seconds > 0:
             await world.clock.sleep(array.config.snapvx.change_seconds)
@@ -55,6 +57,16 @@ async def carry_out(call: Call, change: Change) -> None:
     finally:
         array.held -= held
         change.looked()
+
+
+def _fail_pair(call: Call, links: list[Link]) -> None:
+    fault = call.world.faults.control("fail_pair", call.unisphere.names, call.text) if links else None
+    if fault is not None:
+        source, _, target = str(fault.config.pair).partition(">")
+        for link in links:
+            if (link.source.number, link.target.number) == (int(source, 16), int(target, 16)):
+                link.enter(states.FAILED, call.now)
+                call.faults.append("fail_pair")
 
 
 def _ready_when_defined(call: Call, links: list[Link]) -> None:

@@ -76,7 +76,12 @@ OLD_LOOK = TimeLimit(
     120, "From a look to the command that rests on it", "half of Airflow's heartbeat time-out, if shorter"
 )
 
-# The REST API of Unisphere.
+# Unisphere and the way of a change to it.
+REST = TimeLimit(60, "An answer of Unisphere", "`answer_timeout` in the connection's extra sets another")
+SETTLE = TimeLimit(
+    30, "Until Unisphere shows what it has done", "what it shows lags behind the array by some seconds"
+)
+JOB = TimeLimit(120, "A job of Unisphere, in the task that began it", "then the task is tried again")
 REST_CONNECT = TimeLimit(
     5, "Its connection: TCP, then TLS, each", "`connect_timeout` in its extra sets another"
 )
@@ -88,15 +93,15 @@ CHECKED = TimeLimit(
     "From the check that a try is the newest to the request that it lets through",
     "then nothing is sent, and all is looked at again",
 )
+INTENT = TimeLimit(
+    30,
+    "From keeping what a request is to do to sending it",
+    "a try that finds that kept, and no end, waits longer than this and an answer take",
+)
 SLOT_TURN = TimeLimit(
     60, "A slot for a change on an array, while others change it", "then the task is tried again"
 )
 SLOT = TimeLimit(7200, "A slot that nobody gives back", "longer than any job; then another try takes it over")
-REST = TimeLimit(60, "An answer of Unisphere", "`answer_timeout` in the connection's extra sets another")
-SETTLE = TimeLimit(
-    30, "Until Unisphere shows what it has done", "what it shows lags behind the array by some seconds"
-)
-JOB = TimeLimit(120, "A job of Unisphere, in the task that began it", "then the task is tried again")
 
 # The SSH connection.
 LOGIN = TimeLimit(30, "A whole login", "`conn_timeout` in the connection's extra sets another")
@@ -109,7 +114,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
     "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
-    "The REST API of Unisphere": (REST_CONNECT, REST_WRITE, CHECKED, SLOT_TURN, SLOT, REST, SETTLE, JOB),
+    "Unisphere": (REST, SETTLE, JOB, REST_CONNECT, REST_WRITE, CHECKED, INTENT, SLOT_TURN, SLOT),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""

@@ -36,13 +36,13 @@ from clones.asking.steps import (
     Together,
     answer,
 )
-from clones.clean import without_marks
 from clones.errors import CloneError, Locked, Refused, Stale
 from clones.runs.record import TaskRecord
-from clones.time_limits import CHECKED, SLOT_TURN
+from clones.time_limits import CHECKED, INTENT, SLOT_TURN
 from hooks import clock as clocks
 from hooks.early import Early
 from hooks.servers import Servers
+from hooks.task_log import log_note, log_result
 from hooks.without_airflow import base_hook
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ else:
 T = TypeVar("T")
 
 NONCE_BYTES = 8
-LOGGED_LINES = 200
-"""Lines of one stream that the task's log shows; a device list of hundreds of pairs is longer."""
 TURN_SECONDS = 2.0
 """Between two tries to take a slot."""
 
@@ -241,23 +239,12 @@ class Driver(BaseHook):
     def _change(self, request: Request) -> Result:
         """Send a changing request, with its slots, as the newest try; errors as :meth:`execute`."""
         self._refuse_without_fence(request)
-        self._refuse_old_looks(request)
         if self.record:
             self.record.sent(request)
-        take_back = None
         try:
-            take_back = request.before_send() if request.before_send else None
-            opened = self._opened(request)
-            self.under_way = (request,)
-            try:
-                result = self._send(opened)
-            except CloneError:
-                self._give_back(request)
-                raise
+            result = self._in_turn(request)
         except CloneError:
             self.under_way = ()
-            if take_back:
-                take_back()
             if self.record:
                 self.record.not_sent()
             raise
@@ -269,38 +256,66 @@ class Driver(BaseHook):
             self._holding.append(request)
         return result
 
+    def _in_turn(self, request: Request) -> Result:
+        """Send it. While others have its slots this waits a while; each time all is made ready anew."""
+        end = self.clock() + SLOT_TURN.seconds
+        while True:
+            self._refuse_old_looks(request)
+            try:
+                return self._kept_and_sent(request)
+            except Locked:
+                if self.clock() + TURN_SECONDS > end:
+                    raise
+                self.pause(TURN_SECONDS)
+
+    def _kept_and_sent(self, request: Request) -> Result:
+        kept = self.clock()
+        take_back = request.before_send() if request.before_send else None
+        try:
+            opened = self._opened(request, kept)
+            self.under_way = (request,)
+            try:
+                return self._send(opened)
+            except CloneError:
+                self._give_back(request)
+                raise
+        except CloneError:
+            if take_back:
+                take_back()
+            raise
+
     def _send(self, opened: Opened) -> Result:
         return self.servers.send(opened)
 
-    def _opened(self, request: Request) -> Opened:
-        """Its connection, with nothing left to do but to write. While others have its slots this waits."""
-        end = self.clock() + SLOT_TURN.seconds
+    def _opened(self, request: Request, kept: float) -> Opened:
+        """Its connection, with nothing left to do but to write.
+
+        :param kept: when what it is to do was kept.
+        """
         checked = 0.0
 
         def still() -> None:
             self._refuse_old_looks(request)
-            if self.clock() - checked > CHECKED.seconds:
-                raise Stale(
-                    f"`{request.shown()}` was not sent to {request.host}: this task stood still for "
-                    f"{self.clock() - checked:.0f} s since it was seen that no newer try has taken over.",
-                    "do nothing: everything is checked again",
-                )
+            for since, limit, what in (
+                (kept, INTENT, "its intent was kept"),
+                (checked, CHECKED, "it was seen that no newer try has taken over"),
+            ):
+                if self.clock() - since > limit.seconds:
+                    raise Stale(
+                        f"`{request.shown()}` was not sent to {request.host}: {self.clock() - since:.0f} s "
+                        f"have passed since {what} (allowed: {limit.seconds:.0f} s).",
+                        "do nothing: everything is checked again",
+                    )
 
-        while True:
-            opened = self.servers.open(request, still)
-            checked = self.clock()
-            try:
-                if self.fence is not None:
-                    self._aside(slots.take(self.fence, request))
-                return opened
-            except Locked:
-                self.servers.drop(opened)
-                if self.clock() + TURN_SECONDS > end:
-                    raise
-                self.pause(TURN_SECONDS)
-            except BaseException:
-                self.servers.drop(opened)
-                raise
+        opened = self.servers.open(request, still)
+        checked = self.clock()
+        try:
+            if self.fence is not None:
+                self._aside(slots.take(self.fence, request))
+        except BaseException:
+            self.servers.drop(opened)
+            raise
+        return opened
 
     def give_back_slots(self) -> None:
         """Give back the slots of all changes: whatever this task did, it has seen the end of it."""
@@ -369,33 +384,3 @@ class Driver(BaseHook):
                 "slow, or raise Airflow's `[scheduler] task_instance_heartbeat_timeout`: half of it "
                 "counts",
             )
-
-
-def log_note(log: Any, note: Note, level: int | None = None) -> None:
-    """Write a note to a task's log, as one record: each costs two processes a part of a millisecond."""
-    level = level if level is not None else logging.WARNING if note.warning else logging.INFO
-    log.log(level, "%s", without_marks("\n    ".join([note.title, *note.lines])))
-
-
-def log_result(log: Any, result: Result, level: int = logging.INFO) -> None:
-    """Write a command and what came back to a task's log, as a group that opens on one record."""
-    if not log.isEnabledFor(level):  # a long answer is not cut into lines for nothing
-        return
-    command = result.command
-    log.log(
-        level,
-        "::group::%s$ %s  [%s, %.2f s%s]",
-        command.host,
-        command.shown(),
-        result.ending(),
-        result.seconds,
-        f" for {result.among} together" if result.among > 1 else "",
-    )
-    said = [command.kept()]
-    for name, stream in (("stdout", result.stdout), ("stderr", result.stderr)):
-        lines = stream.splitlines()
-        said += [f"{name} | {line}" for line in lines[:LOGGED_LINES]]
-        if len(lines) > LOGGED_LINES:
-            said.append(f"{name} | ... {len(lines) - LOGGED_LINES} more lines")
-    log.log(level, "%s", without_marks("\n".join(said)))
-    log.log(level, "::endgroup::")

@@ -34,10 +34,11 @@ from clones.asking.steps import (
 )
 from clones.errors import CloneError
 from hooks.connection import read
-from hooks.driver import NONCE_BYTES, log_note, log_result
+from hooks.driver import NONCE_BYTES
 from hooks.lines import Line
 from hooks.refusals import not_defined, unreachable
 from hooks.ssh import carry_out, log_in
+from hooks.task_log import log_note, log_result
 
 if TYPE_CHECKING:
     from hooks.unisphere_async import Servers

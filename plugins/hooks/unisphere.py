@@ -278,7 +278,8 @@ class Opened:
         finally:
             waits.cancel()
         if self._task.done():
-            self._task.result()
+            result = self._task.result()
+            raise AssertionError(f"{result.command.shown()} went out before it was let through")
 
     async def send(self) -> Result:
         """Send it, and read the answer.
@@ -321,6 +322,7 @@ class _Way:
         self.go = go
         self.stands = asyncio.Event()
         self.sent = False
+        self._written = False
         self.was_cut = False
         self.status: int | None = None
         self.limit: asyncio.Timeout | None = None
@@ -334,10 +336,13 @@ class _Way:
                 await self.go.wait()
             if self._still is not None:
                 self._still()
-            self._give(REST_WRITE.seconds + (self._server.answer_seconds or self._request.timeout))
+            self._give(REST_WRITE.seconds)
             self.sent = True
         elif event == "http11.send_request_body.started" and self._still is not None:
             self._still()  # what it has sent so far is no whole request
+        elif event == "http11.receive_response_headers.started":
+            self._written = True
+            self._give(self._server.answer_seconds or self._request.timeout)
 
     def _give(self, seconds: float | None) -> None:
         """Time for what follows; None: as long as it takes."""
@@ -349,9 +354,10 @@ class _Way:
         after = f" HTTP status {self.status} had come." if self.status is not None else ""
         if isinstance(error, _NotRead):
             return f"{error}.{after}".rstrip(".")
-        if isinstance(error, httpx.WriteTimeout):
+        late = isinstance(error, httpx.TimeoutException | TimeoutError)
+        if late and not self._written:
             return f"sending it took longer than {REST_WRITE.seconds:g} s"
-        if isinstance(error, httpx.TimeoutException | TimeoutError):
+        if late:
             return f"no whole answer came within {answer_seconds:g} s.{after}".rstrip(".")
         self.was_cut = self.status is None
         why = one_line(str(error)) or type(error).__name__
@@ -361,8 +367,13 @@ class _Way:
 async def _whole(response: httpx.Response) -> bytes:
     """The body.
 
-    :raises _NotRead: it is too large, or packed, which nobody has asked for.
+    :raises _NotRead: it is too large, packed, which nobody has asked for, or ends with the connection:
+        whether that was cut could not be told.
     """
+    if response.status_code == 204:
+        return b""
+    if not {"content-length", "transfer-encoding"} & response.headers.keys():
+        raise _NotRead("the answer does not say where it ends")
     packed = response.headers.get("Content-Encoding", "identity")
     if packed.lower() != "identity":
         raise _NotRead(f"the answer is packed with {one_line(packed)[:40]}")

@@ -14,14 +14,14 @@ from clones.config.scope import Scope
 from clones.decide.approval import Approval, require, require_recent
 from clones.runs import retire
 from operators.approval import APPROVAL, PlanToApproveOperator
-from operators.one_sync import OneSyncOperator
+from operators.own_activation import OwnActivationOperator
 from reporting.completed import ledger
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class _ApprovedOperator(OneSyncOperator):
+class _ApprovedOperator(OwnActivationOperator):
     """A step that, in a DAG with an approval, does only what was approved.
 
     :param approval_task_id: the task whose XCom `approval` holds the approval; None: none is asked for.
@@ -75,8 +75,8 @@ class SymcloneTerminateOperator(_ApprovedOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         sync = scope.service.sync(self.sync)
-        kept = ledger(context, scope, sync) if scope.service.snapshots else None
-        hosts.run(doing_of(sync).end(scope, sync, self.approved(context, scope), kept))
+        approved, kept = self.approved(context, scope), ledger(context, scope, sync)
+        hosts.run(doing_of(sync).end(scope, sync, approved, kept))
 
 
 class SymcloneRemoveGroupOperator(_ApprovedOperator):

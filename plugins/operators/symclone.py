@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -15,7 +15,7 @@ from clones.config.scope import Scope
 from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
-from operators.one_sync import OneSyncOperator
+from operators.own_activation import OwnActivationOperator
 
 # Former places, for one release more.
 from operators.provision import SymcloneProvideGroupOperator as SymcloneProvideGroupOperator
@@ -24,13 +24,13 @@ from operators.retire import SymcloneRemoveGroupOperator as SymcloneRemoveGroupO
 from operators.retire import SymcloneTerminateOperator as SymcloneTerminateOperator
 from operators.source_hooks import is_over, mark_begun
 from reporting import target_sets
-from reporting.completed import copy_asset, ledger
+from reporting.completed import ledger
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class SymcloneCreateOperator(OneSyncOperator):
+class SymcloneCreateOperator(OwnActivationOperator):
     """Give every pair of a sync its copy session, where it has none (`symclone create -diff`).
 
     :raises clones.errors.CloneError: the service is not down, a pair is not the configured one, a target is
@@ -51,35 +51,11 @@ class SymcloneCreateOperator(OneSyncOperator):
         return to_plain(hosts.run(doing_of(sync).create(scope, sync, recorded, kept)))
 
 
-class _OwnActivationOperator(OneSyncOperator):
-    """A step that must know which activation of its sync was this run's own.
-
-    That stands in the state store of the sync's asset, of which this task has an inlet. Airflow deletes a
-    task's XComs when it starts again, and shows a task's own store to no other task; an asset's store
-    outlives a killed process, a retry, a clear of the task or of the whole run, and the recreate can read
-    there what the activation has left.
-
-    Without an inlet (a service or sync that is not given as a plain name) nothing is kept: what the run has
-    activated is then taken for somebody else's.
-    """
+class _HookedOperator(OwnActivationOperator):
+    """A step that may have hooks of the source around it."""
 
     window: Window
     """The tasks of the hooks around it."""
-
-    def __init__(
-        self,
-        *,
-        service: str | Mapping[str, Any],
-        sync: str,
-        **kwargs: Any,
-    ) -> None:
-        if isinstance(service, str) and not any("{" in name for name in (service, sync)):
-            kwargs.setdefault("inlets", [copy_asset(service, sync)])
-        super().__init__(
-            service=service,
-            sync=sync,
-            **kwargs,
-        )
 
     def begin_again(self, context: Context, scope: Scope, hosts: SymcliHook, ready: Steps[None]) -> None:
         """Run the `before_activate` hooks once more where they were ended since.
@@ -94,7 +70,7 @@ class _OwnActivationOperator(OneSyncOperator):
             mark_begun(context["ti"])
 
 
-class SymcloneRecreateOperator(_OwnActivationOperator):
+class SymcloneRecreateOperator(_HookedOperator):
     """Re-establish a sync's copies (`symclone recreate`); the targets are not usable from then on.
 
     Right before the command every resource of the service must say that it is down, and every pair must be
@@ -149,7 +125,7 @@ class SymcloneRecreateOperator(_OwnActivationOperator):
         return seen
 
 
-class SymcloneActivateOperator(_OwnActivationOperator):
+class SymcloneActivateOperator(_HookedOperator):
     """Split a sync's copies at one point in time (`symclone activate`); the targets are read-write.
 
     All pairs go in one command, after every sync before it is seen active. That it is sent is kept before it
@@ -172,7 +148,7 @@ class SymcloneActivateOperator(_OwnActivationOperator):
     copy is complete: :class:`sensors.symclone.SymcloneStateSensor` does.
     """
 
-    template_fields: Sequence[str] = (*OneSyncOperator.template_fields, "mend_torn", "plan_task_id")
+    template_fields: Sequence[str] = (*OwnActivationOperator.template_fields, "mend_torn", "plan_task_id")
 
     def __init__(
         self,

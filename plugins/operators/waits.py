@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, DagRunState
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
-from clones.backends.place import seen_place
+from clones.backends import backend_of
 from clones.config.scope import Scope
 from clones.errors import CloneError, NotDone, NotMyTurn, Refused
 from clones.states import SyncSeen
@@ -41,7 +41,7 @@ class WaitingOperator(BaseOperator):
         # A task that does not wait has no use for it.
         from triggers.symclone import SymcloneStateTrigger
 
-        place = seen_place(seen) if seen else None
+        place = backend_of(scope.service.sync(sync)).seen_at(seen) if seen else None
         self.defer(
             trigger=SymcloneStateTrigger(
                 scope=scope.of_one_sync(scope.service.sync(sync)).to_plain(),

@@ -142,7 +142,7 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
             # What was activated before the service had target sets: its pairs show which set that is.
             return store.get(key) or (store.get(ACTIVATION) if scope.target_set else None)
 
-    return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept, lasts=store is not None)
+    return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept, lasting=store is not None)
 
 
 def activations(

@@ -55,6 +55,7 @@ class Watch:
         self.readers = 0
         self.waits: dict[Wait, None] = {}
         self._hosts = hosts
+        self._way = hosts.servers if key.is_server else hosts
         self._now = now or time_of_day
         self._chance = chance
         self._next = inf
@@ -82,7 +83,7 @@ class Watch:
         """
         self.readers += 1
         try:
-            async with self._hosts.using(self.key.host):
+            async with self._way.using(self.key.host):
                 last, failures, not_before = -inf, 0, -inf
                 while True:
                     await self._until_due(last, not_before)
@@ -151,7 +152,7 @@ class Watch:
         more ends them only when that stays: while Airflow's database does not answer, none is defined.
         """
         try:
-            await self._hosts.connect(self.key.host)
+            await self._way.connect(self.key.host)
         except CloneError as error:
             self._refused_since = self._at() if self._refused_since is None else self._refused_since
             if isinstance(error, Refused) and self._at() - self._refused_since >= REFUSED_WAIT.seconds:
@@ -224,6 +225,8 @@ class Watch:
                     asks.append(self._precopied(wait, seen))
                 else:
                     wait.saw(seen, at, now)
+                if seen.snapshots:  # the next look is for what it is linked to now
+                    wait.place = backend_of(wait.sync).seen_at(seen)
             except TryAgain as error:
                 wait.not_known(error, at, now)
             except CloneError as error:

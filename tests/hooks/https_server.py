@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -56,6 +57,12 @@ class Server:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)
         self.answer = answer
+        self.version: Answer | None = None
+        """To the question for its version, where it is another one."""
+        self.hold: threading.Event | None = None
+        """Is waited for before anything of a new connection is read."""
+        self.trickle = False
+        """Answers come byte by byte, and have no end."""
         self.asked: list[Asked] = []
         self.connections = 0
         self.at_once = self.most_at_once = 0
@@ -66,6 +73,8 @@ class Server:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
             for one in self._open:
@@ -96,6 +105,8 @@ class Server:
             self.context.wrap_socket(plain, server_side=True) as secure,
             secure.makefile("rb") as lines,
         ):
+            if self.hold is not None:
+                self.hold.wait(60)
             while self._turn(secure, lines):
                 pass
         with self._lock:
@@ -110,13 +121,17 @@ class Server:
             name, _, value = line.partition(": ")
             headers[name.lower()] = value
         method, path, _ = first.split()
-        asked = Asked(method, path, headers, lines.read(int(headers.get("content-length", 0))))
+        length = int(headers.get("content-length", 0))
+        asked = Asked(method, path, headers, lines.read(length))
+        if len(asked.body) < length:
+            return False  # it never became a request
         with self._lock:
             self.asked.append(asked)
             self.at_once += 1
             self.most_at_once = max(self.at_once, self.most_at_once)
         try:
-            answer = Answer(body=VERSION) if path == f"{ROOT}/version" else self.answer(asked)
+            of_version = self.version or Answer(body=VERSION)
+            answer = of_version if path == f"{ROOT}/version" else self.answer(asked)
             if answer.wait is not None:
                 answer.wait.wait(60)
         finally:
@@ -124,6 +139,12 @@ class Server:
                 self.at_once -= 1
         if answer.cut == "before":
             return False
+        while self.trickle and path != f"{ROOT}/version":
+            secure.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" if self.trickle is True else b"x"
+            )
+            self.trickle = 1
+            time.sleep(0.01)
         secure.sendall(answer.raw if answer.raw is not None else self._written(answer))
         return not answer.cut and answer.raw is None
 

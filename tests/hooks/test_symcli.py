@@ -20,7 +20,7 @@ from clones.asking.one_trip import Turns
 from clones.asking.steps import Command, Note, Result, Steps, run, run_together
 from clones.errors import Refused, Unknown
 from clones.runs.record import TaskRecord
-from hooks import driver, ssh, symcli
+from hooks import ssh, symcli, task_log
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from lab import Lab
@@ -180,8 +180,8 @@ def test_a_command_is_three_records_of_the_log_and_a_note_is_one() -> None:
     kept = BufferingHandler(100)
     log.addHandler(kept)
     result = Result(command("list"), 0, "one\n::group::two\n::endgroup::\n", "three\n" * 201)
-    driver.log_result(log, result)
-    driver.log_note(log, Note("noted", ("first", "second")))
+    task_log.log_result(log, result)
+    task_log.log_note(log, Note("noted", ("first", "second")))
     begins, body, ends, note = (record.getMessage() for record in kept.buffer)
     assert begins.startswith("::group::symcli_demo$ list  [exit code 0") and ends == "::endgroup::"
     assert body.splitlines() == [

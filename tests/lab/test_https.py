@@ -271,6 +271,19 @@ def test_a_link_that_stops_midway(lab: Lab, to: httpx.Client) -> None:
     assert list(entry["after"].values()) == ["Linked", "Copied"] and entry["faults"] == ["partial"]
 
 
+@pytest.mark.may_break(1)
+def test_a_pair_of_a_link_that_fails(lab: Lab, to: httpx.Client) -> None:
+    lab.fault("fail_pair", host="unisphere01", pair="A10>B10", count=1)
+    to.post(SNAPS, json=MAKE)
+    snapid = next(s["snapid"] for s in lab.snapshots(PM) if s["name"] == "SA_x")
+    relink = {"action": "Relink", "relink": {"storage_group_name": "test_data_sg", "copy": True}}
+    assert to.put(f"{SNAPS}/SA_x/snapid/{snapid}", json=relink).status_code == 200
+    lab.advance(60)
+    found = to.get(f"{SNAPS}/SA_x/snapid/{snapid}").json()["linked_storage_group"]
+    assert [k["percentageCopied"] for k in found] == [69, 100]
+    assert list(lab.requests()[1]["after"].values()) == ["Failed", "CopyInProg"]
+
+
 def test_somebody_else_comes_between(lab: Lab, to: httpx.Client) -> None:
     run = f"POST {SNAPS} " + json.dumps({"snapshotName": "his"})
     lab.fault("admin", host="unisphere01", match="SA_x", run=run, count=1)

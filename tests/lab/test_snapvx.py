@@ -123,6 +123,19 @@ def test_names_are_generations_and_snapids_stay(snapvx: Any, array: Any) -> None
     assert snapvx.generation(SOURCE, old, now) == 0
 
 
+async def test_what_has_ended_long_ago_is_forgotten_but_its_snapid_is_not_given_again(
+    powermax: Any, snapvx: Any, array: Any
+) -> None:
+    gone = snapvx.establish(SOURCE, "gone")
+    snapvx.terminate(SOURCE, gone)
+    await powermax.clock.advance(3599)
+    snapvx.settle()
+    assert gone in array.snapshots
+    await powermax.clock.advance(2)
+    made = snapvx.establish(SOURCE, "new")
+    assert gone not in array.snapshots and made.snapid > gone.snapid
+
+
 def test_a_terminate_ends_a_restore_first_then_the_snapshot(powermax: Any, snapvx: Any) -> None:
     made = snapvx.establish(SOURCE, "n")
     snapvx.restore(SOURCE, made)
@@ -205,6 +218,19 @@ def test_a_clone_session_and_a_link_exclude_each_other(powermax: Any, snapvx: An
     powermax.set(link_to_clone_target="accepted")
     link()
     assert len(array.copies_on(array.devices[0xB20])) == 2
+
+
+async def test_symcli_shows_which_devices_are_sources_and_targets(make_bench: Any) -> None:
+    config = load(POWERMAX).model_dump()
+    host = {"name": "se01", "connection_id": "se01", "family": "control", "login": "se", "arrays": [PM]}
+    bench = make_bench({**config, "hosts": [*config["hosts"], host]})
+    for device, source, target in (("00A10", True, False), ("00B10", False, True), ("00A20", True, False)):
+        _, out, _ = await bench.run("se01", f"/usr/symcli/bin/symdev -sid 001 show {device} -output xml_e")
+        assert f"<snapvx_source>{source}<" in out and f"<snapvx_target>{target}<" in out
+    status, _, err = await bench.run(
+        "se01", "echo 00A20 00B20 > /tmp/p; /usr/symcli/bin/symclone -sid 001 -f /tmp/p create -nop"
+    )
+    assert status == 1 and "already a Copy session Target device" in err
 
 
 def test_pairs_by_position_and_by_the_best_match(snapvx: Any, array: Any) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import lab
-from lab.array import snapvx
 from lab.unisphere import errors
 from lab.unisphere.call import ROUTES
 from tests.lab.conftest import GROUPS, PM, START
@@ -344,7 +343,7 @@ def test_every_answer_and_every_refusal_says_what_it_rests_on() -> None:
 
 def test_every_refusal_has_a_text() -> None:
     folder = Path(inspect.getfile(lab)).parent
-    sources = [Path(inspect.getfile(snapvx)), *(folder / "unisphere").glob("*.py")]
+    sources = [*(folder / "array").glob("snap*.py"), *(folder / "unisphere").glob("*.py")]
     text = "\n".join(path.read_text() for path in sources)
     raised = set(re.findall(r'Refused\(\s*"(\w+)"', text))
     assert raised - set(errors.table()["errors"]) == set()

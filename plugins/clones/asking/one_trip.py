@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, AnyStr
 
-from clones.asking.steps import Command, Result
+from clones.asking.steps import Command, Request, Result
 
 SCRIPT = (
     "n=$1; shift; while test $# -gt 0; do "
@@ -26,6 +26,9 @@ SCRIPT = (
 NAME = "together"
 LONGEST = 12_000
 """Characters of one such command; systems of these families were delivered with a limit of 20,480 bytes."""
+
+REQUESTS = 5
+"""Requests to one server at the same time: none waits in the client."""
 
 _NUMBER, _NUMBER_OF_BYTES = re.compile(r"(\d+)\n"), re.compile(rb"(\d+)\n")
 """The end of a mark."""
@@ -46,15 +49,20 @@ def as_one(commands: Sequence[Command], nonce: str) -> Command:
 
 
 def trips(commands: Iterable[Command]) -> Iterator[list[Command]]:
-    """Commands of one host in their order, in as few lists as their length allows."""
+    """Commands of one host in their order, in as few lists as their length allows; a few requests each."""
     trip: list[Command] = []
     for command in commands:
-        if trip and len(as_one([*trip, command], "").line()) > LONGEST:
+        full = len(trip) >= REQUESTS if isinstance(command, Request) else _is_too_long([*trip, command])
+        if trip and full:
             yield trip
             trip = []
         trip.append(command)
     if trip:
         yield trip
+
+
+def _is_too_long(trip: Sequence[Command]) -> bool:
+    return len(as_one(trip, "").line()) > LONGEST
 
 
 def take_apart(commands: Sequence[Command], nonce: str, whole: Result) -> list[Result]:

@@ -36,35 +36,37 @@ from clones.time_limits import ON_HOST, SLOT
 BUSY = 123
 """Exit code of :data:`TAKE`: others have all of one kind."""
 TAKEN = "symclone-slots taken"
-_NEWEST = 'for newest in "$fences"/[0-9]*; do :; done'
-_REFUSE = f'echo "{SAID}" >&2; exit {NOT_NEWEST}'
-_DROP = 'for held in "$slots"/*/"$token@$service@"*; do test -d "$held" && rmdir "$held"; done'
+_NEWEST = 'for newest in "$fences"/[0-9]*; do :; done; over=; test "$newest" = "$fences/$token" || over=yes; '
+_REFUSE = f'test -z "$over" || echo "{SAID}" >&2; test -z "$over" || exit {NOT_NEWEST}; '
 TAKE = (
-    "LC_ALL=C; export LC_ALL; fences=$1; token=$2; slots=$3; service=$4; shift 4; "
-    f'{_NEWEST}; if test "$newest" != "$fences/$token"; then {_REFUSE}; fi; '
+    f"LC_ALL=C; export LC_ALL; fences=$1; token=$2; slots=$3; service=$4; shift 4; {_NEWEST}{_REFUSE}"
     'while test "$1" != take; do rmdir "$slots/$1"; shift; done; shift; '
     "now=$(date -u +%Y%m%d%H%M%S); "
     'while test $# -gt 0; do place="$slots/$1"; mine="$place/$token@$service@$now"; '
     f'mkdir -p "$place" || exit {NOT_MADE}; '
     'for held in "$place"/*"@$service@"*; do '
-    'if test -d "$held" && test "$held" != "$mine"; then '
-    'if test -d "$mine"; then rmdir "$held"; else mv "$held" "$mine"; fi; fi; done; '
+    'test ! -d "$held" || test ! -d "$mine" || test "$held" = "$mine" || rmdir "$held"; '
+    'test ! -d "$held" || test -d "$mine" || mv "$held" "$mine"; done; '
     f'test -d "$mine" || mkdir "$mine" || exit {NOT_MADE}; '
     'n=0; for held in "$place"/*; do test ! -d "$held" || n=$(expr "$n" + 1); done; '
-    'if test "$n" -gt "$2"; then '
-    f'{_DROP}; echo "$now"; echo "$1"; ls -1 "$place"; exit {BUSY}; fi; '
-    "shift; shift; done; "
-    f'{_NEWEST}; if test "$newest" != "$fences/$token"; then {_DROP}; {_REFUSE}; fi; '
-    f'echo "{TAKEN}"'
+    'busy=; test "$n" -le "$2" || busy=yes; '
+    'for held in "$slots"/*/"$token@$service@"*; do '
+    'test -z "$busy" || test ! -d "$held" || rmdir "$held"; done; '
+    'test -z "$busy" || echo "$now"; test -z "$busy" || echo "$1"; test -z "$busy" || ls -1 "$place"; '
+    f'test -z "$busy" || exit {BUSY}; '
+    f"shift 2; done; {_NEWEST}"
+    'for held in "$slots"/*/"$token@$service@"*; do '
+    'test -z "$over" || test ! -d "$held" || rmdir "$held"; done; '
+    f'{_REFUSE}echo "{TAKEN}"'
 )
 """FENCES TOKEN SLOTS SERVICE OLD... take NAME COUNT...: one slot of each name is this try's, and its token is
 the newest. OLD are slots that nobody gave back. When others have all of a name, prints the host's time, that
 name, and who has them."""
 GIVE_BACK = (
     'LC_ALL=C; export LC_ALL; count=$(expr "$1" : "\\([0-9]*\\)"); slots=$2; service=$3; shift 3; left=0; '
-    'for name in "$@"; do for held in "$slots/$name"/*"@$service@"*; do '
-    'if test -d "$held" && test "$(expr "$held" : ".*/\\([0-9]*\\)[.]")" -le "$count"; then '
-    'rmdir "$held" || left=1; fi; done; done; exit $left'
+    'for name in "$@"; do for held in "$slots/$name"/*"@$service@"*; do test ! -d "$held" || '
+    'test "$(expr "$held" : ".*/\\([0-9]*\\)[.]")" -gt "$count" || rmdir "$held" || left=1; '
+    "done; done; exit $left"
 )
 """TOKEN SLOTS SERVICE NAME...: no slot of these names is this try's, or of an earlier one of its service."""
 

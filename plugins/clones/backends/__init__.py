@@ -37,6 +37,9 @@ class SharedLooks(Protocol):
         :raises TryAgain: locked, lost, or not readable.
         """
 
+    def seen_at(self, seen: SyncSeen) -> Place:
+        """Where a sync was when it was observed, with what spares questions in the next look."""
+
     def looks(self, members: Sequence[M]) -> Iterator[list[M]]:
         """Who is asked for in one go, of those on one array whose places are known; one sync is asked for
         once."""
@@ -47,6 +50,7 @@ class SharedLooks(Protocol):
     def look_at(self, members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Shown]:
         """Look at syncs of one array whose places are known.
 
+        :returns: what was shown of each; of some it may be that it could not be told.
         :param subject: whose look it is, for errors.
         :param soon: looks that come next.
         :raises Refused: the array, or something of one of them, is not known there.

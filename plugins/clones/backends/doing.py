@@ -20,16 +20,12 @@ class Doing(Protocol):
     """Observes, decides, acts only if needed, and observes again (D1)."""
 
     def create(
-        self,
-        scope: Scope,
-        sync: Sync,
-        recorded: Recorded | None = None,
-        ledger: Ledger | None = None,
+        self, scope: Scope, sync: Sync, recorded: Recorded | None = None, ledger: Ledger | None = None
     ) -> Steps[SyncSeen]:
         """Give every pair a session, or a link, that has none.
 
         :param recorded: what runs have recorded of the service's target sets.
-        :param ledger: keeps what is sent, before it is, where no host can shut out an earlier try.
+        :param ledger: as of :meth:`resync`.
         :raises CloneError: see :mod:`clones.errors`.
         """
 
@@ -74,7 +70,7 @@ class Doing(Protocol):
         """The sync with the copy before the one that it has, if there is one."""
 
     def rewind(
-        self, scope: Scope, sync: Sync, ledger: Ledger | None, plan: Mapping[str, Any] | None = None
+        self, scope: Scope, sync: Sync, ledger: Ledger | None = None, plan: Mapping[str, Any] | None = None
     ) -> Steps[SyncSeen]:
         """Go back to the copy before the one that the run's plan saw, the service proven down.
 
@@ -114,7 +110,7 @@ class Doing(Protocol):
         """End the copies of exactly the configured pairs, the service proven down (D3).
 
         :param approved: ``bound`` of :func:`clones.runs.retire.to_approve`; the sync must still be that.
-        :param ledger: as of :meth:`create`.
+        :param ledger: as of :meth:`resync`.
         """
 
     def remove(self, scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:

@@ -18,11 +18,13 @@ class LookKey(NamedTuple):
     :param way: how it is asked there; only who asks alike asks together.
     :param symid: the array; empty for those of whom it is not known yet: they share one look an array among
         themselves.
+    :param is_server: what is asked is a server that takes requests, not a host that takes commands.
     """
 
     host: str
     way: str
     symid: str
+    is_server: bool = False
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Ledger:
     :param clock: tells the time, with zone.
     :param keep: puts an activation, as JSON, where it outlives this process.
     :param kept: what was put there last, nothing when nothing was.
-    :param lasts: false where there is no such place, so that nothing is kept.
+    :param lasting: whether there is such a place: without one, nothing is kept.
 
     :attr:`last` is the newest activation that is known, of whichever run; None when none is. It is asked for
     once, when it is needed.
@@ -98,10 +98,10 @@ class Ledger:
         keep: Callable[[dict[str, Any]], None],
         kept: Callable[[], Mapping[str, Any] | None],
         *,
-        lasts: bool = True,
+        lasting: bool = True,
     ) -> None:
         self.run = run
-        self.lasts = lasts
+        self.lasting = lasting
         self._clock, self._keep, self._kept = clock, keep, kept
 
     @cached_property

@@ -65,6 +65,7 @@ def resync(
     yield from wait_out(scope, sync, kept)
     seen = yield from _look_for_own(scope, sync, kept, known_snapshots(plan, sync.name, kept))
     refuse_wrong_pairs(scope.name, sync, seen)
+    seen = yield from again_if_gone(scope, sync, seen, kept)
     kept.saw(seen)
     decision = decide_resync_again(
         sync, seen, planned_stamps(plan, sync), kept, planned_snapshots(plan, sync.name)
@@ -225,7 +226,7 @@ def relink(
     linked = yield from settle(scope, sync, ledger, sent, str(what), shows, consequence)
     after = replace(
         linked,
-        details=tuple({one.name: one for one in (*seen.details, *linked.details)}.values()),
+        details=(*linked.details, *without_links(seen, point.name)),
         listed=seen.listed,
         snapshots={**seen.snapshots, **linked.snapshots},
         target=seen.target,
@@ -235,6 +236,16 @@ def relink(
     if what is not What.REWIND:
         yield from tidy(scope, sync, after, ledger)
     return after
+
+
+def without_links(seen: SnapSeen, name: str) -> tuple[Snapshot, ...]:
+    """The other snapshots, once every pair was seen linked to one: a target is linked to one at most."""
+    targets = {pair.target for pair in seen.pairs}
+    return tuple(
+        replace(one, links=tuple(link for link in one.links if link.target not in targets))
+        for one in seen.details
+        if one.name != name
+    )
 
 
 def _torn(scope: Scope, sync: Sync, sent: Sent, what: What, after: SnapSeen, *, mends: bool) -> Torn:
@@ -283,7 +294,10 @@ def _look_for_own(
     kept = kept_intent(ledger)
     mine = kept.name if kept is not None and kept.run == ledger.run else ""
     # What this run has read of its own is enough; what another one left must be asked for.
-    seen = yield from look(scope, sync, known, all_names=not (group and mine in known), group=group)
+    both = mine in known
+    seen = yield from look(
+        scope, sync, known, all_names=not (group and both), group=group, newest=2 if both else 1
+    )
     if not mine or seen.detail(mine) is not None:
         return seen
     if seen.listed is None or mine in seen.listed:

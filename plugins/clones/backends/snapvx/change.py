@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
+from clones.asking.slots import give_back, has_ended
 from clones.asking.steps import Request, Result, Steps, note, pause, run
 from clones.backends.snapvx import jobs
 from clones.backends.snapvx.answers import job_of
@@ -22,7 +23,7 @@ from clones.backends.snapvx.outcomes import Outcome, classify, failure, meaning_
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
-from clones.errors import CloneError, Locked, NotDone, Refused, TryAgain, Unknown
+from clones.errors import CloneError, Locked, NotDone, Refused, Torn, TryAgain, Unknown
 from clones.time_limits import JOB, REST, SETTLE
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Sent:
 
 def need(scope: Scope, sync: Sync, ledger: Ledger | None) -> Ledger:
     """:raises Refused: nothing can be kept of what this task sends."""
-    if ledger is None or not ledger.lasts:
+    if ledger is None or not ledger.lasting:
         raise Refused(
             f"{scope.subject(sync)}: this task has no place where it can keep what it sends, and no array "
             "shuts out an earlier try of it. Nothing was sent to the array.",
@@ -125,7 +126,7 @@ def settle(
         except TryAgain as error:
             found, trouble = None, error.what
         if found is not None:
-            _ended(ledger)
+            yield from _over(ledger, sent)
             if sent.outcome not in (Outcome.DONE, Outcome.RUNNING) or job.state is JobState.FAILED:
                 yield from note(f"{action} ended with {sent.result.ending()}, but is done", warning=True)
             return found
@@ -146,22 +147,22 @@ def settle(
             f"known: {trouble}",
             CHECKS_FIRST,
         )
+    if sent.outcome in _SURE or job.state is JobState.FAILED:
+        yield from _over(ledger, sent)
     try:
         changed = yield from consequence()
+    except Torn:
+        raise
     except CloneError as error:
         raise Unknown(f"{subject}: the result is not known: {error.what}", CHECKS_FIRST) from error
-    raise _not_seen(scope, sync, ledger, sent, job, action, changed)
+    raise _not_seen(scope, sync, sent, job, action, changed)
 
 
-def _not_seen(
-    scope: Scope, sync: Sync, ledger: Ledger, sent: Sent, job: Job, action: str, changed: str
-) -> CloneError:
+def _not_seen(scope: Scope, sync: Sync, sent: Sent, job: Job, action: str, changed: str) -> CloneError:
     subject = f"{scope.subject(sync)}: {action}"
     if sent.outcome in _SURE:
-        _ended(ledger)
         return failure(sent.result, subject, consequence=changed)
     if job.state is JobState.FAILED:
-        _ended(ledger)
         return job_failure(f"{subject}: job {sent.job}", job, changed)
     if sent.job and job.state in (JobState.RUNNING, JobState.UNKNOWN):
         return _still_running(scope, sync, sent.job, job)
@@ -192,10 +193,14 @@ def _still_running(scope: Scope, sync: Sync, job: str, found: Job) -> Locked:
     )
 
 
-def _ended(ledger: Ledger) -> None:
+def _over(ledger: Ledger, sent: Sent) -> Steps[None]:
+    """Nothing of a request is pending: that is kept, and its slots are given back."""
     kept = kept_intent(ledger)
     if kept is not None and not kept.ended:
         ledger.know(replace(kept, ended=True).to_plain())
+    request = sent.result.command
+    if isinstance(request, Request) and not has_ended(sent.result):
+        yield from give_back(request)
 
 
 def intent_of(ledger: Ledger, made: Intent) -> Callable[[], Callable[[], None]]:

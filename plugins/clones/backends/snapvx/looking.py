@@ -10,6 +10,13 @@ from clones.backends.snapvx.names import prefix
 from clones.backends.snapvx.observe import TOOLS as TOOLS
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.observe import observe as observe
+from clones.backends.snapvx.shared import ask_precopied as ask_precopied
+from clones.backends.snapvx.shared import first_asked as first_asked
+from clones.backends.snapvx.shared import locate as locate
+from clones.backends.snapvx.shared import look_at as look_at
+from clones.backends.snapvx.shared import look_key as look_key
+from clones.backends.snapvx.shared import looks as looks
+from clones.backends.snapvx.shared import seen_at as seen_at
 from clones.backends.snapvx.tables import decide_break as decide_break
 from clones.backends.snapvx.tables import decide_create as decide_create
 from clones.backends.snapvx.tables import decide_resync as decide_resync

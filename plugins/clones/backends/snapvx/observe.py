@@ -30,6 +30,9 @@ TOOLS = Tools(
     show="the volumes of both storage groups in Unisphere",
     audit="the audit log of the array in Unisphere",
     end_restored="end the restore in Unisphere",
+    times="`timestamp_utc` of the snapshots",
+    clock="the clock of Unisphere",
+    uncounted="Unisphere does not show how much differs",
 )
 _IN_PATH = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STATES = frozenset({"established", "restored", "linked", "copied", "copyinprog"})
@@ -86,6 +89,7 @@ def look(
     *,
     all_names: bool = True,
     group: bool = False,
+    newest: int = 2,
 ) -> Steps[SnapSeen]:
     """The same.
 
@@ -93,9 +97,11 @@ def look(
     :param all_names: ask for the names of all snapshots, also when those that are known account for every
         target.
     :param group: ask for the target group, too.
+    :param newest: so many of those that are known are read with the first question: one that is prepared, and
+        one that is linked.
     """
     looking = _Looking(scope, sync, dict(known))
-    first = list(looking.from_known())
+    first = looking.from_known(newest)
     if all_names or not first:
         first.insert(0, requests.list_snapshots(scope, sync))
     if group:
@@ -123,7 +129,7 @@ def look_at(scope: Scope, sync: Sync, known: Mapping[str, int]) -> Steps[SnapSee
     :param known: by name, the numbers of snapshots of this sync, one or two.
     """
     looking = _Looking(scope, sync, dict(known))
-    for result in (yield from run_together(looking.from_known())):
+    for result in (yield from run_together(looking.from_known(len(known)))):
         looking.took(result)
     return looking.seen()
 
@@ -165,9 +171,9 @@ class _Looking:
         self.wrong: list[str] = []
         self.foreign: dict[int, str] = {}
 
-    def from_known(self) -> list[Request]:
-        """The two newest that are known: the one that is prepared, and the one that is linked."""
-        return [self._detail(name, self.known[name]) for name in list(self.known)[:2]]
+    def from_known(self, newest: int) -> list[Request]:
+        """To read the newest that are known."""
+        return [self._detail(name, self.known[name]) for name in list(self.known)[:newest]]
 
     def _detail(self, name: str, snapid: int) -> Request:
         request = requests.show_snapshot(self.scope, self.sync, name, snapid)

@@ -56,7 +56,7 @@ def planned_rewind(plan: Mapping[str, Any] | None, sync: str) -> PointInTime | N
 
 
 def rewind(
-    scope: Scope, sync: Sync, ledger: Ledger | None, plan: Mapping[str, Any] | None = None
+    scope: Scope, sync: Sync, ledger: Ledger | None = None, plan: Mapping[str, Any] | None = None
 ) -> Steps[SyncSeen]:
     """Link the target group to the newest snapshot that is older than the one that the plan saw linked.
 

@@ -45,7 +45,7 @@ def create(
     """Give every pair a session that has none. The targets are not ready from then on.
 
     :param recorded: what runs have recorded of the service's target sets.
-    :param ledger: not needed: the host shuts out an earlier try.
+    :param ledger: of no use: the control host is fenced, and a session is no activation.
     :raises CloneError: see :mod:`clones.errors`.
     """
     running, seen = yield from both(list_running(scope), look(scope, sync))

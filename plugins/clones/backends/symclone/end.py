@@ -47,7 +47,7 @@ def end(
 
     :param approved: ``bound`` of :func:`clones.runs.retire.to_approve`; if given, the sync must still be
         what was approved.
-    :param ledger: not needed: the host shuts out an earlier try.
+    :param ledger: of no use: the control host is fenced.
     :raises CloneError: see :mod:`clones.errors`.
     """
     running, looked = yield from both(list_running(scope), _look(scope, sync))

@@ -16,6 +16,7 @@ from clones.backends.symclone.shared import first_asked as first_asked
 from clones.backends.symclone.shared import look_at as look_at
 from clones.backends.symclone.shared import look_key as look_key
 from clones.backends.symclone.shared import looks as looks
+from clones.backends.symclone.shared import seen_at as seen_at
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide import rules
@@ -42,12 +43,12 @@ def decide_break(sync: Sync, seen: SyncSeen, *, mend: bool) -> Decision:
 
 
 def decide_rewind(sync: Sync, seen: SyncSeen) -> Decision:
-    """:raises ConfigError: always: a session has one copy."""
-    raise no_copy_before(sync)
+    """:raises ConfigError: always: a session has one copy, and none before it."""
+    raise no_former_copy(sync)
 
 
-def no_copy_before(sync: Sync) -> ConfigError:
-    """Why there is no rewind of a sync."""
+def no_former_copy(sync: Sync) -> ConfigError:
+    """The error of every way back."""
     return ConfigError(
         f"Sync {sync.name} has no former copy: a recreate discards it.",
         "use two target sets, which keep the former copy (docs/how-to/two-sets.md)",

@@ -9,11 +9,14 @@ from typing import TypeVar
 from clones.asking.pieces import chunks, pieces
 from clones.asking.steps import Command, Steps
 from clones.backends.place import LookKey, Member, place_of
+from clones.backends.place import seen_place as seen_at
 from clones.backends.symclone import commands
 from clones.backends.symclone.observe import as_written, held_against, list_shown
 from clones.backends.symclone.output import DeviceList
 from clones.config.scope import Scope
 from clones.states import SyncSeen
+
+__all__ = ["first_asked", "look_at", "look_key", "looks", "seen_at"]
 
 M = TypeVar("M", bound=Member)
 
