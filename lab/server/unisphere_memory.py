@@ -32,15 +32,19 @@ class MemoryUnisphere(UnispherePort):
     def show(self, *, other: bool) -> None:
         self._other = other
 
+    def connected(self) -> None:
+        """:raises OSError: as :meth:`call`, where no connection is made."""
+        if not self._open:
+            raise ConnectionRefusedError(111, "Connection refused")
+        if self._other:
+            raise ssl.SSLCertVerificationError(1, "certificate verify failed: unknown authority")
+
     async def call(self, request: Request, number: int | None = None) -> Reply:
         """:param number: of the connection, as the journal shows it; None: a new one.
         :raises OSError: the port is closed, or the connection was lost.
         :raises ssl.SSLCertVerificationError: it shows a certificate of another CA.
         """
-        if not self._open:
-            raise ConnectionRefusedError(111, "Connection refused")
-        if self._other:
-            raise ssl.SSLCertVerificationError(1, "certificate verify failed: unknown authority")
+        self.connected()
         client = Gone(next(self._numbers) if number is None else number)
         reply = await Exchange(self.unisphere, client, request, self.outage.begin).run()
         if reply is None or reply.cut is not None:

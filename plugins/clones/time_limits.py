@@ -94,7 +94,7 @@ CHECKED = TimeLimit(
     "then nothing is sent, and all is looked at again",
 )
 INTENT = TimeLimit(
-    30,
+    20,
     "From keeping what a request is to do to sending it",
     "a try that finds that kept, and no end, waits longer than this and an answer take",
 )

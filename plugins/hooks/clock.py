@@ -12,6 +12,11 @@ def awake() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def pause(seconds: float) -> None:
+    """Let seconds pass."""
+    time.sleep(seconds)
+
+
 def process_age() -> float | None:
     """Seconds since this process was begun, to a hundredth; None where that cannot be told.
 

@@ -13,7 +13,6 @@ writing it within :data:`clones.time_limits.CHECKED` keeps it from being sent.
 from __future__ import annotations
 
 import logging
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -79,7 +78,7 @@ class Driver(BaseHook):
         self.look_limit = look_limit
         self.must_fence = must_fence
         self.clock = clock or clocks.awake
-        self.pause: Callable[[float], None] = time.sleep
+        self.pause: Callable[[float], None] = clocks.pause
         self.fence: Fence | None = None
         self._oldest_look: float | None = None
         self._acted = False

@@ -185,19 +185,9 @@ class Unisphere:
 
     async def _client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         server = self.server
-        options = []
-        if _TCP_USER_TIMEOUT is not None:
-            options.append((socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(REST_WRITE.seconds * 1000)))
-        transport = httpx.AsyncHTTPTransport(
-            verify=await asyncio.to_thread(context, server),
-            trust_env=False,
-            limits=limits,
-            retries=0,
-            socket_options=options,
-        )
         host = f"[{server.host}]" if ":" in server.host else server.host
         return httpx.AsyncClient(
-            transport=transport,
+            transport=await transport(server, limits),
             base_url=f"https://{host}:{server.port}/univmax/restapi",
             auth=httpx.BasicAuth(server.user, server.password),
             headers={
@@ -252,6 +242,23 @@ class Unisphere:
             seconds=time.monotonic() - began,
             clock=_clock(response.headers.get("Date")),
         )
+
+
+async def transport(server: Server, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+    """The way to a server.
+
+    :raises Refused: as :func:`hooks.verified.context`.
+    """
+    options = []
+    if _TCP_USER_TIMEOUT is not None:
+        options.append((socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(REST_WRITE.seconds * 1000)))
+    return httpx.AsyncHTTPTransport(
+        verify=await asyncio.to_thread(context, server),
+        trust_env=False,
+        limits=limits,
+        retries=0,
+        socket_options=options,
+    )
 
 
 class Opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -13,12 +14,13 @@ from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
+from clones.decide.identity import Activation
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
 from clones.runs.end import LOOK_AGAIN, falls_short
-from clones.runs.fresh_copies import Copy, own_copies
+from clones.runs.fresh_copies import Copy, own_copies, told
 from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
@@ -101,7 +103,8 @@ class RunEndOperator(CloneOperator):
         restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
         tasks = left_by(self, context, found, plan)
         result = judge(found, _wanted(found, plan), restarted=restarted, plan=plan)
-        looks = hosts.run(self._look(scope)) if plan else []
+        sent = told(tasks, [sync.name for sync in scope.service.syncs])
+        looks = hosts.run(self._look(scope, sent=sent)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
         others = self._look_at_others(scope, hosts, own) if plan else {}
@@ -209,10 +212,18 @@ class RunEndOperator(CloneOperator):
         return found
 
     @staticmethod
-    def _look(scope: Scope, *, spare: bool = False) -> Steps[list[SyncSeen | CloneError]]:
-        """Each sync at the end, or why it cannot be seen."""
+    def _look(
+        scope: Scope, *, spare: bool = False, sent: Mapping[str, Activation] = MappingProxyType({})
+    ) -> Steps[list[SyncSeen | CloneError]]:
+        """Each sync at the end, or why it cannot be seen.
+
+        :param sent: by sync, the activation that this run says it has sent.
+        """
         looks: list[SyncSeen | CloneError] = []
-        outcomes = yield from attempts(observe(scope, sync) for sync in scope.service.syncs)
+        hints = {name: one.snapshots for name, one in sent.items()}
+        outcomes = yield from attempts(
+            observe(scope, sync, snapshots=hints.get(sync.name, {})) for sync in scope.service.syncs
+        )
         for sync, outcome in zip(scope.service.syncs, outcomes, strict=True):
             try:
                 looks.append(outcome.value())

@@ -110,6 +110,10 @@ def connect_directly(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     async def from_here(login: Login) -> Any:
         return _FromHere(lab, await asyncio.wrap_future(lab.submit(log_in(login))))
 
+    if running.unispheres:
+        from tests.support.without_https import rest_directly
+
+        rest_directly(monkeypatch, lab)
     monkeypatch.setattr(symcli, "Background", lambda: _InLab(lab))
     monkeypatch.setattr(symcli, "log_in", log_in)
     monkeypatch.setattr(symcli_async, "log_in", from_here)

@@ -126,7 +126,8 @@ def _bring_up(
     disks (a file system, a command) the copies are looked at again, together with that resource.
     """
     syncs = scope.service.syncs
-    looks = attempts(observe(scope, sync) for sync in syncs)
+    hints = {name: one.snapshots for name, one in (known or {}).items()}
+    looks = attempts(observe(scope, sync, snapshots=hints.get(sync.name, {})) for sync in syncs)
     running, outcomes = yield from both(list_running(scope), looks)
     refuse_leftovers(scope, running, syncs, "start")
     seen = [outcome.value() for outcome in outcomes]

@@ -6,7 +6,8 @@ package here: it alone names the programs, or the URLs, of its way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from clones.asking.steps import Command, Steps
@@ -72,10 +73,17 @@ class BackEnd(SharedLooks, Protocol):
     def TOOLS(self) -> Tools:
         """How people look at its arrays."""
 
-    def observe(self, scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+    def observe(
+        self,
+        scope: Scope,
+        sync: Sync,
+        before: SyncSeen | None = None,
+        snapshots: Mapping[str, int] = MappingProxyType({}),
+    ) -> Steps[SyncSeen]:
         """Ask the array for the state of every pair of a sync.
 
         :param before: the sync as it was seen in this task, which may spare questions.
+        :param snapshots: what an activation has kept of them, which may spare questions, too.
         :raises Refused: what the sync names is not known there.
         :raises TryAgain: locked, lost, or not readable.
         """

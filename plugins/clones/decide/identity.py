@@ -46,15 +46,18 @@ class Activation:
         moment or later.
     :param after: by pair, the stamp that was first seen once the pair was active after the sending. A pair
         that is missing was not seen active yet.
+    :param snapshots: as :class:`clones.states.SyncSeen` has them, when it was seen active.
     """
 
     run: Run
     at: datetime
     after: Mapping[str, str] = field(default_factory=dict)
+    snapshots: Mapping[str, int] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON; :meth:`read` reads it back."""
-        return {"run": list(self.run), "at": self.at.isoformat(), "after": dict(self.after)}
+        plain = {"run": list(self.run), "at": self.at.isoformat(), "after": dict(self.after)}
+        return {**plain, **({"snapshots": dict(self.snapshots)} if self.snapshots else {})}
 
     @classmethod
     def read(cls, plain: Mapping[str, Any] | None) -> Activation | None:
@@ -62,7 +65,8 @@ class Activation:
         if not plain or "run" not in plain:
             return None
         dag_id, run_id = plain["run"]
-        return cls((dag_id, run_id), datetime.fromisoformat(plain["at"]), dict(plain["after"]))
+        at, snapshots = datetime.fromisoformat(plain["at"]), dict(plain.get("snapshots", {}))
+        return cls((dag_id, run_id), at, dict(plain["after"]), snapshots)
 
     def made(self, seen: SyncSeen) -> bool:
         """Whether a whole sync is still the copy that this activation made."""
@@ -190,7 +194,9 @@ class Ledger:
             if stamp is not None and key not in self.own.after
         }
         if new:
-            self._set({**self._known, **replace(self.own, after={**self.own.after, **new}).to_plain()})
+            after = {**self.own.after, **new}
+            made = replace(self.own, after=after, snapshots={**self.own.snapshots, **seen.snapshots})
+            self._set({**self._known, **made.to_plain()})
 
     def _set(self, plain: dict[str, Any]) -> None:
         self._keep(plain)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from clones.asking.steps import Steps
 from clones.backends import backend_of
 from clones.config import Sync
@@ -10,14 +13,20 @@ from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.states import State, SyncSeen
 
 
-def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+def observe(
+    scope: Scope,
+    sync: Sync,
+    before: SyncSeen | None = None,
+    snapshots: Mapping[str, int] = MappingProxyType({}),
+) -> Steps[SyncSeen]:
     """Ask the array for the state of every pair of a sync.
 
     :param before: the sync as it was seen in this task, which may spare questions.
+    :param snapshots: what an activation has kept of them, which may spare questions, too.
     :raises Refused: what the sync names is not known there.
     :raises TryAgain: locked, lost, or not readable.
     """
-    return (yield from backend_of(sync).observe(scope, sync, before))
+    return (yield from backend_of(sync).observe(scope, sync, before, snapshots))
 
 
 def look(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:

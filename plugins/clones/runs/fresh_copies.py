@@ -30,11 +30,20 @@ def own_copies(
 
     :param tasks: what the run's tasks did, by task id, each with its tries (:mod:`clones.runs.record`).
     """
-    told = {
-        seen.name: Activation.read((tasks.get(f"{BREAK}.{seen.name}.activate") or [{}])[-1].get("activated"))
-        for seen in after
+    said = told(tasks, [seen.name for seen in after])
+    return {seen.name: said[seen.name] for seen in after if seen.name in said and said[seen.name].made(seen)}
+
+
+def told(tasks: Mapping[str, Sequence[Mapping[str, Any]]], syncs: Sequence[str]) -> dict[str, Activation]:
+    """By sync, the activation that this run says it has sent.
+
+    :param tasks: as of :func:`own_copies`.
+    """
+    found = {
+        name: Activation.read((tasks.get(f"{BREAK}.{name}.activate") or [{}])[-1].get("activated"))
+        for name in syncs
     }
-    return {seen.name: own for seen in after for own in [told[seen.name]] if own and own.made(seen)}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def last_action(activation: Activation) -> str:

@@ -227,6 +227,7 @@ def relink(
     after = replace(
         linked,
         details=(*linked.details, *without_links(seen, point.name)),
+        foreign=(),
         listed=seen.listed,
         snapshots={**seen.snapshots, **linked.snapshots},
         target=seen.target,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from clones.asking.steps import Request, Result, Steps, note, run, run_together
 from clones.backends.snapvx import answers, requests
@@ -44,12 +45,14 @@ class SnapSeen(SyncSeen):
     """What was observed of one sync, with its snapshots.
 
     :param details: those of ours that were read.
+    :param foreign: those of somebody else that the target group is linked to.
     :param listed: the names of ours, the newest first; None when they were not asked for.
     :param target: the target group; None when it was not asked for.
     :param unsure: why it is not known whether ``prepared`` was taken after the target was linked.
     """
 
     details: tuple[Snapshot, ...] = ()
+    foreign: tuple[Snapshot, ...] = ()
     listed: tuple[str, ...] | None = None
     target: Group | None = None
     unsure: str = ""
@@ -62,7 +65,9 @@ class SnapSeen(SyncSeen):
     def linked(self) -> tuple[Snapshot, ...]:
         """Those that a pair is linked to."""
         targets = {pair.target for pair in self.pairs}
-        return tuple(one for one in self.details if any(link.target in targets for link in one.links))
+        return tuple(
+            one for one in (*self.details, *self.foreign) if any(link.target in targets for link in one.links)
+        )
 
     def wholly_on(self, name: str) -> bool:
         """Whether every pair is linked to that snapshot, and to no other."""
@@ -71,15 +76,25 @@ class SnapSeen(SyncSeen):
         )
 
 
-def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SnapSeen]:
+def observe(
+    scope: Scope,
+    sync: Sync,
+    before: SyncSeen | None = None,
+    snapshots: Mapping[str, int] = MappingProxyType({}),
+) -> Steps[SnapSeen]:
     """Ask for the state of every pair of a sync, and for its snapshots.
 
-    :param before: the sync as it was seen in this task: what it knows of its snapshots is not asked again.
+    :param before: the sync as it was seen in this task. Where every pair is still linked to the same
+        snapshot, it is not asked what other snapshots there are.
+    :param snapshots: likewise, by name the numbers of those that an activation has left.
     :raises Missing: a storage group is not there.
     :raises Refused: two snapshots have one name.
     :raises TryAgain: lost, locked or not readable.
     """
-    return (yield from look(scope, sync, before.snapshots if before else {}))
+    known = snapshots
+    if isinstance(before, SnapSeen):
+        known = {one.name: one.snapid for one in before.linked} or before.snapshots
+    return (yield from look(scope, sync, known, all_names=not known, newest=1))
 
 
 def look(
@@ -139,7 +154,7 @@ def with_snapshot(seen: SnapSeen, sync: Sync, detail: Snapshot) -> SnapSeen:
     details = tuple(
         sorted({**{one.name: one for one in seen.details}, detail.name: detail}.values(), key=_age)
     )
-    prepared, unsure = find_prepared(details, seen.pairs)
+    prepared, unsure = find_prepared(details, seen.pairs, seen.foreign)
     return replace(
         seen,
         details=details,
@@ -169,7 +184,7 @@ class _Looking:
         self.group: Group | None = None
         self.clock: datetime | None = None
         self.wrong: list[str] = []
-        self.foreign: dict[int, str] = {}
+        self.foreign: list[Snapshot] = []
 
     def from_known(self, newest: int) -> list[Request]:
         """To read the newest that are known."""
@@ -212,7 +227,8 @@ class _Looking:
     def is_whole(self) -> bool:
         """Whether the snapshots that were read account for every target."""
         targets = {pair.target_device for pair in self.sync.pairs}
-        return targets <= {link.target for one in self.details.values() for link in one.links}
+        read = (*self.details.values(), *self.foreign)
+        return targets <= {link.target for one in read for link in one.links}
 
     def listed(self) -> tuple[str, ...]:
         """The names of ours, the newest first."""
@@ -286,11 +302,19 @@ class _Looking:
                 left -= 1
                 shown = yield from run(requests.show_snapshot(self.scope, self.sync, name, snapid))
                 found = answers.snapshot(shown, self.subject, name, snapid)
-                for link in found.links if found else ():
-                    self.foreign.setdefault(link.target, f"snapshot {name}, number {snapid}")
-        targets = {pair.target_device for pair in self.sync.pairs}
-        linked = {link.target for one in self.details.values() for link in one.links} | set(self.foreign)
-        if self.group.linked and not targets & linked:
+                if found is not None and self._is_linked(found):
+                    self.foreign.append(found)
+                    yield from note(
+                        f"{self.subject}: {self.sync.target_group} is linked to snapshot {name}, number "
+                        f"{snapid}, which this service has not taken",
+                        "it is never ended by this service",
+                        warning=True,
+                    )
+            if self.is_whole():
+                return
+        if self.group.linked and not any(
+            self._is_linked(one) for one in (*self.details.values(), *self.foreign)
+        ):
             self.wrong.append(
                 f"storage group {self.sync.target_group} is linked, and to no snapshot of "
                 f"{self.sync.source_group} that could be read"
@@ -301,12 +325,13 @@ class _Looking:
         if self.clock is None:
             raise unreadable("the server does not say its time (header `Date`)")
         details = tuple(sorted(self.details.values(), key=_age))
-        pairs = tuple(see_pair(pair, self.sync, details, self.foreign) for pair in self.sync.pairs)
+        foreign = tuple(self.foreign)
+        pairs = tuple(see_pair(pair, self.sync, (*details, *foreign)) for pair in self.sync.pairs)
         configured = {pair.target_device for pair in self.sync.pairs}
         strange = sorted(
             {
                 link.target
-                for one in details
+                for one in (*details, *foreign)
                 for link in one.links
                 if link.group == self.sync.target_group and link.target not in configured
             }
@@ -316,31 +341,32 @@ class _Looking:
                 f"storage group {self.sync.target_group} also holds {', '.join(map(device_text, strange))}, "
                 "which no pair names"
             )
-        prepared, unsure = find_prepared(details, pairs)
+        prepared, unsure = find_prepared(details, pairs, foreign)
         return SnapSeen(
             self.sync.name,
             str(self.sync.symid),
             self.clock,
             pairs,
             prepared=prepared,
-            torn=find_torn(pairs, details),
+            torn=find_torn(pairs, (*details, *foreign)),
             wrong=tuple(self.wrong),
             snapshots={one.name: one.snapid for one in details},
             tools=TOOLS,
             details=details,
+            foreign=foreign,
             listed=None if self.names is None else self.listed(),
             target=self.group,
             unsure=unsure,
         )
 
 
-def see_pair(
-    pair: Pair, sync: Sync, details: Sequence[Snapshot], foreign: Mapping[int, str] | None = None
-) -> PairSeen:
+def see_pair(pair: Pair, sync: Sync, details: Sequence[Snapshot]) -> PairSeen:
     """Hold one configured pair against the links that were read.
 
-    :param details: snapshots of this sync.
-    :param foreign: by target, the snapshot of somebody else that it is linked to.
+    A link that somebody else has made between exactly the configured devices, by the configured group, is the
+    pair's: so a copy that was there before this service is taken over by its next refresh.
+
+    :param details: snapshots of this sync, and those of somebody else.
     """
     assert pair.source_device is not None and pair.target_device is not None
     links = [(one, link) for one in details for link in one.links if link.target == pair.target_device]
@@ -348,13 +374,9 @@ def see_pair(
         (_megabytes(one.sources[pair.source_device]) for one in details if pair.source_device in one.sources),
         None,
     )
-    wrong = ""
     if not links:
-        if foreign and pair.target_device in foreign:
-            wrong = (
-                f"{pair.target} is linked to {foreign[pair.target_device]}, which this service has not taken"
-            )
-        return PairSeen(pair, pair.source_device, pair.target_device, None, wrong, size)
+        return PairSeen(pair, pair.source_device, pair.target_device, None, "", size)
+    wrong = ""
     one, link = links[0]
     if link.source != pair.source_device:
         wrong = (
@@ -402,17 +424,21 @@ def find_torn(pairs: Sequence[PairSeen], details: Sequence[Snapshot]) -> str:
     )
 
 
-def find_prepared(details: Sequence[Snapshot], pairs: Sequence[PairSeen]) -> tuple[PointInTime | None, str]:
+def find_prepared(
+    details: Sequence[Snapshot], pairs: Sequence[PairSeen], foreign: Sequence[Snapshot] = ()
+) -> tuple[PointInTime | None, str]:
     """The newest snapshot that was taken after the target was linked, and is not linked.
 
     A snapshot that is newer than the linked one and older than its link was left behind by a rewind. Where
     nothing is linked, it is the newest.
 
+    :param foreign: snapshots of somebody else that the target is linked to.
     :returns: the snapshot, and why it is not known that it is that; empty when it is.
     """
     targets = {pair.target for pair in pairs}
-    mine = {one.name: [link for link in one.links if link.target in targets] for one in details}
-    linked = [one for one in details if mine[one.name]]
+    read = (*details, *foreign)
+    mine = {one.name: [link for link in one.links if link.target in targets] for one in read}
+    linked = [one for one in read if mine[one.name]]
     for one in details:
         if one in linked or one.at is None or one.expired:
             continue

@@ -21,7 +21,7 @@ from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import NOTHING_CHANGED
 from clones.observe.findings import Finding, Level, from_error
-from clones.states import PairSeen, SyncSeen, device_text
+from clones.states import SyncSeen, device_text
 
 KEEPS = "slots of changes"
 FIRST_MICROCODE = 5977
@@ -171,7 +171,7 @@ def look_closer(scope: Scope, sync: Sync, where: str) -> Steps[tuple[SyncSeen | 
     seen = with_sizes(looked.value(), volumes)
     subject = f"{scope.subject(sync)}: the snapshots of {sync.source_group}"
     every = answers.names((yield from run(requests.list_snapshots(scope, sync))), subject)
-    found += judge_links(where, scope.name, sync, seen)
+    found += judge_links(where, sync, seen)
     if not any(pair.session for pair in seen.pairs):
         found += judge_positions(where, sync, sources, targets)
     found += judge_snapshots(where, scope.name, sync, seen, every)
@@ -219,40 +219,21 @@ def judge_volumes(where: str, sync: Sync, volumes: dict[int, Volume]) -> list[Fi
     return found
 
 
-def judge_links(where: str, service: str, sync: Sync, seen: SnapSeen) -> list[Finding]:
+def judge_links(where: str, sync: Sync, seen: SnapSeen) -> list[Finding]:
     """Whose snapshot the target group is linked to."""
-    ours = {link.target for one in seen.details for link in one.links}
-    foreign = [pair for pair in seen.pairs if pair.wrong and pair.target not in ours]
-    found = [
-        Finding(
-            Level.ERROR,
-            where,
-            said,
-            f"stop what runs on {sync.target_group} by hand, have that link ended in Unisphere, then run the "
-            f"DAG `{service}_provision`, which makes a link of its own",
+    remedy = (
+        f"compare {sync.source_group} and {sync.target_group} in Unisphere with `pairs` in services.yaml, "
+        "and fix the wrong one"
+    )
+    found = [Finding(Level.ERROR, where, said, remedy) for said in seen.wrong]
+    for one in seen.foreign:
+        what = f"{sync.target_group} is linked to snapshot {_dated(one)}, which this service has not taken"
+        remedy = (
+            "check that it is the copy to be replaced: the first refresh links a snapshot of its own in its "
+            "place. No rewind goes back to it, and it is never ended by this service: end it afterwards"
         )
-        for said in _together(foreign, len(seen.pairs), str(sync.target_group))
-    ]
-    found += [
-        Finding(
-            Level.ERROR,
-            where,
-            said,
-            f"compare {sync.source_group} and {sync.target_group} in Unisphere with `pairs` in "
-            "services.yaml, and fix the wrong one",
-        )
-        for said in seen.wrong
-        if not found
-    ]
+        found.append(Finding(Level.WARNING, where, what, remedy))
     return found
-
-
-def _together(pairs: Sequence[PairSeen], count: int, group: str) -> list[str]:
-    """One sentence where all pairs say the same."""
-    said = {pair.wrong.removeprefix(f"{pair.pair.target} ") for pair in pairs}
-    if len(said) == 1 and len(pairs) == count:
-        return [f"storage group {group} {said.pop()}"]
-    return [pair.wrong for pair in pairs]
 
 
 def judge_positions(where: str, sync: Sync, sources: Sequence[int], targets: Sequence[int]) -> list[Finding]:
@@ -322,7 +303,7 @@ def _kept(service: str, sync: Sync, seen: SnapSeen, every: Names) -> str:
     linked = [one.name for one in seen.linked]
     rest = [one for one in seen.listed or () if one not in linked]
     other = sorted({*every.manual, *every.policies} - set(seen.listed or ()))
-    said = f"linked to {', '.join(map(_dated, seen.linked)) or 'none of its snapshots'}"
+    said = f"linked to {', '.join(map(_dated, seen.linked)) or 'no snapshot'}"
     said += f"; {len(rest)} more of its own ({prefix(service, sync.name)}...)"
     return f"{said}; of others, which are never touched: {', '.join(other) or 'none'}"
 

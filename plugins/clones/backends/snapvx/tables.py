@@ -179,6 +179,14 @@ def decide_retire(sync: Sync, seen: SyncSeen) -> Decision:
         return decision
     if (unknown := _known(shown)) is not None:
         return unknown
+    if shown.foreign:
+        names = ", ".join(one.name for one in shown.foreign)
+        return Decision(
+            _REFUSE,
+            f"the target group is linked to snapshot {names}, which this service has not taken",
+            shown.pairs,
+            "end that link in Unisphere; then retire it again",
+        )
     undefined = tuple(
         pair
         for pair in shown.pairs

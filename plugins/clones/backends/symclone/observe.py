@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from clones.asking.side_by_side import both
 from clones.asking.steps import Command, Steps, T, note, run
@@ -28,11 +29,17 @@ TOOLS = Tools(
 )
 
 
-def observe(scope: Scope, sync: Sync, before: SyncSeen | None = None) -> Steps[SyncSeen]:
+def observe(
+    scope: Scope,
+    sync: Sync,
+    before: SyncSeen | None = None,
+    snapshots: Mapping[str, int] = MappingProxyType({}),
+) -> Steps[SyncSeen]:
     """Ask the array for the state of every pair of a sync.
 
     :param before: the sync as it was seen in this task. These devices are asked for while it is asked whether
         the names still stand for them; if not, those that they stand for now are asked for as well.
+    :param snapshots: there are none.
     :raises Refused: the device group or the array is not known there.
     :raises TryAgain: locked, lost, or not readable.
     """

@@ -274,12 +274,31 @@ def test_a_second_administrator_who_relinks_is_refused_by_name(unisphere: Unisph
     assert kinds(unisphere) == []
 
 
-def test_a_foreign_link_is_named(unisphere: Unisphere) -> None:
+def test_a_copy_of_somebody_else_is_taken_over_and_its_snapshot_left(unisphere: Unisphere) -> None:
     of = scope()
-    theirs = unisphere.add("weekly", NOON - DAY)
+    theirs = unisphere.add("by_hand", NOON - 5 * DAY)
     unisphere.link(theirs)
+    plan = plan_of(unisphere, of)
+    resync(of, unisphere, plan)
+    assert any("by_hand" in note.title and note.warning for note in unisphere.notes), "it is said by name"
+    split(of, unisphere)
+    assert unisphere.linked() == {sorted(one for one in unisphere.names() if one.startswith("SA_"))[-1]}
+    assert "by_hand" in unisphere.names()
+
+
+@pytest.mark.parametrize(
+    ("source", "group", "why"),
+    [(0x1299, TARGET, "is linked to source 01299"), (None, "tests", "is linked by storage group tests")],
+)
+def test_a_link_of_somebody_else_that_is_not_the_pairs_is_refused_by_name(
+    unisphere: Unisphere, source: int | None, group: str, why: str
+) -> None:
+    of = scope()
+    theirs = unisphere.add("by_hand", NOON - 5 * DAY)
+    unisphere.link(theirs)
+    theirs.links = {t: (source or s, group, percent, at) for t, (s, _, percent, at) in theirs.links.items()}
     for work in (lambda: resync(of, unisphere), lambda: split(of, unisphere)):
-        with pytest.raises(Refused, match=f"linked to snapshot weekly, number {theirs.snapid}"):
+        with pytest.raises(Refused, match=why):
             work()
     assert kinds(unisphere) == []
 
@@ -589,7 +608,17 @@ def test_a_look_needs_few_requests(unisphere: Unisphere) -> None:
     assert isinstance(first, SnapSeen) and len(unisphere.sent) == 3
     unisphere.sent.clear()
     drive(observe(of, of.service.syncs[0], first), unisphere)
-    assert len(unisphere.sent) == 2
+    assert len(unisphere.sent) == 1
+    resync(of, unisphere)
+    split(of, unisphere)
+    kept = Activation.read(unisphere.kept)
+    assert kept is not None
+    unisphere.sent.clear()
+    again = drive(observe(of, of.service.syncs[0], None, kept.snapshots), unisphere)
+    assert len(unisphere.sent) == 1 and kept.made(again)
+    unisphere.link(unisphere.snapshots[0])
+    changed = drive(observe(of, of.service.syncs[0], None, kept.snapshots), unisphere)
+    assert not kept.made(changed) and changed.all_in(frozenset({State.COPIED})), "what is kept proves nothing"
 
 
 def test_names_do_not_repeat() -> None:
