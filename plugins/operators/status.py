@@ -68,7 +68,7 @@ class CloneStatusOperator(BaseOperator):
         began = datetime.now(UTC)
         services = look_at_copies(self.config, in_use=partial(last_seen.set_in_use, context))
         at = datetime.now(UTC)
-        from hooks.symcli import log_note
+        from hooks.driver import log_note
 
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]
