@@ -21,7 +21,7 @@ from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import NOTHING_CHANGED
 from clones.observe.findings import Finding, Level, from_error
-from clones.states import SyncSeen, device_text
+from clones.states import DeviceNumber, SyncSeen, device_text
 
 KEEPS = "slots of changes"
 FIRST_MICROCODE = 5977
@@ -151,7 +151,7 @@ def look_closer(scope: Scope, sync: Sync, where: str) -> Steps[tuple[SyncSeen | 
         if one.error is not None:
             found.append(from_error(where, one.error, needless=NOTHING_CHANGED))
             continue
-        ends = [getattr(pair, f"{role}_device") for pair in sync.pairs]
+        ends = [DeviceNumber(getattr(pair, role)) for pair in sync.pairs]
         remedy = f"compare `pairs` and `{role}_group` in services.yaml with {group} in Unisphere"
         found += [
             Finding(Level.ERROR, where, said, f"{remedy}, and fix the wrong one")

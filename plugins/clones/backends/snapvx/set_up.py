@@ -150,7 +150,7 @@ def devices_of(scope: Scope, sync: Sync, group: str) -> Steps[list[int]]:
             f"{subject} is not there on array {sync.symid}, or is empty. Nothing was changed.",
             "fix its name in services.yaml, or make it in Unisphere with exactly the devices of the pairs",
         )
-    return [int(device) for device in found]
+    return list(found)
 
 
 def show_volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
