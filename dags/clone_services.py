@@ -122,6 +122,9 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         else:
             chain(plan, *tasks[STOP], tasks[RESYNC][0])
             tasks[RESYNC][-1] >> tasks[BREAK][0]
+            if service.snapshots and service.resources:
+                # A rewind links with no resync before: what is skipped at once holds nothing back.
+                tasks[STOP][-1] >> tasks[BREAK][0]
             if service.resources:
                 first, restart = tasks[START][0], tasks[START][-1]
                 # A failure anywhere before arrives at the ends as `upstream_failed`: `one_failed` counts it.
