@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from airflow.sdk.exceptions import AirflowException
 
 from clones.backends.snapvx.names import prefix
@@ -268,15 +267,3 @@ def test_without_its_server_nothing_is_said_of_copies(preflight: Callable[..., F
         ("unknown", "service reports, sync data"),
     ]
     assert any(f["where"].startswith("service pm, fs /pm/data") for f in found)
-
-
-def test_the_example_says_what_the_lab_has() -> None:
-    """Its groups and pairs, by position."""
-    groups = {
-        one["name"]: [int(device, 16) for device in one["devices"]]
-        for one in yaml.safe_load(POWERMAX_LAB.read_text())["arrays"][0]["storage_groups"]
-    }
-    for service in yaml.safe_load(POWERMAX.read_text())["services"].values():
-        for sync in service["syncs"]:
-            pairs = zip(groups[sync["source_group"]], groups[sync["target_group"]], strict=True)
-            assert [tuple(int(end, 16) for end in pair.split(":")) for pair in sync["pairs"]] == list(pairs)
