@@ -12,9 +12,10 @@ import yaml
 from clones.asking.steps import Finished, Note, Request, Result, Steps, answer
 from clones.backends.snapvx.preflight import checks
 from clones.config import Symcli
+from clones.config.scope import Scope
 from clones.errors import CloneError
 from clones.observe.findings import Finding, Level, from_error
-from clones.services_yaml.file import scope_from
+from clones.services_yaml.file import read
 from tests.conftest import POWERMAX
 
 SYMID = "000297600001"
@@ -44,8 +45,7 @@ def shown(request: Request, case: dict[str, Any]) -> Result:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_array(case: dict[str, Any]) -> None:
-    pm = yaml.safe_load(POWERMAX.read_text())["services"]["pm"]
-    scope = scope_from({"name": "pm", **pm})
+    scope = Scope.of("pm", read(POWERMAX.read_text(), "it").services["pm"], Symcli())
     _, *arrays = checks(Symcli(), "uni", [(scope, sync) for sync in scope.service.syncs])
     found = [finding for check in arrays for finding in told(check, case)]
     assert [finding.level for finding in found] == case["levels"]
