@@ -22,6 +22,10 @@ _MARK = re.compile("::(?=(?:end)?group::)")
 """Wherever it stands in a record of the log, Airflow's page takes it for the begin or end of a group."""
 
 
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|r(?!\\n)|(.))", re.DOTALL)
+"""One escape of JSON; a backslash before a backslash is one, too."""
+
+
 def cleaned(text: str) -> str:
     """The text, with all written out that is not seen, acts on a terminal or groups lines of a log."""
     if text.replace("\n", "").isprintable():  # as most is, and to know it takes a fourth of the time
@@ -34,6 +38,16 @@ def one_line(text: str) -> str:
     return " ".join(cleaned(text).split())
 
 
+def cleaned_json(text: str) -> str:
+    """The same of JSON, also for what stands in it as an escape: it stays JSON, and reads as written out."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return cleaned(text)
+    text = _ESCAPE.sub(_escaped_once_more, text) if "\\" in text else text
+    if text.replace("\n", "").isprintable():
+        return text
+    return _UNSEEN.sub(lambda found: f"\\{_written_out(found)}", text)
+
+
 def in_markdown(text: str) -> str:
     """The text where Markdown is read: no link, picture or tag comes of it."""
     return _LINKS.sub(r"]\\", text).replace("<", "\\<")
@@ -44,6 +58,17 @@ def _written_out(found: re.Match[str]) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _escaped_once_more(found: re.Match[str]) -> str:
+    if found[1]:
+        code = int(found[1], 16)
+        acts = (
+            0xD800 <= code < 0xE000 or _UNSEEN.match(chr(code)) is not None
+        )  # half a pair cannot be printed
+    else:
+        acts = found[2] in ("b", "f", None)
+    return f"\\{found[0]}" if acts else found[0]
 
 
 def without_marks(text: str) -> str:

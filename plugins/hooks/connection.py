@@ -79,9 +79,13 @@ def read(name: str, connection: Any) -> Login:
     """Read a connection. Nothing is opened, and no file is read.
 
     :param name: Airflow connection id.
-    :param connection: Airflow's own object, with `host`, `port`, `login`, `password` and `extra`.
+    :param connection: Airflow's own object, with `conn_type`, `host`, `port`, `login`, `password`
+        and `extra`.
     :raises Refused: a field is missing, cannot be meant, or turns host key checking off.
     """
+    kind = (connection.conn_type or "ssh").strip().lower()
+    if kind in ("http", "https"):
+        raise wrong(name, "conn_type", f"it is {kind}", "name a connection of type `ssh` for this host")
     extra = Extra(name, connection.extra)
     for key in ("no_host_key_check", "ignore_hostkey_verification", "allow_host_key_change"):
         if extra.flag(key):

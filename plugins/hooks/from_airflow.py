@@ -45,18 +45,19 @@ def known_pools() -> list[str] | None:
     return None if known is None else known.split()
 
 
-def no_connection(conn_id: str, error: Exception) -> None:
+def no_connection(conn_id: str, error: Exception, kind: str = "SSH") -> None:
     """Say what it means that Airflow gave no connection.
 
     :param conn_id: Airflow connection id.
     :param error: with which it gave none; where that is none of Airflow's, nothing is said.
+    :param kind: of the connection, for the remedy.
     :raises Refused: it is not defined, or cannot be read.
     :raises Unknown: it may well be there.
     """
     if isinstance(error, AirflowNotFoundException):
         refuse_to_guess(GetConnection(conn_id=conn_id), f"Airflow's connection {conn_id}")
     if isinstance(error, AirflowException | ValueError):
-        raise not_defined(conn_id, error) from None
+        raise not_defined(conn_id, error, kind) from None
 
 
 def refuse_to_guess(request: GetVariable | GetConnection, what: str) -> None:

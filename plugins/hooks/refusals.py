@@ -22,11 +22,11 @@ def text(data: Any) -> str:
     return cleaned(said.decode("utf-8", "replace"))
 
 
-def not_defined(host: str, error: Exception) -> Refused:
+def not_defined(host: str, error: Exception, kind: str = "SSH") -> Refused:
     """The connection is missing, or does not say how to connect."""
     return Refused(
         f"Airflow connection {host} cannot be used: {one_line(str(error))}. Nothing was sent.",
-        f"define the SSH connection {host}",
+        f"define the {kind} connection {host}",
     )
 
 

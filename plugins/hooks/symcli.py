@@ -89,7 +89,7 @@ class SymcliHook(Driver):
             logger_name=logger_name,
         )
         self.connection = connection
-        self.servers = Servers(self._call, self._known)
+        self.servers = Servers(self._call, lambda name: self._known(name, "HTTP"))
         self._background: Background | None = None
         self._counting = Lock()
         self._logins: dict[str, Login] = {}
@@ -238,7 +238,7 @@ class SymcliHook(Driver):
             self._logins[host] = read(host, self._known(host))
         return self._logins[host]
 
-    def _known(self, name: str) -> Any:
+    def _known(self, name: str, kind: str = "SSH") -> Any:
         """Airflow's connection of that id.
 
         :raises Refused: it is not defined.
@@ -249,7 +249,7 @@ class SymcliHook(Driver):
         except Exception as error:
             from hooks.from_airflow import no_connection  # loads Airflow, which was asked
 
-            no_connection(name, error)
+            no_connection(name, error, kind)
             raise
 
     def _connect(self, host: str, login: Login) -> asyncssh.SSHClientConnection:

@@ -75,7 +75,7 @@ class SymcliHookAsync(BaseHook):
             # It loads httpx, which a triggerer that waits for no such array never needs.
             from hooks.unisphere_async import Servers
 
-            self._servers = Servers(self._known, self._chance)
+            self._servers = Servers(lambda name: self._known(name, "HTTP"), self._chance)
         return self._servers
 
     @asynccontextmanager
@@ -172,7 +172,7 @@ class SymcliHookAsync(BaseHook):
     async def _open(self, host: str) -> asyncssh.SSHClientConnection:
         return await log_in(read(host, await self._known(host)))
 
-    async def _known(self, name: str) -> Any:
+    async def _known(self, name: str, kind: str = "SSH") -> Any:
         """Airflow's connection of that id.
 
         :raises Refused: it is not defined.
@@ -181,7 +181,7 @@ class SymcliHookAsync(BaseHook):
         try:
             return await self.aget_connection(name)
         except (AirflowException, ValueError) as error:
-            raise not_defined(name, error) from None
+            raise not_defined(name, error, kind) from None
         except Exception as error:  # what Airflow's own lookup of the connection may raise
             raise unreachable(name, str(error) or type(error).__name__) from None
 

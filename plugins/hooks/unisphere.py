@@ -31,10 +31,9 @@ import httpx
 
 from clones.asking.api_version import choose
 from clones.asking.steps import Request, Result
-from clones.clean import one_line
+from clones.clean import cleaned_json, one_line
 from clones.errors import CloneError, Unknown
 from clones.time_limits import REST_WRITE, SMALL_LOOK
-from hooks.refusals import text
 from hooks.unisphere_connection import Server
 from hooks.verified import context, not_connected, not_let_in
 
@@ -238,7 +237,7 @@ class Unisphere:
         return Result(
             request,
             response.status_code,
-            text(body),
+            cleaned_json(body.decode("utf-8", "replace")),
             seconds=time.monotonic() - began,
             clock=_clock(response.headers.get("Date")),
         )

@@ -1,7 +1,8 @@
 """What an Airflow connection to an array's management server means: one reading, for tasks and for waits.
 
-It is of type `http`: `host`, `port`, `login`, `password`, and in the extra nothing but :data:`EXTRA`. TLS is
-always verified. Nothing else counts: no proxy and no netrc of the environment.
+It is of type `http`, or `generic` where Airflow has no HTTP provider: `host`, `port`, `login`, `password`,
+and in the extra nothing but :data:`EXTRA`. TLS is always verified. Nothing else counts: no proxy and no netrc
+of the environment.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def read(name: str, connection: Any) -> Server:
     :raises Refused: a field is missing, cannot be meant, or turns verification off.
     """
     kind = (connection.conn_type or "http").strip().lower()
-    if kind not in ("http", "https"):
+    if kind not in ("http", "https", "generic"):
         raise wrong(name, "conn_type", f"it is {kind}", "make a connection of type `http` for the REST API")
     schema = (connection.schema or "https").strip().lower()
     if schema != "https":

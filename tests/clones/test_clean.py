@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from clones import clean
 from clones.asking.steps import Command
-from clones.clean import cleaned, in_markdown, one_line
+from clones.clean import cleaned, cleaned_json, in_markdown, one_line
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "clean.yaml").read_text())
 
@@ -55,3 +56,33 @@ def test_a_word_of_a_command_is_sent_as_it_is_and_shown_cleaned() -> None:
     command = Command("h", ("/bin/echo", "\u202e4321"))
     assert "\u202e4321" in command.line()
     assert command.shown() == command.kept() == "/bin/echo '\\u202e4321'"
+
+
+@pytest.mark.parametrize(
+    ("body", "reads"),
+    [
+        (r'{"a": "plain \u00e9 \t \n \" \\ \/"}', 'plain \u00e9 \t \n " \\ /'),
+        (r'{"a": "\u001b[31m"}', r"\u001b[31m"),
+        (r'{"a": "\u001B[31m"}', r"\u001B[31m"),
+        (r'{"a": "\u202e\u200b\ufeff"}', r"\u202e\u200b\ufeff"),
+        ('{"a": "\u200b\x7f"}', r"\u200b\x7f"),
+        (r'{"a": "\b\f\r"}', r"\b\f\r"),
+        (r'{"a": "one\r\ntwo"}', "one\r\ntwo"),
+        (r'{"a": "\u000d\u000a"}', "\\u000d\n"),
+        (r'{"a": "\\u001b and \\\u001b"}', r"\u001b and \\u001b"),
+        (r'{"a": "\ud83d\ude00 \ud800"}', r"\ud83d\ude00 \ud800"),
+    ],
+)
+def test_what_acts_on_a_terminal_is_written_out_of_json_too(body: str, reads: str) -> None:
+    found = json.loads(cleaned_json(body))["a"]
+    assert found == reads
+    assert cleaned(found) == found
+
+
+@given(st.text())
+def test_what_json_reads_as_is_always_clean(said: str) -> None:
+    for escaped in (True, False):
+        found = json.loads(cleaned_json(json.dumps(said, ensure_ascii=escaped)))
+        assert cleaned(found) == found
+        if cleaned(said) == said and said.isascii():
+            assert found == said

@@ -25,7 +25,8 @@ from clones.time_limits import CHECKED, INTENT, SLOT_TURN
 from hooks.configuration import load
 from hooks.driver import Driver
 from hooks.symcli import SymcliHook
-from tests.conftest import ONE_ARRAY, ROOT, SERVICES
+from lab import Lab
+from tests.conftest import ONE_ARRAY, ROOT, SERVICES, connect
 from tests.hooks.https_server import Answer, Asked, Server, certificates, serving
 
 pytestmark = ONE_ARRAY
@@ -342,6 +343,28 @@ def test_a_server_that_cannot_be_reached_takes_no_slot(server: Server, hosts: Sy
     with pytest.raises(Unknown, match=r"uni cannot be reached .* Nothing was sent"):
         hosts.run(run(replace(CHANGE, before_send=kept.before())))
     assert len(lab.commands()) == before and not kept.kept
+
+
+@pytest.mark.parametrize("name", ["aastmphpux", "lnxpp01", "aixpp01", "sunpp01", "symcli_families"])
+def test_the_shells_of_all_systems_take_slots_and_give_them_back(
+    lab: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with Lab(ROOT / "lab" / "families.yaml", directory=tmp_path / "families") as families:
+        connect(monkeypatch, families.connections)
+        fence = Fence("one", token(1), {name: "/var/tmp/s/fences/one"})
+        wanted = replace(CHANGE, fence_host=name)
+        with SymcliHook() as hosts:
+            made = Command(name, ("mkdir", "-p", f"/var/tmp/s/fences/one/{fence.token}"))
+            assert hosts.run(run(made)).exit_code == 0
+            listed = run(Command(name, ("/bin/sh", "-c", "echo /var/tmp/s/slots/*/*")))
+            hosts.fence = fence
+            hosts._aside(slots.take(fence, wanted))
+            assert hosts.run(listed).stdout.count("@one@") == 2
+            hosts._give_back(wanted)
+            listed = run(Command(name, ("/bin/sh", "-c", "echo /var/tmp/s/slots/*/*")))
+            assert "@one@" not in hosts.run(listed).stdout
+            with pytest.raises(Fenced):
+                hosts._aside(slots.take(replace(fence, token=token(2)), wanted))
 
 
 def test_a_procedure_may_pause(server: Server, hosts: SymcliHook, clock: Clock) -> None:

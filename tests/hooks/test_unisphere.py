@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from clones.asking.steps import Request, Result, run, run_together
+from clones.asking.steps import Request, Result, Steps, run, run_together
 from clones.errors import CloneError, Refused, Unknown
 from clones.runs.record import TaskRecord
 from clones.time_limits import TimeLimit
@@ -429,6 +429,20 @@ async def test_looks_are_asked_side_by_side_a_few_at_a_time(server: Server) -> N
     await waiting.close()
 
 
+def test_looks_that_come_soon_are_begun(server: Server) -> None:
+    others = [replace(LOOK, path=f"/{{version}}/{number}") for number in range(3)]
+
+    def steps() -> Steps[list[int | None]]:
+        codes = [(yield from run(replace(LOOK, soon=tuple(others)))).exit_code]
+        for one in others:
+            codes.append((yield from run(one)).exit_code)
+        return codes
+
+    with SymcliHook() as hosts:
+        assert hosts.run(steps()) == [200] * 4
+        assert hosts.requests == 5 and hosts.commands == hosts.trips == 0
+
+
 def test_the_version_is_asked_for_once(server: Server) -> None:
     with SymcliHook() as hosts:
         for _ in range(3):
@@ -587,4 +601,5 @@ async def test_connections_end_with_the_last_user(server: Server) -> None:
 
 
 async def test_a_connection_that_is_not_defined() -> None:
-    assert "Airflow connection uni cannot be used" in await error_of_both(Refused)
+    told = await error_of_both(Refused)
+    assert "Airflow connection uni cannot be used" in told and "define the HTTP connection uni" in told

@@ -3,7 +3,7 @@
 ================================  ==========================================================================
 the run                           every sync, with the configured pairs, is seen
 ================================  ==========================================================================
-resync                            prepared
+resync                            prepared; with snapshots: one was taken since the target was linked
 break, start                      wholly active, at one point in time, in order (:func:`decide_start`)
 resync and break (refresh,        the same, and each pair has another last action than the plan saw: that of
 update)                           the newest activation that was kept, where one was; it is this run's own
@@ -83,6 +83,7 @@ def falls_short(
     phases, action = plan.get("phases", ()), plan.get("action", "")
     wanted = (
         _active if BREAK in phases or PREPARE in phases else
+        _with_snapshot if RESYNC in phases and scope.service.snapshots else
         _prepared if RESYNC in phases else
         _with_sessions if action == PROVISION else
         _merged_back if action == MERGE_BACK else
@@ -156,6 +157,10 @@ def _active(seen: SyncSeen) -> list[str]:
 
 def _prepared(seen: SyncSeen) -> list[str]:
     return _not_in(seen, PREPARED, "prepared")
+
+
+def _with_snapshot(seen: SyncSeen) -> list[str]:
+    return [] if seen.prepared else ["no snapshot is there that was taken since it was linked"]
 
 
 def _with_sessions(seen: SyncSeen) -> list[str]:
