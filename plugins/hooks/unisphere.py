@@ -31,6 +31,7 @@ import httpx
 
 from clones.asking.api_version import choose
 from clones.asking.steps import Request, Result
+from clones.backends.snapvx.requests import ROOT
 from clones.clean import cleaned_json, one_line
 from clones.errors import CloneError, Unknown
 from clones.time_limits import REST_WRITE, SMALL_LOOK
@@ -187,7 +188,7 @@ class Unisphere:
         host = f"[{server.host}]" if ":" in server.host else server.host
         return httpx.AsyncClient(
             transport=await transport(server, limits),
-            base_url=f"https://{host}:{server.port}/univmax/restapi",
+            base_url=f"https://{host}:{server.port}{ROOT}",
             auth=httpx.BasicAuth(server.user, server.password),
             headers={
                 "Accept": "application/json",

@@ -17,6 +17,8 @@ from clones.config.scope import Scope
 from clones.states import device_text
 from clones.time_limits import REST
 
+ROOT = "/univmax/restapi"
+"""Of the API, on its server; all paths are below it."""
 PER_SOURCE, PER_ARRAY = 1, 4
 """Changes at the same time: of one source group, and of one array."""
 
