@@ -81,6 +81,14 @@ class Unisphere:
             if client is not None:
                 await client.aclose()
 
+    async def close_when_idle(self) -> None:
+        """The same once all looks that were asked for have ended."""
+        for _ in range(READS):
+            await self._reads.acquire()
+        await self.close()
+        for _ in range(READS):
+            self._reads.release()
+
     async def connect(self) -> None:
         """See that it can be reached, lets this user in, and speaks a version of the API that is known.
 

@@ -588,6 +588,29 @@ async def test_waits_share_one_server_and_leave_it_alone_when_it_fails(
     await waiting.close()
 
 
+async def test_a_look_that_is_lost_takes_no_other_with_it(server: Server) -> None:
+    """They share a server, which is begun anew."""
+    arrived, never, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/slow"):
+            arrived.set()
+            return Answer(200, b"{}", wait=go_on)
+        return Answer(wait=never)
+
+    server.answer = answer
+    waiting = SymcliHookAsync()
+    slow = asyncio.create_task(waiting.execute(replace(LOOK, path="/slow")))
+    while not arrived.is_set():
+        await asyncio.sleep(0.01)
+    lost = await waiting.execute(replace(LOOK, path="/lost", timeout=0.2))
+    assert lost.exit_code is None and not slow.done()
+    go_on.set()
+    never.set()
+    assert (await slow).exit_code == 200
+    await waiting.close()
+
+
 async def test_connections_end_with_the_last_user(server: Server) -> None:
     waiting = SymcliHookAsync()
     async with waiting.servers.using("uni"):
