@@ -50,6 +50,9 @@ class Connection(Gone):
         while True:
             event = self.http.next_event()
             if event is h11.NEED_DATA:
+                if self.http.they_are_waiting_for_100_continue:
+                    go_on = h11.InformationalResponse(status_code=100, headers=[])
+                    self.writer.write(self.http.send(go_on) or b"")
                 self.http.receive_data(await self._arrived.get())
             elif isinstance(event, h11.Request):
                 head = event
