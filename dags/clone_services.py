@@ -171,7 +171,8 @@ def _phases(
                     tasks[START] += _commands(place, service, limits, {**step, **on_new})
                 chain(*tasks[START])
                 # As whatever runs after a failure in no pool of ours: that one is missing may be the failure.
-                after_failure = {**step, "trigger_rule": "one_failed", **on_former}
+                kept = {"inlets": copies} if service.snapshots else on_former
+                after_failure = {**step, "trigger_rule": "one_failed", **kept}
                 tasks[START].append(
                     ServiceChangeBackOperator(task_id=BACK.split(".")[1], **after_failure)
                     if service.sets

@@ -58,13 +58,13 @@ def need(scope: Scope, sync: Sync, ledger: Ledger | None) -> Ledger:
     return ledger
 
 
-def wait_out(scope: Scope, sync: Sync, ledger: Ledger) -> Steps[None]:
+def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
     """Wait until nothing that an earlier try has sent can be pending any more.
 
     :raises Locked: its job is still running.
     """
     kept = kept_intent(ledger)
-    if kept is None or kept.ended:
+    if ledger is None or kept is None or kept.ended:
         return
     yield from note(
         f"An earlier request for sync {sync.name} may be pending: {kept.what} of {kept.name}, sent by run "
