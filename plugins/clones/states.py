@@ -211,6 +211,24 @@ class PointInTime:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A point in time that is kept for a sync: that of its copy, or one to which a rewind can go back.
+
+    :param snapid: the array's number of it; None where that was not asked.
+    :param at: when it was taken, in UTC without zone.
+    :param linked: the targets are linked to it.
+    :param expires: when the array ends it, unless it is linked, in UTC without zone; None where that is not
+        shown.
+    """
+
+    name: str
+    snapid: int | None
+    at: datetime | None
+    linked: bool
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Tools:
     """How people look at an array by hand: what advice names, each as a sentence has it.
 
@@ -245,6 +263,7 @@ class SyncSeen:
     :param wrong: what is wrong that is no single pair's.
     :param snapshots: by name the array's numbers of this sync's snapshots, as far as they were asked: the
         next look need not ask for these again.
+    :param kept: of a sync with snapshots those that hold a copy, the newest first.
     :param tools: how people look at its array.
     """
 
@@ -257,6 +276,7 @@ class SyncSeen:
     torn: str = ""
     wrong: tuple[str, ...] = ()
     snapshots: Mapping[str, int] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
     tools: Tools = Tools()
 
     def all_in(self, states: frozenset[State]) -> bool:

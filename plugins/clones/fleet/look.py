@@ -109,7 +109,7 @@ def _array(eyes: Eyes, members: Sequence[Placed], soon: Sequence[Command]) -> St
     first = members[0]
     subject = f"Array {first.place.symid} from {backend_of(first.sync).look_key(first.scope, '').host}"
     try:
-        shown = yield from eyes.through(backend_of(first.sync).look_at(members, subject, soon))
+        shown = yield from eyes.through(backend_of(first.sync).look_at(members, subject, soon, kept=True))
     except TryAgain as error:
         return [_not_seen(one, error) for one in members]
     except Exception as error:
@@ -130,7 +130,7 @@ def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
     found = []
     for one in members:
         try:
-            alone = backend_of(one.sync).look_at([one], one.scope.subject(one.sync))
+            alone = backend_of(one.sync).look_at([one], one.scope.subject(one.sync), kept=True)
             found.append(_held(one, (yield from eyes.through(alone))))
         except Exception as error:
             found.append(_not_seen(one, trouble(error)))

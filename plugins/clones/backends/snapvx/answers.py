@@ -61,6 +61,7 @@ class Snapshot:
     :param sources: cylinders of each source device; None where they are not shown.
     :param volumes: how many devices it has, and how many its group has now.
     :param tracks: that it holds and its sources no longer share.
+    :param expires: when the array ends it, in UTC without zone; None where that is not shown.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Snapshot:
     sources: dict[int, int | None]
     volumes: tuple[int | None, int | None]
     tracks: int | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ def snapshot(result: Result, asked: str, name: str, snapid: int) -> Snapshot | N
             number(body, "num_storage_group_volumes", "numStorageGroupVolumes"),
         ),
         number(body, "non_shared_tracks", "nonSharedTracks"),
+        written_time(body, "time_to_live_expiry_date", "timeToLiveExpiryDate"),
     )
 
 

@@ -309,4 +309,5 @@ def _kept(service: str, sync: Sync, seen: SnapSeen, every: Names) -> str:
 
 
 def _dated(one: Snapshot) -> str:
-    return f"{one.name} of {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at else one.name
+    at = f" of {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at else ""
+    return f"{one.name}{at}{f', which ends on {one.expires:%Y-%m-%d}' if one.expires else ''}"
