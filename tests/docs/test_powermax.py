@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,11 @@ import yaml
 from clones.actions import ACTIONS_WITH_SNAPSHOTS
 from clones.services_yaml.file import read
 from hooks.configuration import load
+from lab import Lab
 from tests.conftest import POWERMAX, POWERMAX_LAB, ROOT
 from tests.dags.conftest import dags
+from tests.support.powermax import PM, Runs
+from tests.support.without_ssh import connect_directly
 
 PAGE = (ROOT / "docs" / "how-to" / "first-site-powermax.md").read_text()
 SERVICES = ("pm", "reports")
@@ -61,3 +66,33 @@ def test_each_phase_waits_for_the_one_before(name: str, action: str) -> None:
                 new = {up for one in new for up in tree.get_task(one).upstream_task_ids} & runs - ahead
                 ahead |= new
             assert of[before] <= ahead, (task, of[before] - ahead)
+
+
+@pytest.fixture
+def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    """The lab of the page, on a clock that goes on where the product pauses."""
+    with Lab(POWERMAX_LAB, directory=tmp_path / "lab", clock="manual", services=POWERMAX, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
+        yield Runs(lab, monkeypatch, POWERMAX)
+
+
+def linked(pm: Runs) -> str:
+    """The snapshot of the first target."""
+    every = pm.lab.snapshots(PM)
+    (name,) = [one["name"] for one in every if any(link["target"] == "00B10" for link in one["links"])]
+    return str(name)
+
+
+def test_the_page_from_the_first_link_to_the_rewind(pm: Runs) -> None:
+    assert pm.run("stop", "pm").result == "done"
+    for source, target in (("00A10", "00B10"), ("00A11", "00B11"), ("00A12", "00B12")):
+        pm.lab.remove_link(PM, source, target)
+    copies = []
+    for action in ("provision", "start", "refresh", "rewind", "refresh"):
+        pm.lab.advance(3600)
+        run = pm.run(action, "pm")
+        assert run.result == "done", (action, run.errors)
+        copies.append(linked(pm))
+        assert pm.lab.host("lnxpm01").describe()["apps"]["pm"] == (action != "provision")
+    first, started, second, back, third = copies
+    assert first == started == back and len({first, second, third}) == 3
