@@ -76,6 +76,8 @@ def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
         if found.state in (JobState.RUNNING, JobState.UNKNOWN):
             raise _still_running(scope, sync, kept.job, found)
         yield from note(f"Job {kept.job} is {found.state.value}: {found.said}")
+        # What it has done may not show yet, and what does not show would be sent again.
+        yield from pause(SETTLE.seconds, f"until Unisphere shows what job {kept.job} has done")
     longest = timedelta(seconds=REST.seconds + SETTLE.seconds)
     left = min(kept.sent + longest - ledger.now(), longest) if not kept.job else timedelta(0)
     if left > timedelta(0):
@@ -105,11 +107,15 @@ def settle(
     action: str,
     look: Callable[[], Steps[T | None]],
     consequence: Callable[[], Steps[str]],
+    *,
+    only_by_this: bool = False,
 ) -> Steps[T]:
     """Look until the change shows, or cannot come any more.
 
     :param look: what is there once the change is made; None as long as it does not show.
     :param consequence: looks, and says what was changed.
+    :param only_by_this: nothing else can have made what shows. Else it may have been another request, and the
+        job of this one is still to come: what follows would not be safe from it.
     :raises Refused: the array or the server said no, and nothing shows.
     :raises TryAgain: it is not known, or is still in progress.
     """
@@ -126,6 +132,10 @@ def settle(
         except TryAgain as error:
             found, trouble = None, error.what
         if found is not None:
+            if sent.job and not only_by_this and job.state in (JobState.RUNNING, JobState.UNKNOWN):
+                job = yield from jobs.wait(scope, sync, sent.job)
+                if job.state in (JobState.RUNNING, JobState.UNKNOWN):
+                    raise _still_running(scope, sync, sent.job, job)
             yield from _over(ledger, sent)
             if sent.outcome not in (Outcome.DONE, Outcome.RUNNING) or job.state is JobState.FAILED:
                 yield from note(f"{action} ended with {sent.result.ending()}, but is done", warning=True)

@@ -72,7 +72,7 @@ def tidy(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[None
     if not sent:
         return
     try:
-        left = yield from _confirm(scope, sync, sent)
+        left = yield from confirm_ended(scope, sync, sent)
     except CloneError as error:
         yield from _left(sync, ", ".join(sent), f"it is not known whether it is ended: {error.what}")
         return
@@ -127,7 +127,7 @@ def read_one(scope: Scope, sync: Sync, name: str, snapid: int | None) -> Steps[S
     return answers.snapshot(shown, subject, name, snapid)
 
 
-def _confirm(scope: Scope, sync: Sync, sent: Sequence[str]) -> Steps[list[str]]:
+def confirm_ended(scope: Scope, sync: Sync, sent: Sequence[str]) -> Steps[list[str]]:
     """Those that still show after a while."""
     waited, number = 0.0, 0
     while True:
