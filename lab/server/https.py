@@ -1,4 +1,7 @@
-"""The HTTPS side: one port and one certificate a Unisphere, loopback only."""
+"""The HTTPS side: one port and one certificate a Unisphere, loopback only.
+
+It is h11 on a stream, no web framework: faults cut connections before, within and after an answer.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from clones.asking.steps import Request, Result, Steps, run, run_together
 from clones.errors import CloneError, Refused, Unknown
 from clones.runs.record import TaskRecord
 from clones.time_limits import TimeLimit
-from hooks import unisphere
+from hooks import exchange, unisphere
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from hooks.unisphere import READS, Unisphere
@@ -263,7 +263,8 @@ async def test_a_server_that_does_not_accept_in_time(define: Callable[..., None]
 def test_a_server_that_does_not_take_the_request_in_time(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unisphere, "REST_WRITE", TimeLimit(0.3, "", ""))
+    for module in (unisphere, exchange):
+        monkeypatch.setattr(module, "REST_WRITE", TimeLimit(0.3, "", ""))
     wait = threading.Event()
     with SymcliHook() as hosts:
         hosts.run(run(LOOK))
@@ -345,7 +346,7 @@ async def test_an_answer_that_is_no_http(server: Server, raw: bytes) -> None:
 
 
 async def test_an_answer_that_is_too_large(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unisphere, "LARGEST", 1000)
+    monkeypatch.setattr(exchange, "LARGEST", 1000)
     server.answer = lambda asked: Answer(200, b"x" * 1001)
     for result in [*await both(), by_task(CHANGE)]:
         assert result.exit_code is None
