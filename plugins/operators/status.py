@@ -66,7 +66,11 @@ class CloneStatusOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         began = datetime.now(UTC)
-        services = look_at_copies(self.config, in_use=partial(last_seen.set_in_use, context))
+        services = look_at_copies(
+            self.config,
+            in_use=partial(last_seen.set_in_use, context),
+            known=partial(last_seen.snapshots, context),
+        )
         at = datetime.now(UTC)
         from hooks.driver import log_note
 

@@ -59,6 +59,15 @@ def kept_plain(row: Row) -> dict[str, Any]:
     return dict(zip(KEPT, row, strict=True))
 
 
+def known_snapshots(record: Mapping[str, Any] | None) -> dict[str, dict[str, int]]:
+    """By sync the numbers of what is kept, by name, as a service's record has them."""
+    syncs: Mapping[str, Any] = (record or {}).get("syncs", {})
+    return {
+        name: {row[0]: row[1] for row in sync.get("kept", ()) if row[1] is not None}
+        for name, sync in syncs.items()
+    }
+
+
 def sync_key(sync: str, target_set: str = "") -> str:
     """What a sync is called within its service; on a target set ``SYNC/SET``. No sync can be named so."""
     return f"{sync}/{target_set}" if target_set else sync

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from clones.config import Service, Symcli
 from clones.decide.freshness import Status
 from clones.errors import CloneError, Unknown
 from clones.fleet.changes import follow
-from clones.fleet.look import Looked, look
+from clones.fleet.look import Hints, Looked, look
+from clones.fleet.pair_rows import known_snapshots
 from clones.fleet.status import ServiceStatus, judge, to_plain
 from tests.triggers.server import BEGAN, Server, SnapCopy, short
 
@@ -56,9 +58,9 @@ class Site:
         )
         return copy
 
-    def look(self) -> dict[str, Looked]:
+    def look(self, hints: Hints = MappingProxyType({})) -> dict[str, Looked]:
         """By service, as a sweep sees it."""
-        steps = look(self.services, Symcli())
+        steps = look(self.services, Symcli(), hints)
         asked = answer(steps)
         while not isinstance(asked, Finished):
             if isinstance(asked, Note):
@@ -164,6 +166,26 @@ def test_what_is_kept_is_shown_and_what_is_known_is_not_lost() -> None:
     (unknown,) = site.judged().values()
     record, _ = follow(record, unknown, NOW)
     assert [row[1] for row in record["syncs"]["data"]["kept"]] == [100, 101]
+
+
+def test_what_was_seen_before_spares_questions_and_decides_nothing() -> None:
+    site = Site("one")
+    copies = [site.add(f"s{number}", "one", number + 1, former=1) for number in range(4)]
+    (found,) = {
+        tuple(sorted(one.seen.snapshots)) for one in site.look().values() if one.seen and one.service == "s0"
+    }
+    assert found
+    records = {name: follow(None, one, NOW)[0] for name, one in site.judged().items()}
+    hints = {name: known_snapshots(record) for name, record in records.items()}
+    site.servers["one"].asked.clear()
+    site.sizes.clear()
+    seen = site.look(hints)
+    assert len(site.servers["one"].asked) == 4 * 3 and max(site.sizes) <= 5
+    assert all(one.seen and len(one.seen.kept) == 2 for one in seen.values())
+    newer = copies[2].take(9000, NOW)
+    copies[2].percent = 100
+    again = site.look(hints)["s2"].seen
+    assert again is not None and again.kept[0].name == newer and again.kept[0].linked
 
 
 def test_no_advice_names_another_back_end_s_programs() -> None:

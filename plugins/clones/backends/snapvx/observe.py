@@ -22,7 +22,17 @@ from clones.backends.snapvx.reading import unreadable
 from clones.config import Pair, Sync
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused
-from clones.states import Kept, PairSeen, PointInTime, Session, State, SyncSeen, Tools, device_text
+from clones.states import (
+    DeviceNumber,
+    Kept,
+    PairSeen,
+    PointInTime,
+    Session,
+    State,
+    SyncSeen,
+    Tools,
+    device_text,
+)
 
 MOST_FOREIGN = 40
 """Snapshots of others that are read to find the one that holds a target group."""
@@ -402,7 +412,7 @@ def see_pair(pair: Pair, sync: Sync, details: Sequence[Snapshot]) -> PairSeen:
         None,
     )
     if not links:
-        return PairSeen(pair, pair.source_device, pair.target_device, None, "", size)
+        return PairSeen(pair, DeviceNumber(pair.source), DeviceNumber(pair.target), None, "", size)
     wrong = ""
     one, link = links[0]
     if link.source != pair.source_device:
