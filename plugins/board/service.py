@@ -10,7 +10,7 @@ from typing import Any
 from board import runs
 from board.database import Run, Stored, Task
 from board.fleet import Facts, progress, sync_row
-from clones.actions import OTHER_DAGS, REWIND, actions_of, help_of
+from clones.actions import OTHER_DAGS, OTHER_DAGS_WITH_SNAPSHOTS, REWIND, actions_of, help_of
 from clones.config import Service
 from clones.decide.freshness import Status
 from clones.fleet.pair_rows import COLUMNS, kept_plain, keys_of, sync_key
@@ -188,7 +188,8 @@ def actions(facts: Facts, name: str, service: Service | None) -> list[dict[str, 
             found += _rewinds(facts, name, help_of(action, service))
         elif service is not None:
             found.append(_action(facts, action, help_of(action, service), name))
-    for ending, title in OTHER_DAGS.items():
+    others = OTHER_DAGS_WITH_SNAPSHOTS if service is not None and service.snapshots else OTHER_DAGS
+    for ending, title in others.items():
         if f"{name}_{ending}" in facts.dags:
             found.append(_action(facts, ending, title, f"{name}_{ending}"))
     return found

@@ -7,6 +7,7 @@ The names are SYMCLI's. Which of them a given microcode shows, and when, is not 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,6 +106,9 @@ class DeviceNumber(int):
         return DeviceNumber, (self.text,)
 
 
+_ZEROS = re.compile(r"\b0+")
+
+
 def device_text(number: int | None) -> str:
     """In hexadecimal, as the array prints it, else with 4 digits or as many as it needs; ``?`` for none."""
     if number is None:
@@ -180,9 +184,7 @@ class PairSeen:
     def label(self) -> str:
         """``DEV001 -> CLONE001 (1234 -> 4321)``; only the numbers when the pair is configured by numbers."""
         numbers = f"{device_text(self.source)} -> {device_text(self.target)}"
-        by_number = self.pair.label.upper().replace(" 0", " ").lstrip("0") == numbers.replace(
-            " 0", " "
-        ).lstrip("0")
+        by_number = _ZEROS.sub("", self.pair.label.upper()) == _ZEROS.sub("", numbers)
         return self.pair.label if by_number else f"{self.pair.label} ({numbers})"
 
 

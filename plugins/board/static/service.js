@@ -62,14 +62,15 @@ export class ServiceView {
       : el("li", {}, this.#action(service, one), el("span.quiet", {}, one.title))));
   }
 
-  /** Back to another set: to which time that is, what it costs, or why not now. */
+  /** Back to another set, or to the snapshot before: to which time that is, what it costs, or why not now. */
   #rewind(service, one) {
     const to = one.to ? `rewind to set ${one.set} of ${exact(one.to, zone())}…` : one.set ? `rewind to set ${one.set}…` : "rewind…";
     const leaves = one.from_set && `What was written on set ${one.from_set}${one.leaves ? `, a copy of ${exact(one.leaves, zone())},` : ""} is no longer seen, and is lost with the next refresh.`;
-    const press = () => this.#on.onTrigger(service, one.action, { set: one.set, says: leaves });
+    const says = leaves || one.title;
+    const press = () => this.#on.onTrigger(service, one.action, { set: one.set, says });
     return el("li.wide-button", {},
       el("div", {}, el("button", { type: "button", "data-key": `rewind ${one.set ?? ""}`, disabled: Boolean(one.refused), click: press }, to)),
-      one.refused ? el("span.amiss", {}, `Not now: ${one.refused}`) : el("span.quiet", {}, leaves));
+      one.refused ? el("span.amiss", {}, `Not now: ${one.refused}`) : el("span.quiet", {}, says));
   }
 
   #action(service, one) {

@@ -106,7 +106,8 @@ def take(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[Snap
         yield from ()
         return f"Snapshot {name} does not show. The old copy is as it was."
 
-    detail = yield from settle(scope, sync, ledger, sent, "snapshot", shows, consequence)
+    # No other try has that name.
+    detail = yield from settle(scope, sync, ledger, sent, "snapshot", shows, consequence, only_by_this=True)
     made = kept_intent(ledger)
     if made is not None and made.name == name:
         known = {**made.known, name: detail.snapid}

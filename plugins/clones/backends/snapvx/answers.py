@@ -128,6 +128,19 @@ class Volume:
     source: bool | None
 
 
+@dataclass(frozen=True)
+class Array:
+    """An array, as its server shows it.
+
+    :param microcode: as it is written: ``6079.175.0``; empty where it is not shown.
+    :param local: whether this server manages it; None where that is not shown.
+    """
+
+    model: str
+    microcode: str
+    local: bool | None
+
+
 def names(result: Result, asked: str) -> Names:
     """:param asked: whose they are, for an error.
     :raises CloneError: it could not be told.
@@ -259,6 +272,29 @@ def volume(result: Result, asked: str) -> Volume:
         yes(body, "snapvx_target", "snapvxTarget"),
         yes(body, "snapvx_source", "snapvxSource"),
     )
+
+
+def array(result: Result, asked: str) -> Array | None:
+    """One array; None when the server does not know it.
+
+    :raises CloneError: it could not be told.
+    """
+    body = _body(result, asked, none_is_404=True)
+    if body is None:
+        return None
+    code = text(body, "microcode", "ucode") or ""
+    return Array(text(body, "model") or "", code, yes(body, "local"))
+
+
+def capable(result: Result, asked: str) -> dict[str, bool | None]:
+    """Whether each array can take snapshots; None where that is not shown.
+
+    :raises CloneError: it could not be told.
+    """
+    body = _body(result, asked)
+    assert body is not None
+    rows = objects(body, "symmetrixCapability", "symmetrix_capability") or ()
+    return {text(row, "symmetrixId", "symmetrix_id") or "": yes(row, "snapVxCapable") for row in rows}
 
 
 def job_of(result: Result) -> str:

@@ -58,13 +58,13 @@ def need(scope: Scope, sync: Sync, ledger: Ledger | None) -> Ledger:
     return ledger
 
 
-def wait_out(scope: Scope, sync: Sync, ledger: Ledger) -> Steps[None]:
+def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
     """Wait until nothing that an earlier try has sent can be pending any more.
 
     :raises Locked: its job is still running.
     """
     kept = kept_intent(ledger)
-    if kept is None or kept.ended:
+    if ledger is None or kept is None or kept.ended:
         return
     yield from note(
         f"An earlier request for sync {sync.name} may be pending: {kept.what} of {kept.name}, sent by run "
@@ -76,6 +76,8 @@ def wait_out(scope: Scope, sync: Sync, ledger: Ledger) -> Steps[None]:
         if found.state in (JobState.RUNNING, JobState.UNKNOWN):
             raise _still_running(scope, sync, kept.job, found)
         yield from note(f"Job {kept.job} is {found.state.value}: {found.said}")
+        # What it has done may not show yet, and what does not show would be sent again.
+        yield from pause(SETTLE.seconds, f"until Unisphere shows what job {kept.job} has done")
     longest = timedelta(seconds=REST.seconds + SETTLE.seconds)
     # The clock that said when it was sent may be another worker's. Since this try's token stands, a request
     # of an earlier one is sent, and arrives, within this.
@@ -108,11 +110,15 @@ def settle(
     action: str,
     look: Callable[[], Steps[T | None]],
     consequence: Callable[[], Steps[str]],
+    *,
+    only_by_this: bool = False,
 ) -> Steps[T]:
     """Look until the change shows, or cannot come any more.
 
     :param look: what is there once the change is made; None as long as it does not show.
     :param consequence: looks, and says what was changed.
+    :param only_by_this: nothing else can have made what shows. Else it may have been another request, and the
+        job of this one is still to come: what follows would not be safe from it.
     :raises Refused: the array or the server said no, and nothing shows.
     :raises TryAgain: it is not known, or is still in progress.
     """
@@ -129,6 +135,10 @@ def settle(
         except TryAgain as error:
             found, trouble = None, error.what
         if found is not None:
+            if sent.job and not only_by_this and job.state in (JobState.RUNNING, JobState.UNKNOWN):
+                job = yield from jobs.wait(scope, sync, sent.job)
+                if job.state in (JobState.RUNNING, JobState.UNKNOWN):
+                    raise _still_running(scope, sync, sent.job, job)
             yield from _over(ledger, sent)
             if sent.outcome not in (Outcome.DONE, Outcome.RUNNING) or job.state is JobState.FAILED:
                 yield from note(f"{action} ended with {sent.result.ending()}, but is done", warning=True)

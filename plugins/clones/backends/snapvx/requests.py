@@ -23,6 +23,25 @@ PER_SOURCE, PER_ARRAY = 1, 4
 """Changes at the same time: of one source group, and of one array."""
 
 
+def show_version(host: str) -> Request:
+    """The release of Unisphere, and the versions of its API.
+
+    :param host: Airflow connection id.
+    """
+    return Request.to(host, "GET", "/version", timeout=REST.seconds)
+
+
+def show_array(host: str, symid: str) -> Request:
+    """One array: its model and microcode, and whether this server manages it."""
+    return Request.to(host, "GET", f"/{{version}}/system/symmetrix/{symid}", timeout=REST.seconds)
+
+
+def list_capabilities(host: str) -> Request:
+    """Which arrays can take snapshots."""
+    path = "/{version}/replication/capabilities/symmetrix"
+    return Request.to(host, "GET", path, timeout=REST.seconds)
+
+
 def list_snapshots(scope: Scope, sync: Sync) -> Request:
     """The names of all snapshots of the source group, with those of policies."""
     return _get(scope, f"{_group(sync, sync.source_group)}/snapshot")
@@ -63,14 +82,6 @@ def show_volume(scope: Scope, sync: Sync, device: int) -> Request:
     """One device: its size, and whether it is in a link."""
     number = device_text(device).zfill(5)
     return _get(scope, f"/{{version}}/sloprovisioning/symmetrix/{sync.symid}/volume/{number}")
-
-
-def show_array(server: str, symid: str) -> Request:
-    """One array, as the server that manages it sees it.
-
-    :param server: Airflow connection id of the server.
-    """
-    return Request.to(server, "GET", f"/{{version}}/system/symmetrix/{symid}", timeout=REST.seconds)
 
 
 def show_job(scope: Scope, sync: Sync, job: str) -> Request:
