@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.act.decided import decided
-from clones.asking.steps import Steps, note, pause, run, run_together
+from clones.asking.steps import Steps, note, pause, run_together
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.act import LAG, relink, take
 from clones.backends.snapvx.answers import Volume
 from clones.backends.snapvx.change import need, wait_out
+from clones.backends.snapvx.groups import devices_of, differs
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.observe import SnapSeen, look, with_snapshot
-from clones.backends.snapvx.reading import unreadable
 from clones.backends.snapvx.tables import Intended, decide_create
 from clones.backends.todo import Todo
 from clones.config import Sync
@@ -26,11 +26,8 @@ from clones.decide.identity import Ledger
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.decide.target_sets import Recorded
-from clones.errors import Missing, Refused
+from clones.errors import Refused
 from clones.states import PointInTime, State, SyncSeen, device_text
-
-MOST_PAGES = 20
-"""Parts of a list of devices that are read."""
 
 
 def look_to_set_up(scope: Scope, sync: Sync) -> Steps[tuple[SyncSeen, list[Todo]]]:
@@ -87,13 +84,10 @@ def _look(scope: Scope, sync: Sync, known: dict[str, int]) -> Steps[SnapSeen]:
     """:raises Refused: everything that keeps it from being linked, at once."""
     seen = yield from look(scope, sync, known, group=True)
     refuse_wrong_pairs(scope.name, sync, seen)
-    refused: list[str] = []
-    for group, ends in (
-        (str(sync.source_group), [pair.source_device for pair in sync.pairs]),
-        (str(sync.target_group), [pair.target_device for pair in sync.pairs]),
-    ):
-        held = yield from devices_of(scope, sync, group)
-        refused += differs(group, held, [int(one) for one in ends if one is not None])
+    group = str(sync.source_group)
+    held = yield from devices_of(scope, sync, group)
+    ends = [pair.source_device for pair in sync.pairs]
+    refused = differs(group, held, [int(one) for one in ends if one is not None])
     linked = any(pair.state is not State.NONE for pair in seen.pairs)
     volumes = {} if refused else (yield from show_volumes(scope, sync))
     for pair in sync.pairs:
@@ -125,34 +119,6 @@ def _look(scope: Scope, sync: Sync, known: dict[str, int]) -> Steps[SnapSeen]:
     )
 
 
-def devices_of(scope: Scope, sync: Sync, group: str) -> Steps[list[int]]:
-    """The devices of a storage group.
-
-    :raises Missing: there is none of that name, or it is empty.
-    :raises CloneError: it could not be told.
-    """
-    subject = f"{scope.subject(sync)}: storage group {group}"
-    first = answers.page((yield from run(requests.list_volumes(scope, sync, group))), subject)
-    found = list(first.devices)
-    for _ in range(MOST_PAGES):
-        if len(found) >= first.count or not first.iterator:
-            break
-        last = min(first.count, len(found) + max(len(first.devices), 1))
-        request = requests.next_volumes(scope, first.iterator, len(found) + 1, last)
-        more = answers.page((yield from run(request)), subject)
-        if not more.devices:
-            break
-        found += more.devices
-    if len(found) < first.count:
-        raise unreadable(f"the list of {group} has {len(found)} of {first.count} devices")
-    if not found:
-        raise Missing(
-            f"{subject} is not there on array {sync.symid}, or is empty. Nothing was changed.",
-            "fix its name in services.yaml, or make it in Unisphere with exactly the devices of the pairs",
-        )
-    return list(found)
-
-
 def show_volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
     """Every device of the pairs, by number.
 
@@ -170,18 +136,6 @@ def show_volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
         number: answers.volume(result, f"{scope.subject(sync)}: device {device_text(number)}")
         for number, result in zip(wanted, results, strict=True)
     }
-
-
-def differs(group: str, held: Sequence[int], wanted: Sequence[int]) -> list[str]:
-    """What a group holds beside what the pairs name, and what it lacks, in words."""
-    more = sorted(set(held) - set(wanted))
-    less = sorted(set(wanted) - set(held))
-    found = []
-    if more:
-        found.append(f"storage group {group} also holds {', '.join(map(device_text, more))}")
-    if less:
-        found.append(f"storage group {group} does not hold {', '.join(map(device_text, less))}")
-    return found
 
 
 def _refuse_other_sources(scope: Scope, sync: Sync, sources: Sequence[int], name: str) -> None:
