@@ -351,7 +351,7 @@ class _Looking:
             )
         if self.held is not None:
             self.wrong += differs(
-                str(self.sync.target_group), self.held, [one for one in configured if one is not None]
+                str(self.sync.target_group), self.held, [DeviceNumber(one.target) for one in self.sync.pairs]
             )
         prepared, unsure = find_prepared(details, pairs, foreign)
         listed = None if self.names is None else self.listed()
