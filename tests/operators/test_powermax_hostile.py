@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from clones.backends.snapvx.names import prefix
+from clones.runs.result import RESTART
 from fuzz.runs import Run
 from lab import Lab
 from reporting import completed
@@ -68,6 +69,39 @@ def test_the_group_is_changed_while_the_run_goes_on(beside: Runs, monkeypatch: p
     assert "test_data_sg also holds 00B31" in run.errors["break.data.activate"]
     assert not [one for one in beside.changes if one.startswith("PUT")]
     assert links(beside)["00B31"] == "of_others"
+
+
+@pytest.mark.parametrize("what", [r'"Relink"', r"POST .*prod_data_sg"])
+def test_a_long_job_whose_answer_was_lost(pm: Runs, what: str) -> None:
+    """It works on when its answer, with its id, is given up: nothing is sent beside it, or again."""
+    refreshed(pm, 1)
+    pm.lab.set_unisphere_switch("unisphere01", "job_seconds", 200)
+    pm.lab.fault("cut_after", match=what, count=1)
+    assert pm.run().states["finish"] == "success"
+
+
+def test_jobs_whose_answers_are_all_lost_keep_the_service_down(
+    pm: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started on its old copies, it would have its disks exchanged under it."""
+    refreshed(pm, 1)
+
+    def later(run: Run, task: Any) -> bool:
+        slow = task.task_id == "break.data.activate"
+        pm.lab.set_unisphere_switch("unisphere01", "job_seconds", 3000 if slow else 1.5)
+        return go_on(run, task)
+
+    go_on = pm.airflow._task
+    monkeypatch.setattr(pm.airflow, "_task", later)
+    pm.lab.fault("cut_after", match=r'"Relink"', count=20)
+    run = pm.run()
+    assert run.states["break.data.activate"] == "failed"
+    assert run.states[RESTART] == "failed" and "may be that of a request" in run.errors[RESTART]
+    assert not pm.lab.host("lnxpm01").describe()["apps"]["pm"]
+    pm.lab.clear_faults()
+    pm.lab.advance(4000)
+    monkeypatch.setattr(pm.airflow, "_task", go_on)
+    assert pm.clear(run).states["finish"] == "success"
 
 
 # rewinds in every order

@@ -305,6 +305,21 @@ def job_of(result: Result) -> str:
         return ""
 
 
+def job_ids(result: Result) -> tuple[str, ...] | None:
+    """The ids of all jobs, the newest, which has the greatest number, first; None where there is no list.
+
+    :raises CloneError: it could not be told.
+    """
+    body = _body(result, "the jobs of the array", none_is_404=True)
+    if body is None:
+        return None
+    rows = body.get("jobId", body.get("job_id"))
+    if not isinstance(rows, list):
+        raise unreadable("it has no list of jobs")
+    found = [job_id({"jobId": one}) for one in rows]
+    return tuple(sorted(found, key=lambda one: (len(one), one), reverse=True))
+
+
 def job_id(body: Body) -> str:
     """:raises Unreadable: it has none."""
     found = body.get("jobId", body.get("job_id"))

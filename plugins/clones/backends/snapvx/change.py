@@ -85,6 +85,15 @@ def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
     left = max(min(kept.sent + longest - ledger.now(), longest), least) if not kept.job else timedelta(0)
     if left > timedelta(0):
         yield from pause(left.total_seconds(), f"until that request of sync {sync.name} has ended")
+    if not kept.job:
+        # The server may have made a job of it, and the answer that names it may be what was lost.
+        others = yield from jobs.unfinished(scope, sync)
+        for job in others:
+            found = yield from jobs.wait(scope, sync, job)
+            if found.state in (JobState.RUNNING, JobState.UNKNOWN):
+                raise _still_running(scope, sync, job, found, perhaps=True)
+        if others:
+            yield from pause(SETTLE.seconds, f"until Unisphere shows what job {', '.join(others)} has done")
     ledger.know(replace(kept, ended=True).to_plain())
 
 
@@ -198,10 +207,11 @@ def job_failure(subject: str, job: Job, changed: str) -> CloneError:
     return NotDone(what, CHECKS_FIRST)
 
 
-def _still_running(scope: Scope, sync: Sync, job: str, found: Job) -> Locked:
+def _still_running(scope: Scope, sync: Sync, job: str, found: Job, *, perhaps: bool = False) -> Locked:
+    which = ", which may be that of a request whose answer was lost," if perhaps else ""
     return Locked(
-        f"{scope.subject(sync)}: job {job} of Unisphere has not ended: {found.said or found.state.value}. "
-        "Nothing more is sent before it has.",
+        f"{scope.subject(sync)}: job {job} of Unisphere{which} has not ended: "
+        f"{found.said or found.state.value}. Nothing more is sent before it has.",
         "wait for the retry, which asks for the job first; if it never ends, find out in Unisphere why",
     )
 

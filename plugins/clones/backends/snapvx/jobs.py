@@ -9,12 +9,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from clones.asking.steps import Steps, pause, run
-from clones.backends.snapvx import requests
+from clones.asking.pieces import pieces
+from clones.asking.steps import Result, Steps, note, pause, run, run_together
+from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import job_id
 from clones.backends.snapvx.outcomes import Outcome, classify
-from clones.backends.snapvx.reading import as_object, text
+from clones.backends.snapvx.reading import as_object, number, text
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError
@@ -22,6 +24,11 @@ from clones.time_limits import JOB
 
 PAUSES = (1.0, 2.0, 3.0, 5.0)
 """Seconds between two looks at what takes seconds; the last one goes on."""
+
+
+MOST, AT_ONCE = 20, 5
+"""Jobs of which it is asked whether they have ended, and at the same time."""
+PLANNED = timedelta(hours=1)
 
 
 class JobState(enum.Enum):
@@ -62,9 +69,13 @@ class Job:
 def look(scope: Scope, sync: Sync, job: str) -> Steps[Job]:
     """Ask for one job. It raises nothing: that it cannot be told is an answer, too."""
     try:
-        result = yield from run(requests.show_job(scope, sync, job))
+        return read((yield from run(requests.show_job(scope, sync, job))), job)
     except CloneError as error:
         return Job(JobState.UNKNOWN, error.what)
+
+
+def read(result: Result, job: str) -> Job:
+    """What an answer says of a job."""
     outcome = classify(result)
     if outcome is Outcome.GONE:
         return Job(JobState.LOST, result.said()[:200])
@@ -79,6 +90,39 @@ def look(scope: Scope, sync: Sync, job: str) -> Steps[Job]:
     if shown != job:
         return Job(JobState.UNKNOWN, f"the answer is about job {shown}")
     return Job(STATES.get(status.upper(), JobState.RUNNING), said)
+
+
+def unfinished(scope: Scope, sync: Sync) -> Steps[list[str]]:
+    """The newest jobs of the array that have not ended, whoever has begun them: the answer that names one may
+    be lost, and nothing else says which it was.
+
+    What is only planned for later, and was for an hour, is no request of a few minutes ago.
+
+    :raises CloneError: it could not be told.
+    """
+    listed = yield from run(requests.list_jobs(scope, sync))
+    found = answers.job_ids(listed)
+    if found is None:
+        yield from note(f"{scope.unisphere} does not list the jobs of {sync.symid}", warning=True)
+    left = []
+    for some in pieces((found or ())[:MOST], AT_ONCE):
+        results = yield from run_together([requests.show_job(scope, sync, job) for job in some])
+        for job, result in zip(some, results, strict=True):
+            going_on = read(result, job).state in (JobState.RUNNING, JobState.UNKNOWN)
+            if going_on and not _is_planned(result):
+                left.append(job)
+    return left
+
+
+def _is_planned(result: Result) -> bool:
+    try:
+        body = as_object(result.stdout)
+        status, changed = text(body, "status") or "", number(body, "last_modified_date_milliseconds")
+    except CloneError:
+        return False
+    if status.upper() not in ("SCHEDULED", "UNSCHEDULED") or changed is None or result.clock is None:
+        return False
+    return result.clock.timestamp() - changed / 1000 > PLANNED.total_seconds()
 
 
 def wait(scope: Scope, sync: Sync, job: str, seconds: float = JOB.seconds) -> Steps[Job]:

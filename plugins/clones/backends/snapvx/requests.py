@@ -89,6 +89,11 @@ def show_job(scope: Scope, sync: Sync, job: str) -> Request:
     return _get(scope, f"/{{version}}/system/symmetrix/{sync.symid}/job/{job}")
 
 
+def list_jobs(scope: Scope, sync: Sync) -> Request:
+    """The ids of the array's jobs, also of those that have ended."""
+    return _get(scope, f"/{{version}}/system/symmetrix/{sync.symid}/job")
+
+
 def take_snapshot(scope: Scope, sync: Sync, name: str) -> Request:
     """Take a snapshot of all devices of the source group at one instant."""
     body = {"snapshotName": name, "timeInHours": False, "timeToLive": sync.time_to_live}

@@ -220,6 +220,36 @@ def test_what_may_be_pending_is_waited_for_whatever_the_clocks_say(
     assert [wait.seconds >= 15 for wait in waits] == [True]
 
 
+@pytest.mark.parametrize("step", [resync, split])
+def test_a_long_job_whose_id_was_lost_is_waited_for(unisphere: Unisphere, step: Any) -> None:
+    """The answer that names it did not come: it is found among the array's jobs; nothing is sent twice."""
+    of = scope()
+    if step is split:
+        resync(of, unisphere)
+    unisphere.job_seconds = 300
+    unisphere.faults[len(unisphere.changes()) + 1] = "after"
+    before = len(unisphere.changes())
+    with pytest.raises(Unknown, match="no answer in 60 s"):
+        step(of, unisphere)
+    with pytest.raises(
+        Locked, match="job 1 of Unisphere, which may be that of a request whose answer was lost"
+    ):
+        step(of, unisphere)
+    step(of, unisphere)
+    assert len(unisphere.changes()) == before + (1 if step is resync else 2), "a link ends what is over"
+    assert [kind for kind in kinds(unisphere) if kind != DELETE].count(RELINK) == (step is split)
+
+
+def test_a_job_that_was_planned_long_before_is_not_waited_for(unisphere: Unisphere) -> None:
+    of = scope()
+    unisphere.planned = NOON - DAY
+    unisphere.faults[1] = "before"
+    with pytest.raises(Unknown):
+        resync(of, unisphere)
+    resync(of, unisphere)
+    assert kinds(unisphere) == [POST, POST]
+
+
 def test_a_job_that_the_server_has_lost_is_looked_up_in_the_array(unisphere: Unisphere) -> None:
     of = scope()
     unisphere.job_seconds, unisphere.lose_jobs = 8, True

@@ -67,6 +67,7 @@ class Job:
 class Unisphere:
     """:param lag: seconds from a change to its showing.
     :param job_seconds: that a change takes; 0: it is done at once and answered with 200.
+    :param planned: since when a job stands in its list that somebody has planned for later.
     :param faults: by the number of a change, counted from 1: `before` and `after` (lost, not carried out or
         carried out), `kill before`, `kill after`, a status with a message, or `job STATUS`.
     """
@@ -85,6 +86,7 @@ class Unisphere:
     notes: list[Note] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     lose_jobs: bool = False
+    planned: datetime | None = None
     given_back: list[str] = field(default_factory=list)
     shown: list[tuple[datetime, list[Snapshot]]] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
@@ -211,6 +213,13 @@ class Unisphere:
     def _get(self, request: Request) -> tuple[int, Any]:
         parts = request.path.split("/")
         picture = self.picture()
+        if parts[-1] == "job":
+            more = ["planned"] if self.planned else []
+            return 200, {"jobId": [] if self.lose_jobs else [*self.jobs, *more]}
+        if parts[-1] == "planned" and self.planned:
+            changed = int(self.planned.timestamp() * 1000)
+            about = {"status": "SCHEDULED", "last_modified_date_milliseconds": changed}
+            return 200, {"jobId": "planned", **about}
         if "job" in parts:
             job = self.jobs.get(parts[-1])
             if job is None or self.lose_jobs:
