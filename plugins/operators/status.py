@@ -72,7 +72,7 @@ class CloneStatusOperator(BaseOperator):
             known=partial(last_seen.snapshots, context),
         )
         at = datetime.now(UTC)
-        from hooks.driver import log_note
+        from hooks.task_log import log_note
 
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]

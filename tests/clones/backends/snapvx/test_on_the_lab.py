@@ -171,12 +171,16 @@ def refresh(site: Site, run_id: str = "r1") -> str:
     return str(name)
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=json.dumps)
-def test_a_life_under_each_setting(lab: Any, settings: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def apply(lab: Any, settings: tuple[dict[str, Any], dict[str, Any]]) -> None:
     for key, value in settings[0].items():
         lab.set_unisphere_switch(SERVER, key, value)
     for key, value in settings[1].items():
         lab.set_switch(SYMID, key, value)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=json.dumps)
+def test_a_life_under_each_setting(lab: Any, settings: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    apply(lab, settings)
     site = Site(lab)
     first = refresh(site)
     assert first in site.linked()
@@ -200,9 +204,6 @@ def test_a_life_under_each_setting(lab: Any, settings: tuple[dict[str, Any], dic
     assert site.ours() == []
     names = {one["name"] for one in lab.snapshots(SYMID)}
     assert {"first_data", "DailyDefault", "before_upgrade"} <= names, "nothing of others is ended"
-    site.task("create", "r7")
-    lab.advance(3600)
-    assert site.seen().all_in(frozenset({State.COPIED}))
     assert findings(lab.entries()) == []
 
 
@@ -223,6 +224,24 @@ def test_an_answer_that_is_lost_at_each_change(lab: Any, match: str, fault: dict
     lab.fault(fault["kind"], host=SERVER, match=match, count=1, **options)
     second = refresh(site, "r2")
     assert second in site.linked()
+    assert findings(lab.entries()) == []
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=json.dumps)
+def test_a_first_link_under_each_setting(lab: Any, settings: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    apply(lab, settings)
+    for source, target in (("00A10", "00B10"), ("00A11", "00B11")):
+        lab.remove_link(SYMID, source, target)
+    lab.advance(60)
+    site = Site(lab)
+    site.task("create")
+    lab.advance(3600)
+    assert site.seen().all_in(frozenset({State.COPIED})) and site.linked() == {
+        *site.ours(),
+        "first_arch",
+        "first_rep",
+    }
+    refresh(site, "r2")
     assert findings(lab.entries()) == []
 
 
