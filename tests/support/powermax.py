@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators import hitl
 import pytest
+from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.act.wait import Wait
