@@ -40,7 +40,8 @@ LAG_SECONDS = 0.01
 class Case:
     """One line of the table.
 
-    :param way: ``shared``: this project's trigger; ``alone``: one SSH connection a poll and a wait, as the
+    :param way: ``shared``: this project's trigger; ``snapvx``: the same with links, asked of one server an
+        array, of which it is not seen when they end; ``alone``: one SSH connection a poll and a wait, as the
         provider's asynchronous hook makes it; ``asleep``: a trigger of Airflow's own that sleeps until a time
         that does not come, of which only the memory is measured.
     """
@@ -56,6 +57,17 @@ def symid(array: int) -> str:
 
 def host(array: int) -> str:
     return f"control_{array}"
+
+
+def server(array: int) -> str:
+    return f"unisphere_{array}"
+
+
+def snapshot(number: int) -> str:
+    """The name of a set's snapshot, as one that its service has taken."""
+    from clones.backends.snapvx.names import new_name
+
+    return new_name(f"service{number}", "data", datetime(2026, 3, 1, 1, 0), str(number))
 
 
 def place(case: Case, number: int) -> tuple[int, str, str]:
@@ -90,11 +102,38 @@ def lab_config(case: Case) -> dict[str, Any]:
     return {"arrays": arrays, "hosts": hosts, "sshd_limits": True}
 
 
+def snapvx_config(case: Case) -> dict[str, Any]:
+    """The same with storage groups of one device each, linked with copy."""
+    found = lab_config(case)
+    for array, one in enumerate(found["arrays"]):
+        del one["sessions"]
+        numbers = range(array, case.sets, case.arrays)
+        ends = {number: place(case, number)[1:] for number in numbers}
+        one |= {
+            "microcode": "6079.175.0",
+            "storage_groups": [
+                {"name": f"{kind}{number}", "devices": [device]}
+                for number, pair in ends.items()
+                for kind, device in zip(("src", "tgt"), pair, strict=True)
+            ],
+            "snapshots": [{"group": f"src{n}", "name": snapshot(n), "ttl_hours": 168} for n in numbers],
+            "links": [
+                {"group": f"src{n}", "snapshot": snapshot(n), "target": f"tgt{n}", "copied_tracks": 0}
+                for n in numbers
+            ],
+        }
+    found["unispheres"] = [
+        {"name": f"unisphere{array:02d}", "connection_id": server(array), "arrays": [symid(array)]}
+        for array in range(case.arrays)
+    ]
+    return found
+
+
 @contextlib.contextmanager
 def lab(case: Case, directory: Path) -> Iterator[Path]:
     """A lab in a process of its own; gives its folder."""
     file = directory / "lab.yaml"
-    file.write_text(json.dumps(lab_config(case)))
+    file.write_text(json.dumps((snapvx_config if case.way == "snapvx" else lab_config)(case)))
     words = [sys.executable, "-m", "lab", "--config", str(file), "--dir", str(directory / "lab")]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
@@ -122,7 +161,7 @@ def measure(case: Case) -> dict[str, Any]:
 async def _measure(case: Case, about: Path) -> dict[str, Any]:
     from lab.client import Client
 
-    wait = {"shared": _shared, "alone": _alone}[case.way](case)
+    wait = {"shared": _shared, "snapvx": _shared, "alone": _alone}[case.way](case)
     await asyncio.sleep(0.5)
     before = _resident()
     ended: dict[int, float] = {}
@@ -145,6 +184,9 @@ async def _measure(case: Case, about: Path) -> dict[str, Any]:
     measuring.cancel()
 
     copied: dict[int, float] = {}
+    if case.way == "snapvx":  # nobody can tell the lab's array to end a link's copy
+        for task in tasks:
+            task.cancel()
 
     def end_all() -> None:  # evenly over one interval
         first = time.monotonic()
@@ -155,7 +197,8 @@ async def _measure(case: Case, about: Path) -> dict[str, Any]:
                 client.set_state(symid(array), source, target, "Copied")
                 copied[number] = time.time()
 
-    await asyncio.to_thread(end_all)
+    if case.way != "snapvx":
+        await asyncio.to_thread(end_all)
     _, late = await asyncio.wait(tasks, timeout=6 * INTERVAL)
     for task in late:
         task.cancel()
@@ -227,7 +270,7 @@ def _counted(journal: Path, began: float, seconds: float) -> dict[str, Any]:
             if began <= entry["wall"] < began + seconds:
                 counts[entry["event"]] += 1
     return {
-        "commands_an_interval": round(counts["command"] / WINDOW, 1),
+        "commands_an_interval": round((counts["command"] + counts["request"]) / WINDOW, 1),
         "connections_an_interval": round(counts["connect"] / WINDOW, 1),
         "connections_in_all": opened["connect"],
         "refused_by_sshd": refused,
@@ -247,10 +290,15 @@ def _shared(case: Case) -> Callable[[int], Awaitable[None]]:
 
     def trigger_of(number: int) -> Any:
         array, source, target = place(case, number)
-        sync = {"name": "data", "symid": symid(array), "pairs": [f"{source}:{target}"]}
+        sync: dict[str, Any] = {"name": "data", "symid": symid(array), "pairs": [f"{source}:{target}"]}
+        snapvx = case.way == "snapvx"
+        if snapvx:
+            groups = {"source_group": f"src{number}", "target_group": f"tgt{number}"}
+            sync |= {"backend": "snapvx", **groups}
         service = Service.model_validate(
             {
                 "control_host": host(array),
+                **({"unisphere": server(array)} if snapvx else {}),
                 "sync_max_delay": 60,
                 "resources": [],
                 "unattended": True,
@@ -322,6 +370,7 @@ COLUMNS = {
 ALL = [
     *(Case("asleep", sets, 0) for sets in SETS),
     *(Case("shared", sets, arrays) for sets in SETS for arrays in ARRAYS),
+    *(Case("snapvx", sets, 4) for sets in SETS[:2]),
     *(Case("alone", sets, arrays) for sets in SETS[:2] for arrays in ARRAYS),
     Case("alone", SETS[2], ARRAYS[2]),
 ]
@@ -353,7 +402,7 @@ def main(cases: Sequence[Case] = ALL) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=["shared", "alone", "asleep"])
+    parser.add_argument("way", choices=["shared", "snapvx", "alone", "asleep"])
     parser.add_argument("sets", type=int)
     parser.add_argument("arrays", type=int)
     arguments = parser.parse_args()

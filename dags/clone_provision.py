@@ -44,7 +44,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
-        description=f"Make the missing device groups and first full copies of {name}",
+        description=f"Make the missing {_made(service)} of {name}",
         doc_md=_doc(name, service),
         schedule=None,
         **ONE_AT_A_TIME,
@@ -101,7 +101,19 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     return dag
 
 
+def _made(service: Service) -> str:
+    return "first links" if service.snapshots else "device groups and first full copies"
+
+
 def _doc(name: str, service: Service) -> str:
+    if service.snapshots:
+        return (
+            f"### Provision {name}\nTakes a snapshot for each sync of service {name} whose target group is "
+            "linked to nothing, and links it. Both storage groups must be there, and hold exactly the pairs. "
+            "**What is on the targets is overwritten.** The service must be down. Afterwards run the action "
+            f"`start` of the DAG `{name}`.\n\n"
+            f"Unisphere: {service.unisphere}. Syncs, in order:\n\n{syncs_listed(service)}\n"
+        )
     return (
         f"### Provision {name}\nMakes the device groups and the copy sessions of service {name} that are "
         "missing, and leaves what is there. **What is on a target that has no session yet is overwritten.** "

@@ -42,7 +42,11 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(
         dag_id=name + SUFFIX,
-        description=f"End the copy sessions of {name} and delete its device groups",
+        description=(
+            f"End the links and the snapshots of {name}"
+            if service.snapshots
+            else f"End the copy sessions of {name} and delete its device groups"
+        ),
         doc_md=_doc(name, service),
         schedule=None,
         **ONE_AT_A_TIME,
@@ -92,6 +96,12 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
 
 
 def _doc(name: str, service: Service) -> str:
+    if service.snapshots:
+        return (
+            f"### Retire {name}\nEnds the links of service {name} for good, and then its own snapshots, each "
+            "by its number. The storage groups stay, and so does what is on the targets. The service must "
+            f"be down already. Before, pause the DAG `{name}`; after, take it out of services.yaml.\n"
+        )
     if service.sets:
         what, down, out = "one target set of", "The service must not use that set", "set"
     else:

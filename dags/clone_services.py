@@ -122,6 +122,9 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
         else:
             chain(plan, *tasks[STOP], tasks[RESYNC][0])
             tasks[RESYNC][-1] >> tasks[BREAK][0]
+            if service.snapshots and service.resources:
+                # A rewind links with no resync before: what is skipped at once holds nothing back.
+                tasks[STOP][-1] >> tasks[BREAK][0]
             if service.resources:
                 first, restart = tasks[START][0], tasks[START][-1]
                 # A failure anywhere before arrives at the ends as `upstream_failed`: `one_failed` counts it.
@@ -168,7 +171,8 @@ def _phases(
                     tasks[START] += _commands(place, service, limits, {**step, **on_new})
                 chain(*tasks[START])
                 # As whatever runs after a failure in no pool of ours: that one is missing may be the failure.
-                after_failure = {**step, "trigger_rule": "one_failed", **on_former}
+                kept = {"inlets": copies} if service.snapshots else on_former
+                after_failure = {**step, "trigger_rule": "one_failed", **kept}
                 tasks[START].append(
                     ServiceChangeBackOperator(task_id=BACK.split(".")[1], **after_failure)
                     if service.sets

@@ -10,16 +10,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from clones.errors import ConfigError
 from clones.runs.pools import pools_of
-from demo.outcome import copies_of
+from demo.outcome import copies_of, points_in_time
 from demo.real import rotation, show
 from demo.refresh import STATUS, DemoError, Refresh, sweep
 from demo.watch import Watch, lab_has_ended
 from hooks.configuration import load
+from lab import Client
 from lab.config import load as load_lab
 from private_airflow.instance import LocalAirflow, StartError
 from private_airflow.lab import ROOT, LabError, LocalLab
@@ -28,6 +30,7 @@ from private_airflow.rest import RestError
 
 FOLDER = ROOT / ".demo"
 SERVICES = ROOT / "config" / "services.yaml"
+POWERMAX, POWERMAX_LAB = ROOT / "docs" / "examples" / "powermax.yaml", ROOT / "lab" / "powermax.yaml"
 WATCH_EVERY = 1.0  # seconds between two looks at what runs
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,7 +45,14 @@ class Interrupted(BaseException):
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--service", default="aastmphpux", help="one of config/services.yaml (%(default)s)")
+    parser.add_argument(
+        "--service", help="one of config/services.yaml (aastmphpux), or of docs/examples/powermax.yaml (pm)"
+    )
+    parser.add_argument(
+        "--powermax",
+        action="store_true",
+        help="instead: a PowerMax, by the REST API of its Unisphere; refreshed twice, and taken back",
+    )
     parser.add_argument(
         "--speed", type=float, default=1.0, metavar="N", help="the lab's time runs N times as fast"
     )
@@ -63,6 +73,9 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     if arguments.rotate and not arguments.real:
         parser.error("--rotate goes with --real")
+    if arguments.powermax and arguments.real:
+        parser.error("--powermax does not go with --real")
+    arguments.service = arguments.service or ("pm" if arguments.powermax else "aastmphpux")
     return arguments
 
 
@@ -94,19 +107,20 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
         shown = rotation.run if arguments.rotate else show.run
         return shown(FOLDER / "real", sys.stdout, port=arguments.port)
     name: str = arguments.service
-    config = load(SERVICES)
+    services, site = (POWERMAX, POWERMAX_LAB) if arguments.powermax else (SERVICES, None)
+    config = load(services)
     if name not in config.services:
         raise ConfigError(f"There is no service {name!r}.", f"name one of: {', '.join(config.services)}")
     service = config.services[name]
-    copies = copies_of(service, load_lab(None))
+    copies = copies_of(service, load_lab(site))
     print(
         f"This starts simulated arrays and hosts and an Airflow of its own in {_shown(FOLDER)}, "
-        f"and refreshes {name}. It takes about a minute.",
+        f"and {_told(arguments, name)}.",
         flush=True,
     )
     stack.enter_context(_alone())
     began = time.monotonic()
-    lab = stack.enter_context(LocalLab(FOLDER / "lab", speed=arguments.speed))
+    lab = stack.enter_context(LocalLab(FOLDER / "lab", config=site, speed=arguments.speed))
     print(f"The lab is up after {time.monotonic() - began:.1f} s.", flush=True)
     began = time.monotonic()
     airflow = LocalAirflow(
@@ -114,7 +128,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
         dags=ROOT / "dags",
         plugins=ROOT / "plugins",
         connections=lab.connections,
-        env={"SYMCLONE_CONFIG": str(SERVICES)},
+        env={"SYMCLONE_CONFIG": str(services)},
         port=arguments.port,
         template=FOLDER / "airflow-template.db",
         fresh=True,
@@ -124,7 +138,10 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     airflow.start()
     print(f"Airflow is up after {time.monotonic() - began:.1f} s: {airflow.url}", flush=True)
     print(f"\nRefresh of {name}, seconds from the trigger:", flush=True)
-    problems = Refresh(airflow, lab, name, service, copies, sys.stdout).run()
+    refresh = Refresh(airflow, lab, name, service, copies, sys.stdout)
+    problems = refresh.run()
+    if arguments.powermax and not problems:
+        problems = _again_and_back(refresh)
     print("\nWhere to look")
     print(f"  task logs       {_shown(airflow.task_logs)}")
     print(f"  Airflow's own   {_shown(airflow.log('x').parent)}")
@@ -135,14 +152,32 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     if problems:
         print("\nThe demonstration FAILED:", *(f"  {problem}" for problem in problems), sep="\n")
     else:
-        print(
-            f"\n{name} runs on fresh copies." if service.resources else f"\nThe copies of {name} are fresh."
-        )
+        are = "of the first refresh" if arguments.powermax else "fresh"
+        runs = f"{name} runs on copies that are {are}."
+        print(f"\n{runs}" if service.resources else f"\nThe copies of {name} are {are}.")
     if arguments.keep:
         _look_at_all(airflow)
         print("The lab and Airflow keep running. Ctrl-C ends them.", flush=True)
         _wait_for_the_end(airflow, lab)
     return 1 if problems else 0
+
+
+def _told(arguments: argparse.Namespace, name: str) -> str:
+    if arguments.powermax:
+        return f"refreshes {name} twice by REST, then rewinds it. It takes about three minutes"
+    return f"refreshes {name}. It takes about a minute"
+
+
+def _again_and_back(refresh: Refresh) -> list[str]:
+    """A second refresh, and a rewind to the copy of the first one: what is wrong afterwards."""
+    with Client(*refresh.lab.control) as lab:
+        former = points_in_time(refresh.copies, lab)
+    print(f"\nThe next refresh of {refresh.name}, which keeps the former snapshots:", flush=True)
+    problems = refresh.run()
+    if problems:
+        return problems
+    print(f"\nThe rewind of {refresh.name} to the copy before:", flush=True)
+    return replace(refresh, former=former).run()
 
 
 def _look_at_all(airflow: LocalAirflow) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from demo.progress import align
 
 Interval = tuple[float, float]
+NOUNS = frozenset({"version", "symmetrix", "storagegroup", "volume", "snapshot", "snapid", "job"})
 WRAPPERS = frozenset({"env", "timeout", "nice"})
 
 
@@ -52,6 +53,12 @@ def program(command: str) -> str:
     return name
 
 
+def call(method: str, path: str) -> str:
+    """What a request is about: ``PUT snapid`` of a path with names and numbers."""
+    words = [word for word in path.split("?")[0].split("/") if word in NOUNS]
+    return f"{method} {words[-1] if words else path}"
+
+
 @dataclass
 class Sampler:
     """The intervals in which something held, from looks at it; as exact as the looks are frequent."""
@@ -75,21 +82,25 @@ class Account:
     overhead: float
     connections: int
     by_program: Mapping[str, Sequence[float]]
+    requests: int = 0
 
     def lines(self) -> list[str]:
-        count = sum(len(seconds) for seconds in self.by_program.values())
+        count = sum(len(seconds) for seconds in self.by_program.values()) - self.requests
+        over, asked = "commands over SSH", ""
+        if self.requests:
+            over, asked = "commands over SSH, requests over HTTPS", f"{self.requests} requests; "
         rows = [
             ("from the trigger to the end of the run", f"{self.total:.1f} s", ""),
             ("the array copies", f"{self.copying:.1f} s", ""),
             (
-                "commands over SSH",
+                over,
                 f"{self.commands:.1f} s",
-                f"{count} commands, {self.connections} connections; also while the array copies",
+                f"{asked}{count} commands, {self.connections} connections; also while the array copies",
             ),
             ("the rest: Airflow and opening connections", f"{self.overhead:.1f} s", ""),
         ]
         slowest = sorted(self.by_program.items(), key=lambda item: -sum(item[1]))
-        programs = [("command", "times", "seconds", "longest")]
+        programs = [("command" if not self.requests else "command or request", "times", "seconds", "longest")]
         for name, seconds in slowest:
             programs.append((name, str(len(seconds)), f"{sum(seconds):.2f}", f"{max(seconds):.2f}"))
         return [*align(rows, right={1}), "", *align(programs, right={1, 2, 3})]
@@ -100,18 +111,23 @@ def account(
 ) -> Account:
     """Split the time between `start` and `end` (seconds since the epoch).
 
-    :param journal: the lab's journal: commands have `wall`, `seconds` and `command`.
+    :param journal: the lab's journal: commands have `wall`, `seconds` and `command`, requests `method` and
+        `path`.
     :param copying: when the array copied.
     """
     commands: list[Interval] = []
     by_program: dict[str, list[float]] = defaultdict(list)
-    connections = 0
+    connections = requests = 0
     for entry in journal:
         if not start <= entry["wall"] <= end:
             continue
         if entry["event"] == "command":
             commands.append((entry["wall"], min(end, entry["wall"] + entry["seconds"])))
             by_program[program(entry["command"])].append(entry["seconds"])
+        elif entry["event"] == "request":
+            requests += 1
+            commands.append((entry["wall"], min(end, entry["wall"] + entry["seconds"])))
+            by_program[call(entry["method"], entry["path"])].append(entry["seconds"])
         elif entry["event"] == "connect":
             connections += 1
     inside = [(max(start, a), min(end, b)) for a, b in copying if b > start and a < end]
@@ -122,4 +138,5 @@ def account(
         overhead=max(0.0, end - start - union([*inside, *commands])),
         connections=connections,
         by_program=dict(by_program),
+        requests=requests,
     )

@@ -12,7 +12,7 @@ from demo.progress import align
 from lab.config import LabConfig
 from lab.operations import HostView, Operations
 
-ACTIVE = frozenset({"CopyInProg", "CopyOnAccess", "CopyOnWrite", "Copied"})
+ACTIVE = frozenset({"CopyInProg", "CopyOnAccess", "CopyOnWrite", "Copied", "Linked"})
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,18 @@ class Copy:
     def session(self, lab: Operations) -> dict[str, Any]:
         """Its session on the array now: `state`, `percent`, `point_in_time` (lab seconds since 1970)..."""
         return lab.session(self.symid, self.source, self.target)
+
+
+class LinkedCopy(Copy):
+    """One that is linked to a snapshot."""
+
+    def session(self, lab: Operations) -> dict[str, Any]:
+        """The same of its link, and the `snapshot`'s name."""
+        for snapshot in lab.snapshots(self.symid):
+            for link in snapshot["links"]:
+                if (link["source"], link["target"]) == (self.source, self.target):
+                    return {**link, "point_in_time": snapshot["at"], "snapshot": snapshot["name"]}
+        return {"state": "none"}
 
 
 def copies_of(service: Service, lab: LabConfig) -> list[Copy]:
@@ -46,8 +58,14 @@ def copies_of(service: Service, lab: LabConfig) -> list[Copy]:
                 raise LookupError(
                     f"sync {sync.name}: device group {sync.symdg} of the lab has no {pair.label}"
                 )
-            found.append(Copy(sync.name, symid, ends[0], ends[1]))
+            found.append(_copy(sync, symid, ends[0], ends[1]))
     return found
+
+
+def _copy(sync: Sync, symid: str, source: str, target: str) -> Copy:
+    if sync.backend == "snapvx":  # such an array prints five digits
+        return LinkedCopy(sync.name, symid, source.zfill(5), target.zfill(5))
+    return Copy(sync.name, symid, source, target)
 
 
 def _group(sync: Sync, lab: LabConfig) -> tuple[str, dict[str, str]]:
@@ -76,14 +94,15 @@ def copied(copies: Sequence[Copy], lab: Operations) -> dict[str, float]:
 
 def copy_table(copies: Sequence[Copy], lab: Operations) -> list[str]:
     """State and point in time of each copy."""
-    rows = [("sync", "array", "source -> target", "state", "copied", "point in time")]
+    rows = [("sync", "array", "source -> target", "state", "copied", "point in time", "")]
     for copy in copies:
         session = copy.session(lab)
         percent = "" if session.get("percent") is None else f"{session['percent']:.0f} %"
         moment = session.get("point_in_time")
         text = "" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         pair = f"{copy.source} -> {copy.target}"
-        rows.append((copy.sync, copy.symid, pair, session["state"], percent, text))
+        of = session.get("snapshot", "")
+        rows.append((copy.sync, copy.symid, pair, session["state"], percent, text, of))
     return align(rows, right={4})
 
 
@@ -98,6 +117,23 @@ def copy_problems(copies: Sequence[Copy], lab: Operations, since: float) -> list
         elif (session.get("point_in_time") or 0) <= since:
             problems.append(f"{what} has the data of before this run")
     return problems
+
+
+def points_in_time(copies: Sequence[Copy], lab: Operations) -> dict[Copy, float]:
+    """Of each copy, in lab seconds."""
+    return {copy: copy.session(lab).get("point_in_time") or 0 for copy in copies}
+
+
+def rewind_problems(copies: Sequence[Copy], lab: Operations, former: Mapping[Copy, float]) -> list[str]:
+    """What keeps the copies from being what they were before; [] when all are of that point in time.
+
+    :param former: :func:`points_in_time` of then.
+    """
+    return [
+        f"{copy.sync}: {copy.source} -> {copy.target} is not of its former point in time"
+        for copy, at in points_in_time(copies, lab).items()
+        if at != former[copy]
+    ]
 
 
 def service_states(service: Service, lab: Operations) -> list[tuple[str, str, bool]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import TextIO
 
 from clones.config import Service
 from demo.accounting import Account, Sampler, account
-from demo.outcome import Copy, copied, copy_problems, copy_table, service_states
+from demo.outcome import Copy, copied, copy_problems, copy_table, rewind_problems, service_states
 from demo.progress import Progress, Timeline, align
 from demo.watch import Watch
 from lab import Client, LabError
@@ -23,7 +23,7 @@ from private_airflow.rest import AirflowRest, RestError
 LOOK_EVERY = 0.3  # seconds between two looks at the run and at the array
 GIVE_UP_AFTER = 60  # looks in a row that Airflow does not answer: its API server may be started again
 STATUS = "clone_status"
-CONF = {"action": "refresh", "reason": "demonstration"}
+REASON = "demonstration"
 
 
 class DemoError(RuntimeError):
@@ -70,7 +70,10 @@ def sweep(airflow: LocalAirflow, timeout: float = 60.0) -> bool:
 
 @dataclass
 class Refresh:
-    """One run of a service's DAG in a running Airflow, on a running lab."""
+    """One run of a service's DAG in a running Airflow, on a running lab.
+
+    :param former: of a rewind, the points in time to which the copies are to go back.
+    """
 
     airflow: LocalAirflow
     lab: LocalLab
@@ -78,6 +81,7 @@ class Refresh:
     service: Service
     copies: list[Copy]
     out: TextIO
+    former: Mapping[Copy, float] | None = None
 
     def run(self) -> list[str]:
         """Trigger, watch, and report.
@@ -98,10 +102,14 @@ class Refresh:
             since = lab.now()
             timeline = Timeline(time.time())
             copying = Sampler()
-            run_id = client.trigger(self.name, CONF)
+            action = "refresh" if self.former is None else "rewind"
+            run_id = client.trigger(self.name, {"action": action, "reason": REASON})
             state, ended = self._watch(client, lab, run_id, timeline, copying)
             problems = [] if state == "success" else [f"The run ended as {state}."]
-            problems += copy_problems(self.copies, lab, since)
+            if self.former is None:
+                problems += copy_problems(self.copies, lab, since)
+            else:
+                problems += rewind_problems(self.copies, lab, self.former)
             states = service_states(self.service, lab)
             problems += [f"{what}: {how}" for what, how, up in states if not up]
             spent = account(self.lab.journal(), copying.intervals, timeline.triggered, ended)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A read-only check of an ext4 copy that was made while the file system was mounted is wrong in both directions.
 #
-# Software: e2fsprogs as packaged by Debian (its version is printed; seen with 1.47.0). No mount, no root.
+# Software: e2fsprogs 1.47.0-2+b2 of Debian 12. No mount, no root.
 #
 # Expected: `e2fsck -n` changes nothing and says whether the copy is good.
 # Seen: a file was made; the new inode is on the disk, the new directory only in the journal, in a complete transaction (a
@@ -16,13 +16,21 @@
 # form. It refuses good copies or passes what it has not seen. Play the journal (-p, or a mount), then check with -f -n.
 set -euo pipefail
 
-export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
+export LC_ALL=C
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
+cd "$work"
+mkdir -p lists/partial cache/archives/partial root
+apt=(apt-get -qq -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
+"${apt[@]}" update
+"${apt[@]}" download e2fsprogs=1.47.0-2+b2 libext2fs2=1.47.0-2+b2 libcom-err2=1.47.0-2+b2 libss2=1.47.0-2+b2
+for package in *.deb; do dpkg-deb --extract "$package" root; done
+export PATH=$work/root/sbin:$PATH MKE2FS_CONFIG=$work/root/etc/mke2fs.conf
+LD_LIBRARY_PATH=$(find "$work/root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+export LD_LIBRARY_PATH
 e2fsck -V 2>&1 | head -n 1
 
-cd "$work"
 truncate -s 64M image
 mkfs.ext4 -q image
 size=$(dumpe2fs -h image 2>/dev/null | awk '/^Block size/ { print $3 }')

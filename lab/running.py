@@ -232,6 +232,7 @@ class Running(RestOperations):
         if name in type(array.config.snapvx).model_fields:
             snapvx = {**array.config.snapvx.model_dump(), name: value}
             array.config.snapvx = type(array.config.snapvx).model_validate(snapvx)
+            self.world.snapvx(array).changed()
             return array.config.snapvx.model_dump()
         merged = {**array.switches.model_dump(), name: value}
         array.switches = type(array.switches).model_validate(merged)

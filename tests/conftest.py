@@ -65,6 +65,10 @@ TWO_SETS = ROOT / "docs" / "examples" / "two_sets.yaml"
 """Services with two target sets: `lnxts`, `hpxts` and `sunts`, in use on set a."""
 TWO_SETS_LAB = ROOT / "lab" / "two_sets.yaml"
 """The lab that has what they need."""
+POWERMAX = ROOT / "docs" / "examples" / "powermax.yaml"
+"""Services with SnapVX: `pm`, which copies, and `reports`, which does not."""
+POWERMAX_LAB = ROOT / "lab" / "powermax.yaml"
+"""The lab that has what they need, with links that somebody else has made."""
 
 
 def other_arrays() -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from lab.array.physics import copy_on
 from lab.array.refused import Refused
 from lab.array.session import Device, Session
 from lab.array.sessions import Pair, Sessions
-from lab.array.snapshot import Snapshot
+from lab.array.snapshot import SnapshotStore
 from lab.clock import Clock
 from lab.config.arrays import ArrayConfig, DeviceGroupConfig
 
@@ -68,8 +68,7 @@ class Inventory:
             self.devices[int(writes.device, 16)].writes = (writes.rate, writes.working_set)
         self.sessions = Sessions()
         self.links = Sessions()
-        self.snapshots: list[Snapshot] = []
-        """Those that were, too: whoever looks later than the array is still shown them."""
+        self.snapshots = SnapshotStore()
         self._numbers: list[int] = []
         self._named: dict[int, list[tuple[str, str]]] = {}
         self._named_size = (-1, -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lab import states
@@ -73,3 +74,52 @@ class Snapshot:
 
     def expired(self, at: float) -> bool:
         return self.expires is not None and at >= self.expires
+
+
+class SnapshotStore:
+    """The snapshots of an array with their links, also those that have ended: found by source and by target.
+
+    A look costs by what is looked at, not by all there are. `tidy_at` is when, in lab seconds, something may
+    end by itself.
+    """
+
+    def __init__(self) -> None:
+        self._all: dict[Snapshot, None] = {}
+        self._of_source: dict[int, dict[Snapshot, None]] = {}
+        self._to_target: dict[int, dict[Link, None]] = {}
+        self.tidy_at = -math.inf
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return iter(list(self._all))
+
+    def __contains__(self, snapshot: Snapshot) -> bool:
+        return snapshot in self._all
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def add(self, snapshot: Snapshot) -> None:
+        self._all[snapshot] = None
+        for source in snapshot.sources:
+            self._of_source.setdefault(source.number, {})[snapshot] = None
+
+    def add_link(self, link: Link) -> None:
+        link.snapshot.links.append(link)
+        self._to_target.setdefault(link.target.number, {})[link] = None
+
+    def remove(self, snapshot: Snapshot) -> None:
+        del self._all[snapshot]
+        for source in snapshot.sources:
+            self._of_source[source.number].pop(snapshot, None)
+        for link in list(snapshot.links):
+            self.remove_link(link)
+
+    def remove_link(self, link: Link) -> None:
+        link.snapshot.links.remove(link)
+        self._to_target[link.target.number].pop(link, None)
+
+    def of_source(self, number: int) -> list[Snapshot]:
+        return list(self._of_source.get(number, ()))
+
+    def to_target(self, number: int) -> list[Link]:
+        return list(self._to_target.get(number, ()))

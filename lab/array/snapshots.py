@@ -38,6 +38,15 @@ class Snapshots:
         """Bring copies to now, and end what has expired. Gives now."""
         self.array.settle()
         now = self.array.clock.now()
+        if now >= self.array.snapshots.tidy_at:
+            self._tidy(now)
+        return now
+
+    def changed(self) -> None:
+        """Something may end by itself earlier than it was known."""
+        self.array.snapshots.tidy_at = -math.inf
+
+    def _tidy(self, now: float) -> None:
         for snapshot in self.array.snapshots:
             if snapshot.there(now) and not self._kept(snapshot, now):
                 for link in snapshot.linked(now):
@@ -45,15 +54,18 @@ class Snapshots:
                 last = max((link.until for link in snapshot.links), default=BEFORE)
                 snapshot.until = max(snapshot.expires or now, last)
         self._forget(now - REMEMBERED)
-        return now
+        ends = [s.expires for s in self.array.snapshots if s.expires is not None and s.expires > now]
+        ends += [s.until + REMEMBERED for s in self.array.snapshots if s.until >= now - REMEMBERED]
+        self.array.snapshots.tidy_at = min(ends, default=math.inf)
 
     def _forget(self, before: float) -> None:
-        snapshots = self.array.snapshots
-        if any(s.until < before for s in snapshots):
-            snapshots[:] = [s for s in snapshots if s.until >= before]
-        for snapshot in snapshots:
-            if any(link.until < before for link in snapshot.links):
-                snapshot.links[:] = [link for link in snapshot.links if link.until >= before]
+        store = self.array.snapshots
+        for snapshot in store:
+            if snapshot.until < before:
+                store.remove(snapshot)
+            else:
+                for link in [k for k in snapshot.links if k.until < before]:
+                    store.remove_link(link)
 
     def _kept(self, snapshot: Snapshot, now: float) -> bool:
         """Whether it is there still, though it may have expired: a linked one stays (documented)."""
@@ -71,8 +83,7 @@ class Snapshots:
 
     def of_group(self, name: str, at: float) -> list[Snapshot]:
         """Those that were there at a moment with a source in the group, the newest first."""
-        devices = set(map(id, self.group(name)))
-        found = [s for s in self.array.snapshots if s.there(at) and devices & set(map(id, s.sources))]
+        found = {s for d in self.group(name) for s in self.array.snapshots.of_source(d.number) if s.there(at)}
         return sorted(found, key=lambda s: (s.at, s.snapid), reverse=True)
 
     def describe(self) -> list[dict[str, Any]]:
@@ -117,12 +128,13 @@ class Snapshots:
         if self.switches.name_reuse == "refused" and any(s.name == name for s in self.of_group(group, now)):
             raise Refused("name_in_use", name=name)
         for source in sources:
-            there = [s for s in self.array.snapshots if s.there(now) and source in s.sources]
+            there = [s for s in self.array.snapshots.of_source(source.number) if s.there(now)]
             if len(there) >= self.switches.snapshots_a_source:
                 raise Refused("too_many_snapshots")
         made = Snapshot(group, self._next_id(), now, tuple(sources), [(now, name)], since=now)
         made.expires, made.secure_until, made.ours = expires, secure_until, ours
-        self.array.snapshots.append(made)
+        self.array.snapshots.add(made)
+        self.changed()
         return made
 
     def _next_id(self) -> int:
@@ -138,6 +150,7 @@ class Snapshots:
     def set_expiry(self, snapshot: Snapshot, expires: float | None) -> None:
         self.settle()
         snapshot.expires = expires
+        self.changed()
 
     def set_secure(self, snapshot: Snapshot, until: float) -> None:
         """It can not be taken back nor made shorter (documented)."""
@@ -147,6 +160,7 @@ class Snapshots:
         if snapshot.secure_until is not None and until < snapshot.secure_until:
             raise Refused("secure_not_shorter")
         snapshot.secure_until = snapshot.expires = until
+        self.changed()
 
     def persist(self, snapshot: Snapshot, on: bool) -> None:
         if self.switches.persist == "refused":
@@ -158,6 +172,7 @@ class Snapshots:
         now = self.settle()
         if snapshot.is_restored(now):
             snapshot.restored[-1][1] = now
+            self.changed()
             return "restore"
         self._refuse_grown(group, snapshot, force)
         if snapshot.secure_until is not None and now < snapshot.secure_until:
@@ -165,6 +180,7 @@ class Snapshots:
         if snapshot.linked(now):
             raise Refused("snapshot_linked")
         snapshot.until = now
+        self.changed()
         return "snapshot"
 
     def _refuse_grown(self, group: str, snapshot: Snapshot, force: bool) -> None:
@@ -188,6 +204,7 @@ class Snapshots:
 
     def _end(self, link: Link, now: float) -> None:
         link.until = now
+        self.changed()
         self.array.links.pop((link.source.number, link.target.number), None)
 
     def _leave(self, link: Link, now: float) -> None:

@@ -86,7 +86,7 @@ class SnapVX(Snapshots):
         link.point_in_time = snapshot.at
         target.left, target.spoiled = None, ""
         self.array.links[(source.number, target.number)] = link
-        snapshot.links.append(link)
+        self.array.snapshots.add_link(link)
         link.enter(states.LINKED if nocopy else states.COPY_IN_PROG, now)
         target.ready = self.switches.link_target_not_ready == "never"
         return link
@@ -176,7 +176,7 @@ class SnapVX(Snapshots):
             undefined = not link.defined(now) and self.switches.unlink_undefined == "refused"
             if undefined and not symforce:
                 raise Refused("link_undefined", target=target)
-            if link.nocopy and any(s.there(now) and link.target in s.sources for s in self.array.snapshots):
+            if link.nocopy and any(s.there(now) for s in self.array.snapshots.of_source(link.target.number)):
                 raise Refused("target_has_snapshots", target=target)
         lost = [link for link in links if self._loses(link)]
         gone = links if self.switches.unlink_leaves_not_ready else lost
@@ -225,7 +225,8 @@ class SnapVX(Snapshots):
             made.expires = now + config.ttl_hours * HOUR
         if config.secure_hours is not None:
             made.secure_until = made.expires = now + config.secure_hours * HOUR
-        self.array.snapshots.append(made)
+        self.array.snapshots.add(made)
+        self.changed()
         return made
 
     def put(self, pair: Pair, snapshot: Snapshot, state: str, target_group: str) -> Link:

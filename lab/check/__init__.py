@@ -14,7 +14,7 @@
 | 10| a run touches its own service's pairs only                                 | try notes or the fence   |
 | 11| a service never runs on two target sets, nor on parts of two               | `use`; services          |
 | 12| the last copy on which it started well is kept until it is well on another | `use`, calls; services   |
-| 13| only own snapshots are ended, linked nowhere, one by one; none is forced    | REST calls               |
+| 13| own snapshots only are linked, and ended: one by one, unforced, not linked  | REST calls               |
 | 14| one change at a time of a source group, and four of an array                | REST calls and jobs      |
 
 A REST call that makes, links or relinks is held against the rest like a command, by the states and snapshots

@@ -93,6 +93,14 @@ class History:
             if entry.get("event") in CALLS and not entry.get("actor"):
                 yield entry, tries.get(connection) or Sender(fenced(entry))  # type: ignore[arg-type]
 
+    def of_group(self, entry: Entry) -> set[Pair]:
+        """The configured pairs of whose sources a REST call makes or ends a snapshot."""
+        change = entry.get("change", {})
+        symid = str(change.get("symid"))
+        devices = self.storage_groups.get(symid, {}).get(str(change.get("group")), [])
+        sources = {(symid, int(device, 16)) for device in devices}
+        return {p for p in self.pairs if p[:2] in sources}
+
     def named(self, name: str) -> Service | None:
         """With all its target sets."""
         return whole(self.services, name)
@@ -166,6 +174,13 @@ def changed(entry: Entry) -> dict[Pair, tuple[str, str]]:
     before, after = states_of(entry.get("before")), states_of(entry.get("after"))
     relinked = relinks(entry)
     return {p: (before[p], s) for p, s in after.items() if p in before and (before[p] != s or p in relinked)}
+
+
+def made(entry: Entry) -> str:
+    """The snapshot that a REST call has made or ended, in words; empty when it has not."""
+    change = entry.get("change", {})
+    done = [verb for verb, call in controls(entry) if verb in ("snapshot", "terminate") and not call["exit"]]
+    return f"{change['action']} of snapshot {change.get('name')}" if done and change else ""
 
 
 def relinks(entry: Entry) -> dict[Pair, int]:

@@ -37,6 +37,7 @@ def kept(history: History) -> Iterator[Finding]:
         if not entry.get("actor"):
             yield from _activated(history, entry, known)
             yield from _resynced(history, entry, known, failed)
+            yield from _snapshot(history, entry, failed)
 
 
 def _places(history: History, pairs: dict[Pair, tuple[str, str]]) -> set[Place]:
@@ -79,6 +80,23 @@ def _resynced(
             failed.pop(place, None)
         elif any(call["exit"] for call in calls):
             failed[place] = entry["seq"]
+
+
+def _snapshot(history: History, entry: Entry, failed: dict[Place, int]) -> Iterator[Finding]:
+    """A snapshot of a sync is its resync."""
+    calls = [call for verb, call in controls(entry) if verb == "snapshot"]
+    if not calls or entry.get("answered") == 202:
+        return
+    for service, index in {place for p in history.of_group(entry) for place in history.syncs(p)}:
+        if calls[0]["exit"]:
+            failed[service, index] = entry["seq"]
+            continue
+        failed.pop((service, index), None)
+        for at in range(index):
+            if (service, at) in failed:
+                what = f"{service.syncs[index].name} resynced after {service.syncs[at].name} failed"
+                text = f"{what} in line {failed[service, at]}: {entry['command']}"
+                yield Finding(4, entry["seq"], text, host=entry["host"])
 
 
 def _failed_at(service: Service, at: int, known: dict[Pair, str], failed: dict[Place, int]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import CALLS, PREPARED, Entry, History, about, accepted, changed, controls
+from lab.check.history import CALLS, PREPARED, Entry, History, about, accepted, changed, controls, made
 from lab.check.services import Pair, pair_of
 
 REACHED = {"recreate": PREPARED, "activate": states.ACTIVE}
@@ -19,11 +19,13 @@ def nothing_twice(history: History) -> Iterator[Finding]:
     others: set[Pair] = set()
     in_run: dict[Pair, int] = {}
     under_way = False
+    names = _names(history)
     for entry in history.entries:
         if entry.get("event") == "note" and entry.get("note") in ("run begins", "run ends"):
             in_run, under_way = {}, entry["note"] == "run begins"
         if entry.get("event") not in CALLS:
             continue
+        yield from _named_again(entry, names)
         if entry.get("actor"):
             others |= set(changed(entry))
             continue
@@ -44,6 +46,36 @@ def _again(entry: Entry, others: set[Pair]) -> Iterator[Finding]:
             key = (mine or [next(iter(names.values()), "")])[0]
             text = f"{action} again, already in that state: {entry['command']}"
             yield Finding(6, entry["seq"], text, host=entry["host"], pair=key or None)
+
+
+Name = tuple[str, str, str]
+"""Array, storage group, snapshot."""
+
+
+def _names(history: History) -> set[Name]:
+    """Of the snapshots that there are at the start."""
+    starts = [e.get("snapshots", {}) for e in history.entries if e.get("event") == "start"]
+    return {
+        (symid, s["group"], s["name"])
+        for snapshots in starts
+        for symid, found in snapshots.items()
+        for s in found
+    }
+
+
+def _named_again(entry: Entry, names: set[Name]) -> Iterator[Finding]:
+    """A snapshot with a name that one of the group has."""
+    if not made(entry):
+        return
+    change = entry["change"]
+    name = (str(change["symid"]), str(change["group"]), str(change.get("name")))
+    if change["action"] == "Terminate":
+        names -= {(*name[:2], gone["name"]) for gone in change.get("gone", [])}
+        return
+    if name in names and not entry.get("actor"):
+        text = f"a snapshot again, {name[2]} of {name[1]} is there: {entry['command']}"
+        yield Finding(6, entry["seq"], text, host=entry["host"])
+    names.add(name)
 
 
 def _linked_again(entry: Entry, others: set[Pair]) -> Iterator[Finding]:

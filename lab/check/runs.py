@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab import states
 from lab.check.finding import Finding
-from lab.check.history import CALLS, PREPARED, Entry, History, about, changed, controls
+from lab.check.history import CALLS, PREPARED, Entry, History, about, changed, controls, made
 from lab.check.services import Pair
 
 # What a run that is done leaves its syncs in; a service that is only stopped is left as it is.
@@ -30,6 +30,8 @@ def end_well(history: History) -> Iterator[Finding]:
                 moved = [k for p, k in about(entry).items() if p in changed(entry) and p in pairs]
                 if moved and controls(entry):
                     touched[name].append((entry, moved[0]))
+                elif made(entry) and history.of_group(entry) & pairs:
+                    touched[name].append((entry, made(entry)))
         if entry.get("event") == "stop":
             for run, first in begun.items():
                 yield Finding(7, first["seq"], f"run {run} of {first.get('service')} never ended")
@@ -61,7 +63,7 @@ def _ended(
     if result in ("refused", "unchanged") and moved:
         entry, key = moved[0]
         text = f"{run} ended as {result}, but line {entry['seq']} changed {key}"
-        yield Finding(7, seq, text, host=entry["host"], pair=key)
+        yield Finding(7, seq, text, host=entry["host"], pair=None if made(entry) else key)
     if first.get("again") and result != "done":
         yield Finding(7, seq, f"{run}, which tries run {first['again']} again, ended as {result}")
     wanted = LEAVES.get(str(first.get("action", "refresh")))

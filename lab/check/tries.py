@@ -32,8 +32,8 @@ def _began_after(entry: Entry, note: Entry) -> bool:
 def _made(entry: Entry) -> str:
     """What the command changed, in words; empty when nothing."""
     moved = changed(entry) if controls(entry) else {}
-    made = entry.get("change", {})
-    if made and not entry.get("job") and not controls(entry)[0][1]["exit"]:
-        return f"{made['action']} of {made.get('name')} of {made['group']}"
+    if "change" in entry and not controls(entry)[0][1]["exit"]:
+        change = entry["change"]
+        return f"{change['action']} of {change.get('name')} of {change['group']}"
     states = [f"{p[0]}:{p[1]:04X}>{p[2]:04X}: {old} -> {new}" for p, (old, new) in moved.items()]
     return ", ".join([*states, *entry.get("changed", [])])

@@ -1,4 +1,7 @@
-"""The HTTPS side: one port and one certificate a Unisphere, loopback only."""
+"""The HTTPS side: one port and one certificate a Unisphere, loopback only.
+
+It is h11 on a stream, no web framework: faults cut connections before, within and after an answer.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,9 @@ class Connection(Gone):
         while True:
             event = self.http.next_event()
             if event is h11.NEED_DATA:
+                if self.http.they_are_waiting_for_100_continue:
+                    go_on = h11.InformationalResponse(status_code=100, headers=[])
+                    self.writer.write(self.http.send(go_on) or b"")
                 self.http.receive_data(await self._arrived.get())
             elif isinstance(event, h11.Request):
                 head = event

@@ -140,7 +140,7 @@ def device_element(call: Call, array: Array, device: Device) -> xml.Element:
         ("emulation", "FBA"),
         ("status", status(device)),
         ("sa_status", status(device)),
-        ("snapvx_source", str(any(s.there(now) and device in s.sources for s in array.snapshots))),
+        ("snapvx_source", str(any(s.there(now) for s in array.snapshots.of_source(device.number)))),
         ("snapvx_target", str(bool(array.links.of_target(device.number)))),
         ("thin_pool_name", "N/A" if new else "TP_1"),
         ("SRP_name", "SRP_1" if new else "N/A"),

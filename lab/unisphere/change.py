@@ -42,6 +42,8 @@ class Change:
     after: dict[str, str] = field(default_factory=dict)
     linked_before: dict[str, int] = field(default_factory=dict)
     linked_after: dict[str, int] = field(default_factory=dict)
+    linked: dict[str, Any] = field(default_factory=dict)
+    """Of a link: what a checker asks of the snapshot."""
     ended: str = ""
     """What a DELETE has ended: `restore`, `snapshot` or, of several, `snapshots`."""
     gone: list[dict[str, Any]] = field(default_factory=list)
@@ -61,6 +63,8 @@ class Change:
             found["ended"] = self.ended
         if self.gone:
             found["gone"] = self.gone
+        if self.linked:
+            found["linked"] = self.linked
         return found
 
     def states(self) -> dict[str, Any]:

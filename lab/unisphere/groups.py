@@ -15,9 +15,7 @@ PROVISIONING = "/{version}/sloprovisioning/symmetrix/{symid}"
 
 
 def _is_target(call: Call, devices: list[Device], at: float) -> bool:
-    numbers = {d.number for d in devices}
-    links = [link for s in call.array.snapshots for link in s.linked(at)]
-    return any(link.target.number in numbers for link in links)
+    return any(link.there(at) for d in devices for link in call.array.snapshots.to_target(d.number))
 
 
 def _gigabytes(devices: list[Device]) -> float:
@@ -51,10 +49,12 @@ async def group(call: Call) -> Answer:
     snapvx.settle()
     devices = snapvx.group(name)
     there = snapvx.of_group(name, at)
-    targets = _clones(call, devices)
-    in_groups = {
-        n for n, members in array.storage_groups.items() if {d.number for d in members} & set(targets)
-    }
+    targets = set(_clones(call, devices))
+    in_groups = [
+        other
+        for other, members in array.storage_groups.items()
+        if targets and targets & {d.number for d in members}
+    ]
     found: dict[str, Any] = {
         "name": name,
         "symmetrixId": array.symid,
@@ -127,7 +127,7 @@ async def volume(call: Call) -> Answer:
         "encapsulated": False,
         "num_of_storage_groups": len(named),
         "num_of_front_end_paths": 0,
-        "snapvx_source": _flag(call, any(s.there(at) and device in s.sources for s in array.snapshots)),
+        "snapvx_source": _flag(call, any(s.there(at) for s in array.snapshots.of_source(device.number))),
         "snapvx_target": _flag(call, _is_target(call, [device], at)),
     }
     if device.identifier:

@@ -73,11 +73,12 @@ def _ready_when_defined(call: Call, links: list[Link]) -> None:
     """Let the targets be ready once they are defined, where they are not before."""
     for link in links:
         if not link.target.ready and link.there(call.now):
-            call.unisphere.later(link.defined_at - call.now, lambda link=link: _ready(link))
+            call.unisphere.later(link.defined_at - call.now, lambda link=link: _ready(call, link))
 
 
-def _ready(link: Link) -> None:
-    link.target.ready = True
+def _ready(call: Call, link: Link) -> None:
+    if link.there(call.now):
+        link.target.ready = True
 
 
 async def perform(call: Call, change: Change, *, asynchronous: bool = False) -> Answer:

@@ -211,6 +211,8 @@ async def _modify(call: Call, *, newer: bool) -> Answer:
         return Answer(200, views.of_change(call, group, snapshot))
 
     change = Change(action, array, group, act, answer, target, snapshot, snapshot.name, flags)
+    if action in ("Link", "Relink"):
+        change.linked = _about(call, snapshot)
     return await perform(call, change, asynchronous=_asynchronous(call))
 
 
@@ -231,7 +233,7 @@ async def _delete(call: Call) -> Answer:
     flags = _forced({name: call.flag(name) for name in FORCING})
 
     def act(change: Change) -> list[Link]:
-        change.gone = [_gone(call, snapshot)]
+        change.gone = [_about(call, snapshot)]
         change.ended = snapvx.terminate(group, snapshot, force="force" in flags)
         return []
 
@@ -239,13 +241,13 @@ async def _delete(call: Call) -> Answer:
     return await perform(call, change)
 
 
-def _gone(call: Call, snapshot: Snapshot) -> dict[str, Any]:
-    """What a checker asks of one that is to end."""
+def _about(call: Call, snapshot: Snapshot) -> dict[str, Any]:
+    """What a checker asks of one that is to end, or to be linked."""
     linked = sorted({link.target_group for link in snapshot.linked(call.now)})
     return {
         "name": snapshot.name, "snapid": snapshot.snapid, "ours": snapshot.ours, "policy": snapshot.policy,
         "secure": snapshot.secure_until is not None, "linked": linked,
-        "restored": snapshot.is_restored(call.now),
+        "restored": snapshot.is_restored(call.now), "expired": snapshot.expired(call.now),
     }  # fmt: skip
 
 
@@ -281,7 +283,7 @@ async def terminate_many(call: Call) -> Answer:
     flags = (*_forced({name: call.flag(name) for name in FORCING}), "bulk")
 
     def act(change: Change) -> list[Link]:
-        change.gone = [_gone(call, s) for s in found]
+        change.gone = [_about(call, s) for s in found]
         for snapshot in found:
             snapvx.terminate(group, snapshot, force="force" in flags)
         change.ended = "snapshots"

@@ -121,15 +121,11 @@ async def of_volume(call: Call) -> Answer:
     array, at = call.array, call.shown_at
     call.world.snapvx(array).settle()
     device = call.unisphere.volume(array, call.params["volume"])
-    there = [s for s in array.snapshots if s.there(at)]
+    sources = [s for s in array.snapshots.of_source(device.number) if s.there(at)]
+    links = [link for link in array.snapshots.to_target(device.number) if link.there(at)]
     body = {
         "deviceName": array.name(device, 5),
-        "snapshotLnks": [
-            views.private_target(call, link, at)
-            for s in array.snapshots
-            for link in s.linked(at)
-            if link.target is device
-        ],
-        "snapshotSrcs": [views.private_source(call, s, device, at) for s in there if device in s.sources],
+        "snapshotLnks": [views.private_target(call, link, at) for link in links],
+        "snapshotSrcs": [views.private_source(call, s, device, at) for s in sources],
     }
     return Answer(200, body)

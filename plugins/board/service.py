@@ -10,10 +10,10 @@ from typing import Any
 from board import runs
 from board.database import Run, Stored, Task
 from board.fleet import Facts, progress, sync_row
-from clones.actions import OTHER_DAGS, REWIND, actions_of, help_of
+from clones.actions import OTHER_DAGS, OTHER_DAGS_WITH_SNAPSHOTS, REWIND, actions_of, help_of
 from clones.config import Service
 from clones.decide.freshness import Status
-from clones.fleet.pair_rows import COLUMNS, keys_of, sync_key
+from clones.fleet.pair_rows import COLUMNS, kept_plain, keys_of, sync_key
 from clones.observe.estimates import pair_key
 from clones.runs.record import JSON
 from clones.runs.result import PLAN
@@ -59,8 +59,19 @@ def pairs(
     return {
         "pairs": rows,
         "pairs_seen": runs.written(min(times, default=None)),
+        "pairs_clock": "UTC" if of_server(facts.services[name]) else "the control host's time",
+        "kept": [
+            {"sync": sync, **kept_plain(row)}
+            for sync, _ in syncs
+            for row in known.get(sync, {}).get("kept", ())
+        ],
         "tracks_seen": runs.written(planned_at) if known_tracks else None,
     }
+
+
+def of_server(service: Service | None) -> bool:
+    """Whether its arrays are asked through a server, whose times are UTC."""
+    return service is not None and service.unisphere is not None
 
 
 def sets(
@@ -177,7 +188,8 @@ def actions(facts: Facts, name: str, service: Service | None) -> list[dict[str, 
             found += _rewinds(facts, name, help_of(action, service))
         elif service is not None:
             found.append(_action(facts, action, help_of(action, service), name))
-    for ending, title in OTHER_DAGS.items():
+    others = OTHER_DAGS_WITH_SNAPSHOTS if service is not None and service.snapshots else OTHER_DAGS
+    for ending, title in others.items():
         if f"{name}_{ending}" in facts.dags:
             found.append(_action(facts, ending, title, f"{name}_{ending}"))
     return found

@@ -76,6 +76,12 @@ OTHER_DAGS: dict[str, str] = {
 }
 """The DAGs that a service has beside its own, by the end of their ids."""
 
+OTHER_DAGS_WITH_SNAPSHOTS: dict[str, str] = {
+    **OTHER_DAGS,
+    "provision": "take a snapshot, and make the first link of two storage groups that are there",
+    "retire": "end the link and the snapshots for good; a second person must approve",
+}
+
 
 def dags_of(name: str) -> dict[str, str]:
     """What each DAG that a service may have does, by id: of its own the default action, else the ending."""

@@ -1,8 +1,9 @@
 """Text of others, made harmless: what arrays, hosts and users say moves no cursor and draws no link.
 
 What they say is quoted in logs, records, messages, approvals and on terminals. A control character in it
-could hide a line, or write another over it; a mark of direction could turn a device number round. They are
-written out, as ``\\x1b``, and never dropped: what cannot be read stays unreadable (D2).
+could hide a line, or write another over it; a mark of direction could turn a device number round; a mark of
+Airflow's for a group of lines would hide what stands before it. They are written out, as ``\\x1b``, and never
+dropped: what cannot be read stays unreadable (D2).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _UNSEEN = re.compile(
 halves of characters: a form over REST can hold one (``\\ud800`` in JSON), which nobody can write as UTF-8."""
 _LINKS = re.compile(r"\](?=[(\[:])")
 """What makes a link of the words before it: an address, a name of one, or that it is one."""
+_MARK = re.compile("::(?=(?:end)?group::)")
+"""Wherever it stands in a record of the log, Airflow's page takes it for the begin or end of a group."""
 
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|r(?!\\n)|(.))", re.DOTALL)
@@ -24,10 +27,10 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|r(?!\\n)|(.))", re.DOTALL)
 
 
 def cleaned(text: str) -> str:
-    """The text, with each character that is not seen or acts on a terminal written out; lines stay lines."""
+    """The text, with all written out that is not seen, acts on a terminal or groups lines of a log."""
     if text.replace("\n", "").isprintable():  # as most is, and to know it takes a fourth of the time
-        return text
-    return _UNSEEN.sub(_written_out, text)
+        return without_marks(text)
+    return without_marks(_UNSEEN.sub(_written_out, text))
 
 
 def one_line(text: str) -> str:
@@ -69,7 +72,5 @@ def _escaped_once_more(found: re.Match[str]) -> str:
 
 
 def without_marks(text: str) -> str:
-    """A text with what a host has printed: no begin or end of a group of Airflow's, which would hide it."""
-    for mark in ("::group::", "::endgroup::"):
-        text = text.replace(mark, mark.replace("::", r"\x3a:", 1))
-    return text
+    """A text without begins or ends of groups of Airflow's."""
+    return _MARK.sub(r"\\x3a:", text) if "group::" in text else text

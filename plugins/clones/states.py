@@ -7,6 +7,7 @@ The names are SYMCLI's. Which of them a given microcode shows, and when, is not 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,6 +106,9 @@ class DeviceNumber(int):
         return DeviceNumber, (self.text,)
 
 
+_ZEROS = re.compile(r"\b0+")
+
+
 def device_text(number: int | None) -> str:
     """In hexadecimal, as the array prints it, else with 4 digits or as many as it needs; ``?`` for none."""
     if number is None:
@@ -180,9 +184,7 @@ class PairSeen:
     def label(self) -> str:
         """``DEV001 -> CLONE001 (1234 -> 4321)``; only the numbers when the pair is configured by numbers."""
         numbers = f"{device_text(self.source)} -> {device_text(self.target)}"
-        by_number = self.pair.label.upper().replace(" 0", " ").lstrip("0") == numbers.replace(
-            " 0", " "
-        ).lstrip("0")
+        by_number = _ZEROS.sub("", self.pair.label.upper()) == _ZEROS.sub("", numbers)
         return self.pair.label if by_number else f"{self.pair.label} ({numbers})"
 
 
@@ -206,6 +208,24 @@ class PointInTime:
     def read(cls, plain: Mapping[str, Any]) -> PointInTime:
         """What :meth:`to_plain` wrote."""
         return cls(plain["name"], plain["snapid"], datetime.fromisoformat(plain["at"]))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A point in time that is kept for a sync: that of its copy, or one to which a rewind can go back.
+
+    :param snapid: the array's number of it; None where that was not asked.
+    :param at: when it was taken, in UTC without zone.
+    :param linked: the targets are linked to it.
+    :param expires: when the array ends it, unless it is linked, in UTC without zone; None where that is not
+        shown.
+    """
+
+    name: str
+    snapid: int | None
+    at: datetime | None
+    linked: bool
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +263,7 @@ class SyncSeen:
     :param wrong: what is wrong that is no single pair's.
     :param snapshots: by name the array's numbers of this sync's snapshots, as far as they were asked: the
         next look need not ask for these again.
+    :param kept: of a sync with snapshots those that hold a copy, the newest first.
     :param tools: how people look at its array.
     """
 
@@ -255,6 +276,7 @@ class SyncSeen:
     torn: str = ""
     wrong: tuple[str, ...] = ()
     snapshots: Mapping[str, int] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
     tools: Tools = Tools()
 
     def all_in(self, states: frozenset[State]) -> bool:

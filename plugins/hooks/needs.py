@@ -59,6 +59,7 @@ NEEDS = (
     Need("airflow.providers.ssh", "apache-airflow-providers-ssh>=6.1.0,<8", "connections of the kind SSH"),
     Need("asyncssh", "asyncssh", "the way to control hosts and service hosts"),
     Need("defusedxml", "defusedxml", "reading what SYMCLI prints"),
+    Need("httpx", "httpx", "the way to Unisphere's REST API"),
     Need("croniter", "croniter", "reading schedules"),
     Need("pydantic", "pydantic", "reading services.yaml"),
     Need("yaml", "PyYAML", "reading services.yaml"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from clones.clean import cleaned, one_line
+from clones.clean import cleaned, one_line, without_marks
 from clones.errors import Refused, Unknown
 
 PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n"
-"""What :func:`clones.clean.cleaned` leaves alone, whatever is beside it."""
+"""What :func:`clones.clean.cleaned` leaves alone, whatever is beside it; but marks of groups."""
 
 
 def text(data: Any) -> str:
@@ -18,7 +18,7 @@ def text(data: Any) -> str:
     """
     said = bytes(data or b"")
     if not said.translate(None, PLAIN):  # as most is, and to know it takes a third of the time
-        return said.decode("ascii")
+        return without_marks(said.decode("ascii"))
     return cleaned(said.decode("utf-8", "replace"))
 
 
@@ -74,6 +74,20 @@ def no_algorithm(host: str, kind: str, has: list[str]) -> Refused:
         f"{host} has no SSH {kind} that is taken here: it has only {names}. Nothing was sent.",
         "update the host's SSH server; where that cannot be, name one of these in `old_algorithms` in the "
         "extra of the connection",
+    )
+
+
+def no_way_through(host: str, jump: str, error: str, *, final: bool) -> Refused | Unknown:
+    """The host on the way there lets nobody in or through: the connection's own fields are not for it.
+
+    :param final: whether a retry cannot help.
+    """
+    jump = one_line(jump)
+    return (Refused if final else Unknown)(
+        f"{host} cannot be reached through {jump} (ProxyJump in ~/.ssh/config): {one_line(error)}. Nothing "
+        "was sent.",
+        f"check that {jump} runs and reaches {host}, that its key is in ~/.ssh/known_hosts, and its User and "
+        "IdentityFile in ~/.ssh/config, where tasks and waits run",
     )
 
 

@@ -23,7 +23,15 @@ from clones.clean import one_line
 from clones.errors import CloneError
 from clones.time_limits import CLOSE, LINGER
 from hooks.connection import CONNECT_SECONDS, Login
-from hooks.refusals import no_algorithm, not_let_in, other_key, text, unknown_key, unreachable
+from hooks.refusals import (
+    no_algorithm,
+    no_way_through,
+    not_let_in,
+    other_key,
+    text,
+    unknown_key,
+    unreachable,
+)
 from hooks.ssh_options import Prepared, prepare
 
 T = TypeVar("T")
@@ -43,12 +51,19 @@ LINGER_SECONDS = LINGER.seconds
 
 
 class _Seen(asyncssh.SSHClient):
-    """What was seen of a host while a connection was opened."""
+    """What was seen of a host while a connection was opened.
+
+    :attr:`called` is whether it came so far as to speak to the host itself, and not to one on the way to it.
+    """
 
     _connection: asyncssh.SSHClientConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self._connection = conn
+
+    @property
+    def called(self) -> bool:
+        return self._connection is not None
 
     def without_match(self) -> tuple[str, list[str]]:
         """The first kind of algorithm for which the host has none that we take, and those that it has.
@@ -96,6 +111,9 @@ def _told(login: Login, ready: Prepared, seen: _Seen, error: Exception) -> Clone
     """What is wrong, in words."""
     name = login.name
     reason = getattr(error, "reason", "") or str(error) or type(error).__name__
+    if ready.jump and not seen.called:
+        final = isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.PermissionDenied)
+        return no_way_through(name, ready.jump, reason, final=final)
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return other_key(name, reason) if ready.hosts.matched else unknown_key(name, ready.hosts.where)
     if isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in reason:

@@ -51,11 +51,13 @@ class Prepared:
     """Arguments of `asyncssh.connect`, and what to say of them.
 
     :param shown: the key or password that is offered.
+    :param jump: the host through which `~/.ssh/config` leads (`ProxyJump`), empty for none.
     """
 
     options: dict[str, Any]
     hosts: HostKeys
     shown: str
+    jump: str = ""
 
 
 def prepare(login: Login) -> Prepared:
@@ -95,7 +97,7 @@ def prepare(login: Login) -> Prepared:
                 "put that key's passphrase there, or name the key that is meant in `key_file`",
             ) from None
         raise wrong(login.name, "extra or ~/.ssh/config", _why(error), "correct it") from None
-    return Prepared(options, hosts, shown)
+    return Prepared(options, hosts, shown, str(config.options.tunnel or ""))
 
 
 @cache

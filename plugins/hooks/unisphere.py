@@ -23,26 +23,22 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx
 
 from clones.asking.api_version import choose
 from clones.asking.steps import Request, Result
-from clones.clean import cleaned_json, one_line
+from clones.backends.snapvx.requests import ROOT
+from clones.clean import cleaned_json
 from clones.errors import CloneError, Unknown
 from clones.time_limits import REST_WRITE, SMALL_LOOK
+from hooks.exchange import NotRead, Way, said_clock, whole
 from hooks.unisphere_connection import Server
 from hooks.verified import context, not_connected, not_let_in
 
 READS = 5
 """Looks at one server at the same time; Dell's own proxy before Unisphere lets as many through."""
-LARGEST = 16_000_000
-"""Bytes of an answer. A page of a list has 1,000 rows at most, a snapshot one a pair."""
 APPLICATION = "symclone-airflow"
-_PIECE = 64 * 1024
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 for _name in ("httpx", "httpcore"):
@@ -79,6 +75,14 @@ class Unisphere:
         for client in clients:
             if client is not None:
                 await client.aclose()
+
+    async def close_when_idle(self) -> None:
+        """The same once all looks that were asked for have ended."""
+        for _ in range(READS):
+            await self._reads.acquire()
+        await self.close()
+        for _ in range(READS):
+            self._reads.release()
 
     async def connect(self) -> None:
         """See that it can be reached, lets this user in, and speaks a version of the API that is known.
@@ -144,10 +148,10 @@ class Unisphere:
     async def _look(self, request: Request) -> Result:
         """One that is closed before its answer begins may have been idle for too long: once more."""
         client = await self._client_for_looks()
-        way = _Way(self.server, request)
+        way = Way(self.server, request)
         result = await self._exchange(client, request, way)
         if way.was_cut:
-            return await self._exchange(client, request, _Way(self.server, request))
+            return await self._exchange(client, request, Way(self.server, request))
         return result
 
     async def _negotiate(self) -> None:
@@ -187,7 +191,7 @@ class Unisphere:
         host = f"[{server.host}]" if ":" in server.host else server.host
         return httpx.AsyncClient(
             transport=await transport(server, limits),
-            base_url=f"https://{host}:{server.port}/univmax/restapi",
+            base_url=f"https://{host}:{server.port}{ROOT}",
             auth=httpx.BasicAuth(server.user, server.password),
             headers={
                 "Accept": "application/json",
@@ -198,7 +202,7 @@ class Unisphere:
             trust_env=False,  # no proxy and no netrc
         )
 
-    async def _exchange(self, client: httpx.AsyncClient, request: Request, way: _Way) -> Result:
+    async def _exchange(self, client: httpx.AsyncClient, request: Request, way: Way) -> Result:
         """Send a request and read its answer.
 
         :raises Refused, Unknown: nothing was sent.
@@ -224,12 +228,12 @@ class Unisphere:
                 response = await client.send(asked, stream=True)
                 way.status = response.status_code
                 try:
-                    body = await _whole(response)
+                    body = await whole(response)
                 finally:
                     await response.aclose()
         except CloneError:
             raise
-        except (httpx.HTTPError, OSError, TimeoutError, _NotRead) as error:
+        except (httpx.HTTPError, OSError, TimeoutError, NotRead) as error:
             if not way.sent:
                 not_connected(server, error)
             seconds = time.monotonic() - began
@@ -239,7 +243,7 @@ class Unisphere:
             response.status_code,
             cleaned_json(body.decode("utf-8", "replace")),
             seconds=time.monotonic() - began,
-            clock=_clock(response.headers.get("Date")),
+            clock=said_clock(response.headers.get("Date")),
         )
 
 
@@ -264,7 +268,7 @@ class Opened:
     """A change whose connection stands, and of which nothing was sent yet."""
 
     def __init__(self, unisphere: Unisphere, request: Request, still: Callable[[], None]) -> None:
-        self._way = _Way(unisphere.server, request, still, go=asyncio.Event())
+        self._way = Way(unisphere.server, request, still, go=asyncio.Event())
         self._task = asyncio.create_task(self._sent(unisphere, request))
 
     async def _sent(self, unisphere: Unisphere, request: Request) -> Result:
@@ -304,100 +308,6 @@ class Opened:
         self._task.cancel()
         with suppress(asyncio.CancelledError, CloneError):
             await self._task
-
-
-class _NotRead(Exception):
-    """An answer that is not read to its end, with why."""
-
-
-class _Way:
-    """How far one request has come.
-
-    :param still: as of :meth:`Unisphere.open`.
-    :param go: what is waited for before anything is written; None: nothing.
-    """
-
-    def __init__(
-        self,
-        server: Server,
-        request: Request,
-        still: Callable[[], None] | None = None,
-        go: asyncio.Event | None = None,
-    ) -> None:
-        self._server, self._request, self._still = server, request, still
-        self.go = go
-        self.stands = asyncio.Event()
-        self.sent = False
-        self._written = False
-        self.was_cut = False
-        self.status: int | None = None
-        self.limit: asyncio.Timeout | None = None
-
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Hears of each step from httpcore, before it is taken."""
-        if event == "http11.send_request_headers.started":
-            self.stands.set()
-            self._give(None)
-            if self.go is not None:
-                await self.go.wait()
-            if self._still is not None:
-                self._still()
-            self._give(REST_WRITE.seconds)
-            self.sent = True
-        elif event == "http11.send_request_body.started" and self._still is not None:
-            self._still()  # what it has sent so far is no whole request
-        elif event == "http11.receive_response_headers.started":
-            self._written = True
-            self._give(self._server.answer_seconds or self._request.timeout)
-
-    def _give(self, seconds: float | None) -> None:
-        """Time for what follows; None: as long as it takes."""
-        if self.limit is not None:
-            self.limit.reschedule(seconds and asyncio.get_running_loop().time() + seconds)
-
-    def lost(self, error: Exception, answer_seconds: float) -> str:
-        """Why there is no exit code."""
-        after = f" HTTP status {self.status} had come." if self.status is not None else ""
-        if isinstance(error, _NotRead):
-            return f"{error}.{after}".rstrip(".")
-        late = isinstance(error, httpx.TimeoutException | TimeoutError)
-        if late and not self._written:
-            return f"sending it took longer than {REST_WRITE.seconds:g} s"
-        if late:
-            return f"no whole answer came within {answer_seconds:g} s.{after}".rstrip(".")
-        self.was_cut = self.status is None
-        why = one_line(str(error)) or type(error).__name__
-        return f"the connection was lost: {why}.{after}".rstrip(".")
-
-
-async def _whole(response: httpx.Response) -> bytes:
-    """The body.
-
-    :raises _NotRead: it is too large, packed, which nobody has asked for, or ends with the connection:
-        whether that was cut could not be told.
-    """
-    if response.status_code == 204:
-        return b""
-    if not {"content-length", "transfer-encoding"} & response.headers.keys():
-        raise _NotRead("the answer does not say where it ends")
-    packed = response.headers.get("Content-Encoding", "identity")
-    if packed.lower() != "identity":
-        raise _NotRead(f"the answer is packed with {one_line(packed)[:40]}")
-    body = bytearray()
-    async for piece in response.aiter_raw(_PIECE):
-        body += piece
-        if len(body) > LARGEST:
-            raise _NotRead(f"the answer is larger than {LARGEST:,} bytes")
-    return bytes(body)
-
-
-def _clock(date: str | None) -> datetime | None:
-    """The server's own time, as a header says it."""
-    try:
-        said = parsedate_to_datetime(date or "")
-    except ValueError:
-        return None
-    return said.astimezone(UTC) if said.tzinfo else said.replace(tzinfo=UTC)
 
 
 def _among(result: Result, count: int, seconds: float) -> Result:

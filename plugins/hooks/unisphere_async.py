@@ -34,7 +34,7 @@ class Servers:
         self._known = known
         self._chance = chance
         self._lines: dict[str, Line[Unisphere]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Unisphere] = {}
 
     @asynccontextmanager
     async def using(self, name: str) -> AsyncIterator[None]:
@@ -49,9 +49,11 @@ class Servers:
                 line.end()
 
     async def close(self) -> None:
-        """End all connections, and wait for that."""
+        """End all connections, and wait for that; what is under way is cut off."""
         for line in self._lines.values():
             line.end()
+        for server in list(self._ending.values()):
+            await server.close()
         await asyncio.gather(*self._ending)
 
     async def connect(self, name: str) -> Unisphere:
@@ -98,6 +100,6 @@ class Servers:
         return self._lines.setdefault(name, Line(self._end))
 
     def _end(self, server: Unisphere) -> None:
-        task = asyncio.get_running_loop().create_task(server.close())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        task = asyncio.get_running_loop().create_task(server.close_when_idle())
+        self._ending[task] = server
+        task.add_done_callback(self._ending.pop)

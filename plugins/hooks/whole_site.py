@@ -6,7 +6,7 @@ The sweep, the preflight's task and the scripts all look by these.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from clones.config import Service
 from clones.fleet import look as fleet
@@ -26,23 +26,26 @@ def look_at_copies(
     service: str | None = None,
     *,
     in_use: Callable[[str, Service], SetInUse] | None = None,
+    known: Callable[[str], Mapping[str, Mapping[str, int]]] | None = None,
     level: int = logging.DEBUG,
 ) -> list[ServiceStatus]:
     """The status of one service of a configuration file, or of all of them, worst first.
 
     :param in_use: tells which target set a service with sets uses; by default its hosts are asked.
+    :param known: tells which snapshots of a service are known, by sync: that spares questions.
     :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
     read = load(config, only=service)
+    hints = {name: known(name) for name, one in read.services.items() if one.unisphere} if known else {}
     # At every sweep the device lists of all arrays would fill the log; what is wrong is in the errors.
     with open_hosts(level=level) as hosts:
-        looked = hosts.run(fleet.look(read.services, read.symcli))
+        looked = hosts.run(fleet.look(read.services, read.symcli, hints))
         if in_use is None:
-            known = hosts.run(fleet.ask_hosts(read.services, read.symcli))
+            sets = hosts.run(fleet.ask_hosts(read.services, read.symcli))
         else:
-            known = {name: in_use(name, one) for name, one in read.services.items() if one.sets}
-    return status.judge(read.services, looked, known)
+            sets = {name: in_use(name, one) for name, one in read.services.items() if one.sets}
+    return status.judge(read.services, looked, sets)
 
 
 def preflight(

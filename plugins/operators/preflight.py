@@ -41,7 +41,7 @@ class PreflightOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         findings = preflight(self.config, None if self.service == ALL else self.service, in_task=True)
         grave = [finding for finding in findings if finding.level in (Level.ERROR, Level.UNKNOWN)]
-        from hooks.symcli import log_note
+        from hooks.task_log import log_note
 
         log_note(self.log, Note(f"Preflight: {summary(findings)}", tuple(table(findings)), bool(grave)))
         context["ti"].xcom_push(key="findings", value=[finding.to_plain() for finding in findings])

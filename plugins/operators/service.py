@@ -12,6 +12,7 @@ from clones.act import change_over, stop_and_start
 from clones.act.before_start import run_before_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
 from clones.asking.steps import Steps
+from clones.backends.doing import doing_of
 from clones.config import Hook
 from clones.config.scope import Scope
 from clones.runs.old_copies import why_left_down
@@ -209,6 +210,9 @@ class ServiceRestartUnchangedOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        for sync in scope.service.syncs if scope.service.snapshots else ():
+            # What may still come would change the disks under the service.
+            hosts.run(doing_of(sync).wait_out(scope, sync, completed.ledger(context, scope, sync)))
         why = hosts.run(why_left_down(scope, plan))
         if why:
             raise AirflowSkipException(why)

@@ -66,9 +66,13 @@ class CloneStatusOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         began = datetime.now(UTC)
-        services = look_at_copies(self.config, in_use=partial(last_seen.set_in_use, context))
+        services = look_at_copies(
+            self.config,
+            in_use=partial(last_seen.set_in_use, context),
+            known=partial(last_seen.snapshots, context),
+        )
         at = datetime.now(UTC)
-        from hooks.symcli import log_note
+        from hooks.task_log import log_note
 
         log_note(self.log, Note(f"Status: {status.summary(services)}", tuple(status.table(services))))
         store = context["asset_state_store"][FLEET]

@@ -28,6 +28,7 @@ from clones.fleet.changes import (
     with_pairs,
 )
 from clones.fleet.look import Looked, trouble
+from clones.fleet.pair_rows import known_snapshots
 from clones.fleet.set_in_use import SetInUse, kept_by_runs, not_asked
 from clones.fleet.status import ServiceStatus, judge
 from clones.observe.own_state import OwnState
@@ -129,6 +130,14 @@ def set_in_use(context: Context, name: str, service: Service) -> SetInUse:
         return _kept(context, Scope.of(name, service, Symcli(), any_set=True), state)
     except Exception as error:
         return not_asked(trouble(error))
+
+
+def snapshots(context: Context, name: str) -> Mapping[str, Mapping[str, int]]:
+    """By sync and name the numbers of a service's snapshots that are known; none when they cannot be read."""
+    try:
+        return known_snapshots(context["asset_state_store"][FLEET].get(name))
+    except Exception:  # it only spares questions
+        return {}
 
 
 def _kept(context: Context, scope: Scope, state: Mapping[str, Any] | None) -> SetInUse:

@@ -59,6 +59,7 @@ class Watch:
         self._now = now or time_of_day
         self._chance = chance
         self._next = inf
+        self._first: float | None = None
         self._changed = asyncio.Event()
         self._failed: CloneError | None = None
         self._refused_since: float | None = None
@@ -88,6 +89,7 @@ class Watch:
                 while True:
                     await self._until_due(last, not_before)
                     last, now = self._at(), self._now()
+                    self._first = None
                     self._failed = None
                     async for waits in self._look([w for w in self.waits if w.wants_look(last, now)]):
                         news = frozenset(wait for wait in waits if wait.has_news)
@@ -217,6 +219,7 @@ class Watch:
     async def _hand_out(self, shown: Shown, waits: Sequence[Wait]) -> None:
         """Let each wait decide; between a few of them let others have the event loop."""
         at, now = self._at(), self._now()
+        first = self._first = at if self._first is None else self._first
         asks = []
         for number, wait in enumerate(waits, 1):
             try:
@@ -225,6 +228,7 @@ class Watch:
                     asks.append(self._precopied(wait, seen))
                 else:
                     wait.saw(seen, at, now)
+                    wait.due -= at - first  # a round may take long, and all are in the next one again
                 if seen.snapshots:  # the next look is for what it is linked to now
                     wait.place = backend_of(wait.sync).seen_at(seen)
             except TryAgain as error:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clones.fleet.changes import follow
 from tests.board.rows import NOW
 
 CASES = Path(__file__).parent / "cases"
@@ -160,6 +161,29 @@ def test_tracks_are_of_the_newest_plan_and_say_so(
     assert [row["tracks"] for row in seen["pairs"]] == shown
     assert seen["tracks_seen"] == (began.isoformat(timespec="milliseconds") if planned else None)
     assert seen["pairs_seen"] == NOW.isoformat(timespec="milliseconds")
+
+
+def test_what_is_kept_beside_a_copy_and_by_whose_clock() -> None:
+    from board.database import Stored
+    from board.fleet import Facts
+    from board.service import pairs
+    from tests.clones.fleet.test_snapvx import Site
+
+    site = Site("one")
+    copy = site.add("s", "one", 1, former=1)
+    (service,) = site.judged().values()
+    record, _ = follow(None, service, NOW)
+    swept = {
+        "s": Stored(record, NOW),
+        "clone_status": Stored({"at": NOW.isoformat(), "services": ["s"]}, NOW),
+    }
+    seen = pairs(Facts(NOW, {"s": site.services["s"]}, 5, swept, {}), "s", {})
+    assert seen["pairs_clock"] == "UTC" and [row["sync"] for row in seen["kept"]] == ["data", "data"]
+    assert [(row["name"], row["linked"]) for row in seen["kept"]] == [
+        (name, name == copy.linked) for name in sorted(copy.snapshots, reverse=True)
+    ]
+    unknown = pairs(Facts(NOW, {"s": None}, 5, swept, {}), "s", {})
+    assert unknown["pairs_clock"] == "the control host's time" and unknown["kept"] == seen["kept"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,13 @@ TRIED_AGAIN = {
 }
 
 
+def test_what_was_typed_acts_on_no_terminal() -> None:
+    """A key of services.yaml, a field of a form or of a connection."""
+    error = errors.Refused("no service \x1b[2J", "name one\x07 of:\n  two")
+    assert (error.what, error.remedy) == ("no service \\x1b[2J", "name one\\x07 of:\n  two")
+    assert str(error) == "no service \\x1b[2J\nWhat to do: name one\\x07 of:\n  two"
+
+
 def below(kind: type[CloneError]) -> Iterator[type[CloneError]]:
     for one in kind.__subclasses__():
         yield one

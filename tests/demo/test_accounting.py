@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.accounting import Sampler, account, program, union
+from demo.accounting import Sampler, account, call, program, union
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,37 @@ def test_union(intervals: list[tuple[float, float]], seconds: float) -> None:
 )
 def test_program(command: str, name: str) -> None:
     assert program(command) == name
+
+
+ARRAY = "/univmax/restapi/104/replication/symmetrix/000297600001"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/univmax/restapi/version", "GET version"),
+        (f"{ARRAY}/storagegroup/prod_data", "GET storagegroup"),
+        (f"{ARRAY}/storagegroup/prod_data/snapshot/SA_1/snapid/12?x=1", "GET snapid"),
+        ("/elsewhere", "GET /elsewhere"),
+    ],
+)
+def test_call(path: str, name: str) -> None:
+    assert call("GET", path) == name
+
+
+def test_requests_are_counted_beside_commands() -> None:
+    journal = [
+        {"event": "command", "wall": 11.0, "seconds": 1.0, "command": "/usr/bin/true"},
+        {"event": "request", "wall": 13.0, "seconds": 2.0, "method": "GET", "path": "/version"},
+        {"event": "request", "wall": 9.0, "seconds": 2.0, "method": "GET", "path": "/version"},
+    ]
+    found = account(journal, [], 10.0, 20.0)
+    assert (found.requests, found.commands, found.by_program) == (
+        1,
+        3.0,
+        {"true": [1.0], "GET version": [2.0]},
+    )
+    assert any("1 requests; 1 commands" in line for line in found.lines())
 
 
 def test_a_sampler_keeps_what_held_between_two_looks() -> None:

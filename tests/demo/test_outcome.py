@@ -7,10 +7,21 @@ from pathlib import Path
 import pytest
 
 from clones.config import Service
-from demo.outcome import Copy, copies_of, copy_problems, copy_table, service_states
+from demo.outcome import (
+    Copy,
+    LinkedCopy,
+    copied,
+    copies_of,
+    copy_problems,
+    copy_table,
+    points_in_time,
+    rewind_problems,
+    service_states,
+)
 from hooks.configuration import load
 from lab import Lab
 from lab.config import load as load_lab
+from tests.conftest import POWERMAX, POWERMAX_LAB
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,3 +62,22 @@ def test_old_copies_and_a_stopped_service_are_problems(tmp_path: Path) -> None:
         assert "Recreated" in copy_table(copies, lab)[1]
         # A recreated target is not ready, and the volume group on it lacks a disk.
         assert [what for what, _, up in service_states(asked, lab) if not up] == ["volume group vgCVI"]
+
+
+def test_copies_that_are_linked_to_snapshots(tmp_path: Path) -> None:
+    asked = load(POWERMAX).services["pm"]
+    copies = copies_of(asked, load_lab(POWERMAX_LAB))
+    assert copies[0] == LinkedCopy("data", "000297600001", "00A10", "00B10")
+    with Lab(POWERMAX_LAB, directory=tmp_path, ports=False, clock="manual") as lab:
+        assert copy_problems(copies, lab, 0) == [] and copied(copies, lab) == {}
+        assert copy_table(copies, lab)[1].endswith("first_data")
+        former = points_in_time(copies, lab)
+        assert rewind_problems(copies, lab, former) == []
+        other = next(one for one in lab.snapshots("000297600001") if one["name"] == "before_upgrade")
+        lab.set_link("000297600001", "00A10", "00B10", other["snapid"], "CopyInProg", "test_data_sg")
+        assert rewind_problems(copies, lab, former) == [
+            "data: 00A10 -> 00B10 is not of its former point in time"
+        ]
+        assert list(copied(copies, lab)) == ["data"]
+        lab.remove_link("000297600001", "00A10", "00B10")
+        assert copy_problems(copies, lab, 0) == ["data: 00A10 -> 00B10 is none, not active"]

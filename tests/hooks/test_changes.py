@@ -220,16 +220,16 @@ def test_a_try_that_stood_still_after_its_check_sends_nothing(
 def test_a_try_that_stands_still_between_head_and_body_sends_no_whole_request(
     server: Server, hosts: SymcliHook, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hooks import unisphere
+    from hooks import exchange
 
-    trace = unisphere._Way.trace
+    trace = exchange.Way.trace
 
     async def late(way: Any, event: str, info: Any) -> None:
         if event == "http11.send_request_headers.complete" and way.go is not None:
             clock.now += CHECKED.seconds + 1
         await trace(way, event, info)
 
-    monkeypatch.setattr(unisphere._Way, "trace", late)
+    monkeypatch.setattr(exchange.Way, "trace", late)
     with pytest.raises(Stale):
         hosts.run(run(CHANGE))
     assert server.sent == [] and held() == []

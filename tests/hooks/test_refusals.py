@@ -22,13 +22,14 @@ SAID = "\x1b[2Jdenied\r\n::group::"
         lambda said: str(refusals.not_let_in("h", "symcli", "a key", said)),
         lambda said: str(refusals.no_algorithm("h", "cipher", [said])),
         lambda said: str(refusals.unreachable("h", said)),
+        lambda said: str(refusals.no_way_through("h", "j", said, final=True)),
         lambda said: ssh.lost(Command("h", ("/bin/true",)), asyncssh.ConnectionLost(said), 0.0).lost,
     ],
-    ids=["not defined", "other key", "not let in", "algorithm", "unreachable", "lost"],
+    ids=["not defined", "other key", "not let in", "algorithm", "unreachable", "jump", "lost"],
 )
 def test_what_a_server_says_is_cleaned(quote: Callable[[str], str]) -> None:
     shown = quote(SAID)
-    assert "\\x1b[2Jdenied ::group::" in shown and "\x1b" not in shown and "\r" not in shown
+    assert r"\x1b[2Jdenied \x3a:group::" in shown and "\x1b" not in shown and "\r" not in shown
 
 
 @pytest.mark.parametrize("around", [b"", b"plain\ttext\n", "é".encode(), b"\xff"])

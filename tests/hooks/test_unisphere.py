@@ -19,7 +19,7 @@ from clones.asking.steps import Request, Result, Steps, run, run_together
 from clones.errors import CloneError, Refused, Unknown
 from clones.runs.record import TaskRecord
 from clones.time_limits import TimeLimit
-from hooks import unisphere
+from hooks import exchange, unisphere
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from hooks.unisphere import READS, Unisphere
@@ -263,7 +263,8 @@ async def test_a_server_that_does_not_accept_in_time(define: Callable[..., None]
 def test_a_server_that_does_not_take_the_request_in_time(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unisphere, "REST_WRITE", TimeLimit(0.3, "", ""))
+    for module in (unisphere, exchange):
+        monkeypatch.setattr(module, "REST_WRITE", TimeLimit(0.3, "", ""))
     wait = threading.Event()
     with SymcliHook() as hosts:
         hosts.run(run(LOOK))
@@ -345,7 +346,7 @@ async def test_an_answer_that_is_no_http(server: Server, raw: bytes) -> None:
 
 
 async def test_an_answer_that_is_too_large(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unisphere, "LARGEST", 1000)
+    monkeypatch.setattr(exchange, "LARGEST", 1000)
     server.answer = lambda asked: Answer(200, b"x" * 1001)
     for result in [*await both(), by_task(CHANGE)]:
         assert result.exit_code is None
@@ -585,6 +586,29 @@ async def test_waits_share_one_server_and_leave_it_alone_when_it_fails(
     later = loop.time() + 10
     monkeypatch.setattr(loop, "time", lambda: later)
     assert (await waiting.execute(LOOK)).exit_code == 200
+    await waiting.close()
+
+
+async def test_a_look_that_is_lost_takes_no_other_with_it(server: Server) -> None:
+    """They share a server, which is begun anew."""
+    arrived, never, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/slow"):
+            arrived.set()
+            return Answer(200, b"{}", wait=go_on)
+        return Answer(wait=never)
+
+    server.answer = answer
+    waiting = SymcliHookAsync()
+    slow = asyncio.create_task(waiting.execute(replace(LOOK, path="/slow")))
+    while not arrived.is_set():
+        await asyncio.sleep(0.01)
+    lost = await waiting.execute(replace(LOOK, path="/lost", timeout=0.2))
+    assert lost.exit_code is None and not slow.done()
+    go_on.set()
+    never.set()
+    assert (await slow).exit_code == 200
     await waiting.close()
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from clones.asking import slots
-from clones.asking.fence import Fence, Token
+from clones.asking.fence import Fence, Token, put
 from clones.asking.steps import Command, Request, run
+from clones.backends.snapvx import doing
+from clones.decide.identity import Ledger
 from clones.errors import Refused, Unknown
+from clones.services_yaml.file import scope_from
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from lab import Lab
@@ -137,3 +140,43 @@ def test_each_release(lab: Any, release: str) -> None:
         assert hosts.run(run(LOOK)).exit_code == 200
         spoken = {"9.2": 92, "10.0": 100, "10.4": 104}
         assert hosts.servers.versions == {"unisphere_demo": spoken[release]}
+
+
+SERVICE = {
+    "name": "svc",
+    "control_host": "locks_demo",
+    "unisphere": "unisphere_demo",
+    "sync_max_delay": 1500,
+    "resources": [],
+    "unattended": True,
+    "syncs": [
+        {
+            "name": "data",
+            "backend": "snapvx",
+            "symid": SYMID,
+            "source_group": "prod_data_sg",
+            "target_group": "test_data_sg",
+            "pairs": ["00A10:00B10", "00A11:00B11"],
+        }
+    ],
+}
+
+
+@pytest.mark.may_break(1)  # the service is `unattended`, and nobody has stopped its host
+def test_a_refresh_by_the_back_end(lab: Any) -> None:
+    """Its point in time, its link, and slots that are free again; each change is one request."""
+    scope = scope_from(SERVICE, "")
+    sync, kept = scope.service.syncs[0], dict[str, Any]()
+    now = lab.running.world.clock.now
+    ledger = Ledger(("svc", "r1"), lambda: datetime.fromtimestamp(now(), UTC), kept.update, lambda: kept)
+    with SymcliHook(must_fence=True, look_limit=120) as hosts:
+        hosts.pause = lab.advance
+        hosts.fence = Fence("svc", Token(1, "a" * 16))
+        hosts.run(put(scope, hosts.fence, "locks_demo"))
+        resynced = hosts.run(doing.resync(scope, sync, None, ledger))
+        assert resynced.prepared is not None and held(hosts) == 0
+        broken = hosts.run(doing.split(scope, sync, ledger=ledger))
+        assert held(hosts) == 0
+    assert {pair.session.last_action for pair in broken.pairs if pair.session} == {resynced.prepared.at}
+    changes = [one["method"] for one in lab.requests() if one["method"] != "GET"]
+    assert changes == ["POST", "PUT"]

@@ -69,6 +69,8 @@ def rest_entry(long: dict[str, Any]) -> dict[str, Any]:
         if name in long
     }
     long["change"] = {"action": long.pop("rest"), "symid": A, "group": "prod", **words}
+    if "linked_to" in long:
+        long["change"]["linked"] = long.pop("linked_to")
     linked = long.pop("linked", {})
     for number, part in enumerate(("before", "after")):
         states = long.pop(("from", "to")[number], {pair: "Copied" for pair in linked})

@@ -88,6 +88,25 @@ def test_a_client_that_wants_no_more_is_let_go(lab: Lab, to: httpx.Client) -> No
     assert to.get("/version").status_code == 200
 
 
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on(to: httpx.Client) -> None:
+    assert to.post(SNAPS, json=MAKE, headers={"Expect": "100-continue"}).status_code == 201
+
+
+def test_many_clients_at_once(lab: Lab) -> None:
+    def look() -> None:
+        with calls(lab) as to:
+            for _ in range(5):
+                seen.append(to.get(SNAPS).status_code)
+
+    seen: list[int] = []
+    threads = [threading.Thread(target=look) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert seen == [200] * 100
+
+
 def test_only_the_labs_ca_is_to_be_trusted(lab: Lab) -> None:
     to = lab.connections["unisphere_demo"]
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -374,6 +393,45 @@ def test_its_certificates_are_kept_for_the_next_start(tmp_path: Path) -> None:
             seen.append(Path(lab.connections["unisphere_demo"]["extra"]["ca_file"]).read_text())
             assert to.get("/version").status_code == 200
     assert seen[0] == seen[1]
+
+
+def test_two_unispheres_of_one_array_and_one_that_only_sees_it(tmp_path: Path) -> None:
+    config = load(POWERMAX).model_dump()
+    for number, arrays in enumerate((["arrays"], ["remote_arrays", "arrays"]), 2):
+        other = {"name": f"u{number}", "connection_id": f"u{number}", "arrays": [], arrays[0]: [PM]}
+        config["unispheres"].append({**other, "switches": {"lag_s": 0}})
+    with Lab(config, directory=tmp_path / "lab", clock="manual") as lab:
+        status = {}
+        for name in ("u2", "u3"):
+            to = lab.connections[name]
+            context = ssl.create_default_context(cafile=to["extra"]["ca_file"])
+            root = f"https://127.0.0.1:{to['port']}/univmax/restapi"
+            with httpx.Client(base_url=root, verify=context, auth=(to["login"], to["password"])) as client:
+                status[name] = client.post(SNAPS, json={"snapshotName": f"by_{name}"})
+                assert client.get(f"/104/system/symmetrix/{PM}").json()["local"] is (name == "u2")
+        assert status["u2"].status_code == 201 and "by_u2" in names(lab)
+        assert status["u3"].status_code == 500 and "not local" in status["u3"].text
+        with calls(lab) as to_first:
+            lab.advance(2)
+            assert "by_u2" in to_first.get(SNAPS).json()["name"]
+
+
+def test_a_refresh_of_the_demo_copies_for_about_ten_seconds(lab: Lab) -> None:
+    begun = lab.now()
+    for group, target in (("prod_data_sg", "test_data_sg"), ("prod_arch_sg", "test_arch_sg")):
+        lab.administrator("unisphere01", f"POST {GROUPS}{group}/snapshot " + json.dumps(MAKE))
+        snapid = next(s["snapid"] for s in lab.snapshots(PM) if (s["group"], s["name"]) == (group, "SA_x"))
+        relink = {"action": "Relink", "relink": {"storage_group_name": target, "copy": True, "exact": True}}
+        path = f"{GROUPS}{group}/snapshot/SA_x/snapid/{snapid}"
+        lab.administrator("unisphere01", f"PUT {path} " + json.dumps(relink))
+
+    def copied() -> bool:
+        links = [k for s in lab.snapshots(PM) if s["name"] == "SA_x" for k in s["links"]]
+        return len(links) == 3 and all(k["state"] == "Copied" for k in links)
+
+    while not copied():
+        lab.advance(0.5)
+    assert 8 <= lab.now() - begun <= 12
 
 
 def test_a_unisphere_of_arrays_that_are_not_there_is_refused() -> None:

@@ -283,6 +283,18 @@ def test_everything_carried_over_ends_with_0(tmp_path: Path, capsys: pytest.Capt
     assert load(output).services["svc1"].sync("sync1").pairs[0].target_device == 0x4321
 
 
+def test_nothing_of_a_file_acts_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "svc1.conf"
+    path.write_text(WHOLE + "\x1b[2Jcolour = red\n[other\x1b[2J]\n\x07a = b\n")
+    assert main([str(path), *OPTIONS]) == 1
+    printed = "".join(capsys.readouterr())
+    assert "[sync#1] \\x1b[2jcolour: " in printed and "[other\\x1b[2J]: " in printed
+    assert printed.replace("\n", "").isprintable()
+    path.write_text(WHOLE + "\x1b[2J\n")
+    assert main([str(path), *OPTIONS]) == 2
+    assert "".join(capsys.readouterr()).replace("\n", "").isprintable()
+
+
 def test_what_is_left_to_do_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "svc1.conf"
     path.write_text(WHOLE + "optional = true\n")

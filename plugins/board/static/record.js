@@ -40,7 +40,7 @@ export function recordTitle({ run_id: id, record }) {
   return [`${record.action || "run"}: ${record.result?.result ?? "result not known"}, `, record.run?.began ? moment(record.run.began) : "", el("span.quiet", {}, ` ${id}`)];
 }
 
-/** A time as a record has it, `2026-11-24 11:00:12+00:00`; one without a zone is the control host's, and stays as it is. */
+/** A time as a record has it, `2026-11-24 11:00:12+00:00`; one without a zone is the control host's or UTC, and stays as it is. */
 function moment(text) {
   const iso = (text ?? "").replace(" ", "T");
   return /([+-]\d\d:\d\d|Z)$/.test(iso) && !Number.isNaN(Date.parse(iso)) ? timeToSecond(iso) : (text ?? "");

@@ -23,13 +23,14 @@ export class ServiceView {
 
   update(found) {
     const stale = Boolean(staleness(found, clock.now())) && !isFresh(found, found, clock.now());
-    const { pairs, pairs_seen: seen, runs, ages, records, actions } = found;
+    const { pairs, pairs_seen: seen, pairs_clock: zone, kept, runs, ages, records, actions } = found;
     this.#part("Status", [found.status, found.why, found.press, found.since, found.description, found.own, found.set, stale], (ticks) => summary(ticks, found, stale));
     this.#part("Copies", found.syncs, (ticks) => el("ul.copies", {}, found.syncs.map((sync) => copyLine(ticks, sync))));
     this.#part("Runs now and next", [found.running, found.held_by, found.last_run, found.next_run, found.paused], (ticks) => facts(ticks, found));
     this.#part("Actions", actions, () => this.#actions(found.service, actions));
     if (found.sets?.length) this.#part("Target sets", found.sets, (ticks) => setTable(ticks, found.sets));
-    this.#part("Pairs", [pairs, seen], (ticks) => pairTable(ticks, pairs, seen));
+    this.#part("Pairs", [pairs, seen, zone], (ticks) => pairTable(ticks, pairs, seen, zone));
+    if (kept?.length) this.#part("Snapshots", kept, (ticks) => keptTable(ticks, kept));
     this.#part("Age of the copies", [ages, Math.floor(clock.now() / 60_000)], () => el("div.figures", {}, Object.entries(ages).map(([sync, one]) => sawTooth(sync, one))));
     this.#part("Last runs", [runs, runs.some((run) => !run.ended) && clock.now()], () => timeline(runs));
     this.#part("Run records", records, () => recordList(records));
@@ -61,14 +62,15 @@ export class ServiceView {
       : el("li", {}, this.#action(service, one), el("span.quiet", {}, one.title))));
   }
 
-  /** Back to another set: to which time that is, what it costs, or why not now. */
+  /** Back to another set, or to the snapshot before: to which time that is, what it costs, or why not now. */
   #rewind(service, one) {
     const to = one.to ? `rewind to set ${one.set} of ${exact(one.to, zone())}…` : one.set ? `rewind to set ${one.set}…` : "rewind…";
     const leaves = one.from_set && `What was written on set ${one.from_set}${one.leaves ? `, a copy of ${exact(one.leaves, zone())},` : ""} is no longer seen, and is lost with the next refresh.`;
-    const press = () => this.#on.onTrigger(service, one.action, { set: one.set, says: leaves });
+    const says = leaves || one.title;
+    const press = () => this.#on.onTrigger(service, one.action, { set: one.set, says });
     return el("li.wide-button", {},
       el("div", {}, el("button", { type: "button", "data-key": `rewind ${one.set ?? ""}`, disabled: Boolean(one.refused), click: press }, to)),
-      one.refused ? el("span.amiss", {}, `Not now: ${one.refused}`) : el("span.quiet", {}, leaves));
+      one.refused ? el("span.amiss", {}, `Not now: ${one.refused}`) : el("span.quiet", {}, says));
   }
 
   #action(service, one) {
@@ -108,7 +110,15 @@ function setTable(ticks, sets) {
   return el("div.sets", {}, table(["Set", "", "Sync", "Status", "Point in time", "State"], rows));
 }
 
-function pairTable(ticks, pairs, seen) {
+/** The snapshot of each copy, and those to which a rewind can go back. */
+function keptTable(ticks, kept) {
+  const when = (at) => at ? [time(at), " ", el("span.quiet", {}, ago(ticks, at))] : el("span.quiet", {}, "not known");
+  const ends = (one) => one.linked ? [one.expires && time(one.expires), el("span.quiet", {}, " not while it is linked")] : one.expires ? time(one.expires) : el("span.quiet", {}, "not known");
+  const rows = kept.map((one) => [one.sync, one.name, one.snapid, when(one.at), one.linked ? "linked: this is the copy" : "kept for rewind", ends(one)]);
+  return table(["Sync", "Snapshot", "Number", "Taken", "", "Expires"], rows);
+}
+
+function pairTable(ticks, pairs, seen, zone) {
   const onSets = pairs.some((pair) => pair.set);
   const columns = [...(onSets ? ["Set"] : []), "Sync", "Pair", "Source", "Target", "State", "Copied", "Tracks", "Last action", "Wrong"];
   const rows = pairs.map((pair) => [
@@ -118,7 +128,7 @@ function pairTable(ticks, pairs, seen) {
   ]);
   const shown = table(columns, rows);
   if (!shown) return el("p.quiet", {}, "No pairs seen yet.");
-  const when = seen ? ["Seen ", ago(ticks, seen), "; last action in the control host's time."] : "When they were seen is not known.";
+  const when = seen ? ["Seen ", ago(ticks, seen), `; last action in ${zone}.`] : "When they were seen is not known.";
   return el("div", {}, shown, el("p.quiet", {}, when));
 }
 

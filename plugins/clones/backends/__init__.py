@@ -48,12 +48,15 @@ class SharedLooks(Protocol):
     def first_asked(self, members: Sequence[Member]) -> tuple[Command, ...]:
         """What :meth:`look_at` would ask for them first, as far as that can be begun before its turn."""
 
-    def look_at(self, members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Shown]:
+    def look_at(
+        self, members: Sequence[Member], subject: str, soon: Sequence[Command] = (), *, kept: bool = False
+    ) -> Steps[Shown]:
         """Look at syncs of one array whose places are known.
 
         :returns: what was shown of each; of some it may be that it could not be told.
         :param subject: whose look it is, for errors.
         :param soon: looks that come next.
+        :param kept: see also what is kept beside each copy.
         :raises Refused: the array, or something of one of them, is not known there.
         :raises Unreadable: the answer cannot be read, perhaps because of one of them.
         :raises TryAgain: locked or lost: of nobody it could be told.

@@ -29,6 +29,14 @@ class Doing(Protocol):
         :raises CloneError: see :mod:`clones.errors`.
         """
 
+    def wait_out(self, scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
+        """Wait until nothing that an earlier try has sent for a sync can be pending any more, where no host
+        can tell of it.
+
+        :param ledger: as of :meth:`create`.
+        :raises Locked: it is still in progress.
+        """
+
     def resync(
         self, scope: Scope, sync: Sync, plan: Mapping[str, Any] | None = None, ledger: Ledger | None = None
     ) -> Steps[SyncSeen]:

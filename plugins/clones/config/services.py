@@ -107,13 +107,13 @@ class Alerts(Model):
     arguments: dict[str, Any] = Field(
         {},
         description="Its arguments. Those that it takes as templates may use `{{ alert.subject }}`, "
-        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed, late or "
-        "waiting). No passwords: name an Airflow connection. Numbers arrive as text.",
+        "`{{ alert.text }}`, `{{ alert.url }}`, `{{ alert.service }}`, `{{ alert.kind }}` (failed, late, "
+        "ended or waiting). No passwords: name an Airflow connection. Numbers arrive as text.",
         examples=[
             {
                 "to": "storage@example.com",
                 "subject": "{{ alert.subject }}",
-                "html_content": "{{ alert.text }}",
+                "html_content": "<pre>{{ alert.text | e }}</pre>",
             }
         ],
     )

@@ -206,16 +206,24 @@ def is_torn(seen: SyncSeen) -> bool:
     return any(p.state in ACTIVE for p in seen.pairs) and any(p.state in PREPARED for p in seen.pairs)
 
 
-def decide_under_service(decision: Decision, tools: Tools) -> Decision:
+def decide_under_service(decision: Decision, tools: Tools, *, beside: bool = False) -> Decision:
     """What becomes of the decision of a break while the service is up: it changes nothing then.
 
     What a service runs on is active. When it is prepared, somebody has recreated it under the service, and
     the activation would overwrite it once more.
 
     :param tools: how people look at its array.
+    :param beside: what is prepared is a point in time of its own, beside the copy that the service runs on.
     """
     if decision.verdict not in (Verdict.ACT, Verdict.WAIT):
         return decision
+    if beside:
+        return Decision(
+            _REFUSE,
+            "the service was up when this run began: its disks would change under it",
+            decision.pairs,
+            "run the action `refresh`, which stops the service, or `stop` first",
+        )
     return Decision(
         _REFUSE,
         f"the service was up when this run began, and {labels(decision.pairs)} is not active: another "

@@ -12,11 +12,12 @@ A record, one a service, is plain JSON::
 (:meth:`clones.observe.own_state.OwnState.to_plain`).
 ``untold`` is what was told last, where a task that could tell nothing has changed it since.
 ``since`` is when a look first showed it, in UTC; ``last_action`` is the copy's point in time as the array
-shows it, local time of the control host; ``point_in_time`` the same in UTC, within seconds. A sync that is
-unknown keeps what was last known of both. ``percent`` is what was copied at ``percent_at``, ``ends`` when
-all may be, both in UTC, from two looks that showed it move. ``pairs`` is which pairs were seen, and how
-(:func:`clones.fleet.pair_rows.kept_in_record`). ``why`` is of the look that last changed the record: an age
-in it has grown since.
+shows it, local time of the control host, or UTC where a server is asked; ``point_in_time`` the same in UTC,
+within seconds. A sync that is unknown keeps what was last known of both. ``percent`` is what was copied at
+``percent_at``, ``ends`` when all may be, both in UTC, from two looks that showed it move. ``pairs`` is which
+pairs were seen, and how (:func:`clones.fleet.pair_rows.kept_in_record`); ``kept`` is what is kept beside the
+copy, where anything is (:data:`clones.fleet.pair_rows.KEPT`). ``why`` is of the look that last changed the
+record: an age in it has grown since.
 
 Of a service with target sets ``syncs`` has each sync on each set, as ``data/a``; ``set`` is which one is in
 use (:meth:`clones.fleet.set_in_use.SetInUse.to_plain`), and ``unready`` by set why the service could not be
@@ -205,7 +206,21 @@ def _sync(before: Record | None, now: SyncStatus, at: datetime, syncs: int) -> d
         "point_in_time": point,
         **_moved(before, now.percent, at),
         "pairs": _pairs(before, now, at, syncs),
+        **_kept(before, now),
     }
+
+
+def _kept(before: Record, now: SyncStatus) -> dict[str, Any]:
+    """What is kept beside the copy; what was not asked for this time is as it was."""
+    was: Sequence[Row] = before.get("kept", ())
+    if now.kept is None:
+        return {"kept": was} if was else {}
+    known = {row[0]: row for row in was}
+    rows = [
+        [*known[row[0]][:3], row[3], known[row[0]][4]] if row[1] is None and row[0] in known else row
+        for row in now.kept
+    ]
+    return {"kept": rows} if rows else {}
 
 
 def _moved(before: Record, percent: int | None, at: datetime) -> dict[str, Any]:

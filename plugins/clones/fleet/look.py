@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from clones.asking.read_only import Eyes
 from clones.asking.side_by_side import attempts
@@ -40,7 +41,13 @@ class Looked:
     target_set: str = ""
 
 
-def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]:
+Hints = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""By service and sync the numbers of snapshots, by name, as they were seen before."""
+
+
+def look(
+    services: Mapping[str, Service], symcli: Symcli, hints: Hints = MappingProxyType({})
+) -> Steps[list[Looked]]:
     """Look at every sync of these services, on each of its target sets.
 
     Its arrays are asked side by side where whoever drives this can (`Command.soon`).
@@ -49,6 +56,7 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
     fault of this program. A host that could not be reached is not tried again. When an array refuses to list
     its devices, perhaps for one of them, each sync there is asked for by itself.
 
+    :param hints: what spares questions; it decides nothing.
     :returns: in the order of the configuration.
     """
     eyes, found = Eyes(), dict[tuple[str, str, str], Looked]()
@@ -66,7 +74,8 @@ def look(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Looked]]
             try:
                 back_end = backend_of(sync)
                 place = pinned_place(sync) or (yield from eyes.through(back_end.locate(scope, sync)))
-                one = Placed(scope, sync, place)
+                snapshots = hints.get(scope.name, {}).get(sync.name, {})
+                one = Placed(scope, sync, replace(place, snapshots=snapshots) if snapshots else place)
                 placed.setdefault(back_end.look_key(scope, place.symid), []).append(one)
             except Exception as error:
                 found[key] = replace(found[key], error=trouble(error))
@@ -109,7 +118,7 @@ def _array(eyes: Eyes, members: Sequence[Placed], soon: Sequence[Command]) -> St
     first = members[0]
     subject = f"Array {first.place.symid} from {backend_of(first.sync).look_key(first.scope, '').host}"
     try:
-        shown = yield from eyes.through(backend_of(first.sync).look_at(members, subject, soon))
+        shown = yield from eyes.through(backend_of(first.sync).look_at(members, subject, soon, kept=True))
     except TryAgain as error:
         return [_not_seen(one, error) for one in members]
     except Exception as error:
@@ -130,7 +139,7 @@ def _one_by_one(eyes: Eyes, members: Sequence[Placed]) -> Steps[list[Looked]]:
     found = []
     for one in members:
         try:
-            alone = backend_of(one.sync).look_at([one], one.scope.subject(one.sync))
+            alone = backend_of(one.sync).look_at([one], one.scope.subject(one.sync), kept=True)
             found.append(_held(one, (yield from eyes.through(alone))))
         except Exception as error:
             found.append(_not_seen(one, trouble(error)))

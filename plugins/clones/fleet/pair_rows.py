@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from clones.asking.pieces import pieces
 from clones.states import SyncSeen, device_text
 
 COLUMNS = ("pair", "source", "target", "state", "percent", "last_action", "wrong")
-"""Of a row; `source` and `target` are device numbers as text, `last_action` is local to the control host."""
+"""Of a row; `source` and `target` are device numbers as text, `last_action` has no zone: it is local to the
+control host, or UTC where a server is asked."""
 PREFIX = "pairs/"
 PIECE = 400
 """Rows of one value: of a state store that takes 64 kB a value."""
@@ -37,6 +39,33 @@ def rows(seen: SyncSeen) -> list[Row]:
         ]
         for pair in seen.pairs
     ]
+
+
+KEPT = ("name", "snapid", "at", "linked", "expires")
+"""Of a row of what is kept beside a copy; the times are ISO, in UTC with zone, or None."""
+
+
+def kept_rows(seen: SyncSeen) -> list[Row]:
+    """A row a snapshot, the newest first."""
+    return [[one.name, one.snapid, _utc(one.at), one.linked, _utc(one.expires)] for one in seen.kept]
+
+
+def _utc(at: datetime | None) -> str | None:
+    return None if at is None else at.replace(tzinfo=UTC).isoformat()
+
+
+def kept_plain(row: Row) -> dict[str, Any]:
+    """A row of what is kept, as JSON."""
+    return dict(zip(KEPT, row, strict=True))
+
+
+def known_snapshots(record: Mapping[str, Any] | None) -> dict[str, dict[str, int]]:
+    """By sync the numbers of what is kept, by name, as a service's record has them."""
+    syncs: Mapping[str, Any] = (record or {}).get("syncs", {})
+    return {
+        name: {row[0]: row[1] for row in sync.get("kept", ()) if row[1] is not None}
+        for name, sync in syncs.items()
+    }
 
 
 def sync_key(sync: str, target_set: str = "") -> str:

@@ -18,7 +18,7 @@ from clones.decide.start_order import decide_start
 from clones.durations import spoken
 from clones.errors import NOTHING_CHANGED, Missing
 from clones.fleet.look import Looked, trouble
-from clones.fleet.pair_rows import Row, rows, sync_key
+from clones.fleet.pair_rows import Row, kept_plain, kept_rows, rows, sync_key
 from clones.fleet.set_in_use import NOBODY_LOOKED, Role, SetInUse, of_set
 from clones.states import ACTIVE, COPYING, State, SyncSeen
 
@@ -28,14 +28,15 @@ class SyncStatus:
     """How one sync is now.
 
     :param press: what to do about it; empty while it is up.
-    :param last_action: point in time of the copy, its oldest pair's, local time of the control host; None
-        unless all pairs are active.
+    :param last_action: point in time of the copy, its oldest pair's, local time of the control host, or UTC
+        where a server is asked; None unless all pairs are active.
     :param age: from then to the look.
     :param limit: age from which on it is too old; None: from none on.
     :param percent: copied, of the pair furthest behind, while tracks are moving.
     :param pairs: as :func:`clones.fleet.pair_rows.rows` has them; none when they were seen not to be there,
         None when they were not seen.
     :param target_set: on which set of the service; empty for one without.
+    :param kept: as :func:`clones.fleet.pair_rows.kept_rows` has it; None when it was not seen.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SyncStatus:
     percent: int | None = None
     pairs: tuple[Row, ...] | None = None
     target_set: str = ""
+    kept: tuple[Row, ...] | None = None
 
     @property
     def key(self) -> str:
@@ -219,6 +221,7 @@ def judge_sync(name: str, service: Service, looked: Looked, *, spare: bool = Fal
         limit,
         seen.percent if copying else None,
         tuple(rows(seen)),
+        kept=tuple(kept_rows(seen)),
     )
 
 
@@ -297,7 +300,9 @@ def by_set(service: ServiceStatus) -> Iterator[tuple[str, Role, str, list[SyncSt
 
 
 def to_plain(service: ServiceStatus) -> dict[str, object]:
-    """As JSON: ages in seconds, times local to the control host and without zone.
+    """As JSON: ages in seconds; times without zone: of the control host, or UTC where a server is asked.
+
+    What is kept beside the copies has its times in UTC, with zone.
 
     Of a service with target sets ``syncs`` are those of the set in use, and ``sets`` has all.
     """
@@ -332,4 +337,5 @@ def _sync_to_plain(sync: SyncStatus) -> dict[str, object]:
         "age": int(sync.age.total_seconds()) if sync.age is not None else None,
         "sync_max_delay": int(sync.limit.total_seconds()) if sync.limit is not None else None,
         "percent": sync.percent,
+        **({"kept": [kept_plain(row) for row in sync.kept]} if sync.kept else {}),
     }

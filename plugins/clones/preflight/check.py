@@ -28,7 +28,6 @@ from clones.guards import guards
 from clones.observe.findings import Finding, Level, from_error
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.observe.proof_down import Row, look, look_at
-from clones.observe.sync import observe
 from clones.preflight.parts import parts
 from clones.preflight.rules import (
     judge_devices,
@@ -108,8 +107,8 @@ class _Site:
         for way, asked in ways.items():
             if (way, host) in self._unusable:
                 continue
-            for at, by_service in self._asked_through(asked).items():
-                for check in way.checks(symcli, at, by_service):
+            for at, members in self._asked_through(asked).items():
+                for check in way.checks(symcli, at, members):
                     self.findings += (yield from self._told(f"host {at}", check)) or ()
         named = [(name, sync) for name, own in syncs.items() for sync in own]
         running = yield from self._told(where, _running(host, named))
@@ -123,13 +122,13 @@ class _Site:
                     "let it end before the first run",
                 )
 
-    def _asked_through(self, syncs: Mapping[str, Sequence[Sync]]) -> dict[str, dict[str, list[Sync]]]:
-        """By connection what is asked there, by service."""
-        found: dict[str, dict[str, list[Sync]]] = {}
+    def _asked_through(self, syncs: Mapping[str, Sequence[Sync]]) -> dict[str, list[tuple[Scope, Sync]]]:
+        """By connection what is asked there."""
+        found: dict[str, list[tuple[Scope, Sync]]] = {}
         for name, own in syncs.items():
             for sync in own:
-                at = _asked(self.scopes[name][0], sync)
-                found.setdefault(at, {}).setdefault(name, []).append(sync)
+                scope = self.scopes[name][0]
+                found.setdefault(_asked(scope, sync), []).append((scope, sync))
         return found
 
     def service_host(self, host: str) -> Steps[None]:
@@ -238,12 +237,16 @@ class _Site:
 
     def _sync(self, scope: Scope, sync: Sync) -> Steps[None]:
         where = f"{_where(scope)}, sync {sync.name}"
-        # Asking whether the precopy has gone round would write a file of pairs on the control host.
-        looked = observe(scope, sync.model_copy(update={"precopy_timeout": None}))
-        seen = yield from self._told(where, looked)
+        looked = yield from self._told(where, checking_of(sync).look_closer(scope, sync, where))
+        if looked is None:
+            return
+        seen, found = looked
+        self.findings += found
         if seen is None:
             return
         self.syncs.append((_where(scope), seen))
+        if any(finding.level is Level.ERROR for finding in found):
+            return  # its pairs would say the same again
         before = len(self.findings)
         for pair in seen.pairs:
             self.findings += judge_pair(f"{where}, {pair.label}", scope.name, sync, seen, pair)

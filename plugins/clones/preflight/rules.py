@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from clones.backends import backend_of
-from clones.config import App, Command, Service, Sync
+from clones.config import Service, Sync
 from clones.decide.rules import Verdict
 from clones.observe.findings import Finding, Level
 from clones.observe.proof_down import GuardRow, Row, unexplained
@@ -108,7 +108,7 @@ _PG_CTL = re.compile(r"\bpg_ctl(?:cluster)?\b")
 
 
 def judge_pid_files(where: str, service: Service) -> Iterator[Finding]:
-    """Applications that are told by a file which a copy brings along from the original: PostgreSQL's.
+    """Commands that go by a file which a copy brings along from the original: PostgreSQL's.
 
     ``pg_ctl -D COPY status`` and ``stop`` take the process whose number is in ``postmaster.pid`` of that
     folder (tried with PostgreSQL 15). Right after a split that is the original's number.
@@ -118,19 +118,29 @@ def judge_pid_files(where: str, service: Service) -> Iterator[Finding]:
     beside = any(entry.vg and entry.vg.same_host_as_source for entry in service.resources)
     if service.production and not both and not beside:
         return  # the original is elsewhere
-    for entry in service.resources:
-        one = entry.app or entry.command
-        if one is None:
-            continue
-        looks = one.check if isinstance(one, App) else one.probe
-        kind = "command" if isinstance(one, Command) else "app"
-        if any(_PG_CTL.search(word) for word in (*looks, *one.stop)):
+    for label, words in _stops_and_looks(service):
+        if any(_PG_CTL.search(word) for word in words):
             seen = f"on {both[0]}, a host of `production`" if both else "where a host has the original too"
             yield Finding(
                 Level.WARNING,
-                f"{where}, {kind} {one.name}",
+                f"{where}, {label}",
                 f"pg_ctl goes by postmaster.pid, which the copy brings along: {seen}, its status answers for "
                 "the original and its stop shuts the original down",
                 "call it by a script that compares the process's folder with the copy's "
                 "(docs/how-to/your-site.md, a PostgreSQL beside its original)",
             )
+
+
+def _stops_and_looks(service: Service) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The site's own commands on a copy that are to find a process of it, each with its name."""
+    for entry in service.resources:
+        if entry.app:
+            yield f"app {entry.app.name}", (*entry.app.check, *entry.app.stop)
+        if entry.command:
+            yield f"command {entry.command.name}", (*entry.command.probe, *entry.command.stop)
+    for check in service.down_checks:
+        yield f"down_checks {check.name}", check.command
+    for place in ("before_stop", "before_start", "after_start", "probes"):
+        for hook in getattr(service, place):
+            if "start" not in hook.command:  # which refuses while there is a process of that number
+                yield f"hook {hook.name} ({place})", hook.command

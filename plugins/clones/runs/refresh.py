@@ -11,7 +11,6 @@ from clones.act.before_start import refuse_running
 from clones.actions import BREAK, PHASES, RESYNC, START, STOP, phases_of, phases_run
 from clones.asking.side_by_side import abreast
 from clones.asking.steps import Steps, note
-from clones.backends import backend_of
 from clones.config import Service
 from clones.config.scope import Scope
 from clones.decide.identity import AT_STAKE, Activation, require_stamps
@@ -122,7 +121,11 @@ def plan(
         )
     elif up and BREAK in phases and STOP not in phases and RESYNC not in phases:
         under = [
-            (one.sync, decide_under_service(one.decision, backend_of(one.sync).TOOLS)) for one in decisions
+            (
+                one.sync,
+                decide_under_service(one.decision, one.seen.tools, beside=one.seen.prepared is not None),
+            )
+            for one in decisions
         ]
         refused += [
             refusal(scope.subject(sync), action, decision)

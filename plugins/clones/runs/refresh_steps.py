@@ -186,6 +186,7 @@ def _break(scope: Scope, one: Decided, *, recreated: bool) -> Step:
     if recreated:
         made = "the snapshot is taken" if scope.service.snapshots else "all pairs are prepared"
         verdict, why = Verdict.ACT, f"{made} by then"
+        one = replace(one, seen=replace(one.seen, prepared=None))  # by what this run makes
     if verdict is Verdict.NOTHING:
         return Step(what, verdict, why)
     because = why if recreated else _states(one.seen)

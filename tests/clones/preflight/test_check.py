@@ -157,6 +157,7 @@ def test_a_control_host_is_asked_by_its_own_settings() -> None:
 
 
 PG = {"name": "pg", "start": ["/db", "start"], "stop": ["/db", "stop"], "check": ["/db", "check"]}
+BY_PROBE = {"name": "pg", "start": ["/db"], "stop": ["/db"], "probe": ["/pg_ctl", "status"]}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +190,32 @@ def test_a_copied_pid_file_that_is_the_originals(
     found = [*judge_pid_files("service one", Service.model_validate(service))]
     assert [one.where for one in found] == (["service one, app pg"] if warned else [])
     assert all(one.level is Level.WARNING and one.remedy.startswith("call it by a script") for one in found)
+
+
+@pytest.mark.parametrize(
+    ("more", "label"),
+    [
+        ({"before_stop": [{"name": "end", "command": ["/pg_ctl", "stop"]}]}, "hook end (before_stop)"),
+        ({"after_start": [{"name": "go", "command": ["/pg_ctl", "promote"]}]}, "hook go (after_start)"),
+        ({"before_start": [{"name": "go", "command": ["/pg_ctl", "-D", "/c", "start"]}]}, ""),
+        (
+            {"down_checks": [{"name": "rep", "connection": "r", "command": ["/pg_ctl", "status"]}]},
+            "down_checks rep",
+        ),
+        ({"resources": [{"command": BY_PROBE}]}, "command pg"),
+    ],
+)
+def test_it_is_so_wherever_the_site_has_a_command(more: dict[str, Any], label: str) -> None:
+    service: dict[str, Any] = {
+        "control_host": "ctl",
+        "sync_max_delay": 60,
+        "hosts": [{"connection": "lnx", "family": "linux"}],
+        "resources": [{"app": PG}],
+        "syncs": [{"name": "data", "symid": "000190101234", "pairs": ["1234:4321"]}],
+        **more,
+    }
+    found = [*judge_pid_files("service one", Service.model_validate(service))]
+    assert [one.where for one in found] == ([f"service one, {label}"] if label else [])
 
 
 def test_a_host_that_goes_away_meanwhile() -> None:

@@ -40,7 +40,7 @@ from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger, planned_stamps
 from clones.decide.right_pairs import refuse_wrong_pairs
-from clones.decide.rules import Decision, Verdict
+from clones.decide.rules import Decision, Verdict, decide_under_service
 from clones.errors import Refused, Torn, TornForNow, Unknown
 from clones.observe.proof_down import prove_down
 from clones.states import PointInTime, SyncSeen
@@ -278,14 +278,8 @@ def _decide_split(
     sync: Sync, seen: SnapSeen, intended: Intended, mend_torn: bool, plan: Mapping[str, Any] | None
 ) -> Decision:
     decision = decide_break(sync, seen, mend=mend_torn, intended=intended)
-    under = bool(plan and plan["up"] and STOP not in plan["phases"])
-    if under and decision.verdict in (Verdict.ACT, Verdict.WAIT):
-        return Decision(
-            Verdict.REFUSE,
-            "the service was up when this run began: a link would change its disks under it",
-            decision.pairs,
-            "run the action `refresh`, which stops the service, or `stop` first",
-        )
+    if plan and plan["up"] and STOP not in plan["phases"]:
+        decision = decide_under_service(decision, seen.tools, beside=True)
     return decision
 
 

@@ -61,6 +61,7 @@ class Snapshot:
     :param sources: cylinders of each source device; None where they are not shown.
     :param volumes: how many devices it has, and how many its group has now.
     :param tracks: that it holds and its sources no longer share.
+    :param expires: when the array ends it, in UTC without zone; None where that is not shown.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Snapshot:
     sources: dict[int, int | None]
     volumes: tuple[int | None, int | None]
     tracks: int | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,19 @@ class Volume:
     cylinders: int | None
     target: bool | None
     source: bool | None
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array, as its server shows it.
+
+    :param microcode: as it is written: ``6079.175.0``; empty where it is not shown.
+    :param local: whether this server manages it; None where that is not shown.
+    """
+
+    model: str
+    microcode: str
+    local: bool | None
 
 
 def names(result: Result, asked: str) -> Names:
@@ -189,6 +204,7 @@ def snapshot(result: Result, asked: str, name: str, snapid: int) -> Snapshot | N
             number(body, "num_storage_group_volumes", "numStorageGroupVolumes"),
         ),
         number(body, "non_shared_tracks", "nonSharedTracks"),
+        written_time(body, "time_to_live_expiry_date", "timeToLiveExpiryDate"),
     )
 
 
@@ -256,6 +272,29 @@ def volume(result: Result, asked: str) -> Volume:
         yes(body, "snapvx_target", "snapvxTarget"),
         yes(body, "snapvx_source", "snapvxSource"),
     )
+
+
+def array(result: Result, asked: str) -> Array | None:
+    """One array; None when the server does not know it.
+
+    :raises CloneError: it could not be told.
+    """
+    body = _body(result, asked, none_is_404=True)
+    if body is None:
+        return None
+    code = text(body, "microcode", "ucode") or ""
+    return Array(text(body, "model") or "", code, yes(body, "local"))
+
+
+def capable(result: Result, asked: str) -> dict[str, bool | None]:
+    """Whether each array can take snapshots; None where that is not shown.
+
+    :raises CloneError: it could not be told.
+    """
+    body = _body(result, asked)
+    assert body is not None
+    rows = objects(body, "symmetrixCapability", "symmetrix_capability") or ()
+    return {text(row, "symmetrixId", "symmetrix_id") or "": yes(row, "snapVxCapable") for row in rows}
 
 
 def job_of(result: Result) -> str:

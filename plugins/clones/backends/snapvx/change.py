@@ -24,7 +24,7 @@ from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
 from clones.errors import CloneError, Locked, NotDone, Refused, Torn, TryAgain, Unknown
-from clones.time_limits import JOB, REST, SETTLE
+from clones.time_limits import CHECKED, JOB, REST, REST_WRITE, SETTLE
 
 T = TypeVar("T")
 
@@ -58,13 +58,13 @@ def need(scope: Scope, sync: Sync, ledger: Ledger | None) -> Ledger:
     return ledger
 
 
-def wait_out(scope: Scope, sync: Sync, ledger: Ledger) -> Steps[None]:
+def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
     """Wait until nothing that an earlier try has sent can be pending any more.
 
     :raises Locked: its job is still running.
     """
     kept = kept_intent(ledger)
-    if kept is None or kept.ended:
+    if ledger is None or kept is None or kept.ended:
         return
     yield from note(
         f"An earlier request for sync {sync.name} may be pending: {kept.what} of {kept.name}, sent by run "
@@ -79,7 +79,10 @@ def wait_out(scope: Scope, sync: Sync, ledger: Ledger) -> Steps[None]:
         # What it has done may not show yet, and what does not show would be sent again.
         yield from pause(SETTLE.seconds, f"until Unisphere shows what job {kept.job} has done")
     longest = timedelta(seconds=REST.seconds + SETTLE.seconds)
-    left = min(kept.sent + longest - ledger.now(), longest) if not kept.job else timedelta(0)
+    # The clock that said when it was sent may be another worker's. Since this try's token stands, a request
+    # of an earlier one is sent, and arrives, within this.
+    least = timedelta(seconds=CHECKED.seconds + REST_WRITE.seconds)
+    left = max(min(kept.sent + longest - ledger.now(), longest), least) if not kept.job else timedelta(0)
     if left > timedelta(0):
         yield from pause(left.total_seconds(), f"until that request of sync {sync.name} has ended")
     ledger.know(replace(kept, ended=True).to_plain())

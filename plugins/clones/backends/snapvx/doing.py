@@ -3,6 +3,7 @@
 from clones.backends.snapvx.act import ready_to_split as ready_to_split
 from clones.backends.snapvx.act import resync as resync
 from clones.backends.snapvx.act import split as split
+from clones.backends.snapvx.change import wait_out as wait_out
 from clones.backends.snapvx.end import end as end
 from clones.backends.snapvx.end import look_to_end as look_to_end
 from clones.backends.snapvx.end import remove as remove

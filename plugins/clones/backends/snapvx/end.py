@@ -15,7 +15,7 @@ from clones.backends.snapvx.intents import Intent, What, known_snapshots
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.outcomes import Outcome, classify, failure
 from clones.backends.snapvx.tables import decide_retire
-from clones.backends.snapvx.tidy import confirm_ended, read_one, why_not
+from clones.backends.snapvx.tidy import read_one, still_shown, why_not
 from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
@@ -120,14 +120,12 @@ def remove(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) 
         result = yield from run(todo.command)
         if classify(result) not in (Outcome.DONE, Outcome.GONE, Outcome.UNKNOWN):
             raise failure(result, f"{scope.subject(sync)}: {todo.what}", consequence="It is still to do.")
-    if left:
-        yield from pause(LAG, f"until Unisphere shows that the snapshots of sync {sync.name} are ended")
-        still = yield from confirm_ended(scope, sync, [one.name for one in seen.details])
-        if still:
-            raise NotDone(
-                f"{scope.subject(sync)}: Unisphere still shows {', '.join(still)}.",
-                "wait for the retry, which checks the array first",
-            )
+    shown = (yield from still_shown(scope, sync, [one.name for one in seen.details])) if left else []
+    if shown:
+        raise NotDone(
+            f"{scope.subject(sync)}: Unisphere still shows {', '.join(shown)}.",
+            "wait for the retry, which checks the array first",
+        )
     yield from note(f"No snapshot of sync {sync.name} is left")
 
 

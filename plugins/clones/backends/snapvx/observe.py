@@ -22,7 +22,17 @@ from clones.backends.snapvx.reading import unreadable
 from clones.config import Pair, Sync
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused
-from clones.states import PairSeen, PointInTime, Session, State, SyncSeen, Tools, device_text
+from clones.states import (
+    DeviceNumber,
+    Kept,
+    PairSeen,
+    PointInTime,
+    Session,
+    State,
+    SyncSeen,
+    Tools,
+    device_text,
+)
 
 MOST_FOREIGN = 40
 """Snapshots of others that are read to find the one that holds a target group."""
@@ -342,6 +352,7 @@ class _Looking:
                 "which no pair names"
             )
         prepared, unsure = find_prepared(details, pairs, foreign)
+        listed = None if self.names is None else self.listed()
         return SnapSeen(
             self.sync.name,
             str(self.sync.symid),
@@ -352,12 +363,38 @@ class _Looking:
             wrong=tuple(self.wrong),
             snapshots={one.name: one.snapid for one in details},
             tools=TOOLS,
+            kept=find_kept(details, foreign, pairs, listed or ()),
             details=details,
             foreign=foreign,
-            listed=None if self.names is None else self.listed(),
+            listed=listed,
             target=self.group,
             unsure=unsure,
         )
+
+
+def find_kept(
+    details: Sequence[Snapshot], foreign: Sequence[Snapshot], pairs: Sequence[PairSeen], names: Sequence[str]
+) -> tuple[Kept, ...]:
+    """The snapshots that pairs are linked to, and those of ours that are older; none while none is linked.
+
+    :param details: those of ours that were read.
+    :param names: of all of ours, as far as they were asked for.
+    """
+    targets = {pair.target for pair in pairs}
+    read = {one.name: one for one in (*details, *foreign)}
+    linked = {name for name, one in read.items() if any(link.target in targets for link in one.links)}
+    oldest = min((one.name for one in details if one.name in linked), default="")
+    ours_read = (one.name for one in details)
+    older = {name for name in (*ours_read, *names) if name < oldest}
+    found = []
+    for name in sorted(linked | older, reverse=True):
+        one = read.get(name)
+        found.append(
+            Kept(name, one.snapid, one.at, name in linked, one.expires)
+            if one is not None
+            else Kept(name, None, None, False)
+        )
+    return tuple(found)
 
 
 def see_pair(pair: Pair, sync: Sync, details: Sequence[Snapshot]) -> PairSeen:
@@ -375,7 +412,7 @@ def see_pair(pair: Pair, sync: Sync, details: Sequence[Snapshot]) -> PairSeen:
         None,
     )
     if not links:
-        return PairSeen(pair, pair.source_device, pair.target_device, None, "", size)
+        return PairSeen(pair, DeviceNumber(pair.source), DeviceNumber(pair.target), None, "", size)
     wrong = ""
     one, link = links[0]
     if link.source != pair.source_device:

@@ -17,8 +17,29 @@ from clones.config.scope import Scope
 from clones.states import device_text
 from clones.time_limits import REST
 
+ROOT = "/univmax/restapi"
+"""Of the API, on its server; all paths are below it."""
 PER_SOURCE, PER_ARRAY = 1, 4
 """Changes at the same time: of one source group, and of one array."""
+
+
+def show_version(host: str) -> Request:
+    """The release of Unisphere, and the versions of its API.
+
+    :param host: Airflow connection id.
+    """
+    return Request.to(host, "GET", "/version", timeout=REST.seconds)
+
+
+def show_array(host: str, symid: str) -> Request:
+    """One array: its model and microcode, and whether this server manages it."""
+    return Request.to(host, "GET", f"/{{version}}/system/symmetrix/{symid}", timeout=REST.seconds)
+
+
+def list_capabilities(host: str) -> Request:
+    """Which arrays can take snapshots."""
+    path = "/{version}/replication/capabilities/symmetrix"
+    return Request.to(host, "GET", path, timeout=REST.seconds)
 
 
 def list_snapshots(scope: Scope, sync: Sync) -> Request:

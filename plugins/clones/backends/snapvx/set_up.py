@@ -93,9 +93,9 @@ def _look(scope: Scope, sync: Sync, known: dict[str, int]) -> Steps[SnapSeen]:
         (str(sync.target_group), [pair.target_device for pair in sync.pairs]),
     ):
         held = yield from devices_of(scope, sync, group)
-        refused += _differs(group, held, [int(one) for one in ends if one is not None])
+        refused += differs(group, held, [int(one) for one in ends if one is not None])
     linked = any(pair.state is not State.NONE for pair in seen.pairs)
-    volumes = {} if refused else (yield from _volumes(scope, sync))
+    volumes = {} if refused else (yield from show_volumes(scope, sync))
     for pair in sync.pairs:
         source, target = volumes.get(pair.source_device or 0), volumes.get(pair.target_device or 0)
         if source is None or target is None:
@@ -117,8 +117,8 @@ def _look(scope: Scope, sync: Sync, known: dict[str, int]) -> Steps[SnapSeen]:
         pairs=tuple(
             replace(
                 pair,
-                source_size=_megabytes(volumes.get(pair.pair.source_device or 0)),
-                target_size=_megabytes(volumes.get(pair.pair.target_device or 0)),
+                source_size=megabytes(volumes.get(pair.pair.source_device or 0)),
+                target_size=megabytes(volumes.get(pair.pair.target_device or 0)),
             )
             for pair in seen.pairs
         ),
@@ -150,10 +150,14 @@ def devices_of(scope: Scope, sync: Sync, group: str) -> Steps[list[int]]:
             f"{subject} is not there on array {sync.symid}, or is empty. Nothing was changed.",
             "fix its name in services.yaml, or make it in Unisphere with exactly the devices of the pairs",
         )
-    return [int(device) for device in found]
+    return list(found)
 
 
-def _volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
+def show_volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
+    """Every device of the pairs, by number.
+
+    :raises CloneError: it could not be told.
+    """
     wanted = [
         number
         for pair in sync.pairs
@@ -168,7 +172,8 @@ def _volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
     }
 
 
-def _differs(group: str, held: Sequence[int], wanted: Sequence[int]) -> list[str]:
+def differs(group: str, held: Sequence[int], wanted: Sequence[int]) -> list[str]:
+    """What a group holds beside what the pairs name, and what it lacks, in words."""
     more = sorted(set(held) - set(wanted))
     less = sorted(set(wanted) - set(held))
     found = []
@@ -191,7 +196,7 @@ def _refuse_other_sources(scope: Scope, sync: Sync, sources: Sequence[int], name
         )
 
 
-def _megabytes(volume: Volume | None) -> int | None:
+def megabytes(volume: Volume | None) -> int | None:
     """A cylinder has 15 tracks of 128 KB."""
     if volume is None or volume.cylinders is None:
         return None

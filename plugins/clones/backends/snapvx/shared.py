@@ -8,18 +8,20 @@ same time, and the next ones once these have answered: nothing is queued in the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from clones.asking.pieces import chunks, pieces
 from clones.asking.side_by_side import Ended, attempts
-from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
+from clones.asking.steps import Command, Finished, Note, Result, Steps, answer, run
 from clones.backends.place import LookKey, Member, Place, place_of, seen_place, written_place
+from clones.backends.snapvx import answers, requests
+from clones.backends.snapvx.answers import Snapshot
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.errors import CloneError, Refused, Unknown
-from clones.states import SyncSeen
+from clones.states import Kept, SyncSeen
 
 M = TypeVar("M", bound=Member)
 T = TypeVar("T")
@@ -97,7 +99,9 @@ def first_asked(members: Sequence[Member]) -> tuple[Command, ...]:
     return ()
 
 
-def look_at(members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Looked]:
+def look_at(
+    members: Sequence[Member], subject: str, soon: Sequence[Command] = (), *, kept: bool = False
+) -> Steps[Looked]:
     """:raises Unknown: the server could not be asked, or does not let its user in."""
     distinct: dict[Which, Member] = {}
     for one in members:
@@ -107,7 +111,7 @@ def look_at(members: Sequence[Member], subject: str, soon: Sequence[Command] = (
     silent = 0
     for some in pieces(list(distinct.items()), AT_ONCE):
         heard = _Heard()
-        ended = yield from attempts(_hear(_look(one), heard) for _, one in some)
+        ended = yield from attempts(_hear(_look(one, kept), heard) for _, one in some)
         silent += bool(heard.statuses & SILENT)
         error = _why_no_more(subject, heard, ended, silent)
         if error is None or any(one.error is None for one in ended):
@@ -129,8 +133,27 @@ def _which(one: Member) -> Which:
     return one.scope.name, one.scope.target_set, one.sync.name
 
 
-def _look(one: Member) -> Steps[SnapSeen]:
-    return look(one.scope, one.sync, place_of(one).snapshots, all_names=False)
+def _look(one: Member, kept: bool) -> Steps[SnapSeen]:
+    known = place_of(one).snapshots
+    seen = yield from look(one.scope, one.sync, known, all_names=kept)
+    silent = [snap.name for snap in seen.kept if snap.snapid is None]
+    for name in silent[: one.sync.keep] if kept else ():
+        detail = yield from _read_one(one.scope, one.sync, name, known.get(name))
+        if detail is not None:
+            read = Kept(name, detail.snapid, detail.at, False, detail.expires)
+            seen = replace(seen, kept=tuple(read if snap.name == name else snap for snap in seen.kept))
+    return seen
+
+
+def _read_one(scope: Scope, sync: Sync, name: str, snapid: int | None) -> Steps[Snapshot | None]:
+    subject = f"{scope.subject(sync)}: snapshot {name}"
+    if snapid is None:
+        found = answers.snapids((yield from run(requests.list_snapids(scope, sync, name))), subject)
+        if len(found) != 1:
+            return None  # it was ended since, or it is not known which one is meant
+        snapid = found[0]
+    shown = yield from run(requests.show_snapshot(scope, sync, name, snapid))
+    return answers.snapshot(shown, subject, name, snapid)
 
 
 def _why_no_more(

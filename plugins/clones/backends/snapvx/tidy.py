@@ -72,7 +72,7 @@ def tidy(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[None
     if not sent:
         return
     try:
-        left = yield from confirm_ended(scope, sync, sent)
+        left = yield from still_shown(scope, sync, sent)
     except CloneError as error:
         yield from _left(sync, ", ".join(sent), f"it is not known whether it is ended: {error.what}")
         return
@@ -127,8 +127,11 @@ def read_one(scope: Scope, sync: Sync, name: str, snapid: int | None) -> Steps[S
     return answers.snapshot(shown, subject, name, snapid)
 
 
-def confirm_ended(scope: Scope, sync: Sync, sent: Sequence[str]) -> Steps[list[str]]:
-    """Those that still show after a while."""
+def still_shown(scope: Scope, sync: Sync, sent: Sequence[str]) -> Steps[list[str]]:
+    """Of snapshots whose end was sent, those that still show after a while.
+
+    :raises CloneError: it could not be told.
+    """
     waited, number = 0.0, 0
     while True:
         listed = yield from run(requests.list_snapshots(scope, sync))

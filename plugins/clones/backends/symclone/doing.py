@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clones.asking.steps import Steps
 from clones.backends.symclone.act import create as create
 from clones.backends.symclone.act import ready_to_split as ready_to_split
 from clones.backends.symclone.act import resync as resync
@@ -14,3 +15,11 @@ from clones.backends.symclone.rewind import look_to_rewind as look_to_rewind
 from clones.backends.symclone.rewind import rewind as rewind
 from clones.backends.symclone.set_up import look_to_set_up as look_to_set_up
 from clones.backends.symclone.set_up import provide as provide
+from clones.config import Sync
+from clones.config.scope import Scope
+from clones.decide.identity import Ledger
+
+
+def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
+    """Nothing: the processes of the control host tell what still runs."""
+    yield from ()

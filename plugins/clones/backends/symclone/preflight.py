@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from clones.asking.steps import Steps, run
 from clones.backends.symclone import commands, output
 from clones.backends.symclone.exit_codes import Outcome, classify, failure
+from clones.backends.symclone.observe import observe
 from clones.config import Symcli, Sync
+from clones.config.scope import Scope
 from clones.errors import NOTHING_CHANGED
 from clones.observe.findings import Finding, Level
+from clones.states import SyncSeen
 
 KEEPS = "pair files"
 
@@ -29,8 +32,13 @@ def missing(host: str, programs: Sequence[str]) -> Finding:
     )
 
 
-def checks(symcli: Symcli, host: str, syncs: Mapping[str, Sequence[Sync]]) -> list[Steps[list[Finding]]]:
-    return [_version(symcli, host), _arrays(symcli, host, syncs)]
+def checks(symcli: Symcli, host: str, asked: Sequence[tuple[Scope, Sync]]) -> list[Steps[list[Finding]]]:
+    return [_version(symcli, host), _arrays(symcli, host, asked)]
+
+
+def look_closer(scope: Scope, sync: Sync, where: str) -> Steps[tuple[SyncSeen | None, list[Finding]]]:
+    # Asking whether the precopy has gone round would write a file of pairs on the control host.
+    return (yield from observe(scope, sync.model_copy(update={"precopy_timeout": None}))), []
 
 
 def _version(symcli: Symcli, host: str) -> Steps[list[Finding]]:
@@ -40,16 +48,16 @@ def _version(symcli: Symcli, host: str) -> Steps[list[Finding]]:
     return [Finding(Level.OK, f"host {host}", f"SYMCLI {output.read_version(result.stdout)}")]
 
 
-def _arrays(symcli: Symcli, host: str, syncs: Mapping[str, Sequence[Sync]]) -> Steps[list[Finding]]:
+def _arrays(symcli: Symcli, host: str, asked: Sequence[tuple[Scope, Sync]]) -> Steps[list[Finding]]:
     result = yield from run(commands.list_arrays(symcli, host))
     if classify(result.exit_code) is not Outcome.DONE:
         raise failure(result, "The list of arrays", consequence=NOTHING_CHANGED)
     arrays = output.read_arrays(result.stdout)
-    wanted: dict[str, list[str]] = {}
-    for name, own in syncs.items():
-        for symid in dict.fromkeys(sync.symid for sync in own if sync.symid):
-            wanted.setdefault(symid, []).append(name)
-    return [_known(f"host {host}", symid, names, arrays) for symid, names in wanted.items()]
+    wanted: dict[str, dict[str, None]] = {}
+    for scope, sync in asked:
+        if sync.symid:
+            wanted.setdefault(sync.symid, {})[scope.name] = None
+    return [_known(f"host {host}", symid, list(names), arrays) for symid, names in wanted.items()]
 
 
 def _known(where: str, symid: str, services: Sequence[str], arrays: Sequence[str]) -> Finding:

@@ -48,8 +48,10 @@ def first_asked(members: Sequence[Member]) -> tuple[Command, ...]:
     return tuple(_command(members[0], devices) for devices in batches(members))
 
 
-def look_at(members: Sequence[Member], subject: str, soon: Sequence[Command] = ()) -> Steps[Listed]:
-    """The clock is that of the last command."""
+def look_at(
+    members: Sequence[Member], subject: str, soon: Sequence[Command] = (), *, kept: bool = False
+) -> Steps[Listed]:
+    """The clock is that of the last command. Nothing is kept beside the copies."""
     first, symid = members[0].scope, place_of(members[0]).symid
     whole: DeviceList | None = None
     for devices in batches(members):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clones.asking.steps import PROOF, Steps
+from clones.asking.steps import PROOF, Pause, Steps
 from clones.backends.snapvx import doing
 from clones.backends.snapvx.names import is_ours, new_name
 from clones.backends.snapvx.observe import SnapSeen, observe
@@ -202,6 +202,22 @@ def test_a_job_that_runs_on_is_asked_for_and_nothing_is_sent_again(unisphere: Un
     unisphere.clock += timedelta(seconds=400)
     after = resync(of, unisphere)
     assert after.prepared is not None and kinds(unisphere) == [POST]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=1)])
+def test_what_may_be_pending_is_waited_for_whatever_the_clocks_say(
+    unisphere: Unisphere, ahead: timedelta
+) -> None:
+    """The worker that goes on may have another clock than the one that was killed."""
+    of = scope()
+    unisphere.faults[1] = "kill before"
+    with pytest.raises(Killed):
+        resync(of, unisphere)
+    unisphere.clock += ahead
+    unisphere.notes.clear()
+    resync(of, unisphere)
+    waits = [note for note in unisphere.notes if isinstance(note, Pause) and "has ended" in note.title]
+    assert [wait.seconds >= 15 for wait in waits] == [True]
 
 
 def test_a_job_that_the_server_has_lost_is_looked_up_in_the_array(unisphere: Unisphere) -> None:
@@ -507,9 +523,9 @@ def test_provision_links_by_position_and_can_be_run_again(number: int, fault: st
 @pytest.mark.parametrize(
     ("groups", "why"),
     [
-        ({"pp_data": [0x4321, 0x4322, 0x4399]}, "pp_data also holds 4399"),
+        ({"pp_data": [0x4321, 0x4322, 0x4399]}, "pp_data also holds 04399"),
         ({"pp_data": [0x4321]}, "pp_data does not hold 4322"),
-        ({"prod_data": [0x1234, 0x1235, 0x1299]}, "prod_data also holds 1299"),
+        ({"prod_data": [0x1234, 0x1235, 0x1299]}, "prod_data also holds 01299"),
         ({"pp_data": []}, "is not there|has 0 devices|is empty"),
         ({"pp_data": None}, "no storage group pp_data"),
         ({"prod_data": None}, "prod_data is not there"),
