@@ -396,6 +396,17 @@ def test_a_group_that_grew_is_refused_before_anything(unisphere: Unisphere, grou
     assert kinds(unisphere) == [POST]
 
 
+def test_a_group_that_grew_is_seen_by_the_copy_of_somebody_else(unisphere: Unisphere) -> None:
+    """Before the first refresh there is no snapshot of ours to tell it by."""
+    of = scope()
+    unisphere.snapshots.clear()
+    unisphere.link(unisphere.add("by_hand", NOON - 5 * DAY))
+    unisphere.groups["prod_data"].append(0x7777)
+    with pytest.raises(Refused, match="prod_data has 3 devices"):
+        resync(of, unisphere)
+    assert kinds(unisphere) == []
+
+
 def test_an_expired_snapshot_is_not_linked_and_taken_anew(unisphere: Unisphere) -> None:
     of = scope()
     after = resync(of, unisphere)
