@@ -330,7 +330,7 @@ def _grown(sync: Sync, seen: SnapSeen) -> Decision | None:
     wanted = len(sync.pairs)
     found = [
         f"storage group {sync.source_group} has {now} devices"
-        for now in {one.volumes[1] for one in seen.details[:1]}
+        for now in {one.volumes[1] for one in (*seen.details, *seen.foreign)[:1]}
         if now is not None and now != wanted
     ]
     if seen.target is not None and seen.target.devices != wanted:
