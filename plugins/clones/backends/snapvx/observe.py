@@ -17,6 +17,7 @@ from types import MappingProxyType
 from clones.asking.steps import Request, Result, Steps, note, run, run_together
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Group, Link, Names, Snapshot
+from clones.backends.snapvx.groups import devices_of
 from clones.backends.snapvx.names import ours
 from clones.backends.snapvx.reading import unreadable
 from clones.config import Pair, Sync
@@ -121,7 +122,7 @@ def look(
     :param known: by name, numbers of snapshots of this sync.
     :param all_names: ask for the names of all snapshots, also when those that are known account for every
         target.
-    :param group: ask for the target group, too.
+    :param group: ask which devices the target group holds, too.
     :param newest: so many of those that are known are read with the first question: one that is prepared, and
         one that is linked.
     """
@@ -130,8 +131,11 @@ def look(
     if all_names or not first:
         first.insert(0, requests.list_snapshots(scope, sync))
     if group:
-        first.append(requests.show_group(scope, sync, str(sync.target_group)))
-    for result in (yield from run_together(first)):
+        first.append(requests.list_volumes(scope, sync, str(sync.target_group)))
+    results = yield from run_together(first)
+    if group:
+        looking.held = yield from devices_of(scope, sync, str(sync.target_group), results.pop())
+    for result in results:
         looking.took(result)
     if looking.names is None and not looking.is_whole():
         looking.took((yield from run(requests.list_snapshots(scope, sync))))
@@ -192,6 +196,8 @@ class _Looking:
         self.gone: set[str] = set()
         self.names: Names | None = None
         self.group: Group | None = None
+        self.held: list[int] | None = None
+        """The devices of the target group."""
         self.clock: datetime | None = None
         self.wrong: list[str] = []
         self.foreign: list[Snapshot] = []
@@ -330,6 +336,11 @@ class _Looking:
                 f"{self.sync.source_group} that could be read"
             )
 
+    def _target(self) -> Group | None:
+        if self.held is None:
+            return self.group
+        return Group(str(self.sync.target_group), len(self.held), self.group.linked if self.group else None)
+
     def seen(self) -> SnapSeen:
         """:raises Unreadable: the server does not say its time."""
         if self.clock is None:
@@ -337,19 +348,23 @@ class _Looking:
         details = tuple(sorted(self.details.values(), key=_age))
         foreign = tuple(self.foreign)
         pairs = tuple(see_pair(pair, self.sync, (*details, *foreign)) for pair in self.sync.pairs)
-        configured = {pair.target_device for pair in self.sync.pairs}
-        strange = sorted(
-            {
-                link.target
-                for one in (*details, *foreign)
-                for link in one.links
-                if link.group == self.sync.target_group and link.target not in configured
-            }
-        )
+        configured = {pair.target_device for pair in self.sync.pairs if pair.target_device is not None}
+        held = {
+            link.target
+            for one in (*details, *foreign)
+            for link in one.links
+            if link.group == self.sync.target_group
+        }
+        strange = sorted({*held, *(self.held or ())} - configured)
         if strange:
             self.wrong.append(
                 f"storage group {self.sync.target_group} also holds {', '.join(map(device_text, strange))}, "
                 "which no pair names"
+            )
+        gone = sorted(configured - set(self.held)) if self.held is not None else []
+        if gone:
+            self.wrong.append(
+                f"storage group {self.sync.target_group} does not hold {', '.join(map(device_text, gone))}"
             )
         prepared, unsure = find_prepared(details, pairs, foreign)
         listed = None if self.names is None else self.listed()
@@ -367,7 +382,7 @@ class _Looking:
             details=details,
             foreign=foreign,
             listed=listed,
-            target=self.group,
+            target=self._target(),
             unsure=unsure,
         )
 

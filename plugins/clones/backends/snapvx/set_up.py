@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.act.decided import decided
-from clones.asking.steps import Steps, note, pause, run, run_together
+from clones.asking.steps import Steps, note, pause, run_together
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.act import LAG, relink, take
 from clones.backends.snapvx.answers import Volume
 from clones.backends.snapvx.change import need, wait_out
+from clones.backends.snapvx.groups import devices_of
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.observe import SnapSeen, look, with_snapshot
-from clones.backends.snapvx.reading import unreadable
 from clones.backends.snapvx.tables import Intended, decide_create
 from clones.backends.todo import Todo
 from clones.config import Sync
@@ -26,11 +26,8 @@ from clones.decide.identity import Ledger
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.decide.target_sets import Recorded
-from clones.errors import Missing, Refused
+from clones.errors import Refused
 from clones.states import PointInTime, State, SyncSeen, device_text
-
-MOST_PAGES = 20
-"""Parts of a list of devices that are read."""
 
 
 def look_to_set_up(scope: Scope, sync: Sync) -> Steps[tuple[SyncSeen, list[Todo]]]:
@@ -123,34 +120,6 @@ def _look(scope: Scope, sync: Sync, known: dict[str, int]) -> Steps[SnapSeen]:
             for pair in seen.pairs
         ),
     )
-
-
-def devices_of(scope: Scope, sync: Sync, group: str) -> Steps[list[int]]:
-    """The devices of a storage group.
-
-    :raises Missing: there is none of that name, or it is empty.
-    :raises CloneError: it could not be told.
-    """
-    subject = f"{scope.subject(sync)}: storage group {group}"
-    first = answers.page((yield from run(requests.list_volumes(scope, sync, group))), subject)
-    found = list(first.devices)
-    for _ in range(MOST_PAGES):
-        if len(found) >= first.count or not first.iterator:
-            break
-        last = min(first.count, len(found) + max(len(first.devices), 1))
-        request = requests.next_volumes(scope, first.iterator, len(found) + 1, last)
-        more = answers.page((yield from run(request)), subject)
-        if not more.devices:
-            break
-        found += more.devices
-    if len(found) < first.count:
-        raise unreadable(f"the list of {group} has {len(found)} of {first.count} devices")
-    if not found:
-        raise Missing(
-            f"{subject} is not there on array {sync.symid}, or is empty. Nothing was changed.",
-            "fix its name in services.yaml, or make it in Unisphere with exactly the devices of the pairs",
-        )
-    return list(found)
 
 
 def show_volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
