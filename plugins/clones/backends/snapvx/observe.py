@@ -361,11 +361,10 @@ class _Looking:
                 f"storage group {self.sync.target_group} also holds {', '.join(map(device_text, strange))}, "
                 "which no pair names"
             )
-        gone = sorted(configured - set(self.held)) if self.held is not None else []
+        held_now = set(self.held) if self.held is not None else configured
+        gone = [pair.target for pair in self.sync.pairs if pair.target_device not in held_now]
         if gone:
-            self.wrong.append(
-                f"storage group {self.sync.target_group} does not hold {', '.join(map(device_text, gone))}"
-            )
+            self.wrong.append(f"storage group {self.sync.target_group} does not hold {', '.join(gone)}")
         prepared, unsure = find_prepared(details, pairs, foreign)
         listed = None if self.names is None else self.listed()
         return SnapSeen(

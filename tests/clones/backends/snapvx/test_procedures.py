@@ -535,7 +535,7 @@ def test_provision_links_by_position_and_can_be_run_again(number: int, fault: st
     ("groups", "why"),
     [
         ({"pp_data": [0x4321, 0x4322, 0x4399]}, "pp_data also holds 04399"),
-        ({"pp_data": [0x4321]}, "pp_data does not hold 4322"),
+        ({"pp_data": [0x4321]}, "pp_data does not hold 04322"),
         ({"prod_data": [0x1234, 0x1235, 0x1299]}, "prod_data also holds 01299"),
         ({"pp_data": []}, "is not there|has 0 devices|is empty"),
         ({"pp_data": None}, "no storage group pp_data"),
