@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from clones.actions import BREAK, PHASES, START
+from clones.actions import BREAK, PHASES, REWIND, START
 from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
@@ -125,7 +125,9 @@ class RunEndOperator(CloneOperator):
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             paces = completed.shown_paces(context, plan["estimates"], tasks)
-            news = completed.write(context, scope, phases, split, paces)
+            news = completed.write(
+                context, scope, phases, split, paces, fresh=(plan or {}).get("action") != REWIND
+            )
             if scope.target_set and START in phases:
                 result = self._started_well(context, scope, result)
         try:

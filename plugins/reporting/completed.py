@@ -202,6 +202,8 @@ def write(
     phases: list[str],
     split: Sequence[Copy],
     paces: Mapping[str, Pace] = MappingProxyType({}),
+    *,
+    fresh: bool = True,
 ) -> list[Copy]:
     """Remember that this run was completed, and what it has shown of the copies that it ends with.
 
@@ -209,6 +211,7 @@ def write(
 
     :param split: of :func:`clones.runs.fresh_copies.known_copies`.
     :param paces: by sync, how fast it was copied, of those that this run copied from beginning to end.
+    :param fresh: the copies are new: those of a rewind are not, and are announced to nobody.
     :returns: the copies that this run has to announce. They count as announced from now on, also when this
         task is cleared; where that could not be told or kept, they are rather announced twice than never.
     """
@@ -219,12 +222,13 @@ def write(
     for seen, activation in split:
         mine = syncs.setdefault(scope.key(seen.name), {})
         mine["last"] = superseded.leave(run_id, phases, seen, activation.at)
-        if is_news(activation, (ti.dag_id, run_id), mine.get("announced")):
+        if fresh and is_news(activation, (ti.dag_id, run_id), mine.get("announced")):
             mine["announced"] = last_action(activation)
             news.append((seen, activation))
         else:
             log.info(
-                "Sync %s is not announced: another run has activated it, or it was announced before",
+                "Sync %s is not announced: another run has activated it, it was announced before, or it is a "
+                "former copy",
                 seen.name,
             )
     for name, pace in paces.items():

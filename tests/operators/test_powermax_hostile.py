@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from clones.backends.snapvx.names import prefix
 from fuzz.runs import Run
 from lab import Lab
+from reporting import completed
 from tests.support.powermax import PM, POWERMAX, SERVICES, Runs
 from tests.support.without_ssh import connect_directly
 
@@ -44,10 +46,6 @@ def links(pm: Runs) -> dict[str, str]:
     return {link["target"]: one["name"] for one in pm.lab.snapshots(PM) for link in one["links"]}
 
 
-def names(pm: Runs) -> list[str]:
-    return [one["name"] for one in pm.lab.snapshots(PM)]
-
-
 def test_another_target_of_the_same_source_in_the_group(beside: Runs) -> None:
     """As many devices as there are pairs, and an array that would relink it while it is in use."""
     beside.lab.set_group(PM, "test_data_sg", ["00B10", "00B31"])
@@ -70,3 +68,98 @@ def test_the_group_is_changed_while_the_run_goes_on(beside: Runs, monkeypatch: p
     assert "test_data_sg also holds 00B31" in run.errors["break.data.activate"]
     assert not [one for one in beside.changes if one.startswith("PUT")]
     assert links(beside)["00B31"] == "of_others"
+
+
+# rewinds in every order
+
+
+def kept(pm: Runs, sync: str = "data") -> list[str]:
+    """All snapshots of a sync of `pmapp`, the oldest first; the linked one is in brackets."""
+    mine = [one for one in pm.lab.snapshots(PM) if one["name"].startswith(prefix("pmapp", sync))]
+    return [
+        f"[{one['name']}]" if one["links"] else one["name"]
+        for one in sorted(mine, key=lambda one: one["name"])
+    ]
+
+
+def refreshed(pm: Runs, count: int) -> None:
+    for _ in range(count):
+        assert pm.run().states["finish"] == "success"
+        pm.lab.advance(3600)
+
+
+@pytest.mark.parametrize("sync", ["data", "archivelogs"])
+def test_a_refresh_after_a_rewind_keeps_what_was_in_use(pm: Runs, sync: str) -> None:
+    refreshed(pm, 2)
+    good, bad = (name.strip("[]") for name in kept(pm, sync))
+    assert pm.run("rewind").states["finish"] == "success" and kept(pm, sync) == [f"[{good}]", bad]
+    refreshed(pm, 1)
+    assert bad not in kept(pm, sync) and kept(pm, sync)[0] == good
+    assert pm.run("rewind").states["finish"] == "success" and kept(pm, sync)[0] == f"[{good}]"
+
+
+def test_a_refresh_after_one_that_failed_keeps_what_was_in_use(pm: Runs) -> None:
+    """The first sync had its snapshot, and the second none: a rewind would mix those of two runs."""
+    refreshed(pm, 2)
+    used = [kept(pm, sync)[-1].strip("[]") for sync in ("data", "archivelogs")]
+    pm.lab.fault("cut_before", match=r"POST .*prod_arch_sg", count=20)
+    assert pm.run().states["resync.archivelogs.recreate"] == "failed"
+    pm.lab.clear_faults()
+    assert len(kept(pm)) == 3 and len(kept(pm, "archivelogs")) == 2
+    pm.lab.advance(3600)
+    refreshed(pm, 1)
+    assert [kept(pm, sync)[0] for sync in ("data", "archivelogs")] == used
+    assert pm.run("rewind").states["finish"] == "success"
+    assert [kept(pm, sync)[0] for sync in ("data", "archivelogs")] == [f"[{name}]" for name in used]
+
+
+def test_half_a_rewind_is_only_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one would take the first sync one copy further back than the second."""
+    services = tmp_path / "services.yaml"
+    services.write_text(SERVICES.read_text().replace("backend: snapvx", "backend: snapvx\n        keep: 2"))
+    with Lab(POWERMAX, directory=tmp_path / "lab", clock="manual", services=services, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
+        pm = Runs(lab, monkeypatch, services)
+        refreshed(pm, 3)
+        lab.fault("cut_before", match=r'"test_arch_sg"', count=20)
+        half = pm.run("rewind")
+        assert half.states["break.archivelogs.activate"] == "failed" and kept(pm)[1].startswith("[")
+        lab.clear_faults()
+        new = pm.run("rewind")
+        assert new.states["plan"] == "failed" and "not of one run" in new.errors["plan"]
+        assert pm.clear(half).states["finish"] == "success"
+        assert kept(pm)[1].startswith("[") and kept(pm, "archivelogs")[1].startswith("[")
+
+
+def test_a_rewind_is_no_fresh_copy(pm: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[int] = []
+    monkeypatch.setattr(completed, "announce", lambda _, __, news: said.append(len(news)))
+    refreshed(pm, 2)
+    assert pm.run("rewind").states["finish"] == "success"
+    assert said == [2, 2, 0]
+
+
+def test_another_snapshot_under_the_name_of_ours_is_not_linked(
+    pm: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refreshed(pm, 1)
+    before = kept(pm)[-1]
+
+    def later(run: Run, task: Any) -> bool:
+        if task.task_id == "break.data.activate" and not replaced:
+            name = kept(pm)[-1]
+            (number,) = [one["snapid"] for one in pm.lab.snapshots(PM) if one["name"] == name]
+            base = f"/104/replication/symmetrix/{PM}/storagegroup/prod_data_sg/snapshot"
+            replaced.append(name)
+            pm.lab.administrator(on="unisphere01", run=f"DELETE {base}/{name}/snapid/{number}")
+            pm.lab.advance(60)
+            pm.lab.administrator(on="unisphere01", run=f'POST {base} {{"snapshotName": "{name}"}}')
+            pm.lab.advance(60)
+        return go_on(run, task)
+
+    replaced: list[str] = []
+    go_on = pm.airflow._task
+    monkeypatch.setattr(pm.airflow, "_task", later)
+    run = pm.run()
+    assert "which this run took, is not there" in run.errors["break.data.activate"]
+    assert before in kept(pm) and replaced[0] in kept(pm)

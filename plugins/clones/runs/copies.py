@@ -169,7 +169,7 @@ def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen], known: Mappin
 
 
 def _refuse_mixed_rewind(scope: Scope, decisions: Sequence[Decided]) -> None:
-    """:raises Refused: some syncs have a copy to go back to, or their copies would be in the wrong order."""
+    """:raises Refused: the copies to go back to would be in the wrong order, or are not of one run."""
     points = [(one.sync.name, one.decision.to) for one in decisions]
     for (before, earlier), (name, later) in pairwise(points):
         if earlier is not None and later is not None and later.at < earlier.at:
@@ -177,6 +177,24 @@ def _refuse_mixed_rewind(scope: Scope, decisions: Sequence[Decided]) -> None:
                 f"{scope.who}: rewind is refused: sync {name} would go back to {later.at} UTC, and {before} "
                 f"before it to {earlier.at} UTC: it would be the older one. Nothing was changed.",
                 "run the action `refresh`: it copies all syncs again, in their order",
+            )
+    for one, after in pairwise(decisions):
+        first, second = one.decision.to, after.decision.to
+        if first is None or second is None:
+            continue
+        between = [
+            f"{point.name} of sync {two.sync.name}"
+            for two in (one, after)
+            for point in two.seen.kept
+            if point.at is not None and first.at < point.at < second.at
+        ]
+        if between:
+            raise Refused(
+                f"{scope.who}: rewind is refused: sync {one.sync.name} would go back to {first.at} UTC, and "
+                f"{after.sync.name} to {second.at} UTC, which are not of one run: {', '.join(between)} lies "
+                "between. Nothing was changed.",
+                "clear the failed tasks of the rewind that has begun this, if there is one; else run the "
+                "action `refresh`: it copies all syncs again",
             )
 
 

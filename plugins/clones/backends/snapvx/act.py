@@ -204,6 +204,7 @@ def relink(
         ledger.run, what, point.name, point.snapid, str(sync.target_group), at, ledger.now(),
         known={**known_snapshots(None, sync.name, ledger), **seen.snapshots},
         names=_names(ledger, seen),
+        former=tuple(one.name for one in seen.linked if one in seen.details and one.name != point.name),
     )  # fmt: skip
 
     def begin() -> Any:

@@ -43,6 +43,7 @@ class Intent:
     :param ended: nothing of it is pending.
     :param known: by name, the numbers of all snapshots of this sync that are known.
     :param names: of all snapshots of this sync, as they were listed last.
+    :param former: of a link: the snapshots of this sync that it takes the place of.
     """
 
     run: Run
@@ -56,6 +57,7 @@ class Intent:
     ended: bool = False
     known: Mapping[str, int] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON; :meth:`read` reads it back."""
@@ -71,6 +73,7 @@ class Intent:
             "ended": self.ended,
             "known": dict(self.known),
             "names": list(self.names),
+            "former": list(self.former),
         }
 
     @classmethod
@@ -91,6 +94,7 @@ class Intent:
             plain["ended"],
             dict(plain["known"]),
             tuple(plain["names"]),
+            tuple(plain.get("former", ())),
         )
 
 

@@ -12,7 +12,7 @@ from clones.backends.snapvx.act import relink
 from clones.backends.snapvx.change import need, wait_out
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.names import ours
-from clones.backends.snapvx.observe import SnapSeen, look
+from clones.backends.snapvx.observe import SnapSeen, find_kept, look
 from clones.backends.snapvx.tables import Intended, decide_rewind
 from clones.backends.snapvx.tidy import read_one
 from clones.config import Sync
@@ -44,9 +44,9 @@ def look_to_rewind(
         if detail is not None:
             details = (*seen.details, detail)
             seen = replace(seen, details=details, snapshots={one.name: one.snapid for one in details})
-            if not detail.expired and (wanted is None or name == wanted.name):
-                break
-    return seen
+            if wanted is not None and name == wanted.name:
+                break  # without a plan all are read: whether they are of one run with those of other syncs
+    return replace(seen, kept=find_kept(seen.details, seen.foreign, seen.pairs, seen.listed or ()))
 
 
 def planned_rewind(plan: Mapping[str, Any] | None, sync: str) -> PointInTime | None:

@@ -220,10 +220,12 @@ def decide_rewind(sync: Sync, seen: SyncSeen, to: PointInTime | None = None) -> 
         return Decision(_NOTHING, f"every pair is linked to snapshot {to.name} already")
     if shown.torn and to is None:
         return Decision(_REFUSE, f"torn: {shown.torn}", shown.pairs, MEND_TORN, torn=True)
-    if to is not None and shown.detail(to.name) is None:
+    there = None if to is None else shown.detail(to.name)
+    if to is not None and (there is None or (to.snapid and to.snapid != there.snapid)):
         return Decision(
             _REFUSE, f"snapshot {to.name}, which this run's plan goes back to, is not there", shown.pairs,
-            "run the action `rewind` again: it plans with what is there",
+            "run the action `refresh`: it copies all syncs again. Where no sync has gone back yet, the "
+            "action `rewind` plans with what is there",
         )  # fmt: skip
     point = to or former(shown)
     if point is None:
@@ -268,7 +270,7 @@ def find_intended(seen: SnapSeen, ledger: Ledger | None) -> Intended:
     kept = kept_intent(ledger)
     if ledger is not None and kept is not None and kept.run == ledger.run and kept.what in MAKES:
         detail = seen.detail(kept.name)
-        if detail is not None and detail.at is not None:
+        if detail is not None and detail.at is not None and kept.snapid in (None, detail.snapid):
             return Intended(PointInTime(detail.name, detail.snapid, detail.at), own=True)
         return Intended(None, own=True, gone=kept.name)
     if kept is not None and kept.what is What.REWIND and seen.wholly_on(kept.name):

@@ -1,8 +1,9 @@
 """Ending snapshots that nobody needs any more: only our own, one by one, by name and number.
 
 Kept are the linked snapshot and the newest `keep` that are older. What is newer than the linked one is left:
-a rewind has left it, or a run is about to link it. That an end fails is a warning: a snapshot ends by itself
-when its time to live is over.
+a rewind has left it, or a run is about to link it. Once a newer one is linked, such a one is ended: a rewind
+goes back to the copy that was in use, and of all syncs to that of one run. That an end fails is a warning: a
+snapshot ends by itself when its time to live is over.
 """
 
 from __future__ import annotations
@@ -24,17 +25,22 @@ from clones.errors import CloneError, Fenced, Stale
 from clones.time_limits import SETTLE
 
 
-def to_end(linked: Sequence[str], names: Sequence[str], keep: int) -> tuple[str, ...]:
+def to_end(
+    linked: Sequence[str], names: Sequence[str], keep: int, former: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Which snapshots are over.
 
     :param linked: the names of those that are linked to the sync's targets.
     :param names: of all of this sync.
+    :param former: that were linked before.
     :returns: the oldest first.
     """
     if not linked:
         return ()
     older = sorted(name for name in set(names) if name < min(linked))
-    return tuple(older[: max(0, len(older) - keep)])
+    unused = [name for name in older if former and name > max(former)]
+    used = older[: len(older) - len(unused)]
+    return (*used[: max(0, len(used) - keep)], *unused)
 
 
 def why_not(one: Snapshot) -> str:
@@ -60,7 +66,8 @@ def tidy(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[None
     kept = kept_intent(ledger)
     known = {**(kept.known if kept else {}), **seen.snapshots}
     names = seen.listed if seen.listed is not None else (*(kept.names if kept else ()), *known)
-    over = to_end(linked, ours(scope.name, sync.name, names), sync.keep)
+    former = kept.former if kept is not None and kept.name == linked[0] else ()
+    over = to_end(linked, ours(scope.name, sync.name, names), sync.keep, former)
     sent = []
     for name in over:
         try:

@@ -162,20 +162,27 @@ def test_every_state_has_its_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("linked", "names", "keep_count", "over"),
+    ("linked", "names", "keep_count", "former", "over"),
     [
-        ("C", "ABC", 1, "A"),
-        ("C", "ABC", 0, "AB"),
-        ("C", "ABC", 8, ""),
-        ("B", "ABC", 1, ""),
-        ("B", "ABC", 0, "A"),
-        ("A", "ABC", 0, ""),
-        ("", "ABC", 0, ""),
-        ("C", "", 0, ""),
+        ("C", "ABC", 1, "", "A"),
+        ("C", "ABC", 0, "", "AB"),
+        ("C", "ABC", 8, "", ""),
+        ("B", "ABC", 1, "", ""),
+        ("B", "ABC", 0, "", "A"),
+        ("A", "ABC", 0, "", ""),
+        ("", "ABC", 0, "", ""),
+        ("C", "", 0, "", ""),
+        ("C", "ABC", 1, "B", "A"),
+        ("C", "ABC", 1, "A", "B"),
+        ("C", "ABC", 8, "A", "B"),
+        ("C", "ABC", 0, "A", "AB"),
+        ("A", "ABC", 0, "C", ""),
     ],
 )
-def test_what_is_over(linked: str, names: str, keep_count: int, over: str) -> None:
-    found = to_end([named(one) for one in linked], [named(one) for one in names], keep_count)
+def test_what_is_over(linked: str, names: str, keep_count: int, former: str, over: str) -> None:
+    found = to_end(
+        *([named(one) for one in some] for some in (linked, names)), keep_count, list(map(named, former))
+    )
     assert found == tuple(named(one) for one in over)
 
 
