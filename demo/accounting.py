@@ -46,7 +46,8 @@ def program(command: str) -> str:
             return program(words[3])
         taken = re.search(r"\bshift (\d+)", words[2])
         runs = words[4 + (int(taken[1]) if taken else 0) :]
-        return program(shlex.join(runs)) if '"$@"' in words[2] else words[3]
+        goes_through = re.search(r'\bin "\$@"', words[2])  # a loop over its words, none of which it runs
+        return program(shlex.join(runs)) if '"$@"' in words[2] and not goes_through else words[3]
     if name.startswith("sym"):
         actions = [word for word in words[1:] if re.fullmatch(r"[a-z]{4,}", word)]
         return f"{name} {actions[0]}" if actions else name

@@ -178,7 +178,7 @@ class SymcloneActivateOperator(_HookedOperator):
         if scope.target_set and self._mend():
             refuse_last_good(scope, target_sets.recorded(context, scope))
         kept = ledger(context, scope, sync)
-        if plan and plan["action"] == REWIND:
+        if plan and plan.get("action") == REWIND:
             seen = hosts.run(doing_of(sync).rewind(scope, sync, kept, plan))
         else:
             seen = hosts.run(

@@ -88,7 +88,10 @@ class SymcloneStateTrigger(BaseEventTrigger):
         self._joined: tuple[Watch, Wait] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return "triggers.symclone.SymcloneStateTrigger", {name: getattr(self, name) for name in ARGUMENTS}
+        given = {name: getattr(self, name) for name in ARGUMENTS}
+        if self.snapshots is None:
+            del given["snapshots"]  # so a triggerer of the version before takes it
+        return "triggers.symclone.SymcloneStateTrigger", given
 
     def shared_stream_key(self) -> Hashable:
         """Who waits on the same array, and asks it in the same way, looks together."""

@@ -229,8 +229,7 @@ class Watch:
                 else:
                     wait.saw(seen, at, now)
                     wait.due -= at - first  # a round may take long, and all are in the next one again
-                if seen.snapshots:  # the next look is for what it is linked to now
-                    wait.place = backend_of(wait.sync).seen_at(seen)
+                self._expect(wait, seen)
             except TryAgain as error:
                 wait.not_known(error, at, now)
             except CloneError as error:
@@ -240,6 +239,14 @@ class Watch:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         await asyncio.gather(*asks)
+
+    @staticmethod
+    def _expect(wait: Wait, seen: SyncSeen) -> None:
+        """The next look is for the snapshots that it is linked to now."""
+        if seen.snapshots and not wait.ended:
+            place = backend_of(wait.sync).seen_at(seen)
+            if wait.place is None or place.snapshots != wait.place.snapshots:
+                wait.place = place
 
     async def _precopied(self, wait: Wait, seen: SyncSeen) -> None:
         try:

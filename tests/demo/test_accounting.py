@@ -33,6 +33,7 @@ def test_union(intervals: list[tuple[float, float]], seconds: float) -> None:
             "env A=1 /usr/symcli/bin/symclone -sid 34 -f /d/x -noprompt recreate",
             "symclone recreate",
         ),
+        ('/bin/sh -c \'shift 3; for name in "$@"; do rmdir "$name"; done\' slots a b c 1.g', "slots"),
         ("echo 'unclosed", "echo 'unclosed"),
     ],
 )

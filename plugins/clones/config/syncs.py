@@ -41,8 +41,6 @@ OF_SYMCLONE: Mapping[str, str] = {
     "consistent": "a snapshot of a storage group is always of one point in time",
     "recreate_while_copying": "a link that copies is always waited for",
     "restore_timeout": "there is no merge-back with SnapVX",
-    "before_activate": "the point in time is that of the resync, and a hook around the break comes too late",
-    "after_activate": "the point in time is that of the resync, and a hook around the break comes too late",
 }
 """Keys of a sync that SnapVX has no use for, and why."""
 _SNAPSHOT = "symclone has no snapshots"
@@ -158,7 +156,8 @@ class Sync(Model):
     )
     before_activate: Hooks = Field(
         (),
-        description="Commands on the source's host before the activation (Oracle: begin backup), in order.",
+        description="Commands on the source's host before the activation, of `snapvx` before the snapshot "
+        "(Oracle: begin backup), in order.",
         examples=[
             [
                 {
@@ -171,8 +170,9 @@ class Sync(Model):
     )
     after_activate: Hooks = Field(
         (),
-        description="Commands on the source's host after the activation (end backup, log switch), in order. "
-        "Once a `before_activate` was begun they always run, also when the activation failed.",
+        description="Commands on the source's host after the activation, of `snapvx` after the snapshot (end "
+        "backup, log switch), in order. Once a `before_activate` was begun they always run, "
+        "also when that step failed.",
         examples=[
             [
                 {

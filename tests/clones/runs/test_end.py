@@ -61,7 +61,7 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
         sync(max(1, len(said)) if isinstance(said, list) else 1).model_copy(update={"name": name})
         for name, said in case["seen"].items()
     ]
-    scope: Any = SimpleNamespace(name="s", service=SimpleNamespace(syncs=syncs))
+    scope: Any = SimpleNamespace(name="s", service=SimpleNamespace(syncs=syncs, snapshots=False))
     before = {name: ["08:00"] * len(said) for name, said in case["seen"].items()} | case.get("before", {})
     plan = {
         "phases": case.get("phases", []),

@@ -16,13 +16,13 @@ from types import MappingProxyType
 
 from clones.asking.steps import Request, Result, Steps, note, run, run_together
 from clones.backends.snapvx import answers, requests
-from clones.backends.snapvx.answers import Link, Names, Page, Snapshot
-from clones.backends.snapvx.groups import differs, missing, read_on
+from clones.backends.snapvx.answers import Group, Link, Names, Snapshot
+from clones.backends.snapvx.groups import devices_of
 from clones.backends.snapvx.names import ours
 from clones.backends.snapvx.reading import unreadable
 from clones.config import Pair, Sync
 from clones.config.scope import Scope
-from clones.errors import Refused
+from clones.errors import Missing, Refused
 from clones.states import (
     DeviceNumber,
     Kept,
@@ -58,14 +58,14 @@ class SnapSeen(SyncSeen):
     :param details: those of ours that were read.
     :param foreign: those of somebody else that the target group is linked to.
     :param listed: the names of ours, the newest first; None when they were not asked for.
-    :param target: the devices of the target group; None when they were not asked for.
+    :param target: the target group; None when it was not asked for.
     :param unsure: why it is not known whether ``prepared`` was taken after the target was linked.
     """
 
     details: tuple[Snapshot, ...] = ()
     foreign: tuple[Snapshot, ...] = ()
     listed: tuple[str, ...] | None = None
-    target: tuple[int, ...] | None = None
+    target: Group | None = None
     unsure: str = ""
 
     def detail(self, name: str) -> Snapshot | None:
@@ -122,7 +122,7 @@ def look(
     :param known: by name, numbers of snapshots of this sync.
     :param all_names: ask for the names of all snapshots, also when those that are known account for every
         target.
-    :param group: ask for the devices of the target group, too: a link overwrites them all.
+    :param group: ask which devices the target group holds, too.
     :param newest: so many of those that are known are read with the first question: one that is prepared, and
         one that is linked.
     """
@@ -132,10 +132,11 @@ def look(
         first.insert(0, requests.list_snapshots(scope, sync))
     if group:
         first.append(requests.list_volumes(scope, sync, str(sync.target_group)))
-    for result in (yield from run_together(first)):
+    results = yield from run_together(first)
+    if group:
+        looking.held = yield from devices_of(scope, sync, str(sync.target_group), results.pop())
+    for result in results:
         looking.took(result)
-    if looking.page is not None:
-        looking.held = tuple((yield from read_on(scope, sync, str(sync.target_group), looking.page)))
     if looking.names is None and not looking.is_whole():
         looking.took((yield from run(requests.list_snapshots(scope, sync))))
     yield from looking.read_on()
@@ -194,8 +195,9 @@ class _Looking:
         self.details: dict[str, Snapshot] = {}
         self.gone: set[str] = set()
         self.names: Names | None = None
-        self.page: Page | None = None
-        self.held: tuple[int, ...] | None = None
+        self.group: Group | None = None
+        self.held: list[int] | None = None
+        """The devices of the target group."""
         self.clock: datetime | None = None
         self.wrong: list[str] = []
         self.foreign: list[Snapshot] = []
@@ -229,7 +231,14 @@ class _Looking:
         elif request.path.endswith("/snapshot"):
             self.names = answers.names(result, f"{self.subject}: the snapshots of {self.sync.source_group}")
         else:
-            self.page = answers.page(result, f"{self.subject}: storage group {self.sync.target_group}")
+            target = answers.group(result, f"{self.subject}: storage group {self.sync.target_group}")
+            if target is None:
+                raise Missing(
+                    f"{self.subject}: there is no storage group {self.sync.target_group} on array "
+                    f"{self.sync.symid}. Nothing was changed.",
+                    "fix `target_group` in services.yaml, or make the group: no link ever makes it",
+                )
+            self.group = target
 
     def is_whole(self) -> bool:
         """Whether the snapshots that were read account for every target."""
@@ -291,13 +300,12 @@ class _Looking:
 
     def find_foreign(self) -> Steps[None]:
         """Whose link it is that holds the targets, where it is none of ours."""
-        name = str(self.sync.target_group)
-        shown = yield from run(requests.show_group(self.scope, self.sync, name))
-        self._tick(shown)
-        target = answers.group(shown, f"{self.subject}: storage group {name}")
-        if target is None:
-            raise missing(f"{self.subject}: storage group {name}", self.sync)
-        if target.linked is False or not self.names:
+        if self.group is None:
+            self.took(
+                (yield from run(requests.show_group(self.scope, self.sync, str(self.sync.target_group))))
+            )
+        assert self.group is not None
+        if self.group.linked is False or not self.names:
             return
         mine = set(self.listed())
         others = [n for n in (*self.names.manual, *self.names.policies) if n not in mine]
@@ -320,11 +328,18 @@ class _Looking:
                     )
             if self.is_whole():
                 return
-        if target.linked and not any(self._is_linked(one) for one in (*self.details.values(), *self.foreign)):
+        if self.group.linked and not any(
+            self._is_linked(one) for one in (*self.details.values(), *self.foreign)
+        ):
             self.wrong.append(
                 f"storage group {self.sync.target_group} is linked, and to no snapshot of "
                 f"{self.sync.source_group} that could be read"
             )
+
+    def _target(self) -> Group | None:
+        if self.held is None:
+            return self.group
+        return Group(str(self.sync.target_group), len(self.held), self.group.linked if self.group else None)
 
     def seen(self) -> SnapSeen:
         """:raises Unreadable: the server does not say its time."""
@@ -333,26 +348,23 @@ class _Looking:
         details = tuple(sorted(self.details.values(), key=_age))
         foreign = tuple(self.foreign)
         pairs = tuple(see_pair(pair, self.sync, (*details, *foreign)) for pair in self.sync.pairs)
-        configured = {pair.target_device for pair in self.sync.pairs}
-        strange = sorted(
-            {
-                link.target
-                for one in (*details, *foreign)
-                for link in one.links
-                if link.group == self.sync.target_group
-                and link.target not in configured
-                and link.target not in (self.held or ())
-            }
-        )
+        configured = {pair.target_device for pair in self.sync.pairs if pair.target_device is not None}
+        held = {
+            link.target
+            for one in (*details, *foreign)
+            for link in one.links
+            if link.group == self.sync.target_group
+        }
+        strange = sorted({*held, *(self.held or ())} - configured)
         if strange:
             self.wrong.append(
                 f"storage group {self.sync.target_group} also holds {', '.join(map(device_text, strange))}, "
                 "which no pair names"
             )
-        if self.held is not None:
-            self.wrong += differs(
-                str(self.sync.target_group), self.held, [DeviceNumber(one.target) for one in self.sync.pairs]
-            )
+        held_now = set(self.held) if self.held is not None else configured
+        gone = [pair.target for pair in self.sync.pairs if pair.target_device not in held_now]
+        if gone:
+            self.wrong.append(f"storage group {self.sync.target_group} does not hold {', '.join(gone)}")
         prepared, unsure = find_prepared(details, pairs, foreign)
         listed = None if self.names is None else self.listed()
         return SnapSeen(
@@ -369,7 +381,7 @@ class _Looking:
             details=details,
             foreign=foreign,
             listed=listed,
-            target=self.held,
+            target=self._target(),
             unsure=unsure,
         )
 

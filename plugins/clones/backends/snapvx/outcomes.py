@@ -144,11 +144,17 @@ def failure(result: Result, subject: str, *, consequence: str) -> CloneError:
         f"{f' ({row.meaning})' if row else ''}: {said or result.said()[:200]}\n{consequence}"
     )
     if outcome is Outcome.DENIED:
-        remedy = row.remedy if row and row.outcome is Outcome.DENIED else ""
+        if row is not None and row.outcome is Outcome.DENIED:
+            return Refused(what, row.remedy)
+        if result.exit_code == 403:
+            remedy = (
+                f"give the user of the connection {result.command.host} the role for local replication on "
+                "both storage groups"
+            )
+            return Refused(what, remedy)
         return Refused(
             what,
-            remedy
-            or f"check login and password of the connection {result.command.host}, and the roles of its user",
+            f"check login and password of the connection {result.command.host}, and the roles of its user",
         )
     if outcome is Outcome.LOCKED:
         return Locked(what, row.remedy if row else "wait for the retry")

@@ -12,12 +12,12 @@ from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps, run
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Array, Names, Snapshot, Volume
-from clones.backends.snapvx.groups import devices_of, differs
+from clones.backends.snapvx.groups import devices_of
 from clones.backends.snapvx.names import prefix
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.outcomes import Outcome, classify, failure
 from clones.backends.snapvx.reading import as_object, text
-from clones.backends.snapvx.set_up import megabytes, show_volumes
+from clones.backends.snapvx.set_up import differs, megabytes, show_volumes
 from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import NOTHING_CHANGED

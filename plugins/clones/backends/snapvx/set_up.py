@@ -15,7 +15,7 @@ from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.act import LAG, relink, take
 from clones.backends.snapvx.answers import Volume
 from clones.backends.snapvx.change import need, wait_out
-from clones.backends.snapvx.groups import devices_of, differs
+from clones.backends.snapvx.groups import devices_of
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.observe import SnapSeen, look, with_snapshot
 from clones.backends.snapvx.tables import Intended, decide_create
@@ -84,10 +84,13 @@ def _look(scope: Scope, sync: Sync, known: dict[str, int]) -> Steps[SnapSeen]:
     """:raises Refused: everything that keeps it from being linked, at once."""
     seen = yield from look(scope, sync, known, group=True)
     refuse_wrong_pairs(scope.name, sync, seen)
-    group = str(sync.source_group)
-    held = yield from devices_of(scope, sync, group)
-    ends = [pair.source_device for pair in sync.pairs]
-    refused = differs(group, held, [int(one) for one in ends if one is not None])
+    refused: list[str] = []
+    for group, ends in (
+        (str(sync.source_group), [pair.source_device for pair in sync.pairs]),
+        (str(sync.target_group), [pair.target_device for pair in sync.pairs]),
+    ):
+        held = yield from devices_of(scope, sync, group)
+        refused += differs(group, held, [int(one) for one in ends if one is not None])
     linked = any(pair.state is not State.NONE for pair in seen.pairs)
     volumes = {} if refused else (yield from show_volumes(scope, sync))
     for pair in sync.pairs:
@@ -136,6 +139,18 @@ def show_volumes(scope: Scope, sync: Sync) -> Steps[dict[int, Volume]]:
         number: answers.volume(result, f"{scope.subject(sync)}: device {device_text(number)}")
         for number, result in zip(wanted, results, strict=True)
     }
+
+
+def differs(group: str, held: Sequence[int], wanted: Sequence[int]) -> list[str]:
+    """What a group holds beside what the pairs name, and what it lacks, in words."""
+    more = sorted(set(held) - set(wanted))
+    less = sorted(set(wanted) - set(held))
+    found = []
+    if more:
+        found.append(f"storage group {group} also holds {', '.join(map(device_text, more))}")
+    if less:
+        found.append(f"storage group {group} does not hold {', '.join(map(device_text, less))}")
+    return found
 
 
 def _refuse_other_sources(scope: Scope, sync: Sync, sources: Sequence[int], name: str) -> None:

@@ -8,7 +8,7 @@ same time, and the next ones once these have answered: nothing is queued in the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from clones.asking.pieces import chunks, pieces
@@ -26,6 +26,7 @@ from clones.states import Kept, SyncSeen
 M = TypeVar("M", bound=Member)
 T = TypeVar("T")
 Which = tuple[str, str, str]
+_OF_ALL = tuple(one.name for one in fields(SyncSeen))
 
 AT_ONCE = 5
 """Syncs that are asked for at the same time: of each one request."""
@@ -51,7 +52,9 @@ class Looked:
         if ended is None:
             assert self.rest is not None, "it was asked for, or there is a reason"
             raise self.rest
-        return ended.value()
+        seen = ended.value()
+        # Without what was read of the snapshots: a thousand waits keep what they saw last.
+        return SyncSeen(**{name: getattr(seen, name) for name in _OF_ALL})
 
 
 @dataclass
@@ -80,9 +83,9 @@ def locate(scope: Scope, sync: Sync) -> Steps[Place]:
 
 def seen_at(seen: SyncSeen) -> Place:
     """With the snapshots that it is linked to."""
-    assert isinstance(seen, SnapSeen), "it was seen by this back end"
     place = seen_place(seen)
-    return Place(place.symid, place.devices, {one.name: one.snapid for one in seen.linked})
+    linked = {one.name: one.snapid for one in seen.kept if one.linked and one.snapid is not None}
+    return Place(place.symid, place.devices, linked)
 
 
 def looks(members: Sequence[M]) -> Iterator[list[M]]:

@@ -328,13 +328,15 @@ def _restored(seen: SnapSeen) -> Decision | None:
 
 
 def _grown(sync: Sync, seen: SnapSeen) -> Decision | None:
-    """Refused where the source group holds another number of devices than there are pairs."""
+    """Refused where a storage group holds another number of devices than there are pairs."""
     wanted = len(sync.pairs)
     found = [
         f"storage group {sync.source_group} has {now} devices"
-        for now in {one.volumes[1] for one in seen.details[:1]}
+        for now in {one.volumes[1] for one in (*seen.details, *seen.foreign)[:1]}
         if now is not None and now != wanted
     ]
+    if seen.target is not None and seen.target.devices != wanted:
+        found.append(f"storage group {sync.target_group} has {seen.target.devices} devices")
     if not found:
         return None
     return Decision(

@@ -264,7 +264,7 @@ def test_a_user_without_the_role_is_told_so(lab: Any, monkeypatch: pytest.Monkey
 
 def test_a_group_that_is_not_there_is_never_made(lab: Any) -> None:
     site = Site(lab, target_group="test_data_sgg")
-    with pytest.raises(CloneError, match="storage group test_data_sgg is not there"):
+    with pytest.raises(CloneError, match="no storage group test_data_sgg"):
         site.task("create")
     assert not [one for one in lab.requests() if one["method"] != "GET"]
 

@@ -426,6 +426,17 @@ def test_a_group_that_grew_is_refused_before_anything(unisphere: Unisphere, grou
     assert kinds(unisphere) == [POST]
 
 
+def test_a_group_that_grew_is_seen_by_the_copy_of_somebody_else(unisphere: Unisphere) -> None:
+    """Before the first refresh there is no snapshot of ours to tell it by."""
+    of = scope()
+    unisphere.snapshots.clear()
+    unisphere.link(unisphere.add("by_hand", NOON - 5 * DAY))
+    unisphere.groups["prod_data"].append(0x7777)
+    with pytest.raises(Refused, match="prod_data has 3 devices"):
+        resync(of, unisphere)
+    assert kinds(unisphere) == []
+
+
 def test_an_expired_snapshot_is_not_linked_and_taken_anew(unisphere: Unisphere) -> None:
     of = scope()
     after = resync(of, unisphere)
@@ -556,9 +567,9 @@ def test_provision_links_by_position_and_can_be_run_again(number: int, fault: st
         ({"pp_data": [0x4321, 0x4322, 0x4399]}, "pp_data also holds 04399"),
         ({"pp_data": [0x4321]}, "pp_data does not hold 04322"),
         ({"prod_data": [0x1234, 0x1235, 0x1299]}, "prod_data also holds 01299"),
-        ({"pp_data": []}, "pp_data is not there"),
-        ({"pp_data": None}, "pp_data is not there"),
-        ({"prod_data": None}, "prod_data is not there"),
+        ({"pp_data": []}, "is not there|has 0 devices|is empty"),
+        ({"pp_data": None}, "no storage group pp_data"),
+        ({"prod_data": None}, "no storage group prod_data"),
     ],
 )
 def test_provision_refuses_other_groups(groups: dict[str, Any], why: str) -> None:

@@ -55,6 +55,8 @@ def show(case: dict[str, Any]) -> tuple[Scope, Unisphere]:
             setattr(known[letter], kind, True)
         elif word.endswith("group grew"):
             made.groups[SOURCE if kind == "source" else TARGET].append(0x7777)
+        elif word == "target group exchanged":
+            made.groups[TARGET][-1] = 0x7777
     return of, made
 
 
