@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from clones.backends.snapvx.names import prefix
 from clones.runs.result import RESTART
 from fuzz.runs import Run
+from hooks import unisphere
 from lab import Lab
 from reporting import completed
 from tests.support.powermax import PM, POWERMAX, SERVICES, Runs
@@ -197,3 +199,34 @@ def test_another_snapshot_under_the_name_of_ours_is_not_linked(
     run = pm.run()
     assert "which this run took, is not there" in run.errors["break.data.activate"]
     assert before in kept(pm) and replaced[0] in kept(pm)
+
+
+# clocks
+
+
+def test_the_clock_of_the_server_is_set_back(pm: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of the names stays that in which the snapshots were taken."""
+    hours = [5]
+    real = unisphere.said_clock
+
+    def said(date: str | None) -> datetime | None:
+        clock = real(date)
+        return clock and clock + timedelta(hours=hours[0])
+
+    monkeypatch.setattr(unisphere, "said_clock", said)
+    refreshed(pm, 2)
+    hours[0] = 0
+    used = kept(pm)[-1].strip("[]")
+    refreshed(pm, 1)
+    assert kept(pm)[0] == used and kept(pm)[1].startswith("[") and len(kept(pm)) == 2
+    hours[0] = -3
+    refreshed(pm, 2)
+    assert kept(pm)[1].startswith("[") and len(kept(pm)) == 2
+    assert pm.run("rewind").states["finish"] == "success" and kept(pm)[0].startswith("[")
+
+
+def test_a_server_that_does_not_say_its_time(pm: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unisphere, "said_clock", lambda _: None)
+    run = pm.run()
+    assert "header `Date`" in run.errors["plan"] and "pass the header" in run.errors["plan"]
+    assert pm.changes == []

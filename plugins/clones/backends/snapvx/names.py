@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 LONGEST = 32
 """Characters of a snapshot's name, on every array."""
@@ -29,6 +29,23 @@ def new_name(service: str, sync: str, at: datetime, of_try: str) -> str:
     :param of_try: anything that another try would not have.
     """
     return f"{prefix(service, sync)}{at:%Y%m%dT%H%M%S}{_digits(of_try, 2)}"
+
+
+def time_of_next(names: Iterable[str], now: datetime) -> datetime:
+    """The time for the name of a new snapshot: now, or a second after the newest that there is.
+
+    So the order of the names is that in which they were taken, also where the server's clock was set back.
+
+    :param names: of all snapshots of this sync.
+    :param now: by the server's clock, in UTC.
+    """
+    for name in sorted(names, reverse=True):
+        try:
+            newest = datetime.strptime(name.rsplit("_", 1)[-1][:15], "%Y%m%dT%H%M%S")
+            return max(now, newest.replace(tzinfo=now.tzinfo) + timedelta(seconds=1))
+        except (ValueError, OverflowError):
+            continue
+    return now
 
 
 def is_ours(service: str, sync: str, name: str) -> bool:

@@ -19,10 +19,9 @@ from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Group, Link, Names, Snapshot
 from clones.backends.snapvx.groups import devices_of
 from clones.backends.snapvx.names import ours
-from clones.backends.snapvx.reading import unreadable
 from clones.config import Pair, Sync
 from clones.config.scope import Scope
-from clones.errors import Missing, Refused
+from clones.errors import Missing, Refused, Unknown
 from clones.states import (
     DeviceNumber,
     Kept,
@@ -342,9 +341,14 @@ class _Looking:
         return Group(str(self.sync.target_group), len(self.held), self.group.linked if self.group else None)
 
     def seen(self) -> SnapSeen:
-        """:raises Unreadable: the server does not say its time."""
+        """:raises Unknown: the server does not say its time."""
         if self.clock is None:
-            raise unreadable("the server does not say its time (header `Date`)")
+            raise Unknown(
+                f"{self.subject}: {self.scope.unisphere} does not say its time (header `Date` of its answers): "
+                "no age can be told by it.",
+                "let what stands between Airflow and Unisphere pass the header `Date` on, or connect to "
+                "Unisphere itself",
+            )
         details = tuple(sorted(self.details.values(), key=_age))
         foreign = tuple(self.foreign)
         pairs = tuple(see_pair(pair, self.sync, (*details, *foreign)) for pair in self.sync.pairs)
