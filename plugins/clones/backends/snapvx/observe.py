@@ -344,8 +344,8 @@ class _Looking:
         """:raises Unknown: the server does not say its time."""
         if self.clock is None:
             raise Unknown(
-                f"{self.subject}: {self.scope.unisphere} does not say its time (header `Date` of its answers): "
-                "no age can be told by it.",
+                f"{self.subject}: {self.scope.unisphere} does not say its time (header `Date`): no age "
+                "can be told.",
                 "let what stands between Airflow and Unisphere pass the header `Date` on, or connect to "
                 "Unisphere itself",
             )
