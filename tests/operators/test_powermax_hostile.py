@@ -45,6 +45,9 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     yield from _start(tmp_path, monkeypatch, file)
 
 
+GROUPS = {"data": "test_data_sg", "archivelogs": "test_arch_sg"}
+
+
 def links(pm: Runs) -> dict[str, str]:
     return {link["target"]: one["name"] for one in pm.lab.snapshots(PM) for link in one["links"]}
 
@@ -111,7 +114,11 @@ def test_jobs_whose_answers_are_all_lost_keep_the_service_down(
 
 def kept(pm: Runs, sync: str = "data") -> list[str]:
     """All snapshots of a sync of `pmapp`, the oldest first; the linked one is in brackets."""
-    mine = [one for one in pm.lab.snapshots(PM) if one["name"].startswith(prefix("pmapp", sync))]
+    mine = [
+        one
+        for one in pm.lab.snapshots(PM)
+        if one["name"].startswith(prefix("pmapp", f"{sync}/{PM}/{GROUPS[sync]}"))
+    ]
     return [
         f"[{one['name']}]" if one["links"] else one["name"]
         for one in sorted(mine, key=lambda one: one["name"])

@@ -18,7 +18,7 @@ from tests.conftest import POWERMAX, POWERMAX_LAB
 from tests.support.without_ssh import connect_directly
 
 SYMID = "000297600001"
-OURS = f"{prefix('pm', 'data')}20260101T000000ab"
+OURS = f"{prefix('pm', f'data/{SYMID}/test_data_sg')}20260101T000000ab"
 Findings = list[dict[str, str]]
 Site = dict[str, Any]
 

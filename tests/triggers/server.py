@@ -33,13 +33,14 @@ class SnapCopy:
     source_group: str
     target_group: str
     pairs: list[tuple[int, int]]
+    symid: str
     percent: int = 0
     snapshots: dict[str, int] = field(default_factory=dict)
     linked: str = ""
 
     def take(self, snapid: int, at: datetime = BEGAN) -> str:
         """A new snapshot, which the target group is linked to from now on."""
-        name = new_name(self.service, "data", at, str(snapid))
+        name = new_name(self.service, f"data/{self.symid}/{self.target_group}", at, str(snapid))
         self.snapshots[name] = snapid
         self.linked, self.percent = name, 0
         return name

@@ -32,7 +32,7 @@ class Site:
 
     def add(self, name: str, server: str, number: int, former: int = 0) -> SnapCopy:
         """A service of one sync that is copied, with so many former snapshots."""
-        copy = SnapCopy(name, f"src_{name}", f"tgt_{name}", [(2 * number, 2 * number + 1)])
+        copy = SnapCopy(name, f"src_{name}", f"tgt_{name}", [(2 * number, 2 * number + 1)], "000297600001")
         for one in range(former, -1, -1):
             copy.take(100 * number + one, BEGAN.replace(day=1, minute=10 - one))
         copy.percent = 100

@@ -25,7 +25,7 @@ from clones.backends.snapvx.intents import (
     known_snapshots,
     planned_snapshots,
 )
-from clones.backends.snapvx.names import new_name, time_of_next
+from clones.backends.snapvx.names import key_of, new_name, time_of_next
 from clones.backends.snapvx.observe import SnapSeen, look, look_at, observe, with_snapshot
 from clones.backends.snapvx.tables import (
     MEND_TORN,
@@ -93,7 +93,7 @@ def take(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[Snap
     now = ledger.now()
     names = seen.listed if seen.listed is not None else tuple(seen.snapshots)
     at = time_of_next(names, seen.clock)
-    name = new_name(scope.name, sync.name, at, f"{ledger.run} {now.isoformat()}")
+    name = new_name(scope.name, key_of(sync), at, f"{ledger.run} {now.isoformat()}")
     intent = Intent(
         ledger.run, What.SNAPSHOT, name, None, "", now, now,
         known={**known_snapshots(None, sync.name, ledger), **seen.snapshots},

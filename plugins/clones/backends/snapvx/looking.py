@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clones.asking.steps import Command, Steps
 from clones.backends.snapvx import requests
-from clones.backends.snapvx.names import prefix
+from clones.backends.snapvx.names import key_of, prefix
 from clones.backends.snapvx.observe import TOOLS as TOOLS
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.observe import observe as observe
@@ -41,7 +41,7 @@ def sends(
 ) -> tuple[Command, ...]:
     """A snapshot that is still to be taken has the name that :data:`TO_COME` makes, and the number 0."""
     assert isinstance(seen, SnapSeen), "it was seen by this back end"
-    new = f"{prefix(scope.name, sync.name)}{TO_COME}"
+    new = f"{prefix(scope.name, key_of(sync))}{TO_COME}"
     if action == "create":
         return (
             requests.take_snapshot(scope, sync, new),

@@ -1,8 +1,8 @@
 """Names of snapshots, and which of them are ours.
 
-``SA_`` + ten hex digits of the service's and the sync's name + ``_`` + UTC time + two hex digits of the try:
-``SA_0123456789_20261123T120000ab``, 31 of the 32 characters that an array takes. What does not begin with a
-sync's own prefix is never deleted and never linked.
+``SA_`` + ten hex digits of the service's name and of :func:`key_of` the sync + ``_`` + UTC time + two hex
+digits of the try: ``SA_0123456789_20261123T120000ab``, 31 of the 32 characters that an array takes. What does
+not begin with a sync's own prefix is never deleted and never linked.
 """
 
 from __future__ import annotations
@@ -12,13 +12,23 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from clones.config import Sync
+
 LONGEST = 32
 """Characters of a snapshot's name, on every array."""
 _OURS = re.compile(r"SA_[0-9a-f]{10}_\d{8}T\d{6}[0-9a-f]{2}")
 
 
+def key_of(sync: Sync) -> str:
+    """A sync as names of snapshots know it, also beside another Airflow's service of the same name."""
+    return f"{sync.name}/{sync.symid}/{sync.target_group}"
+
+
 def prefix(service: str, sync: str) -> str:
-    """What the names of all snapshots of one sync begin with."""
+    """What the names of all snapshots of one sync begin with.
+
+    :param sync: of :func:`key_of`.
+    """
     return f"SA_{_digits(f'{service}/{sync}', 10)}_"
 
 

@@ -18,7 +18,7 @@ from clones.asking.steps import Request, Result, Steps, note, run, run_together
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Group, Link, Names, Snapshot
 from clones.backends.snapvx.groups import devices_of
-from clones.backends.snapvx.names import ours
+from clones.backends.snapvx.names import key_of, ours
 from clones.config import Pair, Sync
 from clones.config.scope import Scope
 from clones.errors import Missing, Refused, Unknown
@@ -189,7 +189,7 @@ class _Looking:
     def __init__(self, scope: Scope, sync: Sync, known: dict[str, int]) -> None:
         self.scope, self.sync = scope, sync
         self.subject = scope.subject(sync)
-        self.known = {name: known[name] for name in ours(scope.name, sync.name, known)}
+        self.known = {name: known[name] for name in ours(scope.name, key_of(sync), known)}
         self.asked: dict[str, tuple[str, int]] = {}
         self.details: dict[str, Snapshot] = {}
         self.gone: set[str] = set()
@@ -247,7 +247,7 @@ class _Looking:
 
     def listed(self) -> tuple[str, ...]:
         """The names of ours, the newest first."""
-        return ours(self.scope.name, self.sync.name, self.names.manual if self.names else self.known)
+        return ours(self.scope.name, key_of(self.sync), self.names.manual if self.names else self.known)
 
     def read_on(self) -> Steps[None]:
         """Read the snapshots of ours, the newest first, until every target is accounted for.

@@ -13,7 +13,7 @@ from clones.asking.steps import Steps, run
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Array, Names, Snapshot, Volume
 from clones.backends.snapvx.groups import devices_of
-from clones.backends.snapvx.names import prefix
+from clones.backends.snapvx.names import key_of, prefix
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.outcomes import Outcome, classify, failure
 from clones.backends.snapvx.reading import as_object, text
@@ -305,7 +305,7 @@ def _kept(service: str, sync: Sync, seen: SnapSeen, every: Names) -> str:
     rest = [one for one in seen.listed or () if one not in linked]
     other = sorted({*every.manual, *every.policies} - set(seen.listed or ()))
     said = f"linked to {', '.join(map(_dated, seen.linked)) or 'no snapshot'}"
-    said += f"; {len(rest)} more of its own ({prefix(service, sync.name)}...)"
+    said += f"; {len(rest)} more of its own ({prefix(service, key_of(sync))}...)"
     return f"{said}; of others, which are never touched: {', '.join(other) or 'none'}"
 
 

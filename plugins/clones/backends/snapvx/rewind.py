@@ -11,7 +11,7 @@ from clones.asking.steps import Steps
 from clones.backends.snapvx.act import relink
 from clones.backends.snapvx.change import need, wait_out
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
-from clones.backends.snapvx.names import ours
+from clones.backends.snapvx.names import key_of, ours
 from clones.backends.snapvx.observe import SnapSeen, find_kept, look
 from clones.backends.snapvx.tables import Intended, decide_rewind
 from clones.backends.snapvx.tidy import read_one
@@ -35,7 +35,7 @@ def look_to_rewind(
     seen = yield from look(scope, sync, known, group=True)
     refuse_wrong_pairs(scope.name, sync, seen)
     linked, wanted = [one.name for one in seen.linked], planned_rewind(plan, sync.name)
-    names = ours(scope.name, sync.name, seen.listed or ())
+    names = ours(scope.name, key_of(sync), seen.listed or ())
     for name in names:
         older = bool(linked) and name < min(linked)
         if not (older or (wanted and name == wanted.name)) or seen.detail(name) is not None:

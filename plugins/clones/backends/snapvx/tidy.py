@@ -15,7 +15,7 @@ from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Snapshot
 from clones.backends.snapvx.change import PAUSES
 from clones.backends.snapvx.intents import kept_intent
-from clones.backends.snapvx.names import is_ours, ours
+from clones.backends.snapvx.names import is_ours, key_of, ours
 from clones.backends.snapvx.observe import SnapSeen
 from clones.backends.snapvx.outcomes import Outcome, classify, message
 from clones.config import Sync
@@ -67,7 +67,7 @@ def tidy(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[None
     known = {**(kept.known if kept else {}), **seen.snapshots}
     names = seen.listed if seen.listed is not None else (*(kept.names if kept else ()), *known)
     former = kept.former if kept is not None and kept.name == linked[0] else ()
-    over = to_end(linked, ours(scope.name, sync.name, names), sync.keep, former)
+    over = to_end(linked, ours(scope.name, key_of(sync), names), sync.keep, former)
     sent = []
     for name in over:
         try:
@@ -121,7 +121,7 @@ def read_one(scope: Scope, sync: Sync, name: str, snapid: int | None) -> Steps[S
 
     :raises CloneError: it could not be told.
     """
-    assert is_ours(scope.name, sync.name, name), "nothing else is ever ended"
+    assert is_ours(scope.name, key_of(sync), name), "nothing else is ever ended"
     subject = f"{scope.subject(sync)}: snapshot {name}"
     if snapid is None:
         found = answers.snapids((yield from run(requests.list_snapids(scope, sync, name))), subject)

@@ -11,7 +11,7 @@ import pytest
 
 from clones.asking.steps import PROOF, Pause, Steps
 from clones.backends.snapvx import doing
-from clones.backends.snapvx.names import is_ours, new_name
+from clones.backends.snapvx.names import is_ours, key_of, new_name
 from clones.backends.snapvx.observe import SnapSeen, observe
 from clones.config.scope import Scope
 from clones.decide.identity import Activation
@@ -41,6 +41,7 @@ from tests.clones.backends.snapvx.written_unisphere import (
 )
 
 DAY = timedelta(days=1)
+KEY = key_of(scope().service.syncs[0])
 BUSY = (
     "A problem occurred: The Target device cannot be manipulated because it is already a Copy session Target "
     "device"
@@ -51,7 +52,7 @@ POST, RELINK, DELETE = "POST", "Relink", "DELETE"
 
 def name(days: float) -> str:
     """Of a snapshot that the sync has taken so many days before noon."""
-    return new_name("svc", "data", NOON - days * DAY, "a try")
+    return new_name("svc", KEY, NOON - days * DAY, "a try")
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_refresh_takes_links_and_ends_what_is_over(unisphere: Unisphere, lag: 
     plan = plan_of(unisphere, of)
     unisphere.lag, unisphere.job_seconds = lag, job
     after = resync(of, unisphere, plan)
-    assert after.prepared is not None and is_ours("svc", "data", after.prepared.name)
+    assert after.prepared is not None and is_ours("svc", KEY, after.prepared.name)
     assert unisphere.linked() == {name(1)}, "the old copy stays"
     at = after.prepared.at
     linked = split(of, unisphere)
@@ -680,6 +681,6 @@ def test_a_look_needs_few_requests(unisphere: Unisphere) -> None:
 
 def test_names_do_not_repeat() -> None:
     numbers = count()
-    names = {new_name("svc", "data", NOON, f"try {next(numbers)}") for _ in range(20)}
+    names = {new_name("svc", KEY, NOON, f"try {next(numbers)}") for _ in range(20)}
     assert len(names) > 15 and all(len(one) == 31 for one in names)
     assert TARGET not in names

@@ -13,7 +13,7 @@ import yaml
 from clones.backends.snapvx import tables
 from clones.backends.snapvx.intents import Intent, What
 from clones.backends.snapvx.looking import sends
-from clones.backends.snapvx.names import new_name
+from clones.backends.snapvx.names import key_of, new_name
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.tidy import to_end
 from clones.config.scope import Scope
@@ -26,13 +26,14 @@ from clones.states import State
 from tests.clones.backends.snapvx.written_unisphere import NOON, SOURCE, TARGET, Unisphere, drive, scope
 
 CASES = yaml.safe_load((Path(__file__).parents[2] / "cases/snapvx/decisions.yaml").read_text())
+KEY = key_of(scope().service.syncs[0])
 DAYS = {"A": 3, "B": 2, "C": 1}
 COLUMNS = ("resync", "again", "break", "mend", "rewind", "retire", "create")
 CELLS = [(case, column) for case in CASES for column in COLUMNS if column in case]
 
 
 def named(letter: str) -> str:
-    return new_name("svc", "data", NOON - DAYS[letter] * timedelta(days=1), "a try")
+    return new_name("svc", KEY, NOON - DAYS[letter] * timedelta(days=1), "a try")
 
 
 def show(case: dict[str, Any]) -> tuple[Scope, Unisphere]:
