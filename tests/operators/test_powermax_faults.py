@@ -63,9 +63,12 @@ def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_at_one_request(pm: Runs, fault: str, call: str) -> None:
+def test_a_fault_at_one_request(pm: Runs, request: pytest.FixtureRequest, fault: str, call: str) -> None:
     """The lab's journal is judged at the end: nothing twice, nothing under a mounted file system."""
     match = CALLS[call]
+    if fault.endswith("and does") and call == "snapshot":
+        # What shows counts, and it shows: the lab takes such a job for a failure.
+        request.applymarker(pytest.mark.may_break(4))
     if fault in ONLY_CHANGES and match.startswith("^GET"):
         pytest.skip("of changes only")
     assert pm.run("refresh").result == "done"
