@@ -78,8 +78,9 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         started.append(lab)
         connect_directly(monkeypatch, lab)
         runs = Runs(lab, monkeypatch)
-        assert runs.run("refresh").result == "done"
-        lab.advance(3600)
+        for _ in range(2):  # then there is a former snapshot to go back to
+            assert runs.run("refresh").result == "done"
+            lab.advance(3600)
         return runs, Wire(monkeypatch)
 
     yield new

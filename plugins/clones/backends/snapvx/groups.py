@@ -39,9 +39,9 @@ def devices_of(scope: Scope, sync: Sync, group: str, begun: Result | None = None
         raise unreadable(f"the list of {group} has {len(found)} of {first.count} devices")
     if not found:
         raise Missing(
-            f"{scope.subject(sync)}: there is no storage group {group} on array {sync.symid}, or it is empty. "
-            "Nothing was changed.",
-            "fix its name in services.yaml, or make it in Unisphere with exactly the devices of the pairs: no "
-            "link ever makes it",
+            f"{scope.subject(sync)}: there is no storage group {group} on array {sync.symid}, or it is "
+            "empty. Nothing was changed.",
+            "fix its name in services.yaml, or make it in Unisphere with exactly the devices of the pairs: "
+            "no link ever makes it",
         )
     return list(found)
