@@ -1,4 +1,4 @@
-"""Whatever a server answers, and whatever a file says, a path and a body hold only what is known to be safe."""
+"""Whatever a server answers, and whatever a file says: a path holds only what is known to be safe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clones.backends.snapvx.answers import job_of
 from clones.backends.snapvx.observe import look
 from clones.config import Sync
 from clones.errors import CloneError
-from tests.clones.backends.snapvx.written_unisphere import NOON, Unisphere, drive, scope
+from tests.clones.backends.snapvx.written_unisphere import NOON, SOURCE, TARGET, Unisphere, drive, scope
 
 PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9_.{}-]+)+")
 """Of parts that no server or proxy takes for anything else."""
@@ -73,6 +73,8 @@ def test_snapshots_that_a_server_names(names: list[str]) -> None:
     of, made = scope(), Unisphere()
     for name in names:
         made.add(name, NOON)
+    theirs = made.add("weekly", NOON)  # so that all of them are read, to find whose link it is
+    theirs.links[made.groups[TARGET][0]] = made.groups[SOURCE][0], TARGET, 100, NOON
     sent: list[Request] = []
     steps = look(of, of.service.syncs[0], {}, group=True)
 
