@@ -100,6 +100,12 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
             return Scope.of(*asked, any_set=self.any_set)
         return scope_from({"name": self.task_id, **self.service}, self.target_set, any_set=self.any_set)
 
+    @staticmethod
+    def _knows_versions(context: Context, hosts: SymcliHook) -> None:
+        """What the run's plan was told of a server is not asked again, unless an answer says otherwise."""
+        plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
+        hosts.servers.hints |= (plan or {}).get("versions", {})
+
     def refuse_set(self, context: Context, scope: Scope) -> None:
         """:raises ConfigError: the run's form names a target set, and the service has none."""
         named = (context.get("params") or {}).get("set")
@@ -121,6 +127,8 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
                 recorded(context, resumed=self._resumed) as record,
                 open_hosts(record, look_limit=look_limit(), must_fence=True) as self._hosts,
             ):
+                if scope.service.snapshots:
+                    self._knows_versions(context, self._hosts)
                 done = self.as_newest_try(context, scope, self._hosts, asked)
             if self.runs_anyway:
                 self._say_what_does_not_follow(context)

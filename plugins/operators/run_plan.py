@@ -142,7 +142,8 @@ class RunPlanOperator(CloneOperator):
         made = hosts.run(self._planning(context, scope, before.paces(scope.service)))
         plan = made.to_plain()
         mine = hosts.record.placed() if hosts.record else []
-        context["ti"].xcom_push(key="plan", value={**plan, "reason": self.reason, "record": mine})
+        told = {"versions": hosts.servers.versions} if hosts.servers.versions else {}
+        context["ti"].xcom_push(key="plan", value={**plan, **told, "reason": self.reason, "record": mine})
         skipped = [task for phase in refresh.left_out(plan) for task in self.phases.get(phase, ())]
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
@@ -153,7 +154,7 @@ class RunPlanOperator(CloneOperator):
         """:raises Unknown: a store of Airflow's did not answer."""
         by_order = copies.goes_by_order(self._phases(scope))
         if not scope.target_set:
-            known = completed.in_order(context, scope) if by_order else {}
+            known = completed.in_order(context, scope) if by_order or scope.service.snapshots else {}
             return refresh.plan(scope, self.action, paces, known)
         sets = scope.all_sets()
         known = {

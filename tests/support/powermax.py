@@ -83,8 +83,7 @@ class Runs:
         return [
             entry["command"]
             for entry in self.lab.journal
-            if entry.get("event") in ("rest", "command")
-            and entry.get("host") in ("unisphere01", UNISPHERE)
+            if entry["event"] == "request"
             and not entry.get("actor")
             and (not methods or entry["command"].startswith(methods))
         ]

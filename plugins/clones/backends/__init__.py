@@ -91,9 +91,12 @@ class BackEnd(SharedLooks, Protocol):
         :raises TryAgain: locked, lost, or not readable.
         """
 
-    def survey(self, scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+    def survey(
+        self, scope: Scope, sync: Sync, snapshots: Mapping[str, int] = MappingProxyType({})
+    ) -> Steps[SyncSeen]:
         """The same for a plan: with all that could keep its run from a change later.
 
+        :param snapshots: as of :meth:`observe`.
         :raises CloneError: as :meth:`observe`.
         """
 

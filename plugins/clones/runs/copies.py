@@ -52,7 +52,9 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
     seen: list[SyncSeen] = []
     decisions: list[Decided] = []
     observed = yield from attempts(
-        doing_of(sync).look_to_rewind(scope, sync) if rewinds else backend_of(sync).survey(scope, sync)
+        doing_of(sync).look_to_rewind(scope, sync)
+        if rewinds
+        else backend_of(sync).survey(scope, sync, known[sync.name].snapshots if sync.name in known else {})
         for sync in scope.service.syncs
     )
     for sync, outcome in zip(scope.service.syncs, observed, strict=True):

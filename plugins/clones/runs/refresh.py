@@ -93,7 +93,8 @@ def plan(
     """Look at everything and judge it for an action.
 
     :param paces: by sync, what the last completed run showed, for the estimate.
-    :param known: by sync, the newest activation that was kept, where it :func:`goes_by_order`.
+    :param known: by sync, the newest activation that was kept, where it :func:`goes_by_order`
+        or goes by snapshots.
     :raises Refused: all that the action must not do, at once, before it did anything.
     :raises MustWait: a copy is moving; while it does, the service is left as it is.
     :raises Unknown: a resource could not tell whether it is up, or a pair does not show the time of its last

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from clones.asking.steps import Command, Steps
 from clones.backends.snapvx import requests
@@ -31,9 +32,9 @@ TO_COME = "20000101T00000000"
 """In a plan, in place of the time in the name of a snapshot that is still to be taken; its number is 0."""
 
 
-def survey(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+def survey(scope: Scope, sync: Sync, snapshots: Mapping[str, int] = MappingProxyType({})) -> Steps[SyncSeen]:
     """With the target group: a link would overwrite every device that it holds."""
-    return (yield from look(scope, sync, {}, group=True))
+    return (yield from look(scope, sync, snapshots, group=True, newest=1))
 
 
 def sends(

@@ -45,7 +45,7 @@ TOOLS = Tools(
     clock="the clock of Unisphere",
     uncounted="Unisphere does not show how much differs",
 )
-_IN_PATH = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_IN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _STATES = frozenset({"established", "restored", "linked", "copied", "copyinprog"})
 """What a snapshot's own list of states may hold; any other word makes its pairs unknown."""
 

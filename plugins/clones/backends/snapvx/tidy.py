@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from clones.asking.steps import Steps, note, pause, run
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import Snapshot
-from clones.backends.snapvx.change import PAUSES
+from clones.backends.snapvx.change import FIRST_PAUSE, PAUSES
 from clones.backends.snapvx.intents import kept_intent
 from clones.backends.snapvx.names import is_ours, key_of, ours
 from clones.backends.snapvx.observe import SnapSeen
@@ -139,7 +139,8 @@ def still_shown(scope: Scope, sync: Sync, sent: Sequence[str]) -> Steps[list[str
 
     :raises CloneError: it could not be told.
     """
-    waited, number = 0.0, 0
+    yield from pause(FIRST_PAUSE, f"until Unisphere shows that {', '.join(sent)} is ended")
+    waited, number = FIRST_PAUSE, 0
     while True:
         listed = yield from run(requests.list_snapshots(scope, sync))
         names = answers.names(listed, f"{scope.subject(sync)}: the snapshots of {sync.source_group}")

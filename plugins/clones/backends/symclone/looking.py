@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from clones.asking.steps import Command, Steps, run
 from clones.backends.symclone import commands, output
@@ -25,7 +26,7 @@ from clones.errors import ConfigError
 from clones.states import PairSeen, SyncSeen
 
 
-def survey(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
+def survey(scope: Scope, sync: Sync, snapshots: Mapping[str, int] = MappingProxyType({})) -> Steps[SyncSeen]:
     """All that matters of a sync is in every look."""
     return (yield from observe(scope, sync))
 
