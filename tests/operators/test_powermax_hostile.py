@@ -114,11 +114,8 @@ def test_jobs_whose_answers_are_all_lost_keep_the_service_down(
 
 def kept(pm: Runs, sync: str = "data") -> list[str]:
     """All snapshots of a sync of `pmapp`, the oldest first; the linked one is in brackets."""
-    mine = [
-        one
-        for one in pm.lab.snapshots(PM)
-        if one["name"].startswith(prefix("pmapp", f"{sync}/{PM}/{GROUPS[sync]}"))
-    ]
+    own = prefix("pmapp", f"{sync}/{PM}/{GROUPS[sync]}")
+    mine = [one for one in pm.lab.snapshots(PM) if one["name"].startswith(own)]
     return [
         f"[{one['name']}]" if one["links"] else one["name"]
         for one in sorted(mine, key=lambda one: one["name"])

@@ -36,9 +36,8 @@ class Arrays:
     def copy(self, number: int) -> SnapCopy:
         """A set of one pair that copies."""
         pairs = [(2 * number, 2 * number + 1)]
-        copy = SnapCopy(
-            f"service{number}", f"src{number}", f"tgt{number}", pairs, SYMIDS[number % len(self.servers)]
-        )
+        symid = SYMIDS[number % len(self.servers)]
+        copy = SnapCopy(f"service{number}", f"src{number}", f"tgt{number}", pairs, symid)
         copy.take(1000 + number)
         return self.server(number).add(copy)
 
