@@ -109,6 +109,28 @@ def test_jobs_whose_answers_are_all_lost_keep_the_service_down(
     assert pm.clear(run).states["finish"] == "success"
 
 
+def test_what_another_links_after_the_snapshot_is_not_overwritten(
+    pm: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refreshed(pm, 2)
+    former = next(name for name in kept(pm) if not name.startswith("["))
+    (snapid,) = [one["snapid"] for one in pm.lab.snapshots(PM) if one["name"] == former]
+
+    def later(run: Run, task: Any) -> bool:
+        if task.task_id == "break.data.activate":
+            for pair in (("00A10", "00B10"), ("00A11", "00B11")):
+                pm.lab.set_link(PM, *pair, snapid, group="test_data_sg")
+            pm.lab.advance(10)  # so that Unisphere shows it
+        return go_on(run, task)
+
+    go_on = pm.airflow._task
+    monkeypatch.setattr(pm.airflow, "_task", later)
+    run = pm.run()
+    assert run.states["break.data.activate"] == "failed"
+    assert f"linked to {former} since this run took" in run.errors["break.data.activate"]
+    assert links(pm)["00B10"] == former
+
+
 # rewinds in every order
 
 

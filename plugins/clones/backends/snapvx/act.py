@@ -97,7 +97,7 @@ def take(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[Snap
     intent = Intent(
         ledger.run, What.SNAPSHOT, name, None, "", now, now,
         known={**known_snapshots(None, sync.name, ledger), **seen.snapshots},
-        names=seen.listed or (),
+        names=seen.listed or (), linked=tuple(one.name for one in seen.linked),
     )  # fmt: skip
     sent = yield from send(requests.take_snapshot(scope, sync, name), ledger, intent_of(ledger, intent))
 
@@ -183,9 +183,25 @@ def split(
         if intended.own:
             yield from tidy(scope, sync, seen, kept)  # an earlier try may not have come to it
         return seen
+    _refuse_others_link(scope, sync, seen, kept)
     require_active(scope, sync, [outcome.value() for outcome in earlier])
     assert intended.point is not None, "it is decided to act"
     return (yield from relink(scope, sync, seen, intended, kept, What.RELINK, mends=mend_torn))
+
+
+def _refuse_others_link(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> None:
+    """:raises Refused: somebody has linked the target since this run took its snapshot (D16)."""
+    kept = kept_intent(ledger)
+    if kept is None or kept.run != ledger.run or kept.what is not What.SNAPSHOT or not kept.linked:
+        return
+    others = [one.name for one in seen.linked if one.name not in (kept.name, *kept.linked)]
+    if others:
+        raise Refused(
+            f"{scope.subject(sync)}: the target group was linked to {', '.join(others)} since this run took "
+            f"snapshot {kept.name}, and not by this run. It was not linked.",
+            f"find out who did ({seen.tools.audit}) and whether that copy is still needed; then run the "
+            "action again: a new run plans with the copies as they are now",
+        )
 
 
 def relink(

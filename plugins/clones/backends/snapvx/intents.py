@@ -44,6 +44,7 @@ class Intent:
     :param known: by name, the numbers of all snapshots of this sync that are known.
     :param names: of all snapshots of this sync, as they were listed last.
     :param former: of a link: the snapshots of this sync that it takes the place of.
+    :param linked: of a snapshot: those that the target was linked to when it was taken.
     """
 
     run: Run
@@ -58,6 +59,7 @@ class Intent:
     known: Mapping[str, int] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     former: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON; :meth:`read` reads it back."""
@@ -74,6 +76,7 @@ class Intent:
             "known": dict(self.known),
             "names": list(self.names),
             "former": list(self.former),
+            "linked": list(self.linked),
         }
 
     @classmethod
@@ -95,6 +98,7 @@ class Intent:
             dict(plain["known"]),
             tuple(plain["names"]),
             tuple(plain.get("former", ())),
+            tuple(plain.get("linked", ())),
         )
 
 
