@@ -62,6 +62,11 @@ def row(case: dict[str, Any]) -> str:
     return f"root        4711       1  0 {case.get('day', '02:30'):8} ?        00:00:00 {words}"
 
 
+def test_an_account_that_is_called_as_a_program_is_none() -> None:
+    one = CONFIG.services["lnxpp"].sync("data")
+    assert still_running(["symclone 2086 1 0 00:00 ? 00:00:00 /usr/bin/ps -ef"], "lnxpp", one) == []
+
+
 def listed(text: str, host: str = "h", code: int | None = 0) -> Result:
     return Result(Command(host, ("ps",)), code, text)
 

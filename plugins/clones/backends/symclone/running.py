@@ -34,7 +34,7 @@ def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
     for row in rows:
         if WHOLE in row:
             continue
-        words = row.split()
+        words = row.split()[1:]  # without the account, which may be called as a program is
         at = next((n for n, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS), None)
         if at is not None:
             if _concerns(words[at:], service, sync):
