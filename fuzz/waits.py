@@ -17,6 +17,7 @@ from clones.observe.sync import observe, to_plain
 from fuzz.airflow import Came, World
 from fuzz.runs import Try
 from fuzz.transport import DirectHook
+from hooks.symcli import SymcliHook
 from triggers.symclone import SymcloneStateTrigger
 
 
@@ -26,15 +27,21 @@ def wait(world: World, one: Try, defer: TaskDeferred) -> Came | None:
         other = one.run.airflow.runs.get((trigger.dag_id, (trigger.run_ids or [""])[0]))
         return None if other is not None and not other.ended else Came({})
     assert isinstance(trigger, SymcloneStateTrigger), trigger
-    return _for_state(world, one, trigger)
+    return for_state(world, one, trigger, DirectHook)
 
 
-def _for_state(world: World, one: Try, trigger: SymcloneStateTrigger) -> Came:
+def for_state(
+    world: World, one: Try, trigger: SymcloneStateTrigger, hook: type[SymcliHook] = DirectHook
+) -> Came:
+    """As the triggerer waits: by looks, between which the lab's clock goes on.
+
+    :param hook: what looks.
+    """
     scope = Scope.from_plain(trigger.scope)
     sync = scope.service.sync(trigger.sync)
     bounds = Bounds(trigger.poll_interval, trigger.poll_max)
     waits = Wait(scope, sync, trigger.wanted, datetime.fromisoformat(trigger.deadline), bounds)
-    with DirectHook() as hosts:
+    with hook() as hosts:
         while waits.ended is None:
             world.advance(30)
             at, now = world.now(), datetime.fromtimestamp(world.now(), UTC)

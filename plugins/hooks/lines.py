@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -31,6 +32,17 @@ class Line(Generic[C]):
     not_before: float = 0.0
     error: CloneError | None = None
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Keep the connection, once it is opened, until the last user has left."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
+            if not self.users:
+                self.end()
 
     def end(self) -> None:
         """End the connection; who needs one next opens another."""

@@ -81,14 +81,8 @@ class SymcliHookAsync(BaseHook):
     @asynccontextmanager
     async def using(self, host: str) -> AsyncIterator[None]:
         """Keep the host's connection, once it is opened, until the last user has left."""
-        line = self._line(host)
-        line.users += 1
-        try:
+        with self._line(host).used():
             yield
-        finally:
-            line.users -= 1
-            if not line.users:
-                line.end()
 
     async def close(self) -> None:
         """Drop all connections; the next command opens new ones."""

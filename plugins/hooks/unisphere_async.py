@@ -39,14 +39,8 @@ class Servers:
     @asynccontextmanager
     async def using(self, name: str) -> AsyncIterator[None]:
         """Keep the server's connections until the last user has left."""
-        line = self._line(name)
-        line.users += 1
-        try:
+        with self._line(name).used():
             yield
-        finally:
-            line.users -= 1
-            if not line.users:
-                line.end()
 
     async def close(self) -> None:
         """End all connections, and wait for that; what is under way is cut off."""

@@ -14,14 +14,10 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import TaskDeferred
 
-from clones.act.wait import Wait
 from clones.actions import OTHER_DAGS
-from clones.config.scope import Scope
-from clones.errors import CloneError, Refused, TryAgain
-from clones.observe.next_look import Bounds
-from clones.observe.sync import observe, to_plain
 from fuzz.airflow import Airflow, Came
 from fuzz.runs import Run, Try
+from fuzz.waits import for_state
 from hooks import clock, configuration
 from hooks.configuration import load
 from hooks.symcli import SymcliHook
@@ -109,26 +105,6 @@ class Runs:
 
     def wait(self, one: Try, defer: TaskDeferred) -> Came | None:
         """As the triggerer does it: by looks, between which the lab's clock goes on."""
-        trigger: Any = defer.trigger
-        if not isinstance(trigger, SymcloneStateTrigger):
+        if not isinstance(defer.trigger, SymcloneStateTrigger):
             return None
-        scope = Scope.from_plain(trigger.scope)
-        sync = scope.service.sync(trigger.sync)
-        bounds = Bounds(trigger.poll_interval, trigger.poll_max)
-        waits = Wait(scope, sync, trigger.wanted, datetime.fromisoformat(trigger.deadline), bounds)
-        with SymcliHook() as hosts:
-            while waits.ended is None:
-                self.advance(30)
-                at, now = self.now(), datetime.now(UTC)
-                try:
-                    waits.saw(hosts.run(observe(scope, sync)), at, now)
-                except TryAgain as error:
-                    waits.not_known(error, at, now)
-                except CloneError as error:
-                    waits.refused(error if isinstance(error, Refused) else Refused(error.what))
-        ended = waits.ended
-        if ended.status == "reached" and trigger.ends_task:
-            if ended.seen is not None:
-                one.run.xcom[one.task.task_id, "seen"] = to_plain(ended.seen)
-            return Came(ends_task=True)
-        return Came({"status": ended.status, "message": ended.message})
+        return for_state(self, one, defer.trigger, SymcliHook)

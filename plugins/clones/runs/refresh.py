@@ -121,13 +121,7 @@ def plan(
             )
         )
     elif up and BREAK in phases and STOP not in phases and RESYNC not in phases:
-        under = [
-            (
-                one.sync,
-                decide_under_service(one.decision, one.seen.tools, beside=one.seen.prepared is not None),
-            )
-            for one in decisions
-        ]
+        under = [(one.sync, decide_under_service(one.decision, one.seen.tools)) for one in decisions]
         refused += [
             refusal(scope.subject(sync), action, decision)
             for sync, decision in under
