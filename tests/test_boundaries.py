@@ -14,7 +14,7 @@ from tests.support.imports import arrows, circle, upward
 PLUGINS = {path.name for path in (ROOT / "plugins").iterdir() if path.is_dir() and path.name[0] not in "._"}
 ORDER = (
     # the ground: words
-    "clean", "errors", "names", "durations", "time_limits", "config", "states", "actions",
+    "clean", "errors", "names", "become", "durations", "time_limits", "config", "states", "actions",
     # rules: what to do about what was seen; they ask nobody
     "decide",
     # how hosts are asked, and what they say

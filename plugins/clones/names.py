@@ -92,6 +92,14 @@ AbsolutePath = Annotated[
         "/dev/vgCVI/lv_CVI",
     ),
 ]
+BecomeWritten = Annotated[
+    str,
+    Grammar(
+        rf"none|(?:{_PATH}/)?(?:sudo|doas|pfexec|pbrun)",
+        "none, sudo, doas, pfexec or pbrun, or the absolute path of one of these programs",
+        "sudo or /usr/local/bin/sudo",
+    ),
+]
 DottedPath = Annotated[
     str,
     Grammar(

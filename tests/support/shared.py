@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,18 +172,23 @@ class SharedAirflow:
     def _remove_dags(self) -> None:
         for path in self.dags.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._removed = datetime.now(UTC)
 
     def _empty(self, site: Site) -> None:
         """Of whatever was before nothing goes on, and nothing is known any more.
 
-        The DAG processor looks for files first, and ends what still reads one that is gone.
+        The DAG processor looks for files first, forgets those that are gone, and ends what still reads one.
+        It says when it begins to look, so it has ended once it says so again. What it has not missed, it
+        would not read again.
         """
         for process in site.tasks():
             with suppress(psutil.Error):
                 process.kill()
         with self._connected(site.airflow) as connection:
-            before = looked_for_files(connection)
-            until(lambda: looked_for_files(connection) != before, 60, "the DAG processor looks for no files")
+            idle = "the DAG processor looks for no files"
+            until(lambda: looked_for_files(connection) > self._removed, 60, idle)
+            began = looked_for_files(connection)
+            until(lambda: looked_for_files(connection) > began, 60, idle)
             if self.postgres:  # SQLite does not ask whether rows refer to those that go
                 connection.execute(sqlalchemy.text("SET LOCAL session_replication_role = replica"))
             for name in tables(connection):
@@ -237,7 +243,9 @@ def rows(connection: sqlalchemy.Connection, table: str) -> int:
     return int(connection.execute(sqlalchemy.text(f'SELECT count(*) FROM "{table}"')).scalar_one())
 
 
-def looked_for_files(connection: sqlalchemy.Connection) -> Any:
-    """When the DAG processor has last done so."""
+def looked_for_files(connection: sqlalchemy.Connection) -> datetime:
+    """When the DAG processor has last begun to do so."""
     connection.rollback()  # else it is what this transaction has seen at first
-    return connection.execute(sqlalchemy.text("SELECT max(last_refreshed) FROM dag_bundle")).scalar_one()
+    began = connection.execute(sqlalchemy.text("SELECT max(last_refreshed) FROM dag_bundle")).scalar_one()
+    read = datetime.fromisoformat(str(began)) if began else datetime.min
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -34,6 +34,8 @@ class Command:
     :param title: what the log shows of it before one opens the line; the whole line when empty.
     :param fenced: a change goes through the host's fence (:mod:`clones.asking.fence`); false only for what
         makes the fence, and for what must always run.
+    :param as_root: the commands in it that the host's `become` runs, as the words behind that; for what the
+        host must allow (:mod:`clones.become`).
     :param secret: its words hold what must stand in no record: only the title is kept and logged.
     :param of_lock: it changes only the service's lock and tokens, which name the try that did it: a record
         need not stand before it, and shows it with what is kept next.
@@ -52,6 +54,7 @@ class Command:
     title: str = ""
     because: str = field(default="", compare=False)
     fenced: bool = True
+    as_root: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
     secret: bool = False
     of_lock: bool = False
     ahead: tuple[Command, ...] = field(default=(), compare=False)

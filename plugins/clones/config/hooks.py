@@ -7,8 +7,9 @@ from typing import NoReturn
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from clones.become import NONE
 from clones.config.model import Model, Seconds
-from clones.names import ConnectionId, HookName, Word
+from clones.names import BecomeWritten, ConnectionId, HookName, Word
 from clones.time_limits import HOOK
 
 
@@ -27,6 +28,11 @@ class Hook(Model):
         description="A list of words, run without a shell; exit code 0: done. It must be safe to run "
         "twice (idempotent): after a lost session nobody knows whether it took effect.",
         examples=[["/opt/site/bin/ora-backup", "begin", "CVI"]],
+    )
+    become: BecomeWritten = Field(
+        NONE,
+        description="How its host runs it as root, as `become` of a host; none: the account does.",
+        examples=["sudo"],
     )
     timeout: Seconds = Field(HOOK.seconds, description="Seconds it may take in all.", examples=[120])
     blocking: bool = Field(

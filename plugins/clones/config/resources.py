@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from clones import time_limits
+from clones.become import NONE, Become
 from clones.config.model import Model, Seconds
 from clones.names import (
     AbsolutePath,
+    BecomeWritten,
     ConnectionId,
     DiskName,
     FsDevice,
@@ -276,6 +278,11 @@ class App(Model):
         description="Exit codes of `check` that mean: it does not run. Any other is unknown.",
         examples=[[3]],
     )
+    become: bool = Field(
+        False,
+        description="Run its commands through the host's `become`; false: the SSH account runs them.",
+        examples=[True],
+    )
     timeout: Seconds = Field(
         time_limits.APP.seconds, description="Seconds that each of its commands may take.", examples=[1200]
     )
@@ -316,6 +323,11 @@ class Command(Model):
         (1, 3),
         description="Exit codes of `probe` that mean: it is down. Any other is unknown.",
         examples=[[1]],
+    )
+    become: bool = Field(
+        False,
+        description="Run the three through the host's `become`; false: the SSH account runs them.",
+        examples=[True],
     )
     timeout: Seconds = Field(
         time_limits.COMMAND.seconds, description="Seconds for each of the three.", examples=[120]
@@ -425,6 +437,12 @@ class Host(Model):
     family: Literal["hpux", "linux", "aix", "sunos"] = Field(
         description="Decides the commands that are sent.", examples=["hpux"]
     )
+    become: BecomeWritten = Field(
+        NONE,
+        description="How the SSH account runs on this host what only root may: `none` (it is root, or needs "
+        "not be), `sudo`, `doas`, `pfexec` (SunOS) or `pbrun`, or the absolute path of that program.",
+        examples=["sudo"],
+    )
     work_dir: AbsolutePath | None = Field(
         None,
         description="Folder on this host for the tokens that block earlier tries, writable by the SSH "
@@ -437,6 +455,11 @@ class Host(Model):
         "cannot have two sets on one host needs a host for each.",
         examples=[["a"]],
     )
+
+    @property
+    def root(self) -> Become:
+        """What stands before a command that only root may run here."""
+        return Become.read(self.become)
 
 
 class DownCheck(Model):
@@ -452,6 +475,11 @@ class DownCheck(Model):
         "are not in use there; 1: they are; any other: it gave no clear answer, and the run goes no "
         "further.",
         examples=[["/opt/site/bin/unused", "reports"]],
+    )
+    become: BecomeWritten = Field(
+        NONE,
+        description="How that host runs it as root, as `become` of a host; none: the account does.",
+        examples=["sudo"],
     )
     timeout: Seconds = Field(
         time_limits.DOWN_CHECK.seconds, description="Seconds it may take in all.", examples=[30]

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from clones.become import NONE, Become
 from clones.config import back_end, target_sets
 from clones.config.hooks import Hook, Hooks, hooks_apart, refuse_hook
 from clones.config.model import Model, Seconds, Within
 from clones.config.resources import DownCheck, Host, Production, ResourceEntry
 from clones.config.schedule import Schedule, TimeZone, or_none
 from clones.config.syncs import Sync
-from clones.names import AbsolutePath, ConnectionId, DottedPath, ServiceName, Text
+from clones.names import AbsolutePath, BecomeWritten, ConnectionId, DottedPath, ServiceName, Text
 from clones.time_limits import APPROVAL, CONTROL, QUERY, TURN
 
 
@@ -27,6 +28,12 @@ class Symcli(Model):
         "/var/tmp/symclone-airflow",
         description="Folder on the control host for locks and pair files, writable by the SSH account.",
         examples=["/var/tmp/symclone"],
+    )
+    become: BecomeWritten = Field(
+        NONE,
+        description="How the SSH account runs SYMCLI as root there, as `become` of a host; none: it may run "
+        "it by itself.",
+        examples=["sudo"],
     )
     command_timeout: Seconds = Field(
         CONTROL.seconds,
@@ -47,6 +54,11 @@ class Symcli(Model):
     def on(self, control_host: str) -> Symcli:
         """The settings for a control host, by its connection."""
         return self
+
+    @property
+    def root(self) -> Become:
+        """What stands before a command of SYMCLI."""
+        return Become.read(self.become)
 
 
 class SymcliOfHosts(Symcli):
