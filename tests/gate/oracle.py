@@ -1,4 +1,4 @@
-"""What the policy of `cases/control_host.yaml` allows, said once more, in Python: words, an expression each."""
+"""What the policy of `cases/control_host.yaml` allows, once more: words, an expression each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATH = "/dev(?:/[A-Za-z0-9_@+=:,-][A-Za-z0-9_@+=:,.-]{0,254}){1,16}"
 KNAME = "[A-Za-z][A-Za-z0-9_!-]{0,63}"
 DEVICES = {"00A1", "00A2", "00A3", "00B1", "00B2", "0A1B2"}
 PAIRS = {"00A1 00B1", "00A2 00B2"}
-FILE = rf"/work/billing\.data-({HEX16})\.pairs"
+FILE = rf"/work/billing\.data-{HEX16}\.pairs"
 SYMCLONE = ["/usr/symcli/bin/symclone", "-sid", "000190101234", "-f"]
 BY_FILE = ["/bin/sh", "-c", "PAIRS", "pairs", "/work"]
 LOOKS = [
@@ -55,7 +55,7 @@ def _some(text: str, parted: str, those: set[str]) -> bool:
 
 def _by_file(words: list[str], rest: list[str], behind: list[str]) -> bool:
     """A pair file, and a command that reads the same one."""
-    if words[:5] != BY_FILE or len(words) < 7 or not (file := re.fullmatch(FILE, words[5])):
+    if words[:5] != BY_FILE or len(words) < 7 or not re.fullmatch(FILE, words[5]):
         return False
     return (
         _some(words[6], "\n", PAIRS) and words[7:] == [*rest, *SYMCLONE, words[5], *behind] and bool(file[1])
