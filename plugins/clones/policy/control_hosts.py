@@ -85,13 +85,13 @@ def _slots(scope: Scope) -> Iterator[Sent]:
             continue
         request: Request = requests.delete(scope, sync, "sample", 1)
         reason = f"whose turn it is on array {sync.symid}"
-        for left in ((), *((f"{slot}/{TOKEN_BEFORE}@left",) for slot, _ in request.slots)):
+        lefts = [
+            [f"{slot}/{TOKEN_BEFORE}@left"] * n for slot, count in request.slots for n in range(1, count + 1)
+        ]
+        for left in ([], *lefts):
             command = slots.to_take(held, request, left)
-            free = {TOKEN: "<token>"}
-            if left:
-                entry = left[0].rpartition("/")[0]
-                free = {left[0]: f"{entry}/<token>@<name>@<number>+", **free}
-            yield Sent(command, scope.name, reason, free=free)
+            free = {entry: f"{entry.partition('/')[0]}/<token>@<name>@<number>" for entry in left}
+            yield Sent(command, scope.name, reason, free={**free, TOKEN: "<token>"})
         back = slots.around(held, slots.given_back(request))
         yield Sent(back, scope.name, reason, free={TOKEN: "<token>"})
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from clones.asking import fence, one_trip
+from clones.asking import one_trip
+from clones.asking.fence import RUN
 from clones.errors import ConfigError
 from clones.policy.sent import Kind, Part, Sent
 
@@ -23,24 +24,33 @@ _CLASS = re.compile(r"<[^<>]+>")
 
 
 def written(word: str) -> str:
-    """A word as it stands in a policy: each byte but letters, digits and a few signs as ``%XX``."""
+    """A word as it stands in a policy: each byte but letters, digits and a few signs as ``%XX``; an empty one
+    as ``%``."""
     signs = (chr(byte) for byte in word.encode())
-    return "".join(sign if _PLAIN.match(sign) else f"%{ord(sign):02X}" for sign in signs)
+    return "%" if not word else "".join(sign if _PLAIN.match(sign) else f"%{ord(sign):02X}" for sign in signs)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A line of a policy, and why it is there."""
+    """A line of a policy, and why it is there.
+
+    :param block: what each command that it lets through holds: the gate reads a large policy by that. Empty:
+        it is always read.
+    :param sets: the names of the sets that it names.
+    """
 
     line: str
     reason: str
+    block: str
+    sets: tuple[str, ...]
 
 
 @dataclass
 class Made:
     """Rules as lines, with the texts and the sets that they name."""
 
-    rules: list[Rule] = field(default_factory=list)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    """By line."""
     texts: dict[str, str] = field(default_factory=dict)
     """By text its name."""
     sets: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -76,32 +86,86 @@ class Made:
         parts: list[str] = []
         for place, word in enumerate(words):
             if words[max(0, place - 2) : place] == ("/bin/sh", "-c"):
-                count += 1
-                parts.append(f"<text:{self.named(word, words[place + 1] if words[place + 1 :] else 'text')}>")
+                name = words[place + 1] if words[place + 1 :] else "text"
+                parts.append(f"<text:{self.named(word, name)}>")
                 continue
             whole, end = "", 0
             for found in samples.finditer(word):
-                whole += written(word[end : found.start()]) + stand_in(found)
+                whole += (written(word[end : found.start()]) if found.start() > end else "") + stand_in(found)
                 end = found.end()
-            parts.append(whole + written(word[end:]))
+            parts.append(whole + (written(word[end:]) if word[end:] or not whole else ""))
         for name, held in sent.sets.items():
             self.sets.setdefault(name, {}).update(dict.fromkeys(held))
         owner = () if sent.kind is Kind.LOOK else (sent.service,)
         line = " ".join((sent.kind, *owner, *parts))
-        if line not in {rule.line for rule in self.rules}:
-            self.rules.append(Rule(line, sent.reason))
+        self.rules.setdefault(line, Rule(line, sent.reason, block_of(sent), tuple(sent.sets)))
 
-    def definitions(self, besides: Made | None = None) -> list[str]:
-        """The lines that define the texts and sets.
+    def lines(self) -> set[str]:
+        """All that it lets through, without an order."""
+        return {
+            *self.rules,
+            *(f"text {name} {written(text)}" for text, name in self.texts.items()),
+            *(_set(name, words) for name, words in self.sets.items()),
+        }
 
-        :param besides: what is defined before them.
+    def blocks(self, fences: Sequence[Fence] = (), before: Made | None = None) -> Iterator[str]:
+        """The lines of a policy, in blocks.
+
+        :param before: whose texts stand in the policy already.
         """
-        texts = {name: text for text, name in self.texts.items() if not besides or text not in besides.texts}
-        sets = {name: words for name, words in self.sets.items() if not besides or name not in besides.sets}
-        return [
-            *(f"text {name} {written(text)}" for name, text in texts.items()),
-            *(f"set {name} {' '.join(map(written, words))}" for name, words in sets.items()),
-        ]
+        for text, name in self.texts.items():
+            if before is None or text not in before.texts:
+                yield f"text {name} {written(text)}"
+        blocks = dict.fromkeys(
+            ["", *(one.block for one in fences), *(rule.block for rule in self.rules.values())]
+        )
+        for block in blocks:
+            if block:
+                yield f"for {block}"
+            rules = [rule for rule in self.rules.values() if rule.block == block]
+            for name in dict.fromkeys(name for rule in rules for name in rule.sets):
+                if before is None or name not in before.sets:
+                    yield _set(name, self.sets[name])
+            yield from (one.line for one in fences if one.block == block)
+            reason = ""
+            for rule in rules:
+                if rule.reason != reason:
+                    yield f"# {rule.reason}"
+                reason = rule.reason
+                yield rule.line
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Where the tokens of a service are on a host."""
+
+    service: str
+    folder: str
+
+    @property
+    def line(self) -> str:
+        """As it stands in a policy."""
+        return f"fence {self.service} {written(self.folder)}"
+
+    @property
+    def block(self) -> str:
+        """As that of a rule."""
+        return f"/{self.service}"
+
+
+def _set(name: str, words: Iterable[str]) -> str:
+    return f"set {name} {' '.join(map(written, words))}"
+
+
+def block_of(sent: Sent) -> str:
+    """What stands in each command of that rule, and in few others."""
+    words, own = sent.command.words, f"/{sent.service}"
+    if sent.kind is Kind.CHANGE or any(own in word for word in words if word not in sent.free):
+        return own
+    for option in ("-devs", "-g"):
+        if option in words:
+            return words[words.index("-sid" if option == "-devs" else option) + 1]
+    return ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +183,7 @@ class Policy:
 def policy(
     connection: str,
     every: Sequence[Sent],
-    fences: Iterable[tuple[str, str]],
+    fences: Iterable[Fence],
     made: datetime,
     *,
     remedy: str,
@@ -130,7 +194,7 @@ def policy(
     """Make the policy of a connection.
 
     :param every: all that it gets.
-    :param fences: service and folder of its tokens, for each that may stand there.
+    :param fences: for each service whose changes go there.
     :param made: now, in UTC.
     :param remedy: what to copy where when it refuses something.
     :param parts: what it lets through beside the normal, until then.
@@ -142,48 +206,28 @@ def policy(
             f"No service of services.yaml sends anything to {connection!r}.",
             "name a connection of a control host or a host of services.yaml",
         )
+    if parts and until is None:
+        raise ConfigError(
+            f"{', '.join(parts)}: these make, end or overwrite copies: they need an end.",
+            "add `--until 2026-01-31T18:00` (UTC)",
+        )
     normal = Made()
-    normal.named(fence.RUN, "fence")
+    normal.named(RUN, "fence")
     normal.named(one_trip.SCRIPT, one_trip.NAME)
     for sent in every:
         if sent.part is Part.NORMAL:
             normal.add(sent)
-    stand = [f"fence {service} {written(folder)}" for service, folder in dict.fromkeys(fences)]
-    rules = [rule.line for rule in normal.rules]
+    stand = list(dict.fromkeys(fences))
     about = [FORM, f"host {written(connection)}"]
-    body = "\n".join(sorted([*about, *normal.definitions(), *stand, *rules]))
-    digest = hashlib.sha256(body.encode()).hexdigest()
+    whole = sorted([*about, *normal.lines(), *(one.line for one in stand)])
+    digest = hashlib.sha256("\n".join(whole).encode()).hexdigest()
     lines = [*about, f"made {made.strftime(TIME)}", f"of {digest}", f"remedy {written(remedy)}"]
     lines += [f"# left out: {sentence}" for sentence in left_out]
-    lines += [*normal.definitions(), *stand, *_explained(normal.rules)]
-    if parts:
-        lines += _more(every, normal, parts, until)
-    return Policy(digest, "\n".join(lines) + "\n")
-
-
-def _more(
-    every: Sequence[Sent], normal: Made, parts: Sequence[Part], until: datetime | None
-) -> Iterable[str]:
-    """What is let through until then."""
-    if until is None:
-        raise ConfigError(
-            f"{', '.join(parts)}: these change copies for good, or production: they need an end.",
-            "add `--until 2026-01-31T18:00` (UTC)",
-        )
-    more = Made(texts=dict(normal.texts), sets={name: dict(words) for name, words in normal.sets.items()})
-    for sent in every:
-        if sent.part in parts:
-            more.add(sent)
-    yield f"until {until.strftime(TIME)}"
-    yield from more.definitions(normal)
-    yield from _explained(more.rules)
-
-
-def _explained(rules: Iterable[Rule]) -> Iterable[str]:
-    """Rules behind their reason; one reason for those that have the same."""
-    before = ""
-    for rule in rules:
-        if rule.reason != before:
-            yield f"# {rule.reason}"
-        before = rule.reason
-        yield rule.line
+    lines += normal.blocks(stand)
+    if parts and until is not None:
+        more = Made(texts=dict(normal.texts), sets={name: dict(held) for name, held in normal.sets.items()})
+        for sent in every:
+            if sent.part in parts:
+                more.add(sent)
+        lines += [f"until {until.strftime(TIME)}", *more.blocks(before=normal)]
+    return Policy(digest, "\n".join([*lines, "end"]) + "\n")
