@@ -77,8 +77,15 @@ def fences(connection: str, config: Config) -> list[Fence]:
 
 
 def group_names(connection: str, config: Config) -> list[str]:
-    """The device groups that must be read to know the devices of all syncs on a control host."""
-    return [sync.symdg for _, sync in _unpinned(connection, config) if sync.symdg is not None]
+    """The device groups on a control host."""
+    names = {
+        sync.symdg: None
+        for scope in scopes(config)
+        if scope.control_host == connection
+        for sync in scope.service.syncs
+        if sync.symdg is not None
+    }
+    return list(names)
 
 
 def left_out(connection: str, config: Config, groups: Groups) -> list[str]:
