@@ -14,7 +14,7 @@ _parsed = lru_cache(maxsize=64)(sudoers.parse)
 
 
 class Account:
-    """:param rights: None: nobody asks what the account may do; `rights` may be changed at any time."""
+    """:param rights: None: nobody asks what the account may do."""
 
     def __init__(self, family: str, rights: RightsConfig | None) -> None:
         self._family = family
@@ -28,6 +28,15 @@ class Account:
         if self.rights is None or login == "root":
             return None
         return refused(self._family, argv, self.rights.root_only)
+
+    def change(self, **texts: str) -> None:
+        """Put other rule files in place.
+
+        :raises ValueError: nobody asks what the account may do, or a program had no rules so far.
+        """
+        if self.rights is None or any(self._text(name, None) is None for name in texts):
+            raise ValueError("it has no rights that could be changed: give them in the configuration")
+        self.rights = self.rights.model_copy(update=texts)
 
     def programs(self) -> dict[str, Program]:
         """sudo and the like, as far as there are rules for them."""

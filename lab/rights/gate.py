@@ -19,6 +19,8 @@ from urllib.parse import unquote
 PROGRAM = Path(__file__).parents[2] / "gate" / "symclone-gate"
 REFUSED = 119
 """Its exit code for what it refuses."""
+OWN = "symclone-gate policy"
+"""The one command that it answers itself."""
 _KEPT = 24
 _LOCK = Lock()
 
@@ -80,6 +82,16 @@ def _close() -> None:
         _JUDGES.popitem()[1].close()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """:param refused: why it does not run a command; empty: it does not refuse it."""
+
+    exit: int
+    stdout: str = ""
+    stderr: str = ""
+    refused: str = ""
+
+
 @dataclass
 class Gate:
     """:param policy: its text."""
@@ -93,7 +105,11 @@ class Gate:
         :raises GateError: it says nothing.
         """
         with _LOCK:
-            verdict = _judge(self.program, self.policy).verdict(line)
+            try:
+                verdict = _judge(self.program, self.policy).verdict(line)
+            except GateError:
+                _JUDGES.pop((self.program, self.policy)).close()
+                raise
         if verdict == "accept":
             return None
         found = re.fullmatch(r"refuse: (.*)", verdict, re.S)
@@ -101,10 +117,20 @@ class Gate:
             raise GateError(f"the gate says neither accept nor refuse: {verdict!r}")
         return found[1]
 
-    def answer(self, why: str) -> str:
-        """The line that it prints on stderr."""
+    def answer(self, line: str) -> Answer | None:
+        """What it answers by itself; None: the line is run.
+
+        :raises GateError: it gives no verdict.
+        """
+        if line == OWN:
+            head = re.findall(r"^(?:symclone-gate|host|made|of|until) .*\n", self.policy, re.M)
+            return Answer(0, stdout="".join(head))
+        why = self.why_refused(line)
+        if why is None:
+            return None
         made, digest, remedy = self._said("made"), self._said("of"), self._said("remedy")
-        return f"symclone-gate: refused: {why}; policy of {made} ({digest}): {remedy}\n"
+        said = f"symclone-gate: refused: {why}; policy of {made} ({digest}): {remedy}\n"
+        return Answer(REFUSED, stderr=said, refused=why)
 
     def _said(self, word: str) -> str:
         found = re.search(rf"^{word} (\S+)", self.policy, re.M)

@@ -1,6 +1,7 @@
 """sudo, doas, pfexec and pbrun as programs of a host: they run a command as root when a rule allows it.
 
-* sudo -n CMD: documented; `a password is required`, exit 1, also where no rule fits; what is no program is `command not found`, allowed or not: tried
+* sudo -n CMD: `a password is required`, exit 1, also where no rule fits; what is no program is `command not
+  found`, allowed or not: tried
 * sudo -n -l CMD: prints it and is 0 when it may be run, else 1 without a word: tried; without rules at all it
   asks for the password: tried
 * rows of ps: sudo's and the command's, both root's: tried without a terminal, where `use_pty` has no effect

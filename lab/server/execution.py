@@ -12,7 +12,6 @@ import asyncssh
 
 from lab.faults import Fault
 from lab.journal import ACTOR, CONNECTION, Record
-from lab.rights.gate import REFUSED
 from lab.server.session import Line, Server, Session
 from lab.shell.parser import hands_lines_on
 from lab.shell.process import Lines, ShellProcess
@@ -107,9 +106,9 @@ class Execution:
     async def run(self) -> None:
         CONNECTION.set(self.login.number)
         with contextlib.suppress(_Dropped):
-            refused = self._refused(self.command)
-            if refused is not None:
-                status = await self._met(refused)
+            answered = self._by_gate(self.command)
+            if answered is not None:
+                status = await self._met(answered)
             elif hands_lines_on(self.command):
                 status = await self._shell(self.stdout, self.stderr, lines=self._line).run(self.command)
                 if not self.lines:
@@ -118,19 +117,21 @@ class Execution:
                 status = await self._met(lambda out, err: self._shell(out, err).run(self.command))
             await self._answer(status)
 
-    def _refused(self, line: str) -> Callable[[Output, Output], Awaitable[int]] | None:
-        """What the host's gate answers instead of running a line; None: it lets it through."""
+    def _by_gate(self, line: str) -> Callable[[Output, Output], Awaitable[int]] | None:
+        """What answers in place of a program: the host's gate; None: it lets the line through."""
         gate = self.host.gate
-        why = gate.why_refused(line) if gate else None
-        if gate is None or why is None:
+        answer = gate.answer(line) if gate else None
+        if answer is None:
             return None
 
-        async def answer(out: Output, err: Output) -> int:
-            self.record.head["refused"] = why
-            err.write(gate.answer(why))
-            return REFUSED
+        async def say(out: Output, err: Output) -> int:
+            out.write(answer.stdout)
+            err.write(answer.stderr)
+            if answer.refused:
+                self.record.head["refused"] = answer.refused
+            return answer.exit
 
-        return answer
+        return say
 
     async def _line(self, shell: ShellProcess, text: str) -> int:
         """One of a script's lines, in the shell that the script has started for it."""
@@ -146,7 +147,7 @@ class Execution:
             stdout.write(line.stdout.text)
             stderr.write(line.stderr.text)
 
-        return await line._met(line._refused(text) or execute, printed)
+        return await line._met(line._by_gate(text) or execute, printed)
 
     async def _met(
         self, execute: Callable[[Output, Output], Awaitable[int]], printed: Callable[[], None] = lambda: None

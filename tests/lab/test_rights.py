@@ -35,7 +35,8 @@ def test_what_is_no_sudoers_file_is_said(line: str) -> None:
 
 def test_a_command_keeps_of_the_environment_what_it_may() -> None:
     rules = sudoers.parse(
-        'Defaults!/usr/symcli/bin/symclone env_keep += "SYMCLI_OFFLINE SYMCLI_CTL_*"\nDefaults:refresh env_keep += A'
+        'Defaults!/usr/symcli/bin/symclone env_keep += "SYMCLI_OFFLINE SYMCLI_CTL_*"\n'
+        "Defaults:refresh env_keep += A"
     )
     given = {"SYMCLI_OFFLINE": "1", "SYMCLI_CTL_X": "2", "A": "3", "B": "4"}
     kept = rules.environment("refresh", ["/usr/symcli/bin/symclone", "list"], given)
