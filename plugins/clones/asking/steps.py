@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from clones.asking.become_failed import own_words
 from clones.clean import cleaned
+from clones.errors import Refused
 from clones.time_limits import SMALL_LOOK
 
 T = TypeVar("T")
@@ -240,10 +242,29 @@ def answer(
 
 
 def run(command: Command) -> Steps[Result]:
-    """Run one command: ``result = yield from run(command)``."""
+    """Run one command: ``result = yield from run(command)``.
+
+    :raises Refused: it is a change, and the host's `become` has not run it. A look has no exit code then.
+    """
     result = yield command
     assert isinstance(result, Result), "a Command must be answered with its Result"
-    return result
+    return _of_the_command(result)
+
+
+def _of_the_command(result: Result) -> Result:
+    """The result, if it is the command's own and no word of the host's `become`.
+
+    :raises Refused: as :func:`run`.
+    """
+    command = result.command
+    found = own_words(command.words, command.as_root, result.exit_code, result.stdout, result.stderr)
+    if found is None:
+        return result
+    remedy = f"run `scripts/privileges {command.host}`, and let the host allow what it prints"
+    if command.changes and found.certain:
+        raise Refused(f"{command.host} does not run `{command.shown()}` as root: {found.line}", remedy)
+    lost = f"what it ended with is not the command's own: {found.line}; {remedy}"
+    return replace(result, exit_code=None, lost=lost)
 
 
 def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list[Command]:
@@ -265,7 +286,7 @@ def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
         return [(yield from run(commands[0]))]
     results = yield Together(tuple(commands))
     assert isinstance(results, list) and len(results) == len(commands), "each must be answered"
-    return results
+    return [_of_the_command(result) for result in results]
 
 
 def pause(seconds: float, title: str) -> Steps[None]:
