@@ -20,7 +20,7 @@ of the command's path; exit code 1                  another language looks so
 ``C: can't get execution attributes``, ``pfexec:``  not run                              documented of
                                                                                          illumos
 none of pfexec                                      the command has run, maybe without   documented of
-                                                    privileges (resources/reading.py)    illumos
+                                                    privileges; fuser needs none there   illumos
 a line of pbrun, any exit code but 0                nothing is known                     assumed
 any of these in a text that calls several           nothing is known: the others may     by decision
                                                     have run
