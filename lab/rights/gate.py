@@ -37,7 +37,7 @@ class _Judge:
         self._file.write(policy)
         self._file.flush()
         self._process = subprocess.Popen(
-            ["perl", program, "--judge", self._file.name],
+            [program, "--judge", self._file.name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

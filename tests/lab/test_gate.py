@@ -28,7 +28,7 @@ remedy copy%20it%20to%20/etc/policy
 look /bin/date
 end
 """
-JUDGE = r"""
+JUDGE = r"""#!/usr/bin/perl
 $/ = $\ = "\0"; $| = 1;
 die "policy?" unless $ARGV[0] eq "--judge" && -s $ARGV[1];
 while (<STDIN>) {
@@ -47,6 +47,7 @@ ANSWER = (
 def config(tmp_path: Path) -> dict[str, Any]:
     program = tmp_path / "judge"
     program.write_text(JUDGE)
+    program.chmod(0o755)
     config = load().model_dump()
     config["hosts"][0]["gate"] = {"policy": POLICY, "program": str(program)}
     return config
