@@ -104,35 +104,39 @@ class Made:
         """All that it lets through, without an order."""
         return {
             *self.rules,
-            *(f"text {name} {written(text)}" for text, name in self.texts.items()),
+            *self.fixed(),
             *(_set(name, words) for name, words in self.sets.items()),
         }
 
-    def blocks(self, fences: Sequence[Fence] = (), before: Made | None = None) -> Iterator[str]:
-        """The lines of a policy, in blocks.
+    def fixed(self) -> list[str]:
+        """The lines of the texts."""
+        return [f"text {name} {written(text)}" for text, name in self.texts.items()]
 
-        :param before: whose texts stand in the policy already.
+    def blocks(self, fences: Sequence[Fence] = (), *, besides: Made | None = None) -> Iterator[str]:
+        """Sets, fences and rules, in blocks.
+
+        :param besides: whose sets stand in the policy already.
         """
-        for text, name in self.texts.items():
-            if before is None or text not in before.texts:
-                yield f"text {name} {written(text)}"
-        blocks = dict.fromkeys(
-            ["", *(one.block for one in fences), *(rule.block for rule in self.rules.values())]
-        )
-        for block in blocks:
+        users: dict[str, set[str]] = {}
+        for rule in self.rules.values():
+            for name in rule.sets:
+                users.setdefault(name, set()).add(rule.block)
+        place = {name: min(blocks) if len(blocks) == 1 else "" for name, blocks in users.items()}
+        blocks = ["", *(one.block for one in fences), *(rule.block for rule in self.rules.values())]
+        for block in dict.fromkeys(blocks):
             if block:
                 yield f"for {block}"
-            rules = [rule for rule in self.rules.values() if rule.block == block]
-            for name in dict.fromkeys(name for rule in rules for name in rule.sets):
-                if before is None or name not in before.sets:
-                    yield _set(name, self.sets[name])
+            for name, held in self.sets.items():
+                if place.get(name) == block and (besides is None or name not in besides.sets):
+                    yield _set(name, held)
             yield from (one.line for one in fences if one.block == block)
             reason = ""
-            for rule in rules:
-                if rule.reason != reason:
-                    yield f"# {rule.reason}"
-                reason = rule.reason
-                yield rule.line
+            for rule in self.rules.values():
+                if rule.block == block:
+                    if rule.reason != reason:
+                        yield f"# {rule.reason}"
+                    reason = rule.reason
+                    yield rule.line
 
 
 @dataclass(frozen=True)
@@ -223,11 +227,11 @@ def policy(
     digest = hashlib.sha256("\n".join(whole).encode()).hexdigest()
     lines = [*about, f"made {made.strftime(TIME)}", f"of {digest}", f"remedy {written(remedy)}"]
     lines += [f"# left out: {sentence}" for sentence in left_out]
-    lines += normal.blocks(stand)
-    if parts and until is not None:
-        more = Made(texts=dict(normal.texts), sets={name: dict(held) for name, held in normal.sets.items()})
-        for sent in every:
-            if sent.part in parts:
-                more.add(sent)
-        lines += [f"until {until.strftime(TIME)}", *more.blocks(before=normal)]
+    more = Made(texts=dict(normal.texts))
+    for sent in every:
+        if sent.part in parts:
+            more.add(sent)
+    lines += [*more.fixed(), *normal.blocks(stand)]
+    if until is not None:
+        lines += [f"until {until.strftime(TIME)}", *more.blocks(besides=normal)]
     return Policy(digest, "\n".join([*lines, "end"]) + "\n")
