@@ -70,7 +70,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg
+from clones.config import Fs, Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
@@ -116,11 +116,11 @@ class IpDriver(IfconfigDriver):
     :raises ConfigError: for IPv6, or for an interface with an alias number, which AIX does not have.
     """
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(host, ip, "AIX")
         if ":" in ip.ipdev:
             raise ConfigError(
-                f"{self.label} on {host}: {ip.ipdev} has the number of an alias, which AIX does not know.",
+                f"{self.label} on {self.host}: {ip.ipdev} has the number of an alias, which AIX has not.",
                 "give `ipdev` as the interface alone, like en0",
             )
 
@@ -146,12 +146,12 @@ class VgDriver(GroupOnHost):
 
     started = prepared = ACTIVE
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         for disk in vg.devices:
             if not re.fullmatch(r"[A-Za-z]\w*", disk):
                 raise ConfigError(
-                    f"{self.label} on {host}: {disk} is no disk's name of AIX.",
+                    f"{self.label} on {self.host}: {disk} is no disk's name of AIX.",
                     "give `devices` as `lspv` prints them, like hdisk4 or hdiskpower4",
                 )
         self.name, self.disks, self.beside_source = vg.name, vg.devices, vg.same_host_as_source
@@ -232,13 +232,13 @@ class FsDriver(FsOnHost):
 
     kill = KILL_AIX
 
-    def __init__(self, host: str, fs: Fs) -> None:
+    def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(host, fs)
         name = fs.dev.removeprefix("/dev/")
         if "/" not in name and len(name) > LONGEST_NAME:
             raise ConfigError(
-                f"{self.label} on {host}: {name} has {len(name)} characters, and a logical volume's name has "
-                f"at most {LONGEST_NAME} on AIX, with its prefix.",
+                f"{self.label} on {self.host}: {name} has {len(name)} characters, and the name of a logical "
+                f"volume has at most {LONGEST_NAME} on AIX, with its prefix.",
                 "fix `dev`, or take a shorter `lv_prefix` for its group",
             )
 

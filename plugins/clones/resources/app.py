@@ -34,7 +34,7 @@ class AppDriver(OnHost):
     started = RUNNING
     stopped = STOPPED
 
-    def __init__(self, host: str, app: config.App | config.Command) -> None:
+    def __init__(self, host: config.Host, app: config.App | config.Command) -> None:
         kind, self.check = ("app", app.check) if isinstance(app, config.App) else ("command", app.probe)
         super().__init__(f"{kind} {app.name}", host, app.timeout)
         self.app = app

@@ -35,7 +35,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs
+from clones.config import Fs, Host
 from clones.resources.base import Failure
 from clones.resources.mounts import MOUNTED, READ_ONLY, UNMOUNTED
 from clones.resources.reading import OnHost, lines, one_line
@@ -70,7 +70,7 @@ class FsOnHost(OnHost):
     umount = "/usr/sbin/umount"
     kill = KILL
 
-    def __init__(self, host: str, fs: Fs) -> None:
+    def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(f"fs {fs.mnt}", host, fs.timeout)
         self.fs = fs
 
@@ -105,7 +105,7 @@ class FsOnHost(OnHost):
 
     def failure(self, command: Command, result: Result) -> Failure | None:
         """Of the check of a vxfs also the text counts, and trying it again cannot help."""
-        if self.fs.type != "vxfs" or not command.words[0].endswith("/fsck"):
+        if self.fs.type != "vxfs" or not self.program_of(command).endswith("/fsck"):
             return super().failure(command, result)
         said = lines(result.stdout) + lines(result.stderr)
         if result.exit_code == 0 and not any(_VXFS_ERROR.search(line) for line in said):

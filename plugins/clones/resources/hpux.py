@@ -75,7 +75,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Ip, Vg
+from clones.config import Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
@@ -116,9 +116,9 @@ class IpDriver(OnHost):
     started = CONFIGURED
     stopped = ABSENT
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
-        interface = only_ipv4(ip, self.label, host, "HP-UX")
+        interface = only_ipv4(ip, self.label, self.host, "HP-UX")
         self.address = interface.ip
         self.netmask = str(interface.netmask)
         self.device = ip.ipdev
@@ -184,14 +184,16 @@ class VgDriver(GroupOnHost):
     started = prepared = ACTIVE
     stopped = EXPORTED
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         if vg.map_file is None:
-            raise ConfigError(f"{self.label} on {host} has no `map_file`.", "give the map file of vgexport")
+            raise ConfigError(
+                f"{self.label} on {self.host} has no `map_file`.", "give the map file of vgexport"
+            )
         disks = [_DISK.fullmatch(disk) for disk in vg.devices]
         if not all(disks):
             raise ConfigError(
-                f"{self.label} on {host}: {', '.join(vg.devices)} are not all disks of HP-UX.",
+                f"{self.label} on {self.host}: {', '.join(vg.devices)} are not all disks of HP-UX.",
                 "give `devices` like /dev/rdisk/disk21 or /dev/rdsk/c4t0d1",
             )
         self.name = vg.name

@@ -96,7 +96,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg
+from clones.config import Fs, Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
@@ -197,7 +197,7 @@ class IpDriver(OnHost):
     started = CONFIGURED
     stopped = ABSENT
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
         self.interface = configured(ip)
         self.device, _, number = ip.ipdev.partition(":")
@@ -262,12 +262,12 @@ class VgDriver(GroupOnHost):
     started = prepared = ACTIVE
     stopped = INACTIVE
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         for disk in vg.devices:
             if not disk.startswith("/dev/"):
                 raise ConfigError(
-                    f"{self.label} on {host}: {disk} is no path of a disk.",
+                    f"{self.label} on {self.host}: {disk} is no path of a disk.",
                     "give `devices` as `pvs` prints them, like /dev/mapper/mpathb",
                 )
         self.name = vg.name
@@ -319,17 +319,19 @@ class FsDriver(FsOnHost):
     umount = "/usr/bin/umount"
     kill = KILL_LINUX
 
-    def __init__(self, host: str, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()) -> None:
+    def __init__(
+        self, host: Host, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()
+    ) -> None:
         super().__init__(host, fs)
         if _LOOP & {one.partition("=")[0] for one in _options(fs)}:
             raise ConfigError(
-                f"{self.label} on {host}: {fs.dev} is mounted by way of another device, a loop device for a "
-                "file, and the table of mounts shows that one.",
+                f"{self.label} on {self.host}: {fs.dev} is mounted by way of another device, a loop device "
+                "for a file, and the table of mounts shows that one.",
                 "give `dev` as the block device on which the copy is, or list a `command` that mounts it",
             )
         if _ALIAS.fullmatch(fs.dev):
             raise ConfigError(
-                f"{self.label} on {host}: {fs.dev} is an alias, not what the table of mounts shows.",
+                f"{self.label} on {self.host}: {fs.dev} is an alias, not what the table of mounts shows.",
                 "give `dev` as /dev/VG/LV, /dev/mapper/NAME or what `findmnt` prints once it is mounted",
             )
         self.device, self.beside = device_name(fs.dev), tuple(beside)
@@ -366,4 +368,4 @@ class FsDriver(FsOnHost):
 
     def succeeds(self, command: Command) -> tuple[int, ...]:
         """0; for e2fsck also 1: errors were corrected."""
-        return (0, 1) if command.words[0] == E2FSCK else (0,)
+        return (0, 1) if self.program_of(command) == E2FSCK else (0,)

@@ -42,7 +42,7 @@ Anything else is unknown, other languages' messages included.
 from __future__ import annotations
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip
+from clones.config import Fs, Host, Ip
 from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
@@ -69,11 +69,11 @@ class IpDriver(IfconfigDriver):
     :raises ConfigError: for IPv6, or for an interface without the number of a logical one.
     """
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(host, ip, "SunOS")
         if ":" not in ip.ipdev or ip.ipdev.endswith(":0"):
             raise ConfigError(
-                f"{self.label} on {host}: {ip.ipdev} is a whole interface, which a stop would unplumb.",
+                f"{self.label} on {self.host}: {ip.ipdev} is a whole interface, which a stop would unplumb.",
                 "give `ipdev` with the number of a logical interface, like e1000g0:1",
             )
 
@@ -111,7 +111,7 @@ def _mount(line: str) -> Mount | None:
 class FsDriver(FsOnHost):
     """One file system."""
 
-    def __init__(self, host: str, fs: Fs) -> None:
+    def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(host, fs)
         self.raw = fs.dev.replace("/dsk/", "/rdsk/", 1)
         self.kill = KILL_ZFS if fs.type == "zfs" else self.kill

@@ -52,7 +52,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Vg
+from clones.config import Host, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
 from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
@@ -76,12 +76,12 @@ class GroupDriver(GroupOnHost):
     started = prepared = IMPORTED
     stopped = DEPORTED
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         for disk in vg.devices:
             if "/" in disk:
                 raise ConfigError(
-                    f"{self.label} on {host}: {disk} is no disk's name of VxVM.",
+                    f"{self.label} on {self.host}: {disk} is no disk's name of VxVM.",
                     "give `devices` as `vxdisk list` prints them, like c2t0d3 or emc0_0b06",
                 )
         self.name, self.source_name, self.disks = vg.name, vg.source_name, vg.devices

@@ -48,7 +48,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Vg
+from clones.config import Host, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
 from clones.resources.reading import ELSEWHERE, GroupOnHost, broken, down, lines, unknown, up
@@ -73,12 +73,12 @@ class PoolDriver(GroupOnHost):
     started = prepared = IMPORTED
     stopped = EXPORTED
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         found = [_DISK.fullmatch(disk.rsplit("/", 1)[-1]) for disk in vg.devices]
         if not all(found):
             raise ConfigError(
-                f"{self.label} on {host}: {', '.join(vg.devices)} are not all disks of SunOS.",
+                f"{self.label} on {self.host}: {', '.join(vg.devices)} are not all disks of SunOS.",
                 "give `devices` as `zpool status` prints them, like c2t0d3",
             )
         self.name, self.disks = vg.name, {disk["disk"] for disk in found if disk}
