@@ -12,13 +12,18 @@ from typing import Any
 
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import END, NAME
+from clones.resources.reading import BECOME
 
 
 def shown(command: Command) -> str:
-    """Its line; of a script its name and arguments, for the text is fixed, also in what a script runs."""
+    """Its line; of a script its name and arguments, for the text is fixed, also in what a script runs.
+
+    The first argument of a script can be its host's `become`; where that is none, it is not shown.
+    """
     words, names = command.words, ""
     while words[:2] == ("/bin/sh", "-c"):
-        names, words = f"{names}sh {words[3]} ", words[4:]
+        none = BECOME in words[2] and words[4:5] == ("",)
+        names, words = f"{names}sh {words[3]} ", words[5 if none else 4 :]
     return (names + shlex.join(words)).rstrip()
 
 
