@@ -18,12 +18,12 @@ from clones.resources.reading import BECOME
 def shown(command: Command) -> str:
     """Its line; of a script its name and arguments, for the text is fixed, also in what a script runs.
 
-    The first argument of a script can be its host's `become`; where that is none, it is not shown.
+    Without the empty words of `become` that a script of a host without one gets.
     """
     words, names = command.words, ""
     while words[:2] == ("/bin/sh", "-c"):
-        none = BECOME in words[2] and words[4:5] == ("",)
-        names, words = f"{names}sh {words[3]} ", words[5 if none else 4 :]
+        takes_become = words[2].startswith(BECOME) and words[4] == ""
+        names, words = f"{names}sh {words[3]} ", words[5 if takes_become else 4 :]
     return (names + shlex.join(words)).rstrip()
 
 

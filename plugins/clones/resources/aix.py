@@ -240,6 +240,7 @@ class FsDriver(FsOnHost):
     """
 
     kill = KILL_AIX
+    fuser = (("/usr/sbin/fuser", "-k", "-x"),)
 
     def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(host, fs)

@@ -87,7 +87,7 @@ CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
 ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
 
 KEEP_MAP = (
-    f"PATH=/usr/bin:/bin; export PATH; {BECOME}"
+    f"{BECOME}PATH=/usr/bin:/bin; export PATH; "
     'new=0; test -s "$1" && new=$($become /usr/bin/grep -c "^[0-9]" "$1"); '
     'old=0; test -s "$2" && old=$($become /usr/bin/grep -c "^[0-9]" "$2"); '
     'test "$new" -gt 0 || echo "$1 names no logical volume: the group stays imported, $2 as it is" >&2; '

@@ -48,7 +48,7 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import BECOME, down, lines
+from clones.resources.reading import BECOME, Roots, down, lines
 
 PLUMBED, OCCUPIED = "plumbed", "occupied"
 
@@ -58,7 +58,9 @@ CHECK_UFS = (
 )
 """RAW DEVICE."""
 KILL_ZFS = killing(
-    'zfs unmount "$2"', 'test "$(zfs get -H -o value mounted "$2")" = yes || exit 1; fuser -c -k "$1"'
+    '$become /usr/sbin/zfs unmount "$2"',
+    'test "$(/usr/sbin/zfs get -H -o value mounted "$2")" = yes || exit 1; '
+    '$become /usr/sbin/fuser -c -k "$1"',
 )
 """A zfs has no device by which its users could be found, so that it is still mounted is made sure of."""
 
@@ -134,6 +136,11 @@ class FsDriver(FsOnHost):
             return self.change("/usr/sbin/zfs", "mount", *self.options(), self.fs.dev, root=True)
         words = ("-F", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
         return self.change("/usr/sbin/mount", *words, root=True)
+
+    def killers(self) -> Roots:
+        if self.fs.type != "zfs":
+            return super().killers()
+        return [("/usr/sbin/zfs", "unmount", self.fs.dev), ("/usr/sbin/fuser", "-c", "-k", self.fs.mnt)]
 
     def unmount(self) -> Command:
         if self.fs.type == "zfs":
