@@ -18,6 +18,7 @@ from lab.config import LabConfig
 from lab.faults import Faults
 from lab.filesystem import FileSystem
 from lab.journal import Journal, Record
+from lab.rights.gate import Gate
 from lab.shell.process import ShellProcess
 from lab.shell.streams import Input, Output
 
@@ -33,6 +34,8 @@ class AnyHost(Protocol):
     refusing: bool
     """Whether it takes no new connections."""
     files: FileSystem
+    gate: Gate | None
+    """What judges the command lines that come in; None: nothing stands before the shell."""
 
     @property
     def names(self) -> tuple[str, str]:

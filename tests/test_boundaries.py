@@ -45,7 +45,7 @@ LAB = (
     # what everything stands on
     "strict", "states", "volumes", "clock", "filesystem", "journal", "config", "faults",
     # what is simulated: the world knows arrays, and of hosts what its protocol says
-    "array", "shell", "world", "symcli", "unisphere", "hosts",
+    "array", "shell", "rights", "world", "symcli", "unisphere", "hosts",
     # how it is reached, what of it is real, and what puts it together
     "server", "real", "building", "rest_operations", "running",
     # for whoever uses a lab; "lab" is what `import lab` gives

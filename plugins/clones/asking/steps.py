@@ -15,7 +15,9 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from clones.asking import gate
+from clones.asking.become_failed import own_words
 from clones.clean import cleaned
+from clones.errors import Refused
 from clones.time_limits import SMALL_LOOK
 
 T = TypeVar("T")
@@ -261,12 +263,29 @@ def hand_on(command: Command) -> Steps[Result]:
     return result
 
 
+def _of_the_command(result: Result) -> Result:
+    """The result, if it is the command's own and no word of the host's `become`.
+
+    :raises Refused: as :func:`run`.
+    """
+    command = result.command
+    found = own_words(command.words, command.as_root, result.exit_code, result.stdout, result.stderr)
+    if found is None:
+        return result
+    remedy = f"run `scripts/privileges {command.host}`, and let the host allow what it prints"
+    if command.changes and found.certain:
+        raise Refused(f"{command.host} does not run `{command.shown()}` as root: {found.line}", remedy)
+    lost = f"what it ended with is not the command's own: {found.line}; {remedy}"
+    return replace(result, exit_code=None, lost=lost)
+
+
 def run(command: Command) -> Steps[Result]:
     """Run one command: ``result = yield from run(command)``.
 
-    :raises Refused: a gate on the host has not let it through.
+    :raises Refused: a gate on the host has not let it through; or it is a change, and the host's `become`
+        has not run it. A look has no exit code then.
     """
-    return (yield from hand_on(command)).let_through()
+    return _of_the_command((yield from hand_on(command)).let_through())
 
 
 def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list[Command]:
@@ -298,7 +317,7 @@ def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
     :raises ValueError: as :class:`Together`.
     :raises Refused: a gate on the host has not let one of them through.
     """
-    return [result.let_through() for result in (yield from hand_on_together(commands))]
+    return [_of_the_command(result.let_through()) for result in (yield from hand_on_together(commands))]
 
 
 def pause(seconds: float, title: str) -> Steps[None]:

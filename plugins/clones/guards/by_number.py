@@ -60,6 +60,7 @@ import shlex
 from collections.abc import Sequence
 
 from clones.asking.steps import Command, Result
+from clones.config import Host
 from clones.guards.disks import (
     PATH,
     SHOW_DISK,
@@ -126,7 +127,7 @@ class _ByNumber(OnDisks):
     name: str
     says: str
 
-    def __init__(self, host: str, disks: Sequence[str], label: str) -> None:
+    def __init__(self, host: Host, disks: Sequence[str], label: str) -> None:
         super().__init__(label.format(", ".join(disks)), host, 0)
         self.disks = tuple(disks)
 
@@ -167,7 +168,7 @@ class NamespacesGuard(_ByNumber):
 
     name, says = "mounts", _MOUNTS
 
-    def __init__(self, host: str, disks: Sequence[str]) -> None:
+    def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(host, disks, "mounts of {} in every namespace")
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -199,7 +200,7 @@ class OpenFilesGuard(_ByNumber):
 
     name, says = "files", _FILES
 
-    def __init__(self, host: str, disks: Sequence[str]) -> None:
+    def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(host, disks, "open files on {}")
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -218,7 +219,7 @@ class ExportsGuard(_ByNumber):
 
     name, says = "exports", _EXPORTS
 
-    def __init__(self, host: str, disks: Sequence[str]) -> None:
+    def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(host, disks, "loops and exports of {}")
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:

@@ -175,7 +175,7 @@ class OnDisks(OnHost):
 class DiskGuard(OnDisks):
     """What is built on one disk, mounted from it, or holds it in the kernel."""
 
-    def __init__(self, host: str, disk: str) -> None:
+    def __init__(self, host: Host, disk: str) -> None:
         super().__init__(f"disk {disk}", host, 0)
         self.disk = disk
 
@@ -222,7 +222,7 @@ class FuserGuard(OnDisks):
     """Whether a process holds one of the disks open."""
 
     def __init__(self, host: Host, disks: Sequence[str]) -> None:
-        super().__init__(f"processes on {', '.join(disks)}", host.connection, 0)
+        super().__init__(f"processes on {', '.join(disks)}", host, 0)
         self.disks = tuple(node for disk in disks for node in nodes(disk))
         self.program = "fuser" if host.family == "linux" else "/usr/sbin/fuser"
 
