@@ -15,7 +15,7 @@ of a look (docs/decisions/0040-become.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 NONE = "none"
@@ -84,3 +84,10 @@ class Become:
         :param words: the program's absolute path and its arguments.
         """
         return (*self.words, *words)
+
+    def needs(self, *commands: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """What the host must allow for these: nothing where the account runs them by itself.
+
+        :param commands: each as its words behind `become`.
+        """
+        return tuple(tuple(words) for words in commands) if self else ()

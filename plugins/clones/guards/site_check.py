@@ -12,6 +12,7 @@ none, any other unknown                              by decision (D2)
 from __future__ import annotations
 
 from clones.asking.steps import Command, Result
+from clones.become import Become
 from clones.config import DownCheck
 from clones.resources.base import Probe
 from clones.resources.reading import down, how_it_ended, unknown, up
@@ -24,7 +25,9 @@ class SiteCheckGuard:
         self.label, self.host, self.check = f"down_check {check.name}", check.connection, check
 
     def probe(self) -> Command:
-        return Command(self.host, self.check.command, timeout=self.check.timeout)  # in the site's own locale
+        become, words = Become.read(self.check.become), self.check.command
+        # In the site's own locale.
+        return Command(self.host, become(*words), self.check.timeout, as_root=become.needs(words))
 
     def read(self, result: Result) -> Probe:
         match result.exit_code:

@@ -76,7 +76,7 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
+from clones.resources.reading import BECOME, ELSEWHERE, GroupOnHost, down, lines, unknown, up
 
 LONGEST_NAME = 15
 """Characters of a logical volume's name (documented: mklv)."""
@@ -85,11 +85,11 @@ ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
 def _recreate(begin: str, prefix: str, label: str) -> str:
     return (
-        f'name=$1; {begin}shift; known=$(/usr/sbin/getlvodm -v "$name" 2>/dev/null); '
-        'held=$(/usr/sbin/lqueryvg -p "$1" -v) || exit; '
-        'test "$known" = "$held" && exec /usr/sbin/varyonvg "$name"; '
-        'test -z "$known" || /usr/sbin/exportvg "$name" || exit; '
-        f'exec /usr/sbin/recreatevg -y "$name" -Y {prefix} -L {label} "$@"'
+        f'{BECOME}name=$1; {begin}shift; known=$($become /usr/sbin/getlvodm -v "$name" 2>/dev/null); '
+        'held=$($become /usr/sbin/lqueryvg -p "$1" -v) || exit; '
+        'test "$known" = "$held" && exec $become /usr/sbin/varyonvg "$name"; '
+        'test -z "$known" || $become /usr/sbin/exportvg "$name" || exit; '
+        f'exec $become /usr/sbin/recreatevg -y "$name" -Y {prefix} -L {label} "$@"'
     )
 
 
@@ -131,11 +131,11 @@ class IpDriver(IfconfigDriver):
 
     def start(self, at: str) -> list[Command]:
         words = (self.device, str(self.address), "netmask", self.netmask, "alias")
-        return [self.change("/usr/sbin/ifconfig", *words)] if at == ABSENT else []
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)] if at == ABSENT else []
 
     def stop(self, at: str) -> list[Command]:
         words = (self.device, str(self.address), "delete")
-        return [self.change("/usr/sbin/ifconfig", *words)] if at == CONFIGURED else []
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)] if at == CONFIGURED else []
 
 
 class VgDriver(GroupOnHost):
@@ -195,22 +195,31 @@ class VgDriver(GroupOnHost):
         return labelled or row["vg"] == "?"
 
     def start(self, at: str) -> list[Command]:
-        activate = self.change("/usr/sbin/varyonvg", self.name)
+        activate = self.change("/usr/sbin/varyonvg", self.name, root=True)
         if self.beside_source:
             return [self._recreate()] if at in (EXPORTED, VARIED_OFF) else []
         if at == EXPORTED and self.disks:
-            return [self.change("/usr/sbin/importvg", "-n", "-y", self.name, self.disks[0]), activate]
+            words = ("/usr/sbin/importvg", "-n", "-y", self.name, self.disks[0])
+            return [self.change(*words, root=True), activate]
         return [activate] if at == VARIED_OFF else []
 
     def _recreate(self) -> Command:
-        if self.lv_prefix == FS:
-            return self.script(RECREATE, "recreate", self.name, *self.disks)
-        return self.script(RECREATE_AS, "recreate", self.name, self.lv_prefix, *self.disks)
+        prefix, folder = self.lv_prefix, f"/{self.lv_prefix}"
+        needed = (
+            ("/usr/sbin/getlvodm", "-v", self.name),
+            ("/usr/sbin/lqueryvg", "-p", self.disks[0], "-v"),
+            ("/usr/sbin/varyonvg", self.name),
+            ("/usr/sbin/exportvg", self.name),
+            ("/usr/sbin/recreatevg", "-y", self.name, "-Y", prefix, "-L", folder, *self.disks),
+        )
+        if prefix == FS:
+            return self.script(RECREATE, "recreate", self.name, *self.disks, as_root=needed)
+        return self.script(RECREATE_AS, "recreate", self.name, prefix, *self.disks, as_root=needed)
 
     def stop(self, at: str) -> list[Command]:
-        unload = [self.change("/usr/sbin/exportvg", self.name)] if self.exports else []
+        unload = [self.change("/usr/sbin/exportvg", self.name, root=True)] if self.exports else []
         if at == ACTIVE:
-            return [self.change("/usr/sbin/varyoffvg", self.name), *unload]
+            return [self.change("/usr/sbin/varyoffvg", self.name, root=True), *unload]
         return unload if at == VARIED_OFF else []
 
 
@@ -257,9 +266,10 @@ class FsDriver(FsOnHost):
         if self.fs.type == "vxfs":
             return self.check_vxfs("/usr/sbin/fsck", "-V", self.fs.dev)
         if self.fs.type in ("jfs2", "jfs"):
-            return [self.change("/usr/sbin/fsck", "-p", "-V", self.fs.type, self.fs.dev)]
+            words = ("/usr/sbin/fsck", "-p", "-V", self.fs.type, self.fs.dev)
+            return [self.change(*words, root=True)]
         return []
 
     def mount(self) -> Command:
         words = ("-v", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
-        return self.change("/usr/sbin/mount", *words)
+        return self.change("/usr/sbin/mount", *words, root=True)

@@ -48,13 +48,13 @@ from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import Roots, down, lines
+from clones.resources.reading import BECOME, Roots, down, lines
 
 PLUMBED, OCCUPIED = "plumbed", "occupied"
 
 CHECK_UFS = (
-    '/usr/sbin/fsck -F ufs -m "$1"; code=$?; test "$code" -eq 32 || exit "$code"; '
-    'exec /usr/sbin/fsck -F ufs -o p "$1"'
+    f'{BECOME}$become /usr/sbin/fsck -F ufs -m "$1"; code=$?; test "$code" -eq 32 || exit "$code"; '
+    'exec $become /usr/sbin/fsck -F ufs -o p "$1"'
 )
 """RAW DEVICE."""
 KILL_ZFS = killing(
@@ -96,10 +96,11 @@ class IpDriver(IfconfigDriver):
             return []
         plumb = ("plumb",) if at == ABSENT else ()
         words = (self.device, *plumb, str(self.address), "netmask", self.netmask, "broadcast", "+", "up")
-        return [self.change("/usr/sbin/ifconfig", *words)]
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)]
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change("/usr/sbin/ifconfig", self.device, "unplumb")] if at == CONFIGURED else []
+        words = ("/usr/sbin/ifconfig", self.device, "unplumb")
+        return [self.change(*words, root=True)] if at == CONFIGURED else []
 
 
 def _mount(line: str) -> Mount | None:
@@ -126,14 +127,15 @@ class FsDriver(FsOnHost):
 
     def check(self) -> list[Command]:
         if self.fs.type == "ufs":
-            return [self.script(CHECK_UFS, "check", self.raw)]
+            needed = [("/usr/sbin/fsck", "-F", "ufs", *how, self.raw) for how in (("-m",), ("-o", "p"))]
+            return [self.script(CHECK_UFS, "check", self.raw, as_root=needed)]
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.raw) if self.fs.type == "vxfs" else []
 
     def mount(self) -> Command:
         if self.fs.type == "zfs":
-            return self.change("/usr/sbin/zfs", "mount", *self.options(), self.fs.dev)
+            return self.change("/usr/sbin/zfs", "mount", *self.options(), self.fs.dev, root=True)
         words = ("-F", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
-        return self.change("/usr/sbin/mount", *words)
+        return self.change("/usr/sbin/mount", *words, root=True)
 
     def killers(self) -> Roots:
         if self.fs.type != "zfs":
@@ -142,5 +144,5 @@ class FsDriver(FsOnHost):
 
     def unmount(self) -> Command:
         if self.fs.type == "zfs":
-            return self.change("/usr/sbin/zfs", "unmount", self.fs.dev)
+            return self.change("/usr/sbin/zfs", "unmount", self.fs.dev, root=True)
         return super().unmount()

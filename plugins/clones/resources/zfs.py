@@ -89,7 +89,7 @@ class PoolDriver(GroupOnHost):
         return self.look(ZPOOL, "list", "-o", "name,health")
 
     def _importable(self) -> Command:
-        return self.look(ZPOOL, "import")
+        return self.look(ZPOOL, "import", root=True)
 
     def read_whole(self, result: Result) -> Probe:
         text = [" ".join(line.split()) for line in lines(result.stdout)]
@@ -114,7 +114,7 @@ class PoolDriver(GroupOnHost):
     def start(self, at: str) -> list[Command]:
         words = ("import", "-f", "-N", "-o", "cachefile=none", self.name)
         load = [self._importable()] if self.disks else []
-        return [*load, self.change(ZPOOL, *words)] if at == EXPORTED else []
+        return [*load, self.change(ZPOOL, *words, root=True)] if at == EXPORTED else []
 
     def failure(self, command: Command, result: Result) -> Failure | None:
         if command != self._importable():
@@ -131,7 +131,7 @@ class PoolDriver(GroupOnHost):
         )
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change(ZPOOL, "export", self.name)] if at == IMPORTED else []
+        return [self.change(ZPOOL, "export", self.name, root=True)] if at == IMPORTED else []
 
 
 def _pools(text: list[str], name: str) -> list[set[str]]:

@@ -84,7 +84,7 @@ def _sent(
         timeout,
         changes=changes,
         title=shlex.join(called),
-        as_root=(called,) if symcli.root else (),
+        as_root=symcli.root.needs(called),
     )
 
 
