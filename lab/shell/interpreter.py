@@ -181,7 +181,12 @@ class Shell(ShellProcess):
                 lose()
                 await self.host.clock.sleep(stalled, alone=True)
                 self.record.found = self.host.state()
-            status = await _settle(found, call)
+            refused = self.host.account.refused(self.login, argv)
+            if refused is None:
+                status = await _settle(found, call)
+            else:
+                self.fds[2].write(refused.text)
+                status = refused.exit
         finally:
             self.host.running.pop(call.pid, None)  # what it became has ended before it
         entry["exit"] = status

@@ -173,7 +173,7 @@ class _ByNumber(OnDisks):
         except Unreadable as error:
             return unknown(str(error))
         if told and probe.at != USED:
-            return unknown(f"something could not be checked: {not_looked_at(told[0])}")
+            return unknown(f"could not be checked: {not_looked_at(told[0])}")
         if self.finds and probe.at != USED and ended not in ([f"{_FIND} 0"], [f"{_FIND} 1"]):
             return unknown(f"it did not see every process: {ended[0] if ended else 'no end of find'}")
         return probe

@@ -186,6 +186,7 @@ def not_looked_at(line: str) -> str:
     with ``allow_root`` or ``allow_other`` (documented: fuse(8); tried with fuser and find on Linux 6). What
     its file system has lost stays so for as long as the process has it open (tried with FUSE and find).
     """
+    line = line.removeprefix("/usr/bin/")
     found = _CLOSED.fullmatch(line)
     remedy = found and _REMEDIES.get((found["file"] is not None, found["why"]))
     return f"{line} ({remedy.format(pid=found['pid'])})" if found and remedy else line

@@ -1,0 +1,102 @@
+"""One thing that is sent to a host, with samples in the place of what is free in it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer
+from clones.errors import CloneError
+
+
+class Kind(enum.StrEnum):
+    """What a gate asks of it."""
+
+    LOOK = "look"
+    CHANGE = "change"
+    BARE = "bare"
+
+
+class Part(enum.StrEnum):
+    """When it is sent. All but the first need an approval."""
+
+    NORMAL = "normal"
+    PROVISION = "provision"
+    RETIRE = "retire"
+    MERGE_BACK = "merge-back"
+
+
+TOKEN, TOKEN_BEFORE = "900000000001.5a5a5a5a5a5a5a5a", "900000000002.6b6b6b6b6b6b6b6b"
+NODES = "dm-9"
+PATH = "sdsamplepath"
+"""Samples that no configuration holds."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One command that a connection gets.
+
+    :param command: as its builder makes it, without the fence. It holds samples.
+    :param service: whose it is; empty for what is of no service.
+    :param reason: what it is for: words for a comment.
+    :param free: sample -> what may stand in its place, as a policy writes it: ``<token>``, ``<in:files>+``.
+    :param sets: the words of the sets that `free` names.
+    """
+
+    command: Command
+    service: str
+    reason: str
+    part: Part = Part.NORMAL
+    free: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it may be asked, goes behind the fence of its service, or changes something without it."""
+        if not self.command.changes:
+            return Kind.LOOK
+        return Kind.CHANGE if self.command.fenced else Kind.BARE
+
+    @property
+    def fixed(self) -> tuple[object, ...]:
+        """What makes it the same rule as another one."""
+        owner = "" if self.kind is Kind.LOOK else self.service
+        return (self.kind, owner, self.part, self.command.words, tuple(self.free.items()))
+
+
+def once(every: Iterable[Sent]) -> list[Sent]:
+    """Each rule once, with the reasons of all."""
+    found: dict[tuple[object, ...], Sent] = {}
+    for one in every:
+        before = found.get(one.fixed)
+        if before is None:
+            found[one.fixed] = one
+            continue
+        reasons = dict.fromkeys([*before.reason.split("; "), *one.reason.split("; ")])
+        sets = {
+            name: tuple(dict.fromkeys([*before.sets.get(name, ()), *one.sets.get(name, ())]))
+            for name in {**before.sets, **one.sets}
+        }
+        found[one.fixed] = replace(before, reason="; ".join(reasons), sets=sets)
+    return list(found.values())
+
+
+def sends(steps: Steps[object], reply: Callable[[Command], Result]) -> Iterator[Command]:
+    """What a procedure sends when it gets these answers.
+
+    :param reply: the answer to a command.
+    """
+    try:
+        asked = answer(steps)
+        while not isinstance(asked, Finished):
+            if isinstance(asked, Note):
+                asked = answer(steps)
+            elif isinstance(asked, Together):
+                yield from asked.commands
+                asked = answer(steps, [reply(one) for one in asked.commands])
+            else:
+                yield asked
+                asked = answer(steps, reply(asked))
+    except CloneError:
+        return
