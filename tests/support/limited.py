@@ -11,6 +11,7 @@ import copy
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from clones.config import Config
 from clones.errors import ConfigError
 from clones.services_yaml import file
 from hooks import configuration
+from hooks.driver import Driver
 from lab import Lab
 from lab.config import LabConfig
 from lab.config.hosts import HostConfig
@@ -35,7 +37,8 @@ KIND = "sudo"
 EMPTY = "symclone-gate 1\nhost {}\nmade 2026-01-01T00:00:00Z\nof 00\nremedy none\nend\n"
 """The policy of a host that nothing is sent to."""
 HOOKS = ("before_activate", "after_activate", "before_stop", "before_start", "after_start", "probes")
-_BEHIND = re.compile(rf"'{Become.read(KIND).text}' |{Become.read(KIND).text} ")
+_BEFORE = re.compile(rf"(?<='){Become.read(KIND).text}(?=')|{Become.read(KIND).text} ")
+"""What `become` adds to a line: the parameter of a text, or what stands before a command."""
 
 
 def with_become(data: Any) -> Any:
@@ -142,6 +145,8 @@ class Site:
     def __init__(self) -> None:
         self.labs: list[Lab] = []
         self.config: Keyed | None = None
+        self.of_the_product = 0
+        """How many procedures are being run."""
 
     def uses(self, config: Config) -> None:
         if self.config is None or self.config.config is not config:
@@ -161,11 +166,24 @@ class Site:
             found.account.change(sudo=_sudoers(host.connection_id, self.config, groups))
             found.gate = Gate(_policy(host.connection_id, self.config, groups))
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Nobody asks for rights and no gate is there."""
+        hosts: list[Any] = [h for lab in self.labs if lab.running for h in lab.running.world.hosts.values()]
+        before = [(host, host.gate, host.account.rights) for host in hosts]
+        for host in hosts:
+            host.gate = host.account.rights = None
+        try:
+            yield
+        finally:
+            for host, gate, rights in before:
+                host.gate, host.account.rights = gate, rights
+
 
 @pytest.fixture(autouse=True)
 def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Every lab of the test has them."""
-    site = Site()
+    site, drive, execute = Site(), Driver.run, Driver.execute
     validate, read, start, entries = file._validate, configuration._load, Lab.start, Operations.entries
     configuration._load.cache_clear()
 
@@ -194,6 +212,22 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         """What tests read of the journal is what was done, whoever did it."""
         return [_plain(entry) for entry in entries(lab, since)]
 
+    def run(self: Any, steps: Any) -> Any:
+        site.of_the_product += 1
+        try:
+            return drive(self, steps)
+        finally:
+            site.of_the_product -= 1
+
+    def by_hand(self: Any, command: Any, *about: Any) -> Any:
+        """What a test sends without a procedure is of somebody else, who is root there."""
+        if site.of_the_product:
+            return execute(self, command, *about)
+        with site.opened():
+            return execute(self, command, *about)
+
+    monkeypatch.setattr(Driver, "run", run)
+    monkeypatch.setattr(Driver, "execute", by_hand)
     monkeypatch.setattr(file, "_validate", _validate)
     monkeypatch.setattr(configuration, "_load", _load)
     monkeypatch.setattr(Lab, "start", started)
@@ -205,7 +239,7 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
     if entry.get("event") != "command":
         return entry
-    command = _BEHIND.sub("", entry["command"])
+    command = _BEFORE.sub("", entry["command"])
     calls = [call for call in entry["calls"] if call["words"][:1] != list(Become.read(KIND).words[:1])]
     try:
         words = shlex.split(command)
