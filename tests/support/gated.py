@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +17,12 @@ from typing import Any
 
 import pytest
 
+from clones.asking.one_trip import Turns, take_apart
 from clones.asking.steps import Command, Result
 from clones.backends.symclone import output
 from clones.backends.symclone.output import Group
-from clones.config import Config
+from clones.config import Config, SymcliOfHosts
+from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError
 from clones.policy.catalogue import fences, left_out, sent_to
 from clones.policy.sent import Part
@@ -114,16 +118,22 @@ class Recorder:
             self.configs.append(config)
         return config
 
-    def came(self, command: Command, result: Result) -> None:
+    def made(self, scope: Scope) -> None:
+        """A service that an operator was given, and no file names."""
+        if not any(scope.name in config.services for config in self.configs):
+            symcli = SymcliOfHosts.model_validate(scope.symcli.model_dump(exclude_unset=True))
+            service = scope.whole or scope.service
+            self.loaded(Config(symcli=symcli, services={scope.name: service}))
+
+    def came(self, command: Command, turns: Turns, result: Result) -> None:
         self.sent.append((command, command.line()))
-        words = list(command.words)
-        if "ld" in words and "-g" in words and result.exit_code == 0:
-            group = words[words.index("-g") + 1]
-            try:
-                read = output.read_group(result.stdout)
-            except CloneError:
-                return
-            self.groups.setdefault(command.host, {}).setdefault(group, read)
+        nonce = turns._nonce
+        for one in take_apart(turns.commands, nonce, result) if nonce else [replace(result, command=command)]:
+            words = one.command.words
+            if one.exit_code == 0 and {"-g", "list", "ld"} <= {*words}:
+                group = words[words.index("-g") + 1]
+                with contextlib.suppress(CloneError):
+                    self.groups.setdefault(command.host, {}).setdefault(group, output.read_group(one.stdout))
 
     def refused(self, judges: Judges) -> list[str]:
         """What no policy of these configurations lets through."""
@@ -154,16 +164,22 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
     def _load(*about: Any) -> Config:
         return seen.loaded(load(*about))
 
-    def execute(self: Any, client: Any, command: Command, turns: Any) -> Result:
+    def execute(self: Any, client: Any, command: Command, turns: Turns) -> Result:
         result = read(self, client, command, turns)
-        seen.came(command, result)
+        seen.came(command, turns, result)
         return result
 
-    async def carried(connection: Any, command: Command, turns: Any) -> Result:
+    async def carried(connection: Any, command: Command, turns: Turns) -> Result:
         result = await carry_out(connection, command, turns)
-        seen.came(command, result)
+        seen.came(command, turns, result)
         return result
 
+    def post_init(self: Scope) -> None:
+        made(self)
+        seen.made(self)
+
+    made = Scope.__post_init__
+    monkeypatch.setattr(Scope, "__post_init__", post_init)
     monkeypatch.setattr(configuration, "_load", _load)
     monkeypatch.setattr(symcli.SymcliHook, "_execute", execute)
     monkeypatch.setattr(symcli_async, "carry_out", carried)

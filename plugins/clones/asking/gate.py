@@ -23,7 +23,8 @@ PROGRAM = "symclone-gate"
 FILE = "/etc/symclone-gate.policy"
 REFUSED = 119
 _SAID = re.compile(
-    rf"^{PROGRAM}: refused: (?P<why>.*?)(?:; policy of (?P<made>\S+) \(\S+\): .*)?$", re.MULTILINE
+    rf"^{PROGRAM}: refused: (?P<why>.*?)(?:; (?:policy of (?P<made>\S+) \(\S+\)|no policy): .*)?$",
+    re.MULTILINE,
 )
 LONGEST = 300
 """Characters of what a gate says, in a message."""

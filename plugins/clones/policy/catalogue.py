@@ -10,7 +10,7 @@ from types import MappingProxyType
 from clones.asking import fence
 from clones.asking.steps import Result
 from clones.backends.symclone.output import Group
-from clones.config import Config, Sync
+from clones.config import Config, Service, Symcli, Sync
 from clones.config.scope import Scope
 from clones.observe.host_files import look_at_files
 from clones.policy import control_hosts, service_hosts
@@ -36,26 +36,22 @@ def sent_to(connection: str, config: Config, groups: Groups = MappingProxyType({
     :raises ConfigError: a resource cannot be handled on its host's family.
     """
     found: list[Sent] = []
-    for scope in scopes(config):
+    for scope in scopes(config.services, config.symcli):
         if scope.control_host == connection:
             found += control_hosts.of_service(scope, groups)
         found += service_hosts.of_service(connection, scope)
     return once([*found, *_files(connection, config, found)]) if found else []
 
 
-def scopes(config: Config) -> list[Scope]:
+def scopes(services: Mapping[str, Service], symcli: Symcli) -> list[Scope]:
     """Each service on each of its target sets."""
-    return [
-        scope
-        for name, service in config.services.items()
-        for scope in Scope.each_set(name, service, config.symcli)
-    ]
+    return [scope for name, one in services.items() for scope in Scope.each_set(name, one, symcli)]
 
 
-def connections(config: Config) -> list[str]:
+def connections(services: Mapping[str, Service], symcli: Symcli) -> list[str]:
     """Every host that gets anything, in the order of the configuration."""
     found: dict[str, None] = {}
-    for scope in scopes(config):
+    for scope in scopes(services, symcli):
         service = scope.service
         production = service.production.hosts if service.production else ()
         ends = [service.host_of(hook) for sync in service.syncs for hook in sync.after_activate]
@@ -68,7 +64,7 @@ def connections(config: Config) -> list[str]:
 def fences(connection: str, config: Config) -> list[Fence]:
     """Where tokens stand there, for each service whose changes go there."""
     found: dict[Fence, None] = {}
-    for scope in scopes(config):
+    for scope in scopes(config.services, config.symcli):
         if scope.control_host == connection:
             found[Fence(scope.name, fence.folder(scope.symcli.work_dir, scope.name))] = None
         if connection in scope.fenced_hosts():
@@ -77,8 +73,15 @@ def fences(connection: str, config: Config) -> list[Fence]:
 
 
 def group_names(connection: str, config: Config) -> list[str]:
-    """The device groups that must be read to know the devices of all syncs on a control host."""
-    return [sync.symdg for _, sync in _unpinned(connection, config) if sync.symdg is not None]
+    """The device groups on a control host."""
+    names = {
+        sync.symdg: None
+        for scope in scopes(config.services, config.symcli)
+        if scope.control_host == connection
+        for sync in scope.service.syncs
+        if sync.symdg is not None
+    }
+    return list(names)
 
 
 def left_out(connection: str, config: Config, groups: Groups) -> list[str]:
@@ -94,7 +97,7 @@ def left_out(connection: str, config: Config, groups: Groups) -> list[str]:
 def _unpinned(connection: str, config: Config) -> list[tuple[Scope, Sync]]:
     return [
         (scope, sync)
-        for scope in scopes(config)
+        for scope in scopes(config.services, config.symcli)
         if scope.control_host == connection
         for sync in scope.service.syncs
         if sync.backend == "symclone" and control_hosts.placed(sync, {}) is None
@@ -112,7 +115,7 @@ def _files(connection: str, config: Config, every: Iterable[Sent]) -> Iterable[S
     named = {word: None for word in known if _FILE.fullmatch(word)}
     inside = {path: None for word in known for path in _PROGRAM.findall(word)}
     folders: dict[str, None] = {}
-    for scope in scopes(config):
+    for scope in scopes(config.services, config.symcli):
         for folder in (scope.work_dir_on(connection), scope.symcli.work_dir):
             while folder not in folders:
                 folders[folder] = None

@@ -51,7 +51,7 @@ def of_service(scope: Scope, groups: Mapping[str, Group]) -> Iterator[Sent]:
             yield from _group(scope, sync, sync.symdg, groups.get(sync.symdg))
         found = placed(sync, groups)
         if found is not None:
-            yield from _pairs(scope, sync, *found)
+            yield from _pairs(scope, sync, *found, groups.get(sync.symdg or ""))
 
 
 def placed(sync: Sync, groups: Mapping[str, Group]) -> tuple[str, list[PairSeen]] | None:
@@ -117,8 +117,13 @@ def _group(scope: Scope, sync: Sync, name: str, group: Group | None) -> Iterator
     yield Sent(commands.delete_group(symcli, host, name), scope.name, f"deletes {where}", Part.RETIRE)
 
 
-def _pairs(scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen]) -> Iterator[Sent]:
-    """What is sent of a sync whose devices are known."""
+def _pairs(
+    scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen], group: Group | None
+) -> Iterator[Sent]:
+    """What is sent of a sync whose devices are known.
+
+    :param group: a name in it that does not stand for the device that it is pinned to is looked at, too.
+    """
     set_of = f"-{scope.target_set}" if scope.target_set else ""
     where = f"sync {sync.name}" + (f", set {scope.target_set}" if scope.target_set else "")
     devices = f"devices-{symid}"
@@ -128,7 +133,7 @@ def _pairs(scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen]) -> Itera
         scope.name,
         f"looks at the devices of {where}",
         free={DEVICES: f"<list:{devices}>"},
-        sets={devices: _written(sync, pairs)},
+        sets={devices: _written(sync, pairs, group)},
     )
     for made, part, why in (
         (commands.query, Part.NORMAL, "looks at the tracks of"),
@@ -156,15 +161,16 @@ def _with_pairs(command: Command, service: str, reason: str, part: Part, name: s
     return Sent(command, service, reason, part, free, {name: tuple(content.splitlines())})
 
 
-def _written(sync: Sync, pairs: list[PairSeen]) -> tuple[str, ...]:
+def _written(sync: Sync, pairs: list[PairSeen], group: Group | None) -> tuple[str, ...]:
     """Every form in which these devices may be asked for: a group's are written as the array prints them."""
+    if not sync.grouped:
+        return tuple(dict.fromkeys(text for one in pairs for text in (one.pair.source, one.pair.target)))
+    names = [name for one in pairs for name in (one.pair.source, one.pair.target)]
+    held = [group.devices[name] for name in names if name in group.devices] if group else []
     found: dict[str, None] = {}
-    for seen in pairs:
-        for text, number in ((seen.pair.source, seen.source), (seen.pair.target, seen.target)):
-            if not sync.grouped:
-                found[text] = None
-            elif number is not None:
-                found |= dict.fromkeys((device_text(number), device_text(int(number)), f"{int(number):05X}"))
+    for number in (*(end for one in pairs for end in (one.source, one.target)), *held):
+        if number is not None:
+            found |= dict.fromkeys((device_text(number), device_text(int(number)), f"{int(number):05X}"))
     return tuple(found)
 
 

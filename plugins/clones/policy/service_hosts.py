@@ -66,7 +66,7 @@ def _of_driver(name: str, driver: Driver) -> Iterator[Sent]:
 
 
 def _disks(name: str, service: Service, host: Host) -> Iterator[Sent]:
-    """What makes disks usable: once with disks that are found at once, and once with such that are not."""
+    """What makes disks usable: once with disks that are there, and once with such that are found late."""
     groups = [entry.vg for entry in service.resources if entry.vg and entry.vg.manager != "vxvm"]
     count = sum(len(group.devices) for group in groups)
     nodes = [f"{NODES}{number:05}" for number in range(count)]
@@ -77,10 +77,14 @@ def _disks(name: str, service: Service, host: Host) -> Iterator[Sent]:
         said = {"readlink": "\n".join(f"/dev/{node}" for node in nodes), "ls": PATH}
         return Result(command, 0, said.get(program.rpartition("/")[2], ""))
 
-    def missing(command: Command) -> Result:
-        return Result(command, 1)
+    looked: set[tuple[str, ...]] = set()
 
-    for reply in (linux, missing):
+    def found_late(command: Command) -> Result:
+        late = command.words in looked
+        looked.add(command.words)
+        return Result(command, 0 if late else 1, "Available" if late else "")
+
+    for reply in (linux, found_late):
         for command in sends(make_visible(name, service, host), reply):
             used = {sample: kind for sample, kind in free.items() if any(sample in w for w in command.words)}
             yield Sent(command, name, "makes disks of the copies usable", free=used)

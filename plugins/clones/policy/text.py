@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -112,31 +112,27 @@ class Made:
         """The lines of the texts."""
         return [f"text {name} {written(text)}" for text, name in self.texts.items()]
 
-    def blocks(self, fences: Sequence[Fence] = (), *, besides: Made | None = None) -> Iterator[str]:
-        """Sets, fences and rules, in blocks.
+    def blocks(self, fences: Sequence[Fence] = ()) -> dict[str, list[str]]:
+        """Sets, fences and rules, by block; those that stand in none by the empty text.
 
-        :param besides: whose sets stand in the policy already.
+        A set stands in each block that names it: only those are read that count for a command.
         """
-        users: dict[str, set[str]] = {}
+        found: dict[str, list[str]] = {"": []}
+        for one in fences:
+            found.setdefault(one.block, []).append(one.line)
+        by_block: dict[str, list[Rule]] = {}
         for rule in self.rules.values():
-            for name in rule.sets:
-                users.setdefault(name, set()).add(rule.block)
-        place = {name: min(blocks) if len(blocks) == 1 else "" for name, blocks in users.items()}
-        blocks = ["", *(one.block for one in fences), *(rule.block for rule in self.rules.values())]
-        for block in dict.fromkeys(blocks):
-            if block:
-                yield f"for {block}"
-            for name, held in self.sets.items():
-                if place.get(name) == block and (besides is None or name not in besides.sets):
-                    yield _set(name, held)
-            yield from (one.line for one in fences if one.block == block)
+            by_block.setdefault(rule.block, []).append(rule)
+        for block, rules in by_block.items():
+            lines = found.setdefault(block, [])
+            lines += (_set(name, self.sets[name]) for name in dict.fromkeys(n for r in rules for n in r.sets))
             reason = ""
-            for rule in self.rules.values():
-                if rule.block == block:
-                    if rule.reason != reason:
-                        yield f"# {rule.reason}"
-                    reason = rule.reason
-                    yield rule.line
+            for rule in rules:
+                if rule.reason != reason:
+                    lines.append(f"# {rule.reason}")
+                reason = rule.reason
+                lines.append(rule.line)
+        return found
 
 
 @dataclass(frozen=True)
@@ -164,6 +160,8 @@ def _set(name: str, words: Iterable[str]) -> str:
 def block_of(sent: Sent) -> str:
     """What stands in each command of that rule, and in few others."""
     words, own = sent.command.words, f"/{sent.service}"
+    if not sent.service:
+        return ""
     if sent.kind is Kind.CHANGE or any(own in word for word in words if word not in sent.free):
         return own
     for option in ("-devs", "-g"):
@@ -231,7 +229,23 @@ def policy(
     for sent in every:
         if sent.part in parts:
             more.add(sent)
-    lines += [*more.fixed(), *normal.blocks(stand)]
+    blocks = normal.blocks(stand)
+    head = [*lines, *more.fixed(), *blocks.pop("")]
+    parted = [(block, rows) for block, rows in blocks.items()]
     if until is not None:
-        lines += [f"until {until.strftime(TIME)}", *more.blocks(besides=normal)]
-    return Policy(digest, "\n".join([*lines, "end"]) + "\n")
+        parted += [
+            (f"{block} until {until.strftime(TIME)}", rows) for block, rows in more.blocks().items() if rows
+        ]
+    return Policy(digest, _put_together(head, parted))
+
+
+def _put_together(head: Sequence[str], blocks: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """The head says where each block is."""
+    begin, rows, bodies = 0, list(head), []
+    for name, lines in blocks:
+        body = "".join(f"{line}\n" for line in (f"for {name}", *lines))
+        size = len(body.encode())
+        rows.append(f"block {begin} {size} {name}")
+        begin += size
+        bodies.append(body)
+    return "".join(f"{row}\n" for row in (*rows, "blocks")) + "".join(bodies)
