@@ -245,8 +245,13 @@ def identity(call: Call) -> int:
     return 0
 
 
-def grep(call: Call) -> int:
-    """Only `grep -c PATTERN FILE`: the number of matching lines, exit 1 when there are none."""
+async def grep(call: Call) -> int:
+    """`grep -c PATTERN FILE`: the number of matching lines; `grep [-wF] -e PATTERN...` of what it is given.
+
+    Exit 1 when there are none.
+    """
+    if call.words[:1] in (["-e"], ["-wF"]):
+        return await _matching(call)
     if len(call.words) != 3 or call.words[0] != "-c":
         return call.fail("grep: only -c with one file is known here", 2)
     _, pattern, name = call.words
@@ -257,6 +262,33 @@ def grep(call: Call) -> int:
     count = sum(1 for line in text.splitlines() if re.search(pattern, line))
     call.line(str(count))
     return 0 if count else 1
+
+
+async def _matching(call: Call) -> int:
+    """Of a `-w` only that what is around a match is no letter, digit or underscore."""
+    words, fixed = call.words, call.words[0] == "-wF"
+    patterns = [line for at, word in enumerate(words) if word == "-e" for line in words[at + 1].split("\n")]
+    found = [rf"(?<!\w){re.escape(one)}(?!\w)" if fixed else one for one in patterns]
+    text = await call.stdin.read()
+    lines = [line for line in text.splitlines() if any(re.search(one, line) for one in found)]
+    for line in lines:
+        call.line(line)
+    return 0 if lines else 1
+
+
+async def tee(call: Call) -> int:
+    """`tee FILE`"""
+    if len(call.words) != 1 or call.words[0].startswith("-"):
+        return call.fail(f"tee: the lab knows no {' '.join(call.words)}")
+    text = await call.stdin.read()
+    call.out(text)
+    try:
+        path = call.path(call.words[0])
+        call.files.open(path, call.login, call.shell.umask, append=False, exclusive=False)
+        call.files.write(path, text)
+    except FileError as error:
+        return call.fail(call.host.wording.file("tee", call.words[0], error.text))
+    return 0
 
 
 async def sleep(call: Call) -> int:
@@ -342,7 +374,7 @@ async def sh(call: Call) -> int:
 TOOLS: dict[str, Program] = {
     "cat": cat, "mkdir": mkdir, "rmdir": rmdir, "rm": rm, "mv": mv, "ls": ls, "date": date, "uname": uname,
     "hostname": hostname, "expr": expr, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env,
-    "sh": sh,
+    "sh": sh, "tee": tee,
 }  # fmt: skip
 # Some systems want these by path; the shell's own are the same.
 TOOLS |= {n: BUILTINS[n] for n in ("true", "false", "echo", "printf", "test", "[", "pwd")}
