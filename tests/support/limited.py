@@ -11,6 +11,7 @@ import copy
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from clones.config import Config
 from clones.errors import ConfigError
 from clones.services_yaml import file
 from hooks import configuration
+from hooks.driver import Driver
 from lab import Lab
 from lab.config import LabConfig
 from lab.config.hosts import HostConfig
@@ -142,6 +144,8 @@ class Site:
     def __init__(self) -> None:
         self.labs: list[Lab] = []
         self.config: Keyed | None = None
+        self.of_the_product = 0
+        """How many procedures are being run."""
 
     def uses(self, config: Config) -> None:
         if self.config is None or self.config.config is not config:
@@ -161,11 +165,24 @@ class Site:
             found.account.change(sudo=_sudoers(host.connection_id, self.config, groups))
             found.gate = Gate(_policy(host.connection_id, self.config, groups))
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Nobody asks for rights and no gate is there."""
+        hosts: list[Any] = [h for lab in self.labs if lab.running for h in lab.running.world.hosts.values()]
+        before = [(host, host.gate, host.account.rights) for host in hosts]
+        for host in hosts:
+            host.gate = host.account.rights = None
+        try:
+            yield
+        finally:
+            for host, gate, rights in before:
+                host.gate, host.account.rights = gate, rights
+
 
 @pytest.fixture(autouse=True)
 def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Every lab of the test has them."""
-    site = Site()
+    site, drive, execute = Site(), Driver.run, Driver.execute
     validate, read, start, entries = file._validate, configuration._load, Lab.start, Operations.entries
     configuration._load.cache_clear()
 
@@ -194,6 +211,22 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         """What tests read of the journal is what was done, whoever did it."""
         return [_plain(entry) for entry in entries(lab, since)]
 
+    def run(self: Any, steps: Any) -> Any:
+        site.of_the_product += 1
+        try:
+            return drive(self, steps)
+        finally:
+            site.of_the_product -= 1
+
+    def by_hand(self: Any, command: Any, *about: Any) -> Any:
+        """What a test sends without a procedure is of somebody else, who is root there."""
+        if site.of_the_product:
+            return execute(self, command, *about)
+        with site.opened():
+            return execute(self, command, *about)
+
+    monkeypatch.setattr(Driver, "run", run)
+    monkeypatch.setattr(Driver, "execute", by_hand)
     monkeypatch.setattr(file, "_validate", _validate)
     monkeypatch.setattr(configuration, "_load", _load)
     monkeypatch.setattr(Lab, "start", started)
