@@ -15,7 +15,10 @@ FORM = "symclone-gate 1"
 
 
 def with_blocks(text: str) -> str:
-    """A policy whose blocks stand where its head says: written from rows in which only `for` begins a block."""
+    """A policy with the rows that say where its blocks are.
+
+    :param text: without these; `for` begins a block.
+    """
     head, *blocks = ("\n" + text).split("\nfor ")
     bodies = [f"for {block}".rstrip("\n") + "\n" for block in blocks]
     at, rows = 0, ""
