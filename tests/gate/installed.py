@@ -84,7 +84,9 @@ def installed() -> Iterator[Installed]:
         folder.chmod(0o755)
         text = GATE.read_text()
         assert text.count(f"'{LOGGER}'") == 1
-        (folder / "symclone-gate").write_text(text.replace(f"'{LOGGER}', '/bin/logger'", f"'{folder}/logger'"))
+        (folder / "symclone-gate").write_text(
+            text.replace(f"'{LOGGER}', '/bin/logger'", f"'{folder}/logger'")
+        )
         (folder / "symclone-gate").chmod(0o755)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
             log.bind(str(folder / "log"))

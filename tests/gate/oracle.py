@@ -57,9 +57,8 @@ def _by_file(words: list[str], rest: list[str], behind: list[str]) -> bool:
     """A pair file, and a command that reads the same one."""
     if words[:5] != BY_FILE or len(words) < 7 or not re.fullmatch(FILE, words[5]):
         return False
-    return (
-        _some(words[6], "\n", PAIRS) and words[7:] == [*rest, *SYMCLONE, words[5], *behind] and bool(file[1])
-    )
+    same = words[7:] == [*rest, *SYMCLONE, words[5], *behind]
+    return same and _some(words[6], "\n", PAIRS)
 
 
 def _look(words: list[str]) -> bool:
