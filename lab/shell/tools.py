@@ -246,49 +246,48 @@ def identity(call: Call) -> int:
 
 
 async def grep(call: Call) -> int:
-    """`grep -c PATTERN FILE`: the number of matching lines; `grep [-wF] -e PATTERN...` of what it is given.
-
-    Exit 1 when there are none.
-    """
-    if call.words[:1] in (["-e"], ["-wF"]):
-        return await _matching(call)
-    if len(call.words) != 3 or call.words[0] != "-c":
-        return call.fail("grep: only -c with one file is known here", 2)
-    _, pattern, name = call.words
-    try:
-        text = call.files.read(call.path(name), call.login)
-    except FileError:
-        return call.fail(f"grep: can't open {name}", 2)
-    count = sum(1 for line in text.splitlines() if re.search(pattern, line))
-    call.line(str(count))
-    return 0 if count else 1
-
-
-async def _matching(call: Call) -> int:
-    """Of a `-w` only that what is around a match is no letter, digit or underscore."""
-    words, fixed = call.words, call.words[0] == "-wF"
-    patterns = [line for at, word in enumerate(words) if word == "-e" for line in words[at + 1].split("\n")]
-    found = [rf"(?<!\w){re.escape(one)}(?!\w)" if fixed else one for one in patterns]
-    text = await call.stdin.read()
-    lines = [line for line in text.splitlines() if any(re.search(one, line) for one in found)]
-    for line in lines:
-        call.line(line)
-    return 0 if lines else 1
+    """`grep [-cwFHhq] [-e PATTERN]... [PATTERN] [FILE]...`: basic expressions without marks of their own."""
+    letters, patterns, words = "", list[str](), list(call.words)
+    while words and words[0].startswith("-") and len(words[0]) > 1:
+        option = words.pop(0)[1:]
+        if option.endswith("e") and words:
+            option, patterns = option[:-1], [*patterns, *words.pop(0).split("\n")]
+        letters += option
+    if set(letters) - set("cwFHhq"):
+        return call.fail(f"grep: the lab knows no {' '.join(call.words)}", 2)
+    if not patterns:
+        patterns = words.pop(0).split("\n")
+    plain = [re.escape(one) if "F" in letters else one for one in patterns]
+    wanted = [re.compile(rf"(?<!\w)(?:{one})(?!\w)" if "w" in letters else one) for one in plain]
+    status, found = 1, 0
+    for name in words or [""]:
+        try:
+            text = call.files.read(call.path(name), call.login) if name else await call.stdin.read()
+        except FileError:
+            return call.fail(f"grep: can't open {name}", 2)
+        head = f"{name}:" if "H" in letters or (len(words) > 1 and "h" not in letters) else ""
+        for line in text.splitlines():
+            if any(one.search(line) for one in wanted):
+                status, found = 0, found + 1
+                if not set("cq") & set(letters):
+                    call.line(head + line)
+    if "c" in letters:
+        call.line(str(found))
+    return status
 
 
 async def tee(call: Call) -> int:
-    """`tee FILE`"""
-    if len(call.words) != 1 or call.words[0].startswith("-"):
-        return call.fail(f"tee: the lab knows no {' '.join(call.words)}")
-    text = await call.stdin.read()
+    """`tee FILE...`: each is written anew."""
+    text, status = await call.stdin.read(), 0
+    for name in call.words:
+        path = call.path(name)
+        try:
+            call.files.open(path, call.login, call.shell.umask)
+            call.files.write(path, text)
+        except FileError as error:
+            status = call.fail(f"tee: {name}: {error.text}")
     call.out(text)
-    try:
-        path = call.path(call.words[0])
-        call.files.open(path, call.login, call.shell.umask, append=False, exclusive=False)
-        call.files.write(path, text)
-    except FileError as error:
-        return call.fail(call.host.wording.file("tee", call.words[0], error.text))
-    return 0
+    return status
 
 
 async def sleep(call: Call) -> int:

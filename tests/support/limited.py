@@ -37,7 +37,8 @@ KIND = "sudo"
 EMPTY = "symclone-gate 1\nhost {}\nmade 2026-01-01T00:00:00Z\nof 00\nremedy none\nend\n"
 """The policy of a host that nothing is sent to."""
 HOOKS = ("before_activate", "after_activate", "before_stop", "before_start", "after_start", "probes")
-_BEHIND = re.compile(rf"'{Become.read(KIND).text}' |{Become.read(KIND).text} ")
+_BEFORE = re.compile(rf"(?<='){Become.read(KIND).text}(?=')|{Become.read(KIND).text} ")
+"""What `become` adds to a line: the parameter of a text, or what stands before a command."""
 
 
 def with_become(data: Any) -> Any:
@@ -238,7 +239,7 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
     if entry.get("event") != "command":
         return entry
-    command = _BEHIND.sub("", entry["command"])
+    command = _BEFORE.sub("", entry["command"])
     calls = [call for call in entry["calls"] if call["words"][:1] != list(Become.read(KIND).words[:1])]
     try:
         words = shlex.split(command)
