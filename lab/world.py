@@ -31,6 +31,8 @@ class AnyHost(Protocol):
     connection_id: str
     family: str
     login: str
+    administrator: str
+    """The account of whoever is a second administrator there."""
     refusing: bool
     """Whether it takes no new connections."""
     files: FileSystem

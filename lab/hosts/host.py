@@ -37,6 +37,7 @@ class Host:
         self.connection_id = config.connection_id
         self.family: str = config.family
         self.login = config.login
+        self.administrator = "root" if config.rights else config.login
         self.refusing = config.refuse_connections
         self.system = {**type(self).uname, "n": config.name}
         self.files = FileSystem(world.clock)

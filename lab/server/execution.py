@@ -261,7 +261,9 @@ async def second_administrator(world: World, host: str, command: str) -> None:
             command=command, words=command.split(),
         )  # fmt: skip
         out, err = Buffer(), Buffer()
-        status = await found.shell(record, TextInput(), out, err).run(command)
+        shell = found.shell(record, TextInput(), out, err)
+        shell.login = found.administrator
+        status = await shell.run(command)
         entry = record.entry(exit=status, stdout=out.text, stderr=err.text)
         world.journal.write({**entry, "status": status})
     finally:

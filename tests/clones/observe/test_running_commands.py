@@ -38,8 +38,8 @@ STAND_FOR = {
 
 
 def scope(name: str) -> Scope:
-    """Of an example configuration; `hooked` has hooks on its own host, which `rooted` runs as root; `lnxts` is on
-    its set b."""
+    """Of an example configuration; `hooked` has hooks on its own host, `rooted` has them as root; `lnxts` is
+    on its set b."""
     if name == "lnxts":
         return Scope.of(name, ON_SETS.services[name], ON_SETS.symcli, "b")
     if name not in ("hooked", "rooted"):
