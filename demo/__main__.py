@@ -75,6 +75,8 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         parser.error("--rotate goes with --real")
     if arguments.powermax and arguments.real:
         parser.error("--powermax does not go with --real")
+    if arguments.keep and arguments.real:
+        parser.error("--keep does not go with --real, which takes its disks and its database away at its end")
     arguments.service = arguments.service or ("pm" if arguments.powermax else "aastmphpux")
     return arguments
 

@@ -74,6 +74,14 @@ class HostView:
     def refuse_connections(self, refuse: bool = True) -> None:
         self._lab.ask("refuse_connections", host=self.name, refuse=refuse)
 
+    def rights(self, **texts: str) -> None:
+        """Other rule files of `sudo`, `doas`, `pfexec` or `pbrun`, as texts."""
+        self._lab.ask("rights", host=self.name, **texts)
+
+    def gate(self, policy: str | None) -> None:
+        """A gate with the text of that policy before its shell; None takes it away."""
+        self._lab.ask("gate", host=self.name, policy=policy)
+
     def write_file(self, path: str, text: str) -> None:
         self._lab.ask("write_file", host=self.name, path=path, text=text)
 

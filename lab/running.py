@@ -17,12 +17,14 @@ import yaml
 from lab.building import build
 from lab.clock import Clock
 from lab.config import ConfigError, LabConfig, read_yaml
+from lab.hosts.host import Host
 from lab.hosts.service import ServiceHost
 from lab.journal import Journal
 from lab.real import start as real
 from lab.real.host import RealHost
 from lab.real.server import RealServer
 from lab.rest_operations import RestOperations
+from lab.rights.gate import PROGRAM, Gate
 from lab.server import keys
 from lab.server.control import ControlPort
 from lab.server.memory import Connection, MemoryServer
@@ -308,6 +310,21 @@ class Running(RestOperations):
         found = self.world.host(host)
         found.files.put(path, text, found.login)
         return True
+
+    async def op_rights(self, host: str, **texts: str) -> None:
+        """Put other rule files of `sudo`, `doas`, `pfexec` or `pbrun` in place; it must have rights."""
+        self._simulated(host).account.change(**texts)
+
+    async def op_gate(self, host: str, policy: str | None) -> None:
+        """Put a gate with that policy before its shell, or take it away (None)."""
+        found = self._simulated(host)
+        found.gate = Gate(policy, found.gate.program if found.gate else PROGRAM) if policy else None
+
+    def _simulated(self, host: str) -> Host:
+        found = self.world.host(host)
+        if not isinstance(found, Host) or isinstance(found, RealHost):
+            raise ValueError(f"{host} is no simulated host")
+        return found
 
     async def op_remove_file(self, host: str, path: str) -> bool:
         """Remove a file or a directory with what is in it."""

@@ -18,6 +18,7 @@ from lab.config import LabConfig
 from lab.faults import Faults
 from lab.filesystem import FileSystem
 from lab.journal import Journal, Record
+from lab.rights.gate import Gate
 from lab.shell.process import ShellProcess
 from lab.shell.streams import Input, Output
 
@@ -30,9 +31,13 @@ class AnyHost(Protocol):
     connection_id: str
     family: str
     login: str
+    administrator: str
+    """The account of whoever is a second administrator there."""
     refusing: bool
     """Whether it takes no new connections."""
     files: FileSystem
+    gate: Gate | None
+    """What judges the command lines that come in; None: nothing stands before the shell."""
 
     @property
     def names(self) -> tuple[str, str]:

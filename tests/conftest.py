@@ -361,7 +361,7 @@ def typed(line: str) -> str:
 def without_script(line: str) -> str:
     """What a service host carries out, as one line; of a script its name and arguments: its text is fixed."""
     words = carried_out(line)
-    return " ".join(words[3:] if words[:2] == ["/bin/sh", "-c"] else words)
+    return " ".join(word for word in (words[3:] if words[:2] == ["/bin/sh", "-c"] else words) if word)
 
 
 def puts_token(line: str) -> bool:

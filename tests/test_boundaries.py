@@ -24,7 +24,7 @@ ORDER = (
     # the ways of asking an array, one package each
     "backends",
     # procedures
-    "observe", "act", "backends.doing", "runs", "fleet", "preflight",
+    "observe", "act", "backends.doing", "runs", "fleet", "policy", "privileges", "preflight",
 )  # fmt: skip
 CHANGES = ("act", "checking", "device_groups", "doing", "end", "preflight", "rewind", "set_up")
 """The modules of the back ends that change something: they stand above what the procedures share."""
@@ -45,7 +45,7 @@ LAB = (
     # what everything stands on
     "strict", "states", "volumes", "clock", "filesystem", "journal", "config", "faults",
     # what is simulated: the world knows arrays, and of hosts what its protocol says
-    "array", "shell", "world", "symcli", "unisphere", "hosts",
+    "array", "shell", "rights", "world", "symcli", "unisphere", "hosts",
     # how it is reached, what of it is real, and what puts it together
     "server", "real", "building", "rest_operations", "running",
     # for whoever uses a lab; "lab" is what `import lab` gives

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from lab.config.real import RealHostConfig
+from lab.config.rights import GateConfig, RightsConfig
 from lab.strict import DeviceName, Name, Strict, Symid
 from lab.volumes import Manager, volume_paths
 
@@ -94,6 +95,18 @@ class HostConfig(Strict):
     files: dict[str, str] = Field(default_factory=dict)
     refuse_connections: bool = False
     real: RealHostConfig | None = Field(default=None, description="it is this machine, behind a real sshd")
+    rights: RightsConfig | None = Field(
+        default=None, description="the account is not root and may do only what it may; none: it may do all"
+    )
+    gate: GateConfig | None = Field(default=None, description="what stands before its shell")
+
+    @model_validator(mode="after")
+    def _ordinary(self) -> HostConfig:
+        if self.rights and self.login == "root":
+            raise ValueError(f"host {self.name}: rights are of an account that is not root: give its login")
+        if self.real and (self.rights or self.gate):
+            raise ValueError(f"host {self.name}: a real host has its own rights and gate")
+        return self
 
 
 def check_group(

@@ -122,7 +122,7 @@ def fuser(call: Call) -> int:
         return call.fail("Usage: fuser [-cdfkuVx] file ...", 2)
     for name in names:
         mounted = call.host.mounted(unslash(name))
-        users = call.host.users_of(mounted.directory) if mounted else []
+        users = call.host.users_of(mounted.directory) if mounted and call.as_root else []
         call.err(f"{name}: ")
         for process in users:
             call.out(f" {process.pid:>8}")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import posixpath
+from pathlib import Path
 from typing import Any, ClassVar
 
 from lab.config.hosts import HostConfig
 from lab.filesystem import FileSystem
 from lab.journal import Record
+from lab.rights.account import Account
+from lab.rights.gate import PROGRAM, Gate
+from lab.rights.programs import FOLDERS
 from lab.shell.call import Program
 from lab.shell.interpreter import Shell
 from lab.shell.streams import Input, Output
@@ -33,6 +37,7 @@ class Host:
         self.connection_id = config.connection_id
         self.family: str = config.family
         self.login = config.login
+        self.administrator = "root" if config.rights else config.login
         self.refusing = config.refuse_connections
         self.system = {**type(self).uname, "n": config.name}
         self.files = FileSystem(world.clock)
@@ -44,6 +49,11 @@ class Host:
         """Programs that run now: by process id, their login and words. They outlive their SSH session."""
         self._pids = itertools.count(2001)
         self.install(TOOLS, BIN)
+        self.account = Account(config.family, config.rights)
+        self.install(self.account.programs(), FOLDERS)
+        self.gate: Gate | None = None
+        if config.gate:
+            self.gate = Gate(config.gate.policy, Path(config.gate.program or PROGRAM))
         for path, text in config.files.items():
             self.files.put(path, text, config.login)
 

@@ -161,7 +161,7 @@ def fuser(call: Call) -> int:
         return call.fail("usage: fuser [-c|-f] [-ku] files ...")
     for name in names:
         mounted = call.host.mounted(unslash(name))
-        users = call.host.users_of(mounted.directory) if mounted else []
+        users = call.host.users_of(mounted.directory) if mounted and call.as_root else []
         call.err(f"{name}: ")
         for process in users:
             call.out(f"{process.pid:>8}")

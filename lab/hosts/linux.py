@@ -35,7 +35,7 @@ class LinuxHost(ServiceHost):
         self.install(linux_mount.PROGRAMS, BIN)
         self.install({"e2fsck": linux_mount.e2fsck, "fsck": linux_mount.fsck}, SBIN)
         self.install(linux_system.PROGRAMS, BIN + SBIN)
-        self.install(linux_disks.PROGRAMS, BIN)
+        self.install(linux_disks.PROGRAMS, BIN + SBIN)
         linux_disks.add_files(self)
         for path in ("/proc/mounts", "/proc/self/mounts"):
             self.files.add_virtual(path, lambda: linux_mount.proc_mounts(self))

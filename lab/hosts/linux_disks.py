@@ -149,25 +149,30 @@ def losetup(call: Call) -> int:
 
 
 def find(call: Call) -> int:
-    """What the guards look for: mounts of every process, disks of btrfs, open files, loops and targets."""
+    """What the guards look for: mounts of every process, disks of btrfs, open files, loops and targets.
+
+    Only root sees what others have open; every account sees their mounts.
+    """
     host, words = call.host, call.words
-    asked = {line for at, word in enumerate(words) if word == "-e" for line in words[at + 1].split("\n")}
     if words[:1] == ["/proc"] and "mountinfo" in words:
         call.line("22 1 253:99 / / rw,relatime shared:1 - xfs /dev/mapper/rootvg-root rw")
         mounted = {row.number: row.mount for _, rows in blocks(host) for row in rows if row.mount}
         mounted |= {block.number: "/var/lib/container" for _, block in _others(host, "mounted")}
         for device, directory in mounted.items():
-            if device in asked:
-                call.line(f"77 22 {device} / {directory} rw,relatime - xfs /dev/node rw")
+            call.line(f"77 22 {device} / {directory} rw,relatime - xfs /dev/node rw")
         return 0
-    if words[:2] == ["-L", "/sys/fs/btrfs"]:
+    if words[:1] == ["/proc"] and "/usr/bin/stat" in words:
+        if not call.as_root:
+            return call.fail("find: '/proc/1/fd': Permission denied")
+        call.line("2190 1:3 /proc/1/fd/0")
+        for number, block in _others(host, "open"):
+            call.line(f"61b0 {_hexadecimal(block.number)} /proc/{4000 + number}/fd/3")
+        return 0
+    if words[:2] == ["-L", "/sys/fs/btrfs"] and "-e" in words:
+        asked = words[words.index("-e") + 1].split("\n")
         for _, block in _others(host, "btrfs"):
             if block.number in asked:
                 call.line(f"/sys/fs/btrfs/1b5c-77/devices/{block.kname}/dev:{block.number}")
-        return 0
-    if words[:1] == ["-L"] and words[-1] == "+" and "stat" in words:
-        for number, block in _others(host, "open"):
-            call.line(f"{_hexadecimal(block.number)} /proc/{4000 + number}/fd/3")
         return 0
     if words[:1] == ["/sys/devices/virtual/block"]:
         for number, block in _others(host, "loop"):

@@ -44,7 +44,7 @@ def fuser(call: Call) -> int:
     used = False
     for name in names:
         mounted = call.host.mounted(unslash(name))
-        users = call.host.users_of(mounted.directory) if mounted else []
+        users = call.host.users_of(mounted.directory) if mounted and call.as_root else []
         if users:
             used = True
             call.err(f"{name}: ")

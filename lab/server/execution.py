@@ -106,13 +106,32 @@ class Execution:
     async def run(self) -> None:
         CONNECTION.set(self.login.number)
         with contextlib.suppress(_Dropped):
-            if hands_lines_on(self.command):
+            answered = self._by_gate(self.command)
+            if answered is not None:
+                status = await self._met(answered)
+            elif hands_lines_on(self.command):
                 status = await self._shell(self.stdout, self.stderr, lines=self._line).run(self.command)
                 if not self.lines:
                     self._journal(status, status)
             else:
                 status = await self._met(lambda out, err: self._shell(out, err).run(self.command))
             await self._answer(status)
+
+    def _by_gate(self, line: str) -> Callable[[Output, Output], Awaitable[int]] | None:
+        """What answers in place of a program: the host's gate; None: it lets the line through."""
+        gate = self.host.gate
+        answer = gate.answer(line) if gate else None
+        if answer is None:
+            return None
+
+        async def say(out: Output, err: Output) -> int:
+            out.write(answer.stdout)
+            err.write(answer.stderr)
+            if answer.refused:
+                self.record.head["refused"] = answer.refused
+            return answer.exit
+
+        return say
 
     async def _line(self, shell: ShellProcess, text: str) -> int:
         """One of a script's lines, in the shell that the script has started for it."""
@@ -128,7 +147,7 @@ class Execution:
             stdout.write(line.stdout.text)
             stderr.write(line.stderr.text)
 
-        return await line._met(execute, printed)
+        return await line._met(line._by_gate(text) or execute, printed)
 
     async def _met(
         self, execute: Callable[[Output, Output], Awaitable[int]], printed: Callable[[], None] = lambda: None
@@ -242,7 +261,9 @@ async def second_administrator(world: World, host: str, command: str) -> None:
             command=command, words=command.split(),
         )  # fmt: skip
         out, err = Buffer(), Buffer()
-        status = await found.shell(record, TextInput(), out, err).run(command)
+        shell = found.shell(record, TextInput(), out, err)
+        shell.login = found.administrator
+        status = await shell.run(command)
         entry = record.entry(exit=status, stdout=out.text, stderr=err.text)
         world.journal.write({**entry, "status": status})
     finally:

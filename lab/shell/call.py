@@ -44,6 +44,11 @@ class Call:
     def login(self) -> str:
         return self.shell.login
 
+    @property
+    def as_root(self) -> bool:
+        """Whether it may do everything on its host."""
+        return bool(self.host.account.may_all(self.login))
+
     def path(self, name: str) -> str:
         return self.files.resolve(name, self.shell.cwd)
 

@@ -11,7 +11,20 @@ from typing import Any
 from lab.filesystem import FileError
 from lab.shell.builtin import BUILTINS, SPECIAL
 from lab.shell.call import Call, Program
-from lab.shell.parser import AndOr, Command, For, Loop, Redirect, Script, SyntaxFault, Word, parse
+from lab.shell.parser import (
+    AndOr,
+    Command,
+    Compound,
+    For,
+    Group,
+    Loop,
+    Pipe,
+    Redirect,
+    Script,
+    SyntaxFault,
+    Word,
+    parse,
+)
 from lab.shell.process import ExitShell, ShellProcess
 from lab.shell.streams import Buffer, FileOutput, Output, TextInput
 
@@ -54,15 +67,38 @@ class Shell(ShellProcess):
         for index, command in enumerate(one.commands):
             if index and (one.links[index - 1] == "&&") != (self.status == 0):
                 continue
-            if isinstance(command, Loop):
-                self.status = await self._loop(command)
-            elif isinstance(command, For):
-                self.status = await self._loop_over(command)
-            else:
-                self.status = await self._command(command)
+            self.status = await self._one(command)
             # -e does not look at a command that is followed by && or ||.
             if self.status and "e" in self.options and index == len(one.commands) - 1:
                 raise ExitShell(self.status)
+
+    async def _one(self, command: Compound | Pipe) -> int:
+        match command:
+            case Loop():
+                return await self._loop(command)
+            case For():
+                return await self._loop_over(command)
+            case Group():
+                return await self.execute(command.body)
+            case Pipe():
+                return await self._pipe(command)
+            case _:
+                return await self._command(command)
+
+    async def _pipe(self, pipe: Pipe) -> int:
+        """One after the other: nothing here waits for what another one prints. It ends as the last one."""
+        status, printed = 0, None
+        for part in pipe.commands:
+            following = None if part is pipe.commands[-1] else Buffer()
+            shell = self._subshell(following)
+            if printed is not None:
+                shell.fds[0] = TextInput(printed.text)
+            try:
+                status = await shell._one(part)
+            except ExitShell as leaving:
+                status = leaving.status
+            printed = following
+        return status
 
     async def _loop(self, loop: Loop) -> int:
         status = 0
@@ -145,7 +181,12 @@ class Shell(ShellProcess):
                 lose()
                 await self.host.clock.sleep(stalled, alone=True)
                 self.record.found = self.host.state()
-            status = await _settle(found, call)
+            refused = self.host.account.refused(self.login, argv)
+            if refused is None:
+                status = await _settle(found, call)
+            else:
+                self.fds[2].write(refused.text)
+                status = refused.exit
         finally:
             self.host.running.pop(call.pid, None)  # what it became has ended before it
         entry["exit"] = status
@@ -165,19 +206,23 @@ class Shell(ShellProcess):
 
     async def _capture(self, script: Script) -> str:
         buffer = Buffer()
-        shell = self.child(self.name, self.environment(), buffer)
-        shell.variables = dict(self.variables)
-        shell.exported = set(self.exported)
-        shell.parameters = list(self.parameters)
-        shell.options = set(self.options)
-        shell.status = self.status
-        shell.pid = self.pid
+        shell = self._subshell(buffer)
         try:
             status = await shell.execute(script)
         except ExitShell as leaving:
             status = leaving.status
         self._substituted = status
         return buffer.text.rstrip("\n")
+
+    def _subshell(self, stdout: Output | None) -> Shell:
+        shell = self.child(self.name, self.environment(), stdout)
+        shell.variables = dict(self.variables)
+        shell.exported = set(self.exported)
+        shell.parameters = list(self.parameters)
+        shell.options = set(self.options)
+        shell.status = self.status
+        shell.pid = self.pid
+        return shell
 
     # redirection
 

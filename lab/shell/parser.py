@@ -70,10 +70,27 @@ class For:
 
 
 @dataclass
+class Group:
+    """`{ body; }`, without redirections."""
+
+    body: Script
+
+
+@dataclass
+class Pipe:
+    """`a | b`: at least two, each in a shell of its own."""
+
+    commands: list[Compound]
+
+
+Compound = Command | Loop | For | Group
+
+
+@dataclass
 class AndOr:
     """`links` are the operators between the commands: `&&` or `||`."""
 
-    commands: list[Command | Loop | For]
+    commands: list[Compound | Pipe]
     links: list[str]
 
 
@@ -133,11 +150,13 @@ def _is_sh(name: str | None) -> bool:
 
 
 def _calls_sh(script: Script) -> bool:
-    for command in (command for one in script.lists for command in one.commands):
+    every = [command for one in script.lists for command in one.commands]
+    parts = [part for one in every for part in (one.commands if isinstance(one, Pipe) else [one])]
+    for command in parts:
         if isinstance(command, Loop):
             if _calls_sh(command.condition) or _calls_sh(command.body):
                 return True
-        elif isinstance(command, For):
+        elif isinstance(command, (For, Group)):
             if _calls_sh(command.body):
                 return True
         elif (
@@ -207,7 +226,7 @@ class _Parser:
         return self.peek()
 
     def and_or(self) -> AndOr:
-        found = AndOr([self.command()], [])
+        found = AndOr([self.pipe()], [])
         while True:
             self.blanks()
             link = self.peek(2)
@@ -216,10 +235,22 @@ class _Parser:
             self.at += 2
             self.blanks(newlines=True)
             found.links.append(link)
-            found.commands.append(self.command())
+            found.commands.append(self.pipe())
 
-    def command(self) -> Command | Loop | For:
+    def pipe(self) -> Compound | Pipe:
+        commands = [self.command()]
         self.blanks()
+        while self.peek() == "|" and self.peek(2) != "||":
+            self.at += 1
+            self.blanks(newlines=True)
+            commands.append(self.command())
+            self.blanks()
+        return Pipe(commands) if len(commands) > 1 else commands[0]
+
+    def command(self) -> Compound:
+        self.blanks()
+        if self.reserved("{"):
+            return Group(self.script(until="}"))
         if self.reserved("while"):
             return Loop(self.script(until="do"), self.script(until="done"))
         if self.reserved("for"):

@@ -245,18 +245,49 @@ def identity(call: Call) -> int:
     return 0
 
 
-def grep(call: Call) -> int:
-    """Only `grep -c PATTERN FILE`: the number of matching lines, exit 1 when there are none."""
-    if len(call.words) != 3 or call.words[0] != "-c":
-        return call.fail("grep: only -c with one file is known here", 2)
-    _, pattern, name = call.words
-    try:
-        text = call.files.read(call.path(name), call.login)
-    except FileError:
-        return call.fail(f"grep: can't open {name}", 2)
-    count = sum(1 for line in text.splitlines() if re.search(pattern, line))
-    call.line(str(count))
-    return 0 if count else 1
+async def grep(call: Call) -> int:
+    """`grep [-cwFHhq] [-e PATTERN]... [PATTERN] [FILE]...`: basic expressions without marks of their own."""
+    letters, patterns, words = "", list[str](), list(call.words)
+    while words and words[0].startswith("-") and len(words[0]) > 1:
+        option = words.pop(0)[1:]
+        if option.endswith("e") and words:
+            option, patterns = option[:-1], [*patterns, *words.pop(0).split("\n")]
+        letters += option
+    if set(letters) - set("cwFHhq"):
+        return call.fail(f"grep: the lab knows no {' '.join(call.words)}", 2)
+    if not patterns:
+        patterns = words.pop(0).split("\n")
+    plain = [re.escape(one) if "F" in letters else one for one in patterns]
+    wanted = [re.compile(rf"(?<!\w)(?:{one})(?!\w)" if "w" in letters else one) for one in plain]
+    status, found = 1, 0
+    for name in words or [""]:
+        try:
+            text = call.files.read(call.path(name), call.login) if name else await call.stdin.read()
+        except FileError:
+            return call.fail(f"grep: can't open {name}", 2)
+        head = f"{name}:" if "H" in letters or (len(words) > 1 and "h" not in letters) else ""
+        for line in text.splitlines():
+            if any(one.search(line) for one in wanted):
+                status, found = 0, found + 1
+                if not set("cq") & set(letters):
+                    call.line(head + line)
+    if "c" in letters:
+        call.line(str(found))
+    return status
+
+
+async def tee(call: Call) -> int:
+    """`tee FILE...`: each is written anew."""
+    text, status = await call.stdin.read(), 0
+    for name in call.words:
+        path = call.path(name)
+        try:
+            call.files.open(path, call.login, call.shell.umask)
+            call.files.write(path, text)
+        except FileError as error:
+            status = call.fail(f"tee: {name}: {error.text}")
+    call.out(text)
+    return status
 
 
 async def sleep(call: Call) -> int:
@@ -342,7 +373,7 @@ async def sh(call: Call) -> int:
 TOOLS: dict[str, Program] = {
     "cat": cat, "mkdir": mkdir, "rmdir": rmdir, "rm": rm, "mv": mv, "ls": ls, "date": date, "uname": uname,
     "hostname": hostname, "expr": expr, "ps": ps, "id": identity, "grep": grep, "sleep": sleep, "env": env,
-    "sh": sh,
+    "sh": sh, "tee": tee,
 }  # fmt: skip
 # Some systems want these by path; the shell's own are the same.
 TOOLS |= {n: BUILTINS[n] for n in ("true", "false", "echo", "printf", "test", "[", "pwd")}

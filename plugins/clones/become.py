@@ -15,6 +15,7 @@ of a look (docs/decisions/0040-become.md).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 NONE = "none"
@@ -26,6 +27,22 @@ _PATHS = {
     "pbrun": "/usr/local/bin/pbrun",
 }
 KINDS = tuple(_OPTIONS)
+
+
+class Free(str):
+    """A word of a command behind `become` that its host decides, like the kernel's name of a disk.
+
+    :param shown: what stands for it in a message.
+    :attr patterns: what the host's rules must allow in its place: letters, digits, signs and classes in
+        brackets as of fnmatch, so that each pattern has one length and none matches a blank or a slash more.
+    """
+
+    patterns: tuple[str, ...]
+
+    def __new__(cls, shown: str, patterns: Iterable[str] = ()) -> Free:
+        word = super().__new__(cls, shown)
+        word.patterns = tuple(patterns)
+        return word
 
 
 @dataclass(frozen=True)
@@ -67,3 +84,10 @@ class Become:
         :param words: the program's absolute path and its arguments.
         """
         return (*self.words, *words)
+
+    def needs(self, *commands: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """What the host must allow for these: nothing where the account runs them by itself.
+
+        :param commands: each as its words behind `become`.
+        """
+        return tuple(tuple(words) for words in commands) if self else ()

@@ -211,7 +211,7 @@ class Driver(BaseHook):
         if acts:
             # Where no look stands between two changes, the second rests on the end of the first.
             self._oldest_look, self._acted = self.clock(), True
-        if take_back and self.fence and self.fence.has_refused(result):
+        if take_back and (result.kept_out or (self.fence and self.fence.has_refused(result))):
             take_back()
         return result
 

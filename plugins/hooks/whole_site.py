@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
-from clones.config import Service
+from clones.config import Config, Service
+from clones.errors import ConfigError
 from clones.fleet import look as fleet
 from clones.fleet import status
 from clones.fleet.set_in_use import SetInUse
@@ -57,7 +59,9 @@ def preflight(
     :param level: of the log, as :class:`hooks.symcli.SymcliHook` has it.
     :raises ConfigError: the file cannot be used, or has no such service.
     """
-    from clones.preflight.check import check  # which a look at the copies does without
+    # which a look at the copies does without
+    from clones.preflight.check import check
+    from clones.preflight.gates import Wanted
 
     read = load(config, only=service)
     packages = needs.findings()
@@ -67,9 +71,17 @@ def preflight(
     if known is None and in_task:
         known = []  # a task would be told; elsewhere there may be no Airflow to ask
     with open_hosts(level=level) as hosts:
-        found = hosts.run(check(read.services, read.symcli))
+        found = hosts.run(check(read.services, read.symcli, Wanted(_whole(config, read), datetime.now(UTC))))
     packages = [finding for finding in packages if finding.level is not Level.OK]
     return [*packages, *found, *pool_findings(pools_of(read.limits, read.services), known)]
+
+
+def _whole(path: str, read: Config) -> Config:
+    """The whole file, to which a policy belongs; what was read of it, where the rest is wrong."""
+    try:
+        return load(path)
+    except ConfigError:
+        return read
 
 
 def _known_pools() -> list[str] | None:

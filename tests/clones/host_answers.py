@@ -12,13 +12,18 @@ from typing import Any
 
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import END, NAME
+from clones.resources.reading import BECOME
 
 
 def shown(command: Command) -> str:
-    """Its line; of a script its name and arguments, for the text is fixed, also in what a script runs."""
+    """Its line; of a script its name and arguments, for the text is fixed, also in what a script runs.
+
+    Without the empty words of `become` that a script of a host without one gets.
+    """
     words, names = command.words, ""
     while words[:2] == ("/bin/sh", "-c"):
-        names, words = f"{names}sh {words[3]} ", words[4:]
+        takes_become = words[2].startswith(BECOME) and words[4] == ""
+        names, words = f"{names}sh {words[3]} ", words[5 if takes_become else 4 :]
     return (names + shlex.join(words)).rstrip()
 
 

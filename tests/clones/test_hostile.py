@@ -43,13 +43,12 @@ SCRIPTS = {
     *(fence.RUN, fence.PUT, whole_answers.SCRIPT),
     *(
         filesystems.KILL,
-        filesystems.KILL_LINUX,
         filesystems.KILL_AIX,
         sunos.CHECK_UFS,
         sunos.KILL_ZFS,
     ),
     whole_answers.SCRIPT,
-    *(linux.ANNOUNCE, linux.CLAIM, linux.OURS, hpux.KEEP_MAP, hpux.SHOW, aix.RECREATE),
+    *(linux.ANNOUNCE, linux.CLAIM, linux.KILL, linux.OURS, hpux.KEEP_MAP, hpux.SHOW, aix.RECREATE),
     *(vxvm.LIST, vxvm.LIST_DISKS, zfs.LIST),
 }
 

@@ -184,9 +184,14 @@ async def test_systemd_units(make_bench: Any) -> None:
 @pytest.mark.parametrize(
     ("how", "held", "command", "shown"),
     [
-        ("mounted", True, 'find /proc mountinfo -e "253:0"', "77 22 253:0 / /var/lib/container rw"),
+        (
+            "mounted",
+            True,
+            "find /proc -name mountinfo | grep -w 253:0",
+            "77 22 253:0 / /var/lib/container rw",
+        ),
         ("btrfs", True, 'find -L /sys/fs/btrfs -e "253:0"', "/sys/fs/btrfs/1b5c-77/devices/dm-0/dev:253:0"),
-        ("open", False, "find -L /proc/x/fd -exec stat {} +", "fd:0 /proc/4000/fd/3"),
+        ("open", False, "find /proc -exec /usr/bin/stat {} +", "61b0 fd:0 /proc/4000/fd/3"),
         ("loop", False, "losetup -ln", "/dev/loop0 "),
     ],
 )

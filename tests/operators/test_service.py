@@ -300,16 +300,16 @@ def test_disks_that_somebody_uses_keep_a_copy_from_being_overwritten(
     ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
     recreate = SymcloneRecreateOperator(task_id="r", service="lnxpp", sync="archivelogs")
     for match, out, says in (
-        ("fuser /dev/mapper/mpathb", {"exit": 0, "stdout": " 4711\n"}, "held open by process 4711"),
-        ("disk /dev/mapper/mpathc$", {"exit": 0, "stdout": MD}, "md1"),
+        ("fuser .*/dev/mapper/mpathb", {"exit": 0, "stdout": " 4711\n"}, "held open by process 4711"),
+        ("disk .*/dev/mapper/mpathc$", {"exit": 0, "stdout": MD}, "md1"),
     ):
         lab.fault(host="lnxpp01", match=match, kind="exit", count=1, **out)
         with pytest.raises(Refused, match=f"is not down:\n  up .*{says}"):
             recreate.execute(context)  # type: ignore[arg-type]
-    lab.fault(host="lnxpp01", match="fuser /dev/mapper/mpathb", kind="exit", exit=127, count=1)
+    lab.fault(host="lnxpp01", match="fuser .*/dev/mapper/mpathb", kind="exit", exit=127, count=1)
     with pytest.raises(Unknown, match="is not known"):
         recreate.execute(context)  # type: ignore[arg-type]
-    lab.fault(host="lnxpp01", match="disk /dev/mapper/mpathc$", kind="cut_output", bytes=60, count=1)
+    lab.fault(host="lnxpp01", match="disk .*/dev/mapper/mpathc$", kind="cut_output", bytes=60, count=1)
     with pytest.raises(Unknown, match="is not known"):
         recreate.execute(context)  # type: ignore[arg-type]
     assert not [entry for entry in lab.commands() if "-noprompt" in entry["command"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from clones.asking.steps import Command, Steps, note, run
+from clones.become import Become
 from clones.config import Hook
 from clones.config.scope import Scope
 from clones.errors import CloneError, ConfigError, Fenced, NotDone, Unknown
@@ -12,7 +13,15 @@ from clones.errors import CloneError, ConfigError, Fenced, NotDone, Unknown
 
 def command_of(scope: Scope, hook: Hook, *, fenced: bool = True) -> Command:
     """What a hook sends. Nobody knows what it does, so it counts as a change."""
-    return Command(scope.service.host_of(hook), hook.command, hook.timeout, changes=True, fenced=fenced)
+    become = Become.read(hook.become)
+    return Command(
+        scope.service.host_of(hook),
+        become(*hook.command),
+        hook.timeout,
+        changes=True,
+        fenced=fenced,
+        as_root=become.needs(hook.command),
+    )
 
 
 def hook_named(hooks: Sequence[Hook], name: str) -> Hook:

@@ -300,6 +300,24 @@ def _take(scope: Scope, owner: Owner, mode: str, floor: int = 0) -> Command:
     return _sh(scope.control_host, TAKE, *words, str(floor), mode, *tried)
 
 
+def every_command(scope: Scope, owner: Owner, before: Owner, floor: int) -> list[Command]:
+    """All that is ever sent about the lock of a service.
+
+    :param owner: who takes it.
+    :param before: who had it.
+    :param floor: as of :func:`count_on`.
+    """
+    host, place = scope.control_host, _folder(scope)
+    return [
+        *(_take(scope, owner, mode) for mode in ("take", "keep")),
+        *(_take(scope, owner, "same", number) for number in (0, floor)),
+        _sh(host, TAKE_OVER, place, str(before), str(owner)),
+        _sh(host, GIVE_BACK, place, str(owner)),
+        _sh(host, OWNERS, place),
+        _sh(host, CLEAR, place),
+    ]
+
+
 def _folder(scope: Scope) -> str:
     return f"{scope.symcli.work_dir}/locks/{scope.name}"
 

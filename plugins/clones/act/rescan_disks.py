@@ -21,18 +21,22 @@ VxVM    nothing here: its driver begins an import with ``vxdctl enable``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clones.asking.side_by_side import abreast
 from clones.asking.steps import Command, Result, Steps, note, run
+from clones.become import Free
 from clones.config import Host, Service
 from clones.errors import CloneError, NotDone, Unknown
+from clones.guards.disks import SCSI_DISKS
+from clones.resources.reading import BECOME
 from clones.time_limits import DISK_LOOK, DISK_SCAN
 
 TURS = "--num=5"
 """How often ``sg_turs`` asks: the first answer after an activation is often a unit attention."""
-RESCAN = 'echo 1 > "$1"'
+RESCAN = f'{BECOME}echo 1 | $become /usr/bin/tee "$1" >/dev/null'
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def needed_programs(service: Service, host: Host) -> list[str]:
     if not any(entry.vg and entry.vg.devices and entry.vg.manager != "vxvm" for entry in service.resources):
         return []
     if host.family == "linux":
-        return ["/usr/bin/readlink", "/usr/bin/ls", "/usr/bin/sg_turs"]
+        return ["/usr/bin/readlink", "/usr/bin/ls", "/usr/bin/tee", "/usr/bin/sg_turs"]
     scan = SCANS[host.family]
     return [scan.look("")[0], *(words[0] for words in scan.find)]
 
@@ -116,14 +120,15 @@ def _linux(name: str, host: Host, disks: Sequence[str]) -> Steps[None]:
     below = yield from _told(name, host, every, _look(host, "/usr/bin/ls", *folders))
     paths = [word for word in below.stdout.split() if not word.endswith(":")]
     # Only disks of SCSI have that; the test below decides.
-    yield from abreast(_told(name, host, path, _rescan(host, path)) for path in paths or nodes)
+    scsi = [path for path in paths or nodes if re.fullmatch("sd[a-z]+", path)]
+    yield from abreast(_told(name, host, path, _rescan(host, path)) for path in scsi)
     yield from abreast(_ready(name, host, disk, node) for disk, node in zip(disks, nodes, strict=True))
 
 
 def _ready(name: str, host: Host, disk: str, node: str) -> Steps[None]:
     if node.startswith("dm-"):
         yield from _told(name, host, disk, _find(host, "/usr/sbin/multipath", "-r", disk))
-    ready = yield from _told(name, host, disk, _look(host, "/usr/bin/sg_turs", TURS, disk))
+    ready = yield from _told(name, host, disk, _look(host, "/usr/bin/sg_turs", TURS, disk, root=True))
     if ready.exit_code != 0:
         raise _failed(name, host, disk, ready)
 
@@ -149,13 +154,20 @@ def _failed(name: str, host: Host, disk: str, result: Result) -> CloneError:
     )
 
 
-def _look(host: Host, *words: str) -> Command:
-    return Command(host.connection, ("env", "LC_ALL=C", *words), DISK_LOOK.seconds, title=" ".join(words))
+def _look(host: Host, *words: str, root: bool = False) -> Command:
+    sent = ("env", "LC_ALL=C", *(host.root(*words) if root else words))
+    needed = (words,) if root and host.root else ()
+    return Command(host.connection, sent, DISK_LOOK.seconds, title=" ".join(words), as_root=needed)
 
 
 def _rescan(host: Host, path: str) -> Command:
-    return _find(host, "/bin/sh", "-c", RESCAN, "rescan", f"/sys/block/{path}/device/rescan")
+    any_path = Free("/sys/block/PATH/device/rescan", [f"/sys/block/{sd}/device/rescan" for sd in SCSI_DISKS])
+    words = ("/bin/sh", "-c", RESCAN, "rescan", host.root.text, f"/sys/block/{path}/device/rescan")
+    needed = (("/usr/bin/tee", any_path),) if host.root else ()
+    return Command(host.connection, words, DISK_SCAN.seconds, as_root=needed)
 
 
 def _find(host: Host, *words: str) -> Command:
-    return Command(host.connection, words, DISK_SCAN.seconds)
+    """As root: nobody else may make a host look for its disks."""
+    needed = (words,) if host.root else ()
+    return Command(host.connection, host.root(*words), DISK_SCAN.seconds, as_root=needed)

@@ -7,13 +7,15 @@ that the account's login shell, whichever it is, only passes them on.
 The script gives each line to a shell of its own, without input, and prints a mark behind what came of it, on
 both streams: the number, how many lines were left, and the exit code. It needs nothing but a Bourne shell.
 
-A command whose marks did not come back has no exit code, nor has any behind it (D2).
+A command whose marks did not come back has no exit code, nor has any behind it (D2). A gate that lets the
+trip as a whole not through has let none of them through.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, AnyStr
 
 from clones.asking.steps import Command, Request, Result
@@ -71,6 +73,8 @@ def take_apart(commands: Sequence[Command], nonce: str, whole: Result) -> list[R
     :param commands: as :func:`as_one` was given them.
     :param whole: the result of what it made of them.
     """
+    if whole.kept_out:
+        return [replace(whole, command=command, among=len(commands)) for command in commands]
     results: list[Result] = []
     lost = ""
     streams = zip(

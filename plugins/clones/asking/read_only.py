@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer, run, run_together
+from clones.asking.steps import (
+    Command,
+    Finished,
+    Note,
+    Result,
+    Steps,
+    Together,
+    answer,
+    hand_on,
+    hand_on_together,
+)
 from clones.errors import CloneError, Refused
 
 T = TypeVar("T")
@@ -35,7 +45,7 @@ class Eyes:
                 asked = answer(steps, self._results[asked])
             else:
                 try:
-                    self._results[asked] = yield from run(asked)
+                    self._results[asked] = yield from hand_on(asked)
                 except CloneError as error:
                     self.lost[asked.host] = error
         return asked.value
@@ -45,7 +55,7 @@ class Eyes:
         new = [command for command in asked.commands if command not in self._results]
         if new and asked.host not in self.lost:
             try:
-                results = yield from run_together(new)
+                results = yield from hand_on_together(new)
                 self._results.update(zip(new, results, strict=True))
             except CloneError as error:
                 self.lost[asked.host] = error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 from clones.asking.one_trip import trips
-from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer, run_together
+from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer, hand_on_together
 from clones.errors import CloneError
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ def _ask(waiting: list[_Going[T]]) -> Steps[None]:
     results: dict[Command, Result] = {}
     try:
         for trip in trips(dict.fromkeys(command for one in waiting for command in one.asked)):
-            results |= zip(trip, (yield from run_together(trip)), strict=True)
+            results |= zip(trip, (yield from hand_on_together(trip)), strict=True)
     except CloneError as error:  # the host cannot be reached
         for one in waiting:
             one.go_on(error=error)

@@ -110,7 +110,7 @@ def take(fence: Fence, request: Request) -> Steps[None]:
     not_sent = f"Service {fence.service}: `{request.shown()}` was not sent to {request.host}"
     there = request.fence_host
     for _ in range(2):
-        result = yield from run(_take(fence, request, left))
+        result = yield from run(to_take(fence, request, [held.entry for held in left]))
         if result.exit_code == 0 and result.stdout == f"{TAKEN}\n":
             return
         if result.exit_code == NOT_NEWEST and SAID in result.stderr:
@@ -236,17 +236,21 @@ def _held(name: str, entry: str, now: str) -> Held:
     return Held(f"{name}/{entry}", found["service"], max(0, seconds))
 
 
-def _take(fence: Fence, request: Request, left: Sequence[Held]) -> Command:
-    """:raises ValueError: a slot's name would not be one directory."""
+def to_take(fence: Fence, request: Request, left: Sequence[str]) -> Command:
+    """What is sent to take the slots of a request.
+
+    :param left: the entries of slots that nobody gave back.
+    :raises ValueError: a slot's name would not be one directory.
+    :raises Refused: the token of this try does not stand on that host.
+    """
     if wrong := [name for name, count in request.slots if not _NAME.fullmatch(name) or count < 1]:
         raise ValueError(f"{wrong} cannot name a slot")
     place = _folder(fence, request.fence_host)
     words = (fence.folders[request.fence_host], str(fence.token), place, fence.service)
-    old = (held.entry for held in left)
     wanted = (word for name, count in request.slots for word in (name, str(count)))
     names = ", ".join(name for name, _ in request.slots) or "none"
     title = f"fence: this try is the newest of {fence.service}; slots: take {names}"
-    return _sh(request.fence_host, TAKE, (*words, *old, "take", *wanted), title)
+    return _sh(request.fence_host, TAKE, (*words, *left, "take", *wanted), title)
 
 
 def _folder(fence: Fence, host: str) -> str:

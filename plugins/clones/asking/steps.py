@@ -14,7 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from clones.asking import gate
+from clones.asking.become_failed import own_words
 from clones.clean import cleaned
+from clones.errors import Refused
 from clones.time_limits import SMALL_LOOK
 
 T = TypeVar("T")
@@ -159,6 +162,20 @@ class Result:
         kind = "HTTP status" if isinstance(self.command, Request) else "exit code"
         return f"{kind} {self.exit_code}"
 
+    @property
+    def kept_out(self) -> bool:
+        """Whether a gate on the host has kept the command from being run (:mod:`clones.asking.gate`)."""
+        return gate.has_refused(self.exit_code, self.stderr)
+
+    def let_through(self) -> Result:
+        """Itself, of a command that was run, or may have been.
+
+        :raises Refused: a gate on the host has not let it through.
+        """
+        if self.kept_out:
+            raise gate.refusal(self.command.host, self.command.shown(), self.stderr)
+        return self
+
     def said(self) -> str:
         """The last line with text that it printed, stderr first, for a message."""
         for stream in (self.stderr, self.stdout):
@@ -239,11 +256,36 @@ def answer(
         return Finished(end.value)
 
 
-def run(command: Command) -> Steps[Result]:
-    """Run one command: ``result = yield from run(command)``."""
+def hand_on(command: Command) -> Steps[Result]:
+    """Run one command for another procedure, which reads the result as :func:`run` gives it."""
     result = yield command
     assert isinstance(result, Result), "a Command must be answered with its Result"
     return result
+
+
+def _of_the_command(result: Result) -> Result:
+    """The result, if it is the command's own and no word of the host's `become`.
+
+    :raises Refused: as :func:`run`.
+    """
+    command = result.command
+    found = own_words(command.words, command.as_root, result.exit_code, result.stdout, result.stderr)
+    if found is None:
+        return result
+    remedy = f"run `scripts/privileges {command.host}`, and let the host allow what it prints"
+    if command.changes and found.certain:
+        raise Refused(f"{command.host} does not run `{command.shown()}` as root: {found.line}", remedy)
+    lost = f"what it ended with is not the command's own: {found.line}; {remedy}"
+    return replace(result, exit_code=None, lost=lost)
+
+
+def run(command: Command) -> Steps[Result]:
+    """Run one command: ``result = yield from run(command)``.
+
+    :raises Refused: a gate on the host has not let it through; or it is a change, and the host's `become`
+        has not run it. A look has no exit code then.
+    """
+    return _of_the_command((yield from hand_on(command)).let_through())
 
 
 def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list[Command]:
@@ -255,17 +297,27 @@ def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list
     return [replace(one, ahead=ahead) if one is commands[0] else one for one in commands]
 
 
-def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
-    """Run commands that only look at one host; a single one as :func:`run` does.
+def hand_on_together(commands: Sequence[Command]) -> Steps[list[Result]]:
+    """Run commands that only look at one host for other procedures; a single one as :func:`hand_on` does.
 
     :returns: a result a command, in their order.
     :raises ValueError: as :class:`Together`.
     """
     if len(commands) == 1:
-        return [(yield from run(commands[0]))]
+        return [(yield from hand_on(commands[0]))]
     results = yield Together(tuple(commands))
     assert isinstance(results, list) and len(results) == len(commands), "each must be answered"
     return results
+
+
+def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
+    """Run commands that only look at one host.
+
+    :returns: a result a command, in their order.
+    :raises ValueError: as :class:`Together`.
+    :raises Refused: a gate on the host has not let one of them through.
+    """
+    return [_of_the_command(result.let_through()) for result in (yield from hand_on_together(commands))]
 
 
 def pause(seconds: float, title: str) -> Steps[None]:

@@ -60,10 +60,8 @@ def guards(what: Service | Production) -> list[Guard]:
         bare = [one.dev for one in resources if isinstance(one, Fs) and _bare(one, groups, host.family)]
         every = list(dict.fromkeys([*disks, *bare]))
         if host.family == "linux" and every:
-            found += [DiskGuard(host.connection, disk) for disk in every]
-            found += [
-                kind(host.connection, every) for kind in (NamespacesGuard, OpenFilesGuard, ExportsGuard)
-            ]
+            found += [DiskGuard(host, disk) for disk in every]
+            found += [kind(host, every) for kind in (NamespacesGuard, OpenFilesGuard, ExportsGuard)]
         if any(nodes(disk) for disk in every):
             found.append(FuserGuard(host, every))
     if isinstance(what, Service):

@@ -37,7 +37,7 @@ class AddressGuard(OnHost):
     """One address of the service."""
 
     def __init__(self, host: Host, ip: Ip) -> None:
-        super().__init__(f"answer of {ip.ipname}", host.connection, ip.timeout)
+        super().__init__(f"answer of {ip.ipname}", host, ip.timeout)
         self.address, self.family, self.resource = ip.ipname, host.family, f"ip {ip.ipname}"
 
     def probe(self) -> Command:

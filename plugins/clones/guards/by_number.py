@@ -4,6 +4,9 @@ A disk can have a second node, in a container for instance, and be mounted or op
 compare the numbers that lsblk shows of the whole disk, its partitions and what is built on it. Each is one
 fixed text, whose output begins with those rows.
 
+Only root sees all processes, so find runs as root, with the same words every time; what it shows is sorted
+out by the account. With `hidepid` the account would not even see that there are others.
+
 ``mounts``: mountinfo of every process, and the disks of every btrfs
 
 =====================================================  ==================================  ===========
@@ -21,13 +24,15 @@ a process that ended meanwhile (``No such file ...``)  passed over              
 A ZFS shows neither its number nor its disks here; the kernel holds them exclusively, which the look at each
 disk shows (:mod:`clones.guards.disks`).
 
-``files``: all open files of every process that are block devices
+``files``: all open files of every process, of which block devices and those of process 1 are kept
 
 =====================================================  ==================================  ===========
 Output                                                 Reading                             How sure
 =====================================================  ==================================  ===========
-one with a number of the disks                         up                                  tried
-others, none                                           down                                tried
+block device (mode ``6...``) with a number of the      up                                  tried
+disks
+others, none, and a file of process 1                  down                                tried
+no file of process 1                                   unknown                             by decision
 a process that cannot be read, a file on FUSE          unknown                             tried
 ``Transport endpoint is not connected`` of a file      unknown                             tried
 ``Stale file handle`` of a file                        unknown                             reported
@@ -47,6 +52,7 @@ disks                                                                           
 file with another number, or a regular one             down                                tried
 backing file of a loop that is ``(deleted)``           passed over: devices are not        assumed
                                                        deleted while they are there
+file that the account may not look at                  unknown, with what to do            tried
 file that is not there; of a loop, whose device or     unknown: it is another namespace's  tried
 inode is not that of ``losetup``
 folder that the kernel has not                         passed over                         tried
@@ -60,6 +66,7 @@ import shlex
 from collections.abc import Sequence
 
 from clones.asking.steps import Command, Result
+from clones.config import Host
 from clones.guards.disks import (
     PATH,
     SHOW_DISK,
@@ -73,31 +80,43 @@ from clones.guards.disks import (
     not_looked_at,
 )
 from clones.resources.base import Probe
-from clones.resources.reading import broken, down, how_it_ended, lines, unknown, up
+from clones.resources.reading import BECOME, Roots, broken, down, how_it_ended, lines, unknown, up
 
 _EACH = "while test $# -gt 0; do " + WHOLE_DISK + SHOW_DISK
 _FOUND = "found:"
 """The line between the rows of lsblk and what was looked for."""
+_FIND = "find ended"
+"""What the line behind what find shows begins with; its exit code follows."""
+_BEGIN, _END = "{ $become ", f'echo "{_FIND} $?"; }} | '
+_ALL_MOUNTS = (
+    *("/usr/bin/find", "/proc", "-mindepth", "2", "-maxdepth", "2"),
+    *("-name", "mountinfo", "-exec", "/usr/bin/cat", "{}", "+"),
+)
+_ALL_FILES = (
+    *("/usr/bin/find", "/proc", "-mindepth", "2", "-maxdepth", "3"),
+    *("(", "-path", "/proc/[0-9]*/fd", "-o", "-path", "/proc/[0-9]*/fd/*"),
+    *("-exec", "/usr/bin/stat", "-L", "-c", "%f %t:%T %n", "{}", "+", ")", "-o", "-prune"),
+)
+"""Nothing but the open files of a process is looked at, and no link followed but by stat."""
+_LOOPS = ("/usr/sbin/losetup", "-ln", "--raw", "-O", "NAME,BACK-MAJ:MIN,BACK-INO")
 # find and grep end with 1 when there is nothing, or something has gone meanwhile: standard error tells.
 _ENDED = "test $? -lt 2 || exit; "
 
 _MOUNTS = (
-    f'{PATH}n=; {_EACH}n="$n $1 $(lsblk -rno MAJ:MIN "$d")"; shift; done; echo {_FOUND}; '
+    f'{BECOME}{PATH}n=; {_EACH}n="$n $1 $(lsblk -rno MAJ:MIN "$d")"; shift; done; echo {_FOUND}; '
     r'n=$(printf "%s\n" $n); '  # grep takes each line for a pattern
-    "find /proc -mindepth 2 -maxdepth 2 -name mountinfo "
-    f'-exec grep -hwF -e "$n" -e "/ /" {{}} +; {_ENDED}'
+    f'{_BEGIN}{" ".join(_ALL_MOUNTS)}; {_END}grep -wF -e "$n" -e "/ /" -e "{_FIND}"; {_ENDED}'
     'find -L /sys/fs/btrfs -mindepth 4 -maxdepth 4 -path "*/devices/*/dev" '
     f'-exec grep -HwF -e "$n" {{}} +; {_ENDED}:'
 )
 _FILES = (
-    f"{PATH}{_EACH}shift; done; echo {_FOUND}; "
-    "find -L /proc/[0-9]*/fd -mindepth 1 -maxdepth 1 -type b "
-    f'-exec stat -L -c "%t:%T %n" {{}} +; {_ENDED}:'
+    f"{BECOME}{PATH}{_EACH}shift; done; echo {_FOUND}; "
+    f'{_BEGIN}{shlex.join(_ALL_FILES)}; {_END}grep -e "^6" -e " /proc/1/fd/" -e "{_FIND}"; {_ENDED}:'
 )
 _ONE_FILE = 'f=; IFS= read -r f <"$1"; test -z "$f" || echo "$1 $(stat -L -c "%t:%T %D:%i" -- "$f" 2>&1) $f"'
 _EXPORTS = (
-    f"{PATH}{_EACH}shift; done; echo {_FOUND}; "
-    "losetup -ln --raw -O NAME,BACK-MAJ:MIN,BACK-INO || exit; "
+    f"{BECOME}{PATH}{_EACH}shift; done; echo {_FOUND}; "
+    f"$become {' '.join(_LOOPS)} || exit; "
     "find /sys/devices/virtual/block /sys/kernel/config/target/core /sys/kernel/config/nvmet/subsystems "
     r"/sys/kernel/scst_tgt/devices -maxdepth 4 -type f \( -name backing_file -o -name udev_path "
     rf"-o -name device_path -o -name filename \) -exec /bin/sh -c {shlex.quote(_ONE_FILE)} file {{}} \; ; "
@@ -106,13 +125,14 @@ _EXPORTS = (
 
 _NUMBER = re.compile(r"\d+:\d+")
 _GONE = re.compile(
-    r"\S*(?:grep|find|stat): (?:cannot statx? )?['`]?/proc/\d+/[^\s']+'?: "
+    r"\S*(?:cat|find|stat): (?:cannot statx? )?['`]?/proc/\d+(?:/[^\s']+)?'?: "
     r"(?:No such file or directory|No such process|Invalid argument)"
-    r"|\S*find: File system loop detected.*"  # an open folder, no disk
 )
 _ABSENT = re.compile(r".*/sys/.*: No such (?:file|file or directory|device)")
 _BTRFS = re.compile(r"/sys/fs/btrfs/(?P<uuid>[^/]+)/devices/[^/]+/dev:(?P<number>\d+:\d+)")
-_OPEN_FILE = re.compile(r"(?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) /proc/(?P<pid>\d+)/fd/\d+")
+_OPEN_FILE = re.compile(
+    r"(?P<mode>[0-9a-f]+) (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) /proc/(?P<pid>\d+)/fd/\d+"
+)
 _LOOP = re.compile(r"/dev/(?P<loop>loop\d+) (?P<device>\d+:\d+) (?P<inode>\d+)")
 _USED_FILE = re.compile(
     r"(?P<place>/sys/\S+/(?P<owner>[^/\s]+)/[^/\s]+/[^/\s]+) (?:(?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) "
@@ -125,13 +145,16 @@ class _ByNumber(OnDisks):
 
     name: str
     says: str
+    as_root: Roots
+    finds = True
+    """Whether it goes through all processes, as root: what find says at its end is then looked at."""
 
-    def __init__(self, host: str, disks: Sequence[str], label: str) -> None:
+    def __init__(self, host: Host, disks: Sequence[str], label: str) -> None:
         super().__init__(label.format(", ".join(disks)), host, 0)
         self.disks = tuple(disks)
 
     def probe(self) -> Command:
-        return self.text(self.says, self.name, *self.disks)
+        return self.text(self.says, self.name, *self.disks, as_root=self.as_root)
 
     def read(self, result: Result) -> Probe:
         if why := broken(result):
@@ -140,17 +163,19 @@ class _ByNumber(OnDisks):
         if printed.count(_FOUND) != 1:
             return unknown(f"it ended before the check: {how_it_ended(result)}")
         middle = printed.index(_FOUND)
+        found = [line for line in printed[middle + 1 :] if not line.startswith(_FIND)]
+        ended = [line for line in printed[middle + 1 :] if line.startswith(_FIND)]
         told = [line for line in lines(result.stderr) if not _GONE.fullmatch(line) and "/proc/" in line]
         told += [line for line in lines(result.stderr) if not _ABSENT.fullmatch(line) and "/sys/" in line]
         try:
             rows = blocks(printed[:middle])
-            probe = self.judge(
-                {one.number: one for one in rows if not one.is_path(rows)}, printed[middle + 1 :]
-            )
+            probe = self.judge({one.number: one for one in rows if not one.is_path(rows)}, found)
         except Unreadable as error:
             return unknown(str(error))
         if told and probe.at != USED:
-            return unknown(f"something could not be checked: {not_looked_at(told[0])}")
+            return unknown(f"could not be checked: {not_looked_at(told[0])}")
+        if self.finds and probe.at != USED and ended not in ([f"{_FIND} 0"], [f"{_FIND} 1"]):
+            return unknown(f"it did not see every process: {ended[0] if ended else 'no end of find'}")
         return probe
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -165,9 +190,9 @@ class _ByNumber(OnDisks):
 class NamespacesGuard(_ByNumber):
     """Whether one is mounted in any namespace: a container's mounts are not in the host's table."""
 
-    name, says = "mounts", _MOUNTS
+    name, says, as_root = "mounts", _MOUNTS, (_ALL_MOUNTS,)
 
-    def __init__(self, host: str, disks: Sequence[str]) -> None:
+    def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(host, disks, "mounts of {} in every namespace")
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -197,28 +222,36 @@ class NamespacesGuard(_ByNumber):
 class OpenFilesGuard(_ByNumber):
     """Whether a process has one open, under any name."""
 
-    name, says = "files", _FILES
+    name, says, as_root = "files", _FILES, (_ALL_FILES,)
 
-    def __init__(self, host: str, disks: Sequence[str]) -> None:
+    def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(host, disks, "open files on {}")
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
+        processes, devices = set(), 0
         for line in found:
             row = _OPEN_FILE.fullmatch(line)
             if not row:
                 raise Unreadable(f"not an open file: {line}")
+            processes.add(row["pid"])
+            if not row["mode"].startswith("6"):
+                continue
+            devices += 1
             number = f"{int(row['major'], 16)}:{int(row['minor'], 16)}"
             if number in numbers:
                 return up(USED, f"{numbers[number].name} ({number}) is held open by process {row['pid']}")
-        return down(UNUSED, f"no process has one open, of {len(found)} open block devices")
+        if "1" not in processes:
+            return unknown("no open file of process 1 is shown: not every process was looked at")
+        return down(UNUSED, f"no process has one open, of {devices} open block devices")
 
 
 class ExportsGuard(_ByNumber):
     """Whether the kernel itself uses one as a file: for a loop device, or for other hosts."""
 
-    name, says = "exports", _EXPORTS
+    name, says, as_root = "exports", _EXPORTS, (_LOOPS,)
+    finds = False
 
-    def __init__(self, host: str, disks: Sequence[str]) -> None:
+    def __init__(self, host: Host, disks: Sequence[str]) -> None:
         super().__init__(host, disks, "loops and exports of {}")
 
     def judge(self, numbers: dict[str, Block], found: list[str]) -> Probe:
@@ -245,6 +278,8 @@ class ExportsGuard(_ByNumber):
                     return up(USED, f"{file['place']} is {file['file']}: {numbers[number].name} ({number})")
             elif not file["file"].endswith(" (deleted)"):
                 unclear = unclear or f"the file of {file['place']} is not known: {file['file']}"
+                if "Permission denied" in file["file"]:
+                    unclear += " (let the SSH account search its folder)"
         if unclear:
             return unknown(unclear)
         return down(UNUSED, f"no loop device or export lies on one, of {len(used)}")

@@ -52,13 +52,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import END
+from clones.become import Free
 from clones.config import Host
+from clones.resources import linux
 from clones.resources.base import Probe
-from clones.resources.reading import OnHost, broken, down, how_it_ended, lines, unknown, up
+from clones.resources.reading import BECOME, OnHost, Roots, broken, down, how_it_ended, lines, unknown, up
 
 USED, UNUSED = "used", "unused"
 
@@ -70,12 +72,41 @@ WHOLE_DISK = (
 """Shell text: `d` is the disk `$1`, or the one that it is a partition of. `-s` shows that one second."""
 SHOW_DISK = 'lsblk -Pno NAME,KNAME,PKNAME,MAJ:MIN,TYPE,MOUNTPOINT "$d" || exit; '
 _OPEN = (
-    f"{PATH}{WHOLE_DISK}{SHOW_DISK}"
+    f"{BECOME}{PATH}{WHOLE_DISK}{SHOW_DISK}"
     'set -- $(lsblk -rno TYPE,KNAME "$d"); '
     # What is behind a volume needs no answer: the volume itself is enough.
-    'while test $# -gt 1 && test "$1" != lvm; do n=$(blockdev --getbsz "/dev/$2" 2>&1) && '
-    'n=$(blockdev --setbsz "$n" "/dev/$2" 2>&1); echo "open $2 $? $n"; shift; shift; done'
+    'while test $# -gt 1 && test "$1" != lvm; do n=$($become /usr/sbin/blockdev --getbsz "/dev/$2" 2>&1) && '
+    'n=$($become /usr/sbin/blockdev --setbsz "$n" "/dev/$2" 2>&1); echo "open $2 $? $n"; shift; shift; done'
 )
+
+_FUSER = f'{BECOME}{linux.either(linux.FUSER)}exec $become $it "$@"'
+_DIGITS = "[0-9]"
+_SIZES = Free("SIZE", (_DIGITS * 3, _DIGITS * 4, _DIGITS * 5))
+"""Of blocks, 512 to 65536 bytes."""
+_MAPS = tuple(f"dm-{_DIGITS * count}" for count in (1, 2, 3, 4))
+SCSI_DISKS = ("sd[a-z]", "sd[a-z][a-z]", "sd[a-z][a-z][a-z]")
+_PARTITION = re.compile(r"(?P<disk>(?:s|v|xv|h)d[a-z]+|emcpower[a-z]+|.*\d(?=p))p?\d+")
+
+
+def kernel_names(disk: str) -> tuple[str, ...]:
+    """What the kernel may call a disk, its partitions and maps on it, as patterns of :class:`Free`.
+
+    :param disk: as it is configured: a path that can be a link of any name.
+    """
+    if disk.startswith("/dev/mapper/"):
+        return _MAPS
+    name = disk.removeprefix("/dev/")
+    if name.startswith("vx/dmp/"):
+        whole = tuple(f"VxDMP{_DIGITS * count}" for count in (1, 2, 3, 4))
+    elif "/" in name:
+        whole = SCSI_DISKS
+    else:
+        found = _PARTITION.fullmatch(name)
+        whole = (found["disk"] if found else name,)
+    part = "p" if re.fullmatch(r".*(?:\d|9\])", whole[0]) else ""
+    ends = ("", f"{part}{_DIGITS}", f"{part}{_DIGITS * 2}")
+    return (*(f"{one}{end}" for one in whole for end in ends), *_MAPS)
+
 
 _DISKS = frozenset({"disk", "mpath", "loop", "part"})
 _ROW = re.compile(
@@ -92,7 +123,7 @@ _REMEDIES = {
         "Permission denied",
     ): "a file on FUSE is closed to root too: end process {pid}, or mount that with "
     "allow_root; else log in as root",
-    (False, "Permission denied"): "only root may look at every process: log in as root",
+    (False, "Permission denied"): "only root may look at every process: log in as root, or set `become`",
     (True, "Transport endpoint is not connected"): "the program behind its FUSE has ended: end process {pid}",
     (True, "Stale file handle"): _STALE,
     (True, "Stale NFS file handle"): _STALE,
@@ -155,6 +186,7 @@ def not_looked_at(line: str) -> str:
     with ``allow_root`` or ``allow_other`` (documented: fuse(8); tried with fuser and find on Linux 6). What
     its file system has lost stays so for as long as the process has it open (tried with FUSE and find).
     """
+    line = line.removeprefix("/usr/bin/")
     found = _CLOSED.fullmatch(line)
     remedy = found and _REMEDIES.get((found["file"] is not None, found["why"]))
     return f"{line} ({remedy.format(pid=found['pid'])})" if found and remedy else line
@@ -166,21 +198,22 @@ class OnDisks(OnHost):
     def explained_by(self, host: str, label: str) -> bool:
         return host == self.host and label.startswith(("vg ", "fs "))
 
-    def text(self, text: str, name: str, *disks: str) -> Command:
+    def text(self, text: str, name: str, *disks: str, as_root: Roots) -> Command:
         """A look by a fixed text for the shell, whose arguments are the disks (D10)."""
-        asked = self.look("/bin/sh", "-c", text, name, *disks)
-        return replace(asked, title=f"{name} {' '.join(disks)}")
+        return self.look_with(text, name, *disks, title=f"{name} {' '.join(disks)}", as_root=as_root)
 
 
 class DiskGuard(OnDisks):
     """What is built on one disk, mounted from it, or holds it in the kernel."""
 
-    def __init__(self, host: str, disk: str) -> None:
+    def __init__(self, host: Host, disk: str) -> None:
         super().__init__(f"disk {disk}", host, 0)
         self.disk = disk
 
     def probe(self) -> Command:
-        return self.text(_OPEN, "disk", self.disk)
+        node = Free("/dev/NAME", [f"/dev/{name}" for name in kernel_names(self.disk)])
+        as_root = [("/usr/sbin/blockdev", *how, node) for how in (("--getbsz",), ("--setbsz", _SIZES))]
+        return self.text(_OPEN, "disk", self.disk, as_root=as_root)
 
     def read(self, result: Result) -> Probe:
         if why := broken(result):
@@ -222,14 +255,15 @@ class FuserGuard(OnDisks):
     """Whether a process holds one of the disks open."""
 
     def __init__(self, host: Host, disks: Sequence[str]) -> None:
-        super().__init__(f"processes on {', '.join(disks)}", host.connection, 0)
+        super().__init__(f"processes on {', '.join(disks)}", host, 0)
         self.disks = tuple(node for disk in disks for node in nodes(disk))
-        self.program = "fuser" if host.family == "linux" else "/usr/sbin/fuser"
+        self.family = host.family
 
     def probe(self) -> Command:
-        if self.program == "fuser":  # in /usr/bin or /usr/sbin, by the distribution
-            return self.look("/usr/bin/env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", self.program, *self.disks)
-        return self.look(self.program, *self.disks)
+        if self.family != "linux":
+            return self.look("/usr/sbin/fuser", *self.disks, root=True)
+        as_root = [(program, *self.disks) for program in linux.FUSER]
+        return self.text(_FUSER, "fuser", *self.disks, as_root=as_root)
 
     def read(self, result: Result) -> Probe:
         if result.exit_code not in (0, 1):

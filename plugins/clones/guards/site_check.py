@@ -12,20 +12,22 @@ none, any other unknown                              by decision (D2)
 from __future__ import annotations
 
 from clones.asking.steps import Command, Result
+from clones.become import Become
 from clones.config import DownCheck
 from clones.resources.base import Probe
-from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
+from clones.resources.reading import down, how_it_ended, unknown, up
 
 
-class SiteCheckGuard(OnHost):
+class SiteCheckGuard:
     """One of the service's `down_checks`."""
 
     def __init__(self, check: DownCheck) -> None:
-        super().__init__(f"down_check {check.name}", check.connection, check.timeout)
-        self.check = check
+        self.label, self.host, self.check = f"down_check {check.name}", check.connection, check
 
     def probe(self) -> Command:
-        return Command(self.host, self.check.command, timeout=self.timeout)  # in the site's own locale
+        become, words = Become.read(self.check.become), self.check.command
+        # In the site's own locale.
+        return Command(self.host, become(*words), self.check.timeout, as_root=become.needs(words))
 
     def read(self, result: Result) -> Probe:
         match result.exit_code:

@@ -53,13 +53,15 @@ def look_at_files(host: str, paths: Sequence[str]) -> Steps[HostFiles]:
 _UID = re.compile(r"uid (\d+)")
 
 
+_TEXT = (
+    'LC_ALL=C; export LC_ALL; echo "uid $(/usr/bin/id -u)"; n=0; while test $# -gt 0; do '
+    + "".join(f'test {test} "$1" && echo "path $n {word}"; ' for word, test in _TESTS.items())
+    + 'echo "path $n looked at"; n=$(expr $n + 1); shift; done; exit 0'
+)
+"""PATH...: the same few tests for each. The text is always the same: a host that lets through only what it
+knows can know it."""
+
+
 def _command(host: str, paths: Sequence[str]) -> Command:
-    """The same few tests for each path; the paths themselves are only ever parameters."""
-    script = 'LC_ALL=C; export LC_ALL; echo "uid $(/usr/bin/id -u)"; '
-    for number in range(len(paths)):
-        for word, test in _TESTS.items():
-            script += f'test {test} "$1" && echo "path {number} {word}"; '
-        script += f'echo "path {number} looked at"; shift; '
-    script += "exit 0"
-    words = ("/bin/sh", "-c", script, "look", *paths)
+    words = ("/bin/sh", "-c", _TEXT, "look", *paths)
     return Command(host, words, SMALL_LOOK.seconds, title=f"check {len(paths)} programs and folders")

@@ -16,6 +16,9 @@ a fence that is cut before its service              may be ours                 
 a program that changes, and a name of ours          may be ours                           by decision
 the beginning of a command that we send             may be ours: HP-UX cuts rows at 60    documented
 the words of a hook or an application's command     may be ours                           tried
+any of these behind `sudo -n` and the like; also    the same command                      tried of sudo
+sudo's second row, where it has a terminal of its                                         and doas; of
+own for the command                                                                       others assumed
 ==================================================  ====================================  ===========
 
 An application's own daemon may bear the words of its start command for as long as it is up. So before a stop
@@ -32,6 +35,7 @@ from clones.asking.processes import list_processes, may_begin, processes, spoken
 from clones.asking.steps import Command, Result, Steps, run
 from clones.asking.whole_answers import SCRIPT as WHOLE
 from clones.backends import backend_of
+from clones.become import KINDS
 from clones.config import Fs, Ip, Service, Sync, Vg
 from clones.config.scope import Scope
 from clones.errors import Locked
@@ -45,7 +49,7 @@ CHANGES = frozenset(
      "vxdisk", "zpool", "zfs", "ifconfig", "ip"}
 )  # fmt: skip
 """Programs that bring resources up and down. Looks of the same names never name a resource."""
-SHELLS = frozenset({"sh", "bash", "ksh", "csh", "tcsh", "dash", "env", "sudo", "timeout"})
+SHELLS = frozenset({"sh", "bash", "ksh", "csh", "tcsh", "dash", "env", "timeout", *KINDS})
 """What may stand before such a program."""
 RECOGNISED = 24
 """Characters of a command of ours that a row must show at least, when it is cut off behind them."""
@@ -108,7 +112,7 @@ def refuse_second_start(scope: Scope, listed: Result, driver: Driver) -> None:
     host = listed.command.host
     subject = f"Service {scope.name}: {driver.label}"
     rows = processes(listed, host, f"{subject} is not started")
-    sent = [_plain(command) for command in driver.start(driver.stopped)]
+    sent = [line for command in driver.start(driver.stopped) for line in _plain(command)]
     running = next((row for row in rows if any(_shows(row, line) for line in sent)), None)
     if running:
         raise _still_runs(subject, "start", host, spoken_row(running))
@@ -158,7 +162,8 @@ def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
         site = isinstance(driver, AppDriver)
         for at in PLACES:
             sent = [*driver.stop(at), *([] if site and not starts else driver.start(at))]
-            yield from (_plain(command) for command in sent)
+            for command in sent:
+                yield from _plain(command)
     around = [hook for sync in service.syncs for hook in sync.before_activate]
     after = (*service.after_start, *service.probes) if starts else ()
     for hook in (*service.before_stop, *service.before_start, *around, *after):
@@ -166,8 +171,12 @@ def _lines(scope: Scope, host: str, starts: bool) -> Iterator[str]:
             yield " ".join(hook.command)
 
 
-def _plain(command: Command) -> str:
-    return " ".join(command.words)
+def _plain(command: Command) -> Iterator[str]:
+    """What a list of processes shows of a command: without the host's `become`, which may be gone by then."""
+    if not command.as_root or command.words[-len(command.as_root[0]) :] != command.as_root[0]:
+        yield " ".join(command.words)
+    for words in command.as_root:
+        yield " ".join(words)
 
 
 def _drivers(service: Service, host: str) -> Iterator[Driver]:

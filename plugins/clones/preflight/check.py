@@ -28,6 +28,8 @@ from clones.guards import guards
 from clones.observe.findings import Finding, Level, from_error
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.observe.proof_down import Row, look, look_at
+from clones.policy.catalogue import connections_of
+from clones.preflight.gates import Wanted, look_at_gate
 from clones.preflight.parts import parts
 from clones.preflight.rules import (
     judge_devices,
@@ -44,11 +46,14 @@ from clones.states import SyncSeen
 T = TypeVar("T")
 
 
-def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding]]:
+def check(
+    services: Mapping[str, Service], symcli: Symcli, gates: Wanted | None = None
+) -> Steps[list[Finding]]:
     """Look at every host, array, pair and resource that these services name, on each of their target sets.
 
     Each host is reached once, and left alone once it could not be; no command is sent twice.
 
+    :param gates: what the policies of gates are held against; None: gates are not asked for.
     :returns: the findings, in the order of the configuration: control hosts, service hosts, services.
     """
     site = _Site(services, symcli)
@@ -57,6 +62,9 @@ def check(services: Mapping[str, Service], symcli: Symcli) -> Steps[list[Finding
     every = [scope for scopes in site.scopes.values() for scope in scopes]
     for host in dict.fromkeys(host for scope in every for host in scope.fenced_hosts()):
         yield from site.service_host(host)
+    if gates is not None:
+        for host in dict.fromkeys(host for one in services.values() for host in connections_of(one)):
+            yield from site.gate(host, gates)
     for name, scopes in site.scopes.items():
         try:
             yield from site.service(name, scopes)
@@ -185,6 +193,11 @@ class _Site:
                 f"let the connection {host} log in as root, or make sure that its account may run these: "
                 f"{', '.join(absolute)}",
             )
+
+    def gate(self, host: str, wanted: Wanted) -> Steps[None]:
+        """What may be sent there; a host that could not be reached is not asked."""
+        if host not in self._eyes.lost:
+            self.findings += (yield from self._told(f"host {host}", look_at_gate(host, wanted))) or ()
 
     def service(self, name: str, scopes: Sequence[Scope]) -> Steps[None]:
         """Its syncs with every pair, and its resources on every host.

@@ -23,20 +23,20 @@ PLACES = (
 )
 """Every place between stopped and started that a driver knows (`Probe.at`), but `elsewhere`."""
 
-_IP: dict[str, Callable[[str, Ip], Driver]] = {
+_IP: dict[str, Callable[[Host, Ip], Driver]] = {
     "hpux": hpux.IpDriver,
     "linux": linux.IpDriver,
     "aix": aix.IpDriver,
     "sunos": sunos.IpDriver,
 }
-_VG: dict[tuple[str, str], Callable[[str, Vg], Driver]] = {
+_VG: dict[tuple[str, str], Callable[[Host, Vg], Driver]] = {
     ("hpux", "lvm"): hpux.VgDriver,
     ("linux", "lvm"): linux.VgDriver,
     ("aix", "lvm"): aix.VgDriver,
     ("sunos", "zfs"): zfs.PoolDriver,
     **{(family, "vxvm"): vxvm.GroupDriver for family in _IP},
 }
-_FS: dict[str, Callable[[str, Fs], Driver]] = {
+_FS: dict[str, Callable[[Host, Fs], Driver]] = {
     "hpux": hpux.FsDriver,
     "linux": linux.FsDriver,
     "aix": aix.FsDriver,
@@ -57,7 +57,7 @@ def _driver(resource: Resource, host: Host, every: list[Resource]) -> Driver:
     """:param every: all resources of the service, or of production."""
     match resource:
         case Ip():
-            return _IP[host.family](host.connection, resource)
+            return _IP[host.family](host, resource)
         case Vg():
             return _vg(resource, host)
         case Fs():
@@ -68,9 +68,9 @@ def _driver(resource: Resource, host: Host, every: list[Resource]) -> Driver:
                 )
             if host.family == "linux":
                 return _linux_fs(resource, host, every)
-            return _FS[host.family](host.connection, resource)
+            return _FS[host.family](host, resource)
         case App() | Command():
-            return AppDriver(host.connection, resource)
+            return AppDriver(host, resource)
 
 
 def _linux_fs(fs: Fs, host: Host, every: list[Resource]) -> Driver:
@@ -78,7 +78,7 @@ def _linux_fs(fs: Fs, host: Host, every: list[Resource]) -> Driver:
     device = linux.device_name(fs.dev)
     others = [one for one in every if isinstance(one, Fs) and one is not fs]
     return linux.FsDriver(
-        host.connection,
+        host,
         fs,
         beside_source=any(linux.on_group(fs.dev, name) for name in copies),
         beside=[one.mnt for one in others if linux.device_name(one.dev) == device],
@@ -94,4 +94,4 @@ def _vg(vg: Vg, host: Host) -> Driver:
             f"{', which is the default' if vg.manager == 'lvm' else ''}.",
             f"give `manager` as {known}, or list a `command` that handles the group",
         )
-    return made(host.connection, vg)
+    return made(host, vg)

@@ -62,6 +62,10 @@ a group that is defined and not varied on; a name that is taken is replaced by a
 a warning (documented of synclvodm, ``-c``; of recreatevg assumed), and under the old one the other set's
 volume would be mounted. So each of two target sets on one host has its `lv_prefix`.
 
+As root, by the host's `become`: all that changes something (documented), ``getlvodm`` and ``lqueryvg``
+(assumed). The looks of the tables above are the account's own (documented of ``ifconfig -a`` and ``mount``,
+assumed of ``lspv``; one that is refused proves nothing).
+
 Anything else is unknown, other languages' messages included.
 """
 
@@ -70,13 +74,13 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg
+from clones.config import Fs, Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import KILL_AIX, FsOnHost
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
+from clones.resources.reading import BECOME, ELSEWHERE, GroupOnHost, down, lines, unknown, up
 
 LONGEST_NAME = 15
 """Characters of a logical volume's name (documented: mklv)."""
@@ -85,11 +89,11 @@ ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
 def _recreate(begin: str, prefix: str, label: str) -> str:
     return (
-        f'name=$1; {begin}shift; known=$(/usr/sbin/getlvodm -v "$name" 2>/dev/null); '
-        'held=$(/usr/sbin/lqueryvg -p "$1" -v) || exit; '
-        'test "$known" = "$held" && exec /usr/sbin/varyonvg "$name"; '
-        'test -z "$known" || /usr/sbin/exportvg "$name" || exit; '
-        f'exec /usr/sbin/recreatevg -y "$name" -Y {prefix} -L {label} "$@"'
+        f'{BECOME}name=$1; {begin}shift; known=$($become /usr/sbin/getlvodm -v "$name" 2>/dev/null); '
+        'held=$($become /usr/sbin/lqueryvg -p "$1" -v) || exit; '
+        'test "$known" = "$held" && exec $become /usr/sbin/varyonvg "$name"; '
+        'test -z "$known" || $become /usr/sbin/exportvg "$name" || exit; '
+        f'exec $become /usr/sbin/recreatevg -y "$name" -Y {prefix} -L {label} "$@"'
     )
 
 
@@ -116,11 +120,11 @@ class IpDriver(IfconfigDriver):
     :raises ConfigError: for IPv6, or for an interface with an alias number, which AIX does not have.
     """
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(host, ip, "AIX")
         if ":" in ip.ipdev:
             raise ConfigError(
-                f"{self.label} on {host}: {ip.ipdev} has the number of an alias, which AIX does not know.",
+                f"{self.label} on {self.host}: {ip.ipdev} has the number of an alias, which AIX has not.",
                 "give `ipdev` as the interface alone, like en0",
             )
 
@@ -131,11 +135,11 @@ class IpDriver(IfconfigDriver):
 
     def start(self, at: str) -> list[Command]:
         words = (self.device, str(self.address), "netmask", self.netmask, "alias")
-        return [self.change("/usr/sbin/ifconfig", *words)] if at == ABSENT else []
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)] if at == ABSENT else []
 
     def stop(self, at: str) -> list[Command]:
         words = (self.device, str(self.address), "delete")
-        return [self.change("/usr/sbin/ifconfig", *words)] if at == CONFIGURED else []
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)] if at == CONFIGURED else []
 
 
 class VgDriver(GroupOnHost):
@@ -146,12 +150,12 @@ class VgDriver(GroupOnHost):
 
     started = prepared = ACTIVE
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         for disk in vg.devices:
             if not re.fullmatch(r"[A-Za-z]\w*", disk):
                 raise ConfigError(
-                    f"{self.label} on {host}: {disk} is no disk's name of AIX.",
+                    f"{self.label} on {self.host}: {disk} is no disk's name of AIX.",
                     "give `devices` as `lspv` prints them, like hdisk4 or hdiskpower4",
                 )
         self.name, self.disks, self.beside_source = vg.name, vg.devices, vg.same_host_as_source
@@ -195,22 +199,31 @@ class VgDriver(GroupOnHost):
         return labelled or row["vg"] == "?"
 
     def start(self, at: str) -> list[Command]:
-        activate = self.change("/usr/sbin/varyonvg", self.name)
+        activate = self.change("/usr/sbin/varyonvg", self.name, root=True)
         if self.beside_source:
             return [self._recreate()] if at in (EXPORTED, VARIED_OFF) else []
         if at == EXPORTED and self.disks:
-            return [self.change("/usr/sbin/importvg", "-n", "-y", self.name, self.disks[0]), activate]
+            words = ("/usr/sbin/importvg", "-n", "-y", self.name, self.disks[0])
+            return [self.change(*words, root=True), activate]
         return [activate] if at == VARIED_OFF else []
 
     def _recreate(self) -> Command:
-        if self.lv_prefix == FS:
-            return self.script(RECREATE, "recreate", self.name, *self.disks)
-        return self.script(RECREATE_AS, "recreate", self.name, self.lv_prefix, *self.disks)
+        prefix, folder = self.lv_prefix, f"/{self.lv_prefix}"
+        needed = (
+            ("/usr/sbin/getlvodm", "-v", self.name),
+            ("/usr/sbin/lqueryvg", "-p", self.disks[0], "-v"),
+            ("/usr/sbin/varyonvg", self.name),
+            ("/usr/sbin/exportvg", self.name),
+            ("/usr/sbin/recreatevg", "-y", self.name, "-Y", prefix, "-L", folder, *self.disks),
+        )
+        if prefix == FS:
+            return self.script(RECREATE, "recreate", self.name, *self.disks, as_root=needed)
+        return self.script(RECREATE_AS, "recreate", self.name, prefix, *self.disks, as_root=needed)
 
     def stop(self, at: str) -> list[Command]:
-        unload = [self.change("/usr/sbin/exportvg", self.name)] if self.exports else []
+        unload = [self.change("/usr/sbin/exportvg", self.name, root=True)] if self.exports else []
         if at == ACTIVE:
-            return [self.change("/usr/sbin/varyoffvg", self.name), *unload]
+            return [self.change("/usr/sbin/varyoffvg", self.name, root=True), *unload]
         return unload if at == VARIED_OFF else []
 
 
@@ -231,14 +244,15 @@ class FsDriver(FsOnHost):
     """
 
     kill = KILL_AIX
+    fuser = (("/usr/sbin/fuser", "-k", "-x"),)
 
-    def __init__(self, host: str, fs: Fs) -> None:
+    def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(host, fs)
         name = fs.dev.removeprefix("/dev/")
         if "/" not in name and len(name) > LONGEST_NAME:
             raise ConfigError(
-                f"{self.label} on {host}: {name} has {len(name)} characters, and a logical volume's name has "
-                f"at most {LONGEST_NAME} on AIX, with its prefix.",
+                f"{self.label} on {self.host}: {name} has {len(name)} characters, and the name of a logical "
+                f"volume has at most {LONGEST_NAME} on AIX, with its prefix.",
                 "fix `dev`, or take a shorter `lv_prefix` for its group",
             )
 
@@ -256,9 +270,10 @@ class FsDriver(FsOnHost):
         if self.fs.type == "vxfs":
             return self.check_vxfs("/usr/sbin/fsck", "-V", self.fs.dev)
         if self.fs.type in ("jfs2", "jfs"):
-            return [self.change("/usr/sbin/fsck", "-p", "-V", self.fs.type, self.fs.dev)]
+            words = ("/usr/sbin/fsck", "-p", "-V", self.fs.type, self.fs.dev)
+            return [self.change(*words, root=True)]
         return []
 
     def mount(self) -> Command:
         words = ("-v", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
-        return self.change("/usr/sbin/mount", *words)
+        return self.change("/usr/sbin/mount", *words, root=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from clones import config
 from clones.asking.steps import Command, Result
+from clones.become import Become
 from clones.resources.base import Probe
 from clones.resources.reading import OnHost, down, how_it_ended, unknown, up
 
@@ -34,13 +35,15 @@ class AppDriver(OnHost):
     started = RUNNING
     stopped = STOPPED
 
-    def __init__(self, host: str, app: config.App | config.Command) -> None:
+    def __init__(self, host: config.Host, app: config.App | config.Command) -> None:
         kind, self.check = ("app", app.check) if isinstance(app, config.App) else ("command", app.probe)
         super().__init__(f"{kind} {app.name}", host, app.timeout)
         self.app = app
 
     def probe(self) -> Command:
-        return Command(self.host, self.check, timeout=self.timeout)  # in the site's own locale
+        become = self.become if self.app.become else Become()
+        # In the site's own locale.
+        return Command(self.host, become(*self.check), self.timeout, as_root=become.needs(self.check))
 
     def read(self, result: Result) -> Probe:
         code, evidence = result.exit_code, how_it_ended(result)
@@ -53,7 +56,7 @@ class AppDriver(OnHost):
         return unknown(f"neither 0 nor one of `down_exit_codes`, {evidence}")
 
     def start(self, at: str) -> list[Command]:
-        return [self.change(*self.app.start)] if at == STOPPED else []
+        return [self.change(*self.app.start, root=self.app.become)] if at == STOPPED else []
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change(*self.app.stop)] if at == RUNNING else []
+        return [self.change(*self.app.stop, root=self.app.become)] if at == RUNNING else []

@@ -35,10 +35,10 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs
+from clones.config import Fs, Host
 from clones.resources.base import Failure
 from clones.resources.mounts import MOUNTED, READ_ONLY, UNMOUNTED
-from clones.resources.reading import OnHost, lines, one_line
+from clones.resources.reading import BECOME, OnHost, Roots, lines, one_line
 
 _VXFS_ERROR = re.compile(r"\bERROR: V-3-\d+")
 """In any language: the numbers of the messages are the same."""
@@ -47,19 +47,20 @@ _VXFS_ERROR = re.compile(r"\bERROR: V-3-\d+")
 def killing(umount: str, fuser: str) -> str:
     """A fixed script: three tries to unmount, and before each but the first whoever uses it is killed.
 
-    Its ``$1`` is the directory, its ``$2`` the device. A killed process is given a second to be gone.
+    Behind the words of `become` its ``$1`` is the directory, its ``$2`` the device. A killed process is given
+    a second to be gone.
 
-    :param umount: the command that unmounts, with ``"$1"`` or ``"$2"``.
-    :param fuser: the command that kills.
+    :param umount: the command that unmounts, with ``"$1"`` or ``"$2"``, behind ``$become``.
+    :param fuser: the command that kills, likewise.
     """
     again = f"{umount} && exit 0; {fuser}; sleep 1; "
-    return f"PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; {again * 2}{umount}"
+    return f"{BECOME}PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; {again * 2}{umount}"
 
 
-KILL = killing('umount "$1"', 'fuser -k "$2"')
-KILL_AIX = killing('umount "$1"', 'fuser -k -x "$2"')
+_UMOUNT = '$become /usr/sbin/umount "$1"'
+KILL = killing(_UMOUNT, '$become /usr/sbin/fuser -k "$2"')
+KILL_AIX = killing(_UMOUNT, '$become /usr/sbin/fuser -k -x "$2"')
 """With ``-x`` also whoever runs a program of it (documented)."""
-KILL_LINUX = killing('umount "$1"', 'fuser -k -m "$2"')
 
 
 class FsOnHost(OnHost):
@@ -69,8 +70,10 @@ class FsOnHost(OnHost):
     stopped = prepared = UNMOUNTED
     umount = "/usr/sbin/umount"
     kill = KILL
+    fuser: Roots = (("/usr/sbin/fuser", "-k"),)
+    """What :attr:`kill` kills with, in front of the device: one of them."""
 
-    def __init__(self, host: str, fs: Fs) -> None:
+    def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(f"fs {fs.mnt}", host, fs.timeout)
         self.fs = fs
 
@@ -82,7 +85,7 @@ class FsOnHost(OnHost):
         raise NotImplementedError
 
     def unmount(self) -> Command:
-        return self.change(self.umount, self.fs.mnt)
+        return self.change(self.umount, self.fs.mnt, root=True)
 
     def prepare(self, at: str) -> list[Command]:
         return self.check() if at == UNMOUNTED else []
@@ -93,19 +96,21 @@ class FsOnHost(OnHost):
     def stop(self, at: str) -> list[Command]:
         if at not in (MOUNTED, READ_ONLY):
             return []
-        return (
-            [self.script(self.kill, "unmount", self.fs.mnt, self.fs.dev)]
-            if self.fs.kill
-            else [self.unmount()]
-        )
+        if not self.fs.kill:
+            return [self.unmount()]
+        return [self.script(self.kill, "unmount", self.fs.mnt, self.fs.dev, as_root=self.killers())]
+
+    def killers(self) -> Roots:
+        """What :attr:`kill` runs as root."""
+        return [(self.umount, self.fs.mnt), *((*words, self.fs.dev) for words in self.fuser)]
 
     def check_vxfs(self, fsck: str, flag: str, device: str) -> list[Command]:
         """:param flag: the one that names the type: -F, -t or -V."""
-        return [self.change(fsck, flag, "vxfs", device)]
+        return [self.change(fsck, flag, "vxfs", device, root=True)]
 
     def failure(self, command: Command, result: Result) -> Failure | None:
         """Of the check of a vxfs also the text counts, and trying it again cannot help."""
-        if self.fs.type != "vxfs" or not command.words[0].endswith("/fsck"):
+        if self.fs.type != "vxfs" or not self.program_of(command).endswith("/fsck"):
             return super().failure(command, result)
         said = lines(result.stdout) + lines(result.stderr)
         if result.exit_code == 0 and not any(_VXFS_ERROR.search(line) for line in said):

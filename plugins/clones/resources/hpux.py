@@ -67,6 +67,11 @@ before: syncer and mount bring it in step                 the same              
 a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as text       assumed
 ========================================================  ===============================  ==========
 
+As root, by the host's `become`: all that changes something (documented); ``vgdisplay``, which opens the
+group's device file, that may be root's alone (assumed); ``grep`` and ``mv`` of the map, which vgexport has
+written (assumed). ``netstat -in``, ``mount -p`` and ``ls -d`` are the account's own (assumed; a look that is
+refused proves nothing).
+
 Anything else is unknown, other languages' messages included.
 """
 
@@ -75,30 +80,30 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Ip, Vg
+from clones.config import Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import Mount, fstab_row, read_mounts
-from clones.resources.reading import ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
+from clones.resources.reading import BECOME, ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
 
 CONFIGURED, ABSENT, OCCUPIED = "configured", "absent", "occupied"
 ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
 
 KEEP_MAP = (
-    "PATH=/usr/bin:/bin; export PATH; "
-    'new=0; test -s "$1" && new=$(grep -c "^[0-9]" "$1"); '
-    'old=0; test -s "$2" && old=$(grep -c "^[0-9]" "$2"); '
+    f"{BECOME}PATH=/usr/bin:/bin; export PATH; "
+    'new=0; test -s "$1" && new=$($become /usr/bin/grep -c "^[0-9]" "$1"); '
+    'old=0; test -s "$2" && old=$($become /usr/bin/grep -c "^[0-9]" "$2"); '
     'test "$new" -gt 0 || echo "$1 names no logical volume: the group stays imported, $2 as it is" >&2; '
     'test "$new" -gt 0 || exit 1; '
     'test "$new" -ge "$old" || echo "$2 is kept, for $1 names fewer volumes: remove it if that is right"; '
-    'test "$new" -lt "$old" || mv -f "$1" "$2"'
+    'test "$new" -lt "$old" || $become /usr/bin/mv -f "$1" "$2"'
 )
 """NEW MAP: the one takes the place of the other unless it says less. A volume's line begins with a digit."""
 
 SHOW = (
-    'name=$1; shift; "$0" "$@" "$name" 2>&1; code=$?; echo; echo "exit code $code"; '
+    f'{BECOME}name=$1; shift; $become "$0" "$@" "$name" 2>&1; code=$?; echo; echo "exit code $code"; '
     '/usr/bin/ls -d "/dev/$name/group" 2>/dev/null; exit 0'
 )
 """VG, behind it the options of vgdisplay."""
@@ -116,9 +121,9 @@ class IpDriver(OnHost):
     started = CONFIGURED
     stopped = ABSENT
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
-        interface = only_ipv4(ip, self.label, host, "HP-UX")
+        interface = only_ipv4(ip, self.label, self.host, "HP-UX")
         self.address = interface.ip
         self.netmask = str(interface.netmask)
         self.device = ip.ipdev
@@ -172,10 +177,11 @@ class IpDriver(OnHost):
         if at != ABSENT:
             return []
         words = (self.device, str(self.address), "netmask", self.netmask, "up")
-        return [self.change("/usr/sbin/ifconfig", *words)]
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)]
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change("/usr/sbin/ifconfig", self.device, "0.0.0.0")] if at == CONFIGURED else []
+        words = ("/usr/sbin/ifconfig", self.device, "0.0.0.0")
+        return [self.change(*words, root=True)] if at == CONFIGURED else []
 
 
 class VgDriver(GroupOnHost):
@@ -184,14 +190,16 @@ class VgDriver(GroupOnHost):
     started = prepared = ACTIVE
     stopped = EXPORTED
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         if vg.map_file is None:
-            raise ConfigError(f"{self.label} on {host} has no `map_file`.", "give the map file of vgexport")
+            raise ConfigError(
+                f"{self.label} on {self.host} has no `map_file`.", "give the map file of vgexport"
+            )
         disks = [_DISK.fullmatch(disk) for disk in vg.devices]
         if not all(disks):
             raise ConfigError(
-                f"{self.label} on {host}: {', '.join(vg.devices)} are not all disks of HP-UX.",
+                f"{self.label} on {self.host}: {', '.join(vg.devices)} are not all disks of HP-UX.",
                 "give `devices` like /dev/rdisk/disk21 or /dev/rdsk/c4t0d1",
             )
         self.name = vg.name
@@ -204,7 +212,9 @@ class VgDriver(GroupOnHost):
     def probe(self) -> Command:
         options = ("-v",) if self.block else ()
         words = ("vgdisplay", *options, self.name)
-        return self.look_with(SHOW, "/usr/sbin/vgdisplay", self.name, *options, title=" ".join(words))
+        program = "/usr/sbin/vgdisplay"
+        needed = [(program, *options, self.name)]
+        return self.look_with(SHOW, program, self.name, *options, title=" ".join(words), as_root=needed)
 
     def read_whole(self, result: Result) -> Probe:
         shown, told, behind = result.stdout.rpartition("\nexit code ")
@@ -248,25 +258,31 @@ class VgDriver(GroupOnHost):
         return disk is not None and disk[1] in kinds and row[2] not in self.block
 
     def start(self, at: str) -> list[Command]:
-        load = [self.change("/usr/sbin/vgimport", "-m", self.map_file, "-s", "-N", self.name)]
+        load = [self.change("/usr/sbin/vgimport", "-m", self.map_file, "-s", "-N", self.name, root=True)]
         if self.beside_source:
-            load = [
-                self.change("/usr/sbin/vgchgid", *self.raw),
-                self.change("/usr/sbin/vgimport", "-m", self.map_file, self.name, *self.block),
-            ]
-        activate = self.change("/usr/sbin/vgchange", "-a", "y", self.name)
+            words = ("/usr/sbin/vgimport", "-m", self.map_file, self.name, *self.block)
+            load = [self.change("/usr/sbin/vgchgid", *self.raw, root=True), self.change(*words, root=True)]
+        activate = self.change("/usr/sbin/vgchange", "-a", "y", self.name, root=True)
         return {EXPORTED: [*load, activate], IMPORTED: [activate]}.get(at, [])
 
     def stop(self, at: str) -> list[Command]:
-        deactivate = self.change("/usr/sbin/vgchange", "-a", "n", self.name)
+        deactivate = self.change("/usr/sbin/vgchange", "-a", "n", self.name, root=True)
         # With -s the map has the group's identifier, by which its disks are found again.
         words = ("-m", self.new_map, *(() if self.beside_source else ("-s",)), self.name)
         unload = [
-            self.change("/usr/sbin/vgexport", "-p", *words),
-            self.script(KEEP_MAP, "keep", self.new_map, self.map_file),
-            self.change("/usr/sbin/vgexport", *words),
+            self.change("/usr/sbin/vgexport", "-p", *words, root=True),
+            self._keep_map(),
+            self.change("/usr/sbin/vgexport", *words, root=True),
         ]
         return {ACTIVE: [deactivate, *unload], IMPORTED: unload}.get(at, [])
+
+    def _keep_map(self) -> Command:
+        """vgexport writes the map as root, so nobody else may be able to read or move it."""
+        needed = (
+            *(("/usr/bin/grep", "-c", "^[0-9]", path) for path in (self.new_map, self.map_file)),
+            ("/usr/bin/mv", "-f", self.new_map, self.map_file),
+        )
+        return self.script(KEEP_MAP, "keep", self.new_map, self.map_file, as_root=needed)
 
 
 def _mount(line: str) -> Mount | None:
@@ -288,4 +304,4 @@ class FsDriver(FsOnHost):
 
     def mount(self) -> Command:
         words = ("-F", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
-        return self.change("/usr/sbin/mount", *words)
+        return self.change("/usr/sbin/mount", *words, root=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from clones.asking.steps import Command, Result
-from clones.config import Ip
+from clones.config import Host, Ip
 from clones.resources.addresses import Address, only_ipv4, printed
 from clones.resources.base import Probe
 from clones.resources.reading import ELSEWHERE, OnHost, down, lines, one_line, unknown, up
@@ -79,9 +79,9 @@ class IfconfigDriver(OnHost):
     started = CONFIGURED
     stopped = ABSENT
 
-    def __init__(self, host: str, ip: Ip, family: str) -> None:
+    def __init__(self, host: Host, ip: Ip, family: str) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
-        interface = only_ipv4(ip, self.label, host, family)
+        interface = only_ipv4(ip, self.label, self.host, family)
         self.address, self.netmask, self.device = interface.ip, str(interface.netmask), ip.ipdev
 
     def probe(self) -> Command:

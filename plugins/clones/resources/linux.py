@@ -96,55 +96,72 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip, Vg
+from clones.config import Fs, Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import configured, printed
 from clones.resources.base import Probe
-from clones.resources.filesystems import KILL_LINUX, FsOnHost
+from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.mounts import UNMOUNTED, Mount, fstab_row, read_mounts, says_read_only
-from clones.resources.reading import ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
+from clones.resources.reading import BECOME, ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
 
 CONFIGURED, ABSENT = "configured", "absent"
 ACTIVE, INACTIVE = "active", "inactive"
 
 E2FSCK = "/usr/sbin/e2fsck"
 
+ARPING = ("/usr/bin/arping", "/usr/sbin/arping")
+FUSER = ("/usr/bin/fuser", "/usr/sbin/fuser")
+"""Where a program is, by the distribution: a rule of `become` needs its whole path."""
+
+
+def either(paths: tuple[str, str]) -> str:
+    """Shell text: `it` is the one of the two that this host has."""
+    return f"it={paths[0]}; test -x $it || it={paths[1]}; "
+
+
 ANNOUNCE = (
-    "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
-    'arping -U -c 1 -w 2 -I "$1" "$2" || echo "$2 was not announced: other hosts find it once they ask anew"'
+    f"{BECOME}{either(ARPING)}"
+    'test -x $it && $become $it -U -c 1 -w 2 -I "$1" "$2" 2>/dev/null || '
+    'echo "$2 was not announced: other hosts find it once they ask anew"'
 )
 """INTERFACE ADDRESS. It never fails: an address that is up needs no announcement to be right."""
+KILL = killing('$become /usr/bin/umount "$1"', f'{either(FUSER)}$become $it -k -m "$2"')
+
+VGS = ("/usr/sbin/vgs", "--noheadings", "-O", "pv_name", "-o", "pv_name")
+IMPORT_CLONE = "/usr/sbin/vgimportclone"
 
 
 def _held(name: str) -> str:
-    """Shell text: `held` is the disks of that group, by their names."""
-    return f'held=$(echo $(/usr/sbin/vgs --noheadings -O pv_name -o pv_name "{name}" 2>/dev/null)); '
+    """Shell text: `held` is the disks of that group, by their names. 5 is LVM's word for: there is none."""
+    asked = f'held=$($become {" ".join(VGS)} "{name}"'
+    return f"{asked} 2>/dev/null) || test $? -eq 5 || {asked}) || exit; held=$(echo $held); "
 
 
 _OURS_HELD = 'test "$held" = "$*" '
 _OURS = f"{_held('$name')}{_OURS_HELD}"
 _NOT_OURS = 'echo "volume group $name is on other disks than $*: $held" >&2; '
 CLAIM = (
-    f"LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}&& exit 0; "
+    f"{BECOME}LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}&& exit 0; "
     f'test -z "$held" || {_NOT_OURS}test -z "$held" || exit 1; '
-    f'/usr/sbin/vgimportclone --basevgname "$name" "$@" || exit; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
+    f'$become /usr/sbin/vgimportclone --basevgname "$name" "$@" || exit; '
+    f'{_OURS}|| {_NOT_OURS}test "$held" = "$*"'
 )
 """VG DISK..., sorted: the disks are that group afterwards, and nothing else is."""
 CLAIM_APART = (
-    "LC_ALL=C; export LC_ALL; name=$1; new=$1.claim; tag=identifiers_of=$1; shift; "
+    f"{BECOME}LC_ALL=C; export LC_ALL; name=$1; new=$1.claim; tag=identifiers_of=$1; shift; "
     f"{_held('@$tag')}tagged=$held; {_held('$name')}"
     'test "$held" = "$*" && test "$tagged" = "$*" && exit 0; '
     f'test -z "$held" || {_OURS_HELD}|| {_NOT_OURS}test -z "$held" || {_OURS_HELD}|| exit 1; '
     f"listed=; test ! -e /etc/lvm/devices/system.devices || listed=--importdevices; {_held('$new')}"
-    'test "$held" = "$*" || /usr/sbin/vgimportclone $listed --basevgname "$new" "$@" || exit; '
+    'test "$held" = "$*" || $become /usr/sbin/vgimportclone $listed --basevgname "$new" "$@" || exit; '
     f'{_held("$new")}test "$held" = "$*" || echo "volume group $new is on other disks than $*: $held" >&2; '
     'test "$held" = "$*" || exit 1; '
-    '/usr/sbin/vgchange --addtag "$tag" "$new" && /usr/sbin/vgrename "$new" "$name" || exit; '
+    '$become /usr/sbin/vgchange --addtag "$tag" "$new" && $become /usr/sbin/vgrename "$new" "$name" || exit; '
     f"{_OURS}|| {_NOT_OURS}{_OURS_HELD.rstrip()}"
 )
 """The same where the source's group may not be seen, but other copies are: a name alone does not tell then
 whether the copy has identifiers of its own, which the tag does. The group has the tag before its name."""
-OURS = f'LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
+OURS = f'{BECOME}LC_ALL=C; export LC_ALL; name=$1; shift; {_OURS}|| {_NOT_OURS}test "$held" = "$*"'
 """VG DISK..., sorted: fails unless the group is on these disks."""
 
 _ADDRESS_ROW = re.compile(r"\s*\d+:\s+(?P<device>[^\s:@]+)(?:@\S+)?:?\s+(?P<family>\S+)\s+(?P<address>\S+)")
@@ -197,7 +214,7 @@ class IpDriver(OnHost):
     started = CONFIGURED
     stopped = ABSENT
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(f"ip {ip.ipname}", host, ip.timeout)
         self.interface = configured(ip)
         self.device, _, number = ip.ipdev.partition(":")
@@ -242,14 +259,16 @@ class IpDriver(OnHost):
         words = ("addr", "add", str(self.interface), "dev", self.device, *self.tag)
         if at != ABSENT:
             return []
-        add = self.change("/usr/sbin/ip", *words)
+        add = self.change("/usr/sbin/ip", *words, root=True)
         if self.interface.version != 4:
             return [add]
-        return [add, self.script(ANNOUNCE, "announce", self.device, str(self.interface.ip))]
+        where = (self.device, str(self.interface.ip))
+        as_root = [(program, "-U", "-c", "1", "-w", "2", "-I", *where) for program in ARPING]
+        return [add, self.script(ANNOUNCE, "announce", *where, as_root=as_root)]
 
     def stop(self, at: str) -> list[Command]:
         words = ("addr", "del", str(self.interface), "dev", self.device)
-        return [self.change("/usr/sbin/ip", *words)] if at == CONFIGURED else []
+        return [self.change("/usr/sbin/ip", *words, root=True)] if at == CONFIGURED else []
 
 
 class VgDriver(GroupOnHost):
@@ -262,21 +281,21 @@ class VgDriver(GroupOnHost):
     started = prepared = ACTIVE
     stopped = INACTIVE
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         for disk in vg.devices:
             if not disk.startswith("/dev/"):
                 raise ConfigError(
-                    f"{self.label} on {host}: {disk} is no path of a disk.",
+                    f"{self.label} on {self.host}: {disk} is no path of a disk.",
                     "give `devices` as `pvs` prints them, like /dev/mapper/mpathb",
                 )
         self.name = vg.name
         self.copy = (vg.name, *sorted(vg.devices)) if vg.same_host_as_source else ()
-        self.claim = CLAIM_APART if vg.same_host_as_copies else CLAIM
+        self.apart = vg.same_host_as_copies
 
     def probe(self) -> Command:
         columns = ("-c", "--noheadings", "--separator", ",", "-o", "name,open")
-        return self.look("/usr/sbin/dmsetup", "info", *columns)
+        return self.look("/usr/sbin/dmsetup", "info", *columns, root=True)
 
     def read_whole(self, result: Result) -> Probe:
         text = [line.strip() for line in lines(result.stdout)]
@@ -295,16 +314,31 @@ class VgDriver(GroupOnHost):
     def start(self, at: str) -> list[Command]:
         if at != INACTIVE:
             return []
-        first = [self.change("/usr/sbin/pvscan", "--cache")]
+        first = [self.change("/usr/sbin/pvscan", "--cache", root=True)]
         if self.copy:
-            first.append(self.script(self.claim, "claim", *self.copy))
-        return [*first, self.change("/usr/sbin/vgchange", "-a", "y", self.name)]
+            first.append(self._claim())
+        return [*first, self.change("/usr/sbin/vgchange", "-a", "y", self.name, root=True)]
+
+    def _claim(self) -> Command:
+        name, *disks = self.copy
+        if not self.apart:
+            as_root = [(*VGS, name), (IMPORT_CLONE, "--basevgname", name, *disks)]
+            return self.script(CLAIM, "claim", *self.copy, as_root=as_root)
+        new, tag = f"{name}.claim", f"identifiers_of={name}"
+        as_root = [
+            *((*VGS, asked) for asked in (f"@{tag}", name, new)),
+            *((IMPORT_CLONE, *listed, "--basevgname", new, *disks) for listed in ((), ("--importdevices",))),
+            ("/usr/sbin/vgchange", "--addtag", tag, new),
+            ("/usr/sbin/vgrename", new, name),
+        ]
+        return self.script(CLAIM_APART, "claim", *self.copy, as_root=as_root)
 
     def stop(self, at: str) -> list[Command]:
         if at != ACTIVE:
             return []
-        first = [self.script(OURS, "own", *self.copy)] if self.copy else []
-        return [*first, self.change("/usr/sbin/vgchange", "-a", "n", self.name)]
+        own = self.script(OURS, "own", *self.copy, as_root=[(*VGS, self.name)])
+        deactivate = self.change("/usr/sbin/vgchange", "-a", "n", self.name, root=True)
+        return [own, deactivate] if self.copy else [deactivate]
 
 
 class FsDriver(FsOnHost):
@@ -317,19 +351,22 @@ class FsDriver(FsOnHost):
     """
 
     umount = "/usr/bin/umount"
-    kill = KILL_LINUX
+    kill = KILL
+    fuser = tuple((program, "-k", "-m") for program in FUSER)
 
-    def __init__(self, host: str, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()) -> None:
+    def __init__(
+        self, host: Host, fs: Fs, *, beside_source: bool = False, beside: Sequence[str] = ()
+    ) -> None:
         super().__init__(host, fs)
         if _LOOP & {one.partition("=")[0] for one in _options(fs)}:
             raise ConfigError(
-                f"{self.label} on {host}: {fs.dev} is mounted by way of another device, a loop device for a "
-                "file, and the table of mounts shows that one.",
+                f"{self.label} on {self.host}: {fs.dev} is mounted by way of another device, a loop device "
+                "for a file, and the table of mounts shows that one.",
                 "give `dev` as the block device on which the copy is, or list a `command` that mounts it",
             )
         if _ALIAS.fullmatch(fs.dev):
             raise ConfigError(
-                f"{self.label} on {host}: {fs.dev} is an alias, not what the table of mounts shows.",
+                f"{self.label} on {self.host}: {fs.dev} is an alias, not what the table of mounts shows.",
                 "give `dev` as /dev/VG/LV, /dev/mapper/NAME or what `findmnt` prints once it is mounted",
             )
         self.device, self.beside = device_name(fs.dev), tuple(beside)
@@ -353,7 +390,9 @@ class FsDriver(FsOnHost):
     def check(self) -> list[Command]:
         if self.fs.type == "vxfs":
             return self.check_vxfs("/usr/sbin/fsck", "-t", self.fs.dev)
-        return [self.change(E2FSCK, "-p", self.fs.dev)] if self.fs.type in ("ext2", "ext3", "ext4") else []
+        if self.fs.type in ("ext2", "ext3", "ext4"):
+            return [self.change(E2FSCK, "-p", self.fs.dev, root=True)]
+        return []
 
     def mount(self) -> Command:
         options = _options(self.fs)
@@ -362,8 +401,9 @@ class FsDriver(FsOnHost):
         words = ("-o", ",".join(options)) if options else ()
         if not says_read_only(self.fs.mnt_opt):
             words = ("-w", *words)
-        return self.change("/usr/bin/mount", "-t", self.fs.type, *words, self.fs.dev, self.fs.mnt)
+        words = ("-t", self.fs.type, *words, self.fs.dev, self.fs.mnt)
+        return self.change("/usr/bin/mount", *words, root=True)
 
     def succeeds(self, command: Command) -> tuple[int, ...]:
         """0; for e2fsck also 1: errors were corrected."""
-        return (0, 1) if command.words[0] == E2FSCK else (0,)
+        return (0, 1) if self.program_of(command) == E2FSCK else (0,)

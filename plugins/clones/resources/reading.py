@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import whole, without_end
+from clones.config import Host
 from clones.resources.base import Failure, Probe, Use
 from clones.time_limits import PROBE
 
 EVIDENCE_LENGTH = 200
+
+BECOME = "become=$1; shift; "
+"""What a fixed text begins with that runs something as root: as ``$become PROGRAM ...``, unquoted."""
+Roots = Sequence[Sequence[str]]
+"""Commands, each as its words behind `become`: the program's absolute path and its arguments."""
 
 ELSEWHERE = "elsewhere"
 """`Probe.at` of what is in use, but not the way it is configured. `start` and `stop` have nothing to send
@@ -69,19 +76,31 @@ class OnHost:
     stopped: str
     prepared: str | None = None
 
-    def __init__(self, label: str, host: str, timeout: float) -> None:
+    def __init__(self, label: str, host: Host, timeout: float) -> None:
         self.label = label
-        self.host = host
+        self.host = host.connection
+        self.become = host.root
         self.timeout = timeout
 
-    def look(self, *words: str) -> Command:
-        """A command that only looks, in the one language whose messages are known here, to its end."""
-        return Command(self.host, whole(*words), PROBE.seconds, title=" ".join(words))
+    def look(self, *words: str, root: bool = False) -> Command:
+        """A command that only looks, in the one language whose messages are known here, to its end.
 
-    def look_with(self, text: str, program: str, *arguments: str, title: str) -> Command:
-        """Several looks that belong together, as a fixed text for the shell: ``$0`` is the program."""
-        words = ("/bin/sh", "-c", text, program, *arguments)
-        return Command(self.host, whole(*words), PROBE.seconds, title=title)
+        :param root: only root may look so: through the host's `become`.
+        """
+        sent = self.become(*words) if root else words
+        as_root = self._needed([words] if root else [])
+        return Command(self.host, whole(*sent), PROBE.seconds, title=" ".join(words), as_root=as_root)
+
+    def look_with(
+        self, text: str, program: str, *arguments: str, title: str, as_root: Roots | None = None
+    ) -> Command:
+        """Several looks that belong together, as a fixed text for the shell: ``$0`` is the program.
+
+        :param as_root: as of :meth:`script`.
+        """
+        words = ("/bin/sh", "-c", text, program, *self._first(as_root), *arguments)
+        needed = self._needed(as_root or ())
+        return Command(self.host, whole(*words), PROBE.seconds, title=title, as_root=needed)
 
     def read(self, result: Result) -> Probe:
         """The reading of what :meth:`look` asked for: no answer that is not whole is ever read (D2)."""
@@ -94,15 +113,38 @@ class OnHost:
         """The reading of a whole answer, as the program printed it."""
         raise NotImplementedError
 
-    def change(self, *words: str) -> Command:
-        """A command that changes the resource."""
-        return Command(self.host, words, timeout=self.timeout, changes=True)
+    def change(self, *words: str, root: bool = False) -> Command:
+        """A command that changes the resource.
 
-    def script(self, text: str, name: str, *arguments: str) -> Command:
-        """A fixed text for the shell; what is configured is only ever an argument of it (D10)."""
+        :param root: only root may do so: through the host's `become`.
+        """
+        sent = self.become(*words) if root else words
+        as_root = self._needed([words] if root else [])
+        return Command(self.host, sent, timeout=self.timeout, changes=True, as_root=as_root)
+
+    def script(self, text: str, name: str, *arguments: str, as_root: Roots | None = None) -> Command:
+        """A fixed text for the shell; what is configured is only ever an argument of it (D10).
+
+        :param as_root: the commands in it that only root may run. The text then begins with :data:`BECOME`,
+            and calls each as ``$become PROGRAM ...``. None: it has none, and does not begin so.
+        """
         title = f"{name} {' '.join(arguments)}"
-        words = ("/bin/sh", "-c", text, name, *arguments)
-        return Command(self.host, words, timeout=self.timeout, changes=True, title=title)
+        words = ("/bin/sh", "-c", text, name, *self._first(as_root), *arguments)
+        needed = self._needed(as_root or ())
+        return Command(self.host, words, timeout=self.timeout, changes=True, title=title, as_root=needed)
+
+    def program_of(self, command: Command) -> str:
+        """The path of what one of its own commands runs, behind the host's `become`."""
+        own = self.become.words
+        return command.words[len(own) if own and command.words[: len(own)] == own else 0]
+
+    def _first(self, as_root: Roots | None) -> tuple[str, ...]:
+        """What stands before a text's own parameters."""
+        return () if as_root is None else (self.become.text,)
+
+    def _needed(self, commands: Roots) -> tuple[tuple[str, ...], ...]:
+        """What the host's rules must allow: nothing where the account needs nobody's rights but its own."""
+        return tuple(tuple(words) for words in commands) if self.become else ()
 
     def prepare(self, at: str) -> list[Command]:
         """Nothing, unless a driver says so."""

@@ -36,29 +36,34 @@ itself (documented). ufs: ``fsck -F ufs -m``, and only if that ends with 32 (nee
 everywhere. zfs: no check; ``zfs mount``, which mounts where the property ``mountpoint`` says: `mnt` must be
 the same (documented). Both checks take the raw device, /dev/rdsk or /dev/vx/rdsk (documented).
 
+As root, by the host's `become`: all that changes something (documented). ``ifconfig -a``, ``/etc/mnttab`` and
+``zfs get`` are the account's own (documented of the first two, assumed of the third).
+
 Anything else is unknown, other languages' messages included.
 """
 
 from __future__ import annotations
 
 from clones.asking.steps import Command, Result
-from clones.config import Fs, Ip
+from clones.config import Fs, Host, Ip
 from clones.errors import ConfigError
 from clones.resources.base import Probe
 from clones.resources.filesystems import FsOnHost, killing
 from clones.resources.ifconfig import ABSENT, CONFIGURED, IfconfigDriver, Row, Table
 from clones.resources.mounts import Mount, read_mounts
-from clones.resources.reading import down, lines
+from clones.resources.reading import BECOME, Roots, down, lines
 
 PLUMBED, OCCUPIED = "plumbed", "occupied"
 
 CHECK_UFS = (
-    '/usr/sbin/fsck -F ufs -m "$1"; code=$?; test "$code" -eq 32 || exit "$code"; '
-    'exec /usr/sbin/fsck -F ufs -o p "$1"'
+    f'{BECOME}$become /usr/sbin/fsck -F ufs -m "$1"; code=$?; test "$code" -eq 32 || exit "$code"; '
+    'exec $become /usr/sbin/fsck -F ufs -o p "$1"'
 )
 """RAW DEVICE."""
 KILL_ZFS = killing(
-    'zfs unmount "$2"', 'test "$(zfs get -H -o value mounted "$2")" = yes || exit 1; fuser -c -k "$1"'
+    '$become /usr/sbin/zfs unmount "$2"',
+    'test "$(/usr/sbin/zfs get -H -o value mounted "$2")" = yes || exit 1; '
+    '$become /usr/sbin/fuser -c -k "$1"',
 )
 """A zfs has no device by which its users could be found, so that it is still mounted is made sure of."""
 
@@ -69,11 +74,11 @@ class IpDriver(IfconfigDriver):
     :raises ConfigError: for IPv6, or for an interface without the number of a logical one.
     """
 
-    def __init__(self, host: str, ip: Ip) -> None:
+    def __init__(self, host: Host, ip: Ip) -> None:
         super().__init__(host, ip, "SunOS")
         if ":" not in ip.ipdev or ip.ipdev.endswith(":0"):
             raise ConfigError(
-                f"{self.label} on {host}: {ip.ipdev} is a whole interface, which a stop would unplumb.",
+                f"{self.label} on {self.host}: {ip.ipdev} is a whole interface, which a stop would unplumb.",
                 "give `ipdev` with the number of a logical interface, like e1000g0:1",
             )
 
@@ -94,10 +99,11 @@ class IpDriver(IfconfigDriver):
             return []
         plumb = ("plumb",) if at == ABSENT else ()
         words = (self.device, *plumb, str(self.address), "netmask", self.netmask, "broadcast", "+", "up")
-        return [self.change("/usr/sbin/ifconfig", *words)]
+        return [self.change("/usr/sbin/ifconfig", *words, root=True)]
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change("/usr/sbin/ifconfig", self.device, "unplumb")] if at == CONFIGURED else []
+        words = ("/usr/sbin/ifconfig", self.device, "unplumb")
+        return [self.change(*words, root=True)] if at == CONFIGURED else []
 
 
 def _mount(line: str) -> Mount | None:
@@ -111,7 +117,7 @@ def _mount(line: str) -> Mount | None:
 class FsDriver(FsOnHost):
     """One file system."""
 
-    def __init__(self, host: str, fs: Fs) -> None:
+    def __init__(self, host: Host, fs: Fs) -> None:
         super().__init__(host, fs)
         self.raw = fs.dev.replace("/dsk/", "/rdsk/", 1)
         self.kill = KILL_ZFS if fs.type == "zfs" else self.kill
@@ -124,16 +130,22 @@ class FsDriver(FsOnHost):
 
     def check(self) -> list[Command]:
         if self.fs.type == "ufs":
-            return [self.script(CHECK_UFS, "check", self.raw)]
+            needed = [("/usr/sbin/fsck", "-F", "ufs", *how, self.raw) for how in (("-m",), ("-o", "p"))]
+            return [self.script(CHECK_UFS, "check", self.raw, as_root=needed)]
         return self.check_vxfs("/usr/sbin/fsck", "-F", self.raw) if self.fs.type == "vxfs" else []
 
     def mount(self) -> Command:
         if self.fs.type == "zfs":
-            return self.change("/usr/sbin/zfs", "mount", *self.options(), self.fs.dev)
+            return self.change("/usr/sbin/zfs", "mount", *self.options(), self.fs.dev, root=True)
         words = ("-F", self.fs.type, *self.options(), self.fs.dev, self.fs.mnt)
-        return self.change("/usr/sbin/mount", *words)
+        return self.change("/usr/sbin/mount", *words, root=True)
+
+    def killers(self) -> Roots:
+        if self.fs.type != "zfs":
+            return super().killers()
+        return [("/usr/sbin/zfs", "unmount", self.fs.dev), ("/usr/sbin/fuser", "-c", "-k", self.fs.mnt)]
 
     def unmount(self) -> Command:
         if self.fs.type == "zfs":
-            return self.change("/usr/sbin/zfs", "unmount", self.fs.dev)
+            return self.change("/usr/sbin/zfs", "unmount", self.fs.dev, root=True)
         return super().unmount()

@@ -45,6 +45,8 @@ On a host that has the source too, ``-n NAME`` gives the copy a name of its own;
 the deport (documented). So each import finds the source's name on the disks, whether or not there is a
 fresh copy (assumed: ``updateid`` marks them as ``clone_disk``, by which ``useclonedev=on`` still takes
 them). VxVM before 5.0 knows no such options: there a `command` must do it.
+
+As root, by the host's `become`: all of VxVM, also its looks, for vxconfigd answers root alone (assumed).
 """
 
 from __future__ import annotations
@@ -52,16 +54,17 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Vg
+from clones.config import Host, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
-from clones.resources.reading import ELSEWHERE, GroupOnHost, down, lines, unknown, up
+from clones.resources.reading import BECOME, ELSEWHERE, GroupOnHost, down, lines, unknown, up
 
 IMPORTED, DEPORTED = "imported", "deported"
 VXDG, VXVOL = "/usr/sbin/vxdg", "/usr/sbin/vxvol"
 CLONE = ("-o", "useclonedev=on", "-o", "updateid")
-LIST = '/usr/sbin/vxdctl mode && exec "$0" list'
-LIST_DISKS = '/usr/sbin/vxdctl mode && "$0" list && exec /usr/sbin/vxdisk list'
+VXDCTL, VXDISK = "/usr/sbin/vxdctl", "/usr/sbin/vxdisk"
+LIST = f'{BECOME}$become {VXDCTL} mode && exec $become "$0" list'
+LIST_DISKS = f'{BECOME}$become {VXDCTL} mode && $become "$0" list && exec $become {VXDISK} list'
 _ROW = re.compile(r"\S+ (?:(?:enabled|disabled)\S* \S+|\S+ \d+\.\d+\.\S+)")
 """NAME STATE ID."""
 _DISKS_BEGIN = "DEVICE TYPE DISK GROUP STATUS"
@@ -76,19 +79,22 @@ class GroupDriver(GroupOnHost):
     started = prepared = IMPORTED
     stopped = DEPORTED
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         for disk in vg.devices:
             if "/" in disk:
                 raise ConfigError(
-                    f"{self.label} on {host}: {disk} is no disk's name of VxVM.",
+                    f"{self.label} on {self.host}: {disk} is no disk's name of VxVM.",
                     "give `devices` as `vxdisk list` prints them, like c2t0d3 or emc0_0b06",
                 )
         self.name, self.source_name, self.disks = vg.name, vg.source_name, vg.devices
 
     def probe(self) -> Command:
-        text, more = (LIST_DISKS, ", vxdisk list") if self.disks else (LIST, "")
-        return self.look_with(text, VXDG, title=f"vxdctl mode, vxdg list{more}")
+        needed = [(VXDCTL, "mode"), (VXDG, "list")]
+        if not self.disks:
+            return self.look_with(LIST, VXDG, title="vxdctl mode, vxdg list", as_root=needed)
+        title = "vxdctl mode, vxdg list, vxdisk list"
+        return self.look_with(LIST_DISKS, VXDG, title=title, as_root=[*needed, (VXDISK, "list")])
 
     def read_whole(self, result: Result) -> Probe:
         mode, *text = [" ".join(line.split()) for line in lines(result.stdout)] or [""]
@@ -123,7 +129,7 @@ class GroupDriver(GroupOnHost):
         return disk in self.disks and group != "-" and not group.startswith("(")
 
     def start(self, at: str) -> list[Command]:
-        run = [*self._own(), self.change(VXVOL, "-g", self.name, "-f", "startall")]
+        run = [*self._own(), self.change(VXVOL, "-g", self.name, "-f", "startall", root=True)]
         if at == IMPORTED:
             return run
         if at != DEPORTED:
@@ -131,11 +137,11 @@ class GroupDriver(GroupOnHost):
         new_name = ("-n", self.name) if self.source_name else ()
         tag = f"copy_of_{self.name}"
         tagged = ("-o", f"tag={tag}") if self.disks else ()
-        load = [self.change("/usr/sbin/vxdctl", "enable")]
+        load = [self.change(VXDCTL, "enable", root=True)]
         if self.disks:
-            load.append(self.change("/usr/sbin/vxdisk", "settag", tag, *self.disks))
+            load.append(self.change(VXDISK, "settag", tag, *self.disks, root=True))
         name = self.source_name or self.name
-        load.append(self.change(VXDG, "-tC", *new_name, *CLONE, *tagged, "import", name))
+        load.append(self.change(VXDG, "-tC", *new_name, *CLONE, *tagged, "import", name, root=True))
         return [*load, *run]
 
     def _own(self) -> list[Command]:
@@ -158,5 +164,5 @@ class GroupDriver(GroupOnHost):
     def stop(self, at: str) -> list[Command]:
         if at != IMPORTED:
             return []
-        halt = [*self._own(), self.change(VXVOL, "-g", self.name, "stopall")]
-        return [*halt, self.change(VXDG, "deport", self.name)]
+        halt = [*self._own(), self.change(VXVOL, "-g", self.name, "stopall", root=True)]
+        return [*halt, self.change(VXDG, "deport", self.name, root=True)]

@@ -41,6 +41,9 @@ assumed).
 
 A copy cannot be imported on a host that sees the source: pools are told apart by an identifier that only an
 imported pool can change (documented: ``zpool reguid``).
+
+As root, by the host's `become`: imports, exports, and ``zpool import`` that only lists, for it reads the disks
+(assumed). ``zpool list`` and ``zpool status`` are the account's own (assumed).
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ from __future__ import annotations
 import re
 
 from clones.asking.steps import Command, Result
-from clones.config import Vg
+from clones.config import Host, Vg
 from clones.errors import ConfigError
 from clones.resources.base import Failure, Probe
 from clones.resources.reading import ELSEWHERE, GroupOnHost, broken, down, lines, unknown, up
@@ -73,12 +76,12 @@ class PoolDriver(GroupOnHost):
     started = prepared = IMPORTED
     stopped = EXPORTED
 
-    def __init__(self, host: str, vg: Vg) -> None:
+    def __init__(self, host: Host, vg: Vg) -> None:
         super().__init__(f"vg {vg.name}", host, vg.timeout)
         found = [_DISK.fullmatch(disk.rsplit("/", 1)[-1]) for disk in vg.devices]
         if not all(found):
             raise ConfigError(
-                f"{self.label} on {host}: {', '.join(vg.devices)} are not all disks of SunOS.",
+                f"{self.label} on {self.host}: {', '.join(vg.devices)} are not all disks of SunOS.",
                 "give `devices` as `zpool status` prints them, like c2t0d3",
             )
         self.name, self.disks = vg.name, {disk["disk"] for disk in found if disk}
@@ -89,7 +92,7 @@ class PoolDriver(GroupOnHost):
         return self.look(ZPOOL, "list", "-o", "name,health")
 
     def _importable(self) -> Command:
-        return self.look(ZPOOL, "import")
+        return self.look(ZPOOL, "import", root=True)
 
     def read_whole(self, result: Result) -> Probe:
         text = [" ".join(line.split()) for line in lines(result.stdout)]
@@ -114,7 +117,7 @@ class PoolDriver(GroupOnHost):
     def start(self, at: str) -> list[Command]:
         words = ("import", "-f", "-N", "-o", "cachefile=none", self.name)
         load = [self._importable()] if self.disks else []
-        return [*load, self.change(ZPOOL, *words)] if at == EXPORTED else []
+        return [*load, self.change(ZPOOL, *words, root=True)] if at == EXPORTED else []
 
     def failure(self, command: Command, result: Result) -> Failure | None:
         if command != self._importable():
@@ -131,7 +134,7 @@ class PoolDriver(GroupOnHost):
         )
 
     def stop(self, at: str) -> list[Command]:
-        return [self.change(ZPOOL, "export", self.name)] if at == IMPORTED else []
+        return [self.change(ZPOOL, "export", self.name, root=True)] if at == IMPORTED else []
 
 
 def _pools(text: list[str], name: str) -> list[set[str]]:

@@ -15,6 +15,7 @@ from clones.asking.steps import Command, Result, answer
 from clones.asking.whole_answers import END, SCRIPT
 from clones.backends.symclone.commands import WITH_PAIR_FILE
 from clones.backends.symclone.running import still_running
+from clones.config import Service
 from clones.config.hooks import Hook
 from clones.config.scope import Scope
 from clones.errors import Locked, Unknown
@@ -37,10 +38,11 @@ STAND_FOR = {
 
 
 def scope(name: str) -> Scope:
-    """Of an example configuration; `hooked` has hooks on its own host, `lnxts` is on its set b."""
+    """Of an example configuration; `hooked` has hooks on its own host, `rooted` has them as root; `lnxts` is
+    on its set b."""
     if name == "lnxts":
         return Scope.of(name, ON_SETS.services[name], ON_SETS.symcli, "b")
-    if name != "hooked":
+    if name not in ("hooked", "rooted"):
         return Scope(name, CONFIG.services[name], CONFIG.symcli)
     service = CONFIG.services["lnxpp"]
     begin = Hook(name="begin", connection="lnxpp01", command=("/opt/oracle/bin/backup", "start"))
@@ -50,7 +52,19 @@ def scope(name: str) -> Scope:
     warn = Hook(name="warn", command=("/opt/site/warn", "--why", "Rückkopie"))
     mask = Hook(name="mask", command=("/opt/site/mask", "/pp/data"))
     changes = {"syncs": (around, *others), "before_stop": (warn,), "before_start": (mask,)}
-    return Scope(name, service.model_copy(update=changes), CONFIG.symcli)
+    made = Scope(name, service.model_copy(update=changes), CONFIG.symcli)
+    return made if name == "hooked" else as_root(made)
+
+
+def as_root(scope: Scope) -> Scope:
+    """The same, with `become` wherever it can be."""
+    plain = scope.service.model_dump(mode="json", exclude_unset=True)
+    hooks = [hook for sync in plain["syncs"] for hook in sync.get("before_activate", ())]
+    for one in (*plain["hosts"], *hooks, *plain["before_stop"], *plain["before_start"]):
+        one["become"] = "sudo"
+    for entry in plain["resources"]:
+        entry.get("app", {})["become"] = True
+    return Scope(scope.name, Service.model_validate(plain), scope.symcli)
 
 
 def row(case: dict[str, Any]) -> str:
@@ -65,6 +79,16 @@ def row(case: dict[str, Any]) -> str:
 def test_an_account_that_is_called_as_a_program_is_none() -> None:
     one = CONFIG.services["lnxpp"].sync("data")
     assert still_running(["symclone 2086 1 0 00:00 ? 00:00:00 /usr/bin/ps -ef"], "lnxpp", one) == []
+
+
+def test_a_command_and_what_runs_it_as_root_are_one() -> None:
+    command = STAND_FOR["group"]
+    words = (f"/usr/bin/sudo -n {command}", f"/usr/bin/sudo -n {command}", command)
+    rows = [row({"words": one}) for one in words]
+    sync = CONFIG.services["aastmphpux"].sync("data")
+    assert still_running(rows, "aastmphpux", sync) == [command]
+    cut = [row({"words": one, "cut": 60}) for one in words]
+    assert still_running(cut, "aastmphpux", sync) == [command[:60]]
 
 
 def listed(text: str, host: str = "h", code: int | None = 0) -> Result:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
-from clones.config import Config, Ip, Pair, Service, Symcli, SymcliOfHosts
+from clones.config import Config, Host, Ip, Pair, Service, Symcli, SymcliOfHosts
 from clones.errors import Refused, Unknown
 from clones.observe.findings import Finding, Level, from_error, summary, table
 from clones.observe.host_files import look_at_files
@@ -53,7 +53,9 @@ def test_pair(case: dict[str, Any], while_copying: bool) -> None:
 
 @pytest.mark.parametrize("case", cases("resources"))
 def test_resource(case: dict[str, Any]) -> None:
-    driver = IpDriver("lnx", Ip(ipname="192.168.40.17", ipdev="eth0", netmask="24"))
+    driver = IpDriver(
+        Host(connection="lnx", family="linux"), Ip(ipname="192.168.40.17", ipdev="eth0", netmask="24")
+    )
     probe = driver.read(answered(driver.probe(), case))
     found = judge_resource("there", Row("lnx", driver.label, probe, driver))
     assert found.level == case["level"] and case["what"] in found.what

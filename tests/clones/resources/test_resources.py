@@ -258,7 +258,7 @@ def test_the_map_outlives_an_export_that_wrote_less(
         if text is not None:
             path.write_text(text)
     done = subprocess.run(
-        ["/bin/sh", "-c", hpux.KEEP_MAP, "keep", new_map, map_file], capture_output=True, text=True
+        ["/bin/sh", "-c", hpux.KEEP_MAP, "keep", "", new_map, map_file], capture_output=True, text=True
     )
     assert done.returncode == exit_code, done
     assert (map_file.read_text() if map_file.exists() else None) == kept

@@ -12,7 +12,8 @@ from clones.backends.snapvx.act import relink
 from clones.backends.snapvx.change import need, wait_out
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.names import key_of, ours
-from clones.backends.snapvx.observe import SnapSeen, find_kept, look
+from clones.backends.snapvx.observe import SnapSeen, look
+from clones.backends.snapvx.pairs import find_kept
 from clones.backends.snapvx.tables import Intended, decide_rewind
 from clones.backends.snapvx.tidy import read_one
 from clones.config import Sync

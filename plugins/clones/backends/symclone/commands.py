@@ -5,7 +5,9 @@ Control commands of sessions name the pairs by a file of device numbers, also fo
     env ... /usr/symcli/bin/symclone -sid 000190101234 -f FILE -noprompt recreate -precopy -i 20 -c 30
 
 `-noprompt` always; `-i/-c` on control commands only, where they retry while the array is locked; never
-`-force` or `-symforce` (D10). Environment is set by `env` because neither sshd nor sudo hand it on.
+`-force` or `-symforce` (D10). Environment is set by `env` because sshd does not hand it on; where the account
+needs `become` for SYMCLI, that stands between `env` and the program, and must let these variables through
+(:mod:`clones.privileges`).
 """
 
 from __future__ import annotations
@@ -39,26 +41,51 @@ begins as a fence does, so that it is found in a list of processes which cuts it
 
 def version(symcli: Symcli, host: str) -> Command:
     """The banner of SYMCLI, with its version."""
-    words = (f"{symcli.bin}/symcli",)
-    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+    return _look(symcli, host, "symcli")
 
 
 def list_arrays(symcli: Symcli, host: str) -> Command:
     """The arrays that the control host knows, as XML."""
-    words = (f"{symcli.bin}/symcfg", "list", "-output", "xml_e")
-    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+    return _look(symcli, host, "symcfg", "list", "-output", "xml_e")
 
 
 def list_group(symcli: Symcli, host: str, group: str) -> Command:
     """The logical devices of a device group, as XML."""
-    words = (f"{symcli.bin}/symdg", "-g", group, "list", "ld", "-output", "xml_e")
-    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+    return _look(symcli, host, "symdg", "-g", group, "list", "ld", "-output", "xml_e")
 
 
 def list_groups(symcli: Symcli, host: str) -> Command:
     """Every device group of the control host, as XML."""
-    words = (f"{symcli.bin}/symdg", "list", "-output", "xml_e")
-    return Command(host, ("env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words))
+    return _look(symcli, host, "symdg", "list", "-output", "xml_e")
+
+
+def _look(symcli: Symcli, host: str, program: str, *action: str, before: tuple[str, ...] = ()) -> Command:
+    return _sent(symcli, host, (program, *action), symcli.query_timeout, before=before)
+
+
+def _sent(
+    symcli: Symcli,
+    host: str,
+    words: tuple[str, ...],
+    timeout: float,
+    *,
+    before: tuple[str, ...] = (),
+    changes: bool = False,
+) -> Command:
+    """One command of SYMCLI.
+
+    :param words: the program's name and its arguments.
+    :param before: a fixed text for the shell with its words, which runs what stands behind them.
+    """
+    called = (f"{symcli.bin}/{words[0]}", *words[1:])
+    return Command(
+        host,
+        (*before, "env", *ENVIRONMENT, *symcli.root(*called)),
+        timeout,
+        changes=changes,
+        title=shlex.join(called),
+        as_root=symcli.root.needs(called),
+    )
 
 
 def create_group(symcli: Symcli, host: str, group: str) -> Command:
@@ -90,10 +117,7 @@ def delete_group(symcli: Symcli, host: str, group: str) -> Command:
 
 
 def _on_group(symcli: Symcli, host: str, program: str, action: tuple[str, ...]) -> Command:
-    words = (f"{symcli.bin}/{program}", *action, *_retry(symcli))
-    return Command(
-        host, ("env", *ENVIRONMENT, *words), symcli.command_timeout, changes=True, title=shlex.join(words)
-    )
+    return _sent(symcli, host, (program, *action, *_retry(symcli)), symcli.command_timeout, changes=True)
 
 
 def list_devices(symcli: Symcli, host: str, symid: str, devices: Sequence[str]) -> Command:
@@ -102,11 +126,8 @@ def list_devices(symcli: Symcli, host: str, symid: str, devices: Sequence[str]) 
     :param devices: device numbers, written as they were configured or listed.
     """
     numbers = ",".join(dict.fromkeys(devices))
-    words = (f"{symcli.bin}/symdev", "-sid", symid, "list", "-v", "-devs", numbers, "-output", "xml_e")
-    script = ("/bin/sh", "-c", WITH_CLOCK, "clock")
-    return Command(
-        host, (*script, "env", *ENVIRONMENT, *words), symcli.query_timeout, title=shlex.join(words)
-    )
+    words = ("-sid", symid, "list", "-v", "-devs", numbers, "-output", "xml_e")
+    return _look(symcli, host, "symdev", *words, before=("/bin/sh", "-c", WITH_CLOCK, "clock"))
 
 
 def create(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
@@ -145,9 +166,7 @@ def query(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Co
     """The table with the tracks that differ; of a device group as a whole, whose layout was seen captured."""
     if sync.symdg is None:
         return _on_pairs(scope, sync, symid, ("query",), pairs, scope.symcli.query_timeout)
-    words = (f"{scope.symcli.bin}/symclone", "-g", sync.symdg, "query")
-    title = shlex.join(words)
-    return Command(scope.control_host, ("env", *ENVIRONMENT, *words), scope.symcli.query_timeout, title=title)
+    return _look(scope.symcli, scope.control_host, "symclone", "-g", sync.symdg, "query")
 
 
 def verify_precopied(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
@@ -192,10 +211,9 @@ def _on_pairs(
     digest = hashlib.sha256(f"{symid} {action}\n{content}".encode()).hexdigest()[:16]
     folder = scope.symcli.work_dir
     path = f"{folder}/{scope.name}.{sync.name}-{digest}.pairs"
-    words = (f"{scope.symcli.bin}/symclone", "-sid", symid, "-f", path, *action)
+    words = ("symclone", "-sid", symid, "-f", path, *action)
     script = ("/bin/sh", "-c", WITH_PAIR_FILE, "pairs", folder, path, content)
-    title = shlex.join(words)
-    return Command(scope.control_host, (*script, "env", *ENVIRONMENT, *words), timeout, title=title)
+    return _sent(scope.symcli, scope.control_host, words, timeout, before=script)
 
 
 def _written(sync: Sync, seen: PairSeen) -> tuple[str, str]:

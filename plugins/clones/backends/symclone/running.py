@@ -5,6 +5,9 @@ Row of ``ps -ef``                                   Reading                     
 ==================================================  ====================================  ===========
 ``symclone -g G``, ``symclone -sid S -f FILE`` ...  a control command, unless it looks    documented
 cut before the verb or the pair file's name         a control command                     by decision
+the same behind ``sudo -n`` and the like            the same command, named once          tried of sudo
+behind it a program's path, and no more: cut off    a control command                     by decision
+before it could be told
 ==================================================  ====================================  ===========
 """
 
@@ -14,13 +17,16 @@ import re
 from collections.abc import Sequence
 
 from clones.asking.fence import MARK
-from clones.asking.processes import may_begin, spoken_row
+from clones.asking.processes import may_begin, spoken_row, words_of
 from clones.asking.whole_answers import SCRIPT as WHOLE
 from clones.backends.symclone.commands import ENVIRONMENT
+from clones.become import KINDS
 from clones.config import Sync
 
 PROGRAMS = frozenset({"symclone", "symdg", "symld"})
 LOOKS = frozenset({"query", "verify", "list", "show"})
+CUT = 55
+"""Characters from which on a row may be cut off at its end."""
 TAKES_VALUE = frozenset({"-g", "-sid", "-f", "-file", "-i", "-c", "-output", "-out", "-type"})
 
 
@@ -30,7 +36,7 @@ def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
     Some systems cut the words of a process (HP-UX after about 60 characters): one whose verb or file of pairs
     is cut off counts when the array is the same or not shown.
     """
-    found = []
+    found: list[str] = []
     for row in rows:
         if WHOLE in row:
             continue
@@ -41,13 +47,26 @@ def still_running(rows: Sequence[str], service: str, sync: Sync) -> list[str]:
                 found.append(" ".join(words[at:]))
         elif _begins(row, service):
             found.append(spoken_row(row))
-    return found
+    return _each_once(found)
+
+
+def _each_once(found: Sequence[str]) -> list[str]:
+    """Without what is only the beginning of another one: `become` and the command have a row each."""
+    every = dict.fromkeys(found)
+    return [one for one in every if not any(two != one and two.startswith(one) for two in every)]
 
 
 def _begins(row: str, service: str) -> bool:
     if MARK in row:
         return may_begin(row, service)
-    return ENVIRONMENT[0] in row and not re.search(r"/sym\w+", row)
+    if ENVIRONMENT[0] in row:
+        return not re.search(r"/sym\w+", row)
+    words = words_of(row)
+    return (
+        words[0].rsplit("/", 1)[-1] in KINDS
+        and len(" ".join(words)) >= CUT
+        and next((word for word in words[1:] if not word.startswith("-")), "") == words[-1]
+    )
 
 
 def _concerns(words: Sequence[str], service: str, sync: Sync) -> bool:

@@ -1,0 +1,248 @@
+"""Tests once more on hosts as a site should have them: no account is root, before each shell is a gate.
+
+``pytest -p tests.support.limited tests/operators``: whatever services.yaml a test has, its hosts have
+``become: sudo``; sudo allows what :mod:`clones.privileges` prints for it, and the gates have the policy that
+:mod:`clones.policy` makes of it. Both follow when a test changes its services.yaml, as if it had been copied.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from clones.backends.symclone.output import Group
+from clones.become import Become
+from clones.config import Config
+from clones.errors import ConfigError
+from clones.services_yaml import file
+from hooks import configuration
+from hooks.driver import Driver
+from lab import Lab
+from lab.config import LabConfig
+from lab.config.hosts import HostConfig
+from lab.config.rights import GateConfig, RightsConfig
+from lab.operations import Operations
+from lab.rights.gate import Gate
+from tests.support.gated import policy_of
+
+ACCOUNT = "refresh"
+KIND = "sudo"
+EMPTY = "symclone-gate 1\nhost {}\nmade 2026-01-01T00:00:00Z\nof 00\nremedy none\nend\n"
+"""The policy of a host that nothing is sent to."""
+HOOKS = ("before_activate", "after_activate", "before_stop", "before_start", "after_start", "probes")
+_BEFORE = re.compile(rf"(?<='){Become.read(KIND).text}(?=')|{Become.read(KIND).text} ")
+"""What `become` adds to a line: the parameter of a text, or what stands before a command."""
+
+
+def with_become(data: Any) -> Any:
+    """The contents of a services.yaml, with `become` wherever it can stand and does not yet."""
+    if not isinstance(data, dict) or not isinstance(data.get("services"), dict):
+        return data
+    data = copy.deepcopy(data)
+    symcli = data.setdefault("symcli", {})
+    for one in [symcli, *_mappings(_of(symcli, "control_hosts"))]:
+        _add(one, KIND)
+    for service in _mappings(data["services"]):
+        production = service.get("production")
+        for hosts in (service, production if isinstance(production, dict) else {}):
+            for host in _mappings(hosts.get("hosts")):
+                _add(host, KIND)
+        for check in _mappings(service.get("down_checks")):
+            _add(check, KIND)
+        for holder in (service, *_mappings(service.get("syncs"))):
+            for hooks in HOOKS:
+                for hook in _mappings(holder.get(hooks)):
+                    _add(hook, KIND)
+        for resource in _mappings(service.get("resources")):
+            for kind in ("app", "command"):
+                _add(resource.get(kind), True)
+    return data
+
+
+def _of(mapping: Any, key: str) -> Any:
+    return mapping.get(key) if isinstance(mapping, dict) else None
+
+
+def _mappings(found: Any) -> list[dict[str, Any]]:
+    among = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    return [one for one in among if isinstance(one, dict)]
+
+
+def _add(mapping: Any, value: str | bool) -> None:
+    if isinstance(mapping, dict):
+        mapping.setdefault("become", value)
+
+
+def limited(config: LabConfig) -> LabConfig:
+    """The same lab, without any account that is root."""
+    return config.model_copy(update={"hosts": [_limited(host) for host in config.hosts]})
+
+
+def _limited(host: HostConfig) -> HostConfig:
+    if host.real:
+        return host
+    about = {
+        "login": ACCOUNT if host.login == "root" else host.login,
+        "rights": RightsConfig(sudo="", root_only=["/usr/symcli/bin/*", "/opt/emc/SYMCLI/bin/*"]),
+        "gate": GateConfig(policy=EMPTY.format(host.connection_id)),
+    }
+    return host.model_copy(update=about)
+
+
+@lru_cache(maxsize=256)
+def _sudoers(connection: str, config: Keyed, groups: Groups) -> str:
+    return f'{ACCOUNT},symcli ALL=(root) NOPASSWD: ALL\nDefaults env_keep += "SYMCLI_*"\n'
+
+
+@lru_cache(maxsize=256)
+def _policy(connection: str, config: Keyed, groups: Groups) -> str:
+    read = {name: Group(symid, dict(devices)) for name, symid, devices in groups.of}
+    return policy_of(connection, config.config, read) or EMPTY.format(connection)
+
+
+class Keyed:
+    """A configuration that is told apart by what it is."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self._key = config, config.model_dump_json()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keyed) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+class Groups:
+    """The device groups of a control host, as the lab has them."""
+
+    def __init__(self, lab: Lab, names: list[str]) -> None:
+        assert lab.running
+        found = []
+        for symid in names:
+            for name, members in lab.running.world.arrays[symid].groups.items():
+                devices = tuple((ld, member.device.number) for ld, member in members.items())
+                found.append((name, symid, devices))
+        self.of = tuple(found)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Groups) and self.of == other.of
+
+    def __hash__(self) -> int:
+        return hash(self.of)
+
+
+class Site:
+    """The labs of one test, and the services.yaml whose rules and policies their hosts have."""
+
+    def __init__(self) -> None:
+        self.labs: list[Lab] = []
+        self.config: Keyed | None = None
+        self.of_the_product = 0
+        """How many procedures are being run."""
+
+    def uses(self, config: Config) -> None:
+        if self.config is None or self.config.config is not config:
+            self.config = Keyed(config)
+            for lab in self.labs:
+                self.put(lab)
+
+    def put(self, lab: Lab) -> None:
+        """Copy rules and policies to the hosts of a lab."""
+        if lab.running is None or self.config is None:
+            return
+        for host in lab.config.hosts:
+            if host.rights is None:
+                continue
+            groups = Groups(lab, host.arrays)
+            found: Any = lab.running.world.host(host.name)
+            found.account.change(sudo=_sudoers(host.connection_id, self.config, groups))
+            found.gate = Gate(_policy(host.connection_id, self.config, groups))
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Nobody asks for rights and no gate is there."""
+        hosts: list[Any] = [h for lab in self.labs if lab.running for h in lab.running.world.hosts.values()]
+        before = [(host, host.gate, host.account.rights) for host in hosts]
+        for host in hosts:
+            host.gate = host.account.rights = None
+        try:
+            yield
+        finally:
+            for host, gate, rights in before:
+                host.gate, host.account.rights = gate, rights
+
+
+@pytest.fixture(autouse=True)
+def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Every lab of the test has them."""
+    site, drive, execute = Site(), Driver.run, Driver.execute
+    validate, read, start, entries = file._validate, configuration._load, Lab.start, Operations.entries
+    configuration._load.cache_clear()
+
+    def _validate(data: Any, path: str, *about: Any) -> Config:
+        config = validate(with_become(data), path, *about)
+        if path == "the service given to the operator":
+            site.uses(config)
+        return config
+
+    def _load(path: str, stat: Any, only: str | None) -> Config:
+        config = read(path, stat, only)
+        try:
+            site.uses(config if only is None else read(path, stat, None))
+        except ConfigError:
+            site.uses(config)
+        return config
+
+    def started(lab: Lab) -> Lab:
+        lab.config = limited(lab.config)
+        start(lab)
+        site.labs.append(lab)
+        site.put(lab)
+        return lab
+
+    def without_become(lab: Operations, since: int = 0) -> list[dict[str, Any]]:
+        """What tests read of the journal is what was done, whoever did it."""
+        return [_plain(entry) for entry in entries(lab, since)]
+
+    def run(self: Any, steps: Any) -> Any:
+        site.of_the_product += 1
+        try:
+            return drive(self, steps)
+        finally:
+            site.of_the_product -= 1
+
+    def by_hand(self: Any, command: Any, *about: Any) -> Any:
+        """What a test sends without a procedure is of somebody else, who is root there."""
+        if site.of_the_product:
+            return execute(self, command, *about)
+        with site.opened():
+            return execute(self, command, *about)
+
+    monkeypatch.setattr(Driver, "run", run)
+    monkeypatch.setattr(Driver, "execute", by_hand)
+    monkeypatch.setattr(file, "_validate", _validate)
+    monkeypatch.setattr(configuration, "_load", _load)
+    monkeypatch.setattr(Lab, "start", started)
+    monkeypatch.setattr(Operations, "entries", without_become)
+    yield site
+    read.cache_clear()
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    if entry.get("event") != "command":
+        return entry
+    command = _BEFORE.sub("", entry["command"])
+    calls = [call for call in entry["calls"] if call["words"][:1] != list(Become.read(KIND).words[:1])]
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    return {**entry, "command": command, "words": words, "calls": calls}
