@@ -192,8 +192,8 @@ class _Site:
                 where,
                 f"the account is {'of an unknown uid' if files.uid is None else 'not root'}: only a "
                 "run shows whether it may change addresses, volume groups and mounts",
-                f"set `become` of {host} and run `scripts/privileges {host}`, or let the connection log in as "
-                "root",
+                f"set `become` of {host} and run `scripts/privileges {host}`, or let its connection log "
+                "in as root",
             )
 
     def rights(self, host: str, wanted: Wanted) -> Steps[None]:
