@@ -1,8 +1,8 @@
 """`python -m cli.privileges CONNECTION`: what that host must allow its SSH account to run as root.
 
-It prints a file in the form of the host's `become` program (a sudoers file for sudo), a line of reason each; on
-stderr where it belongs, and what is not in it. The device groups of a control host are asked of it, but for those
-that `--group` gives.
+It prints a file in the form of the host's `become` program (a sudoers file for sudo), with a line of reason
+each; on stderr where it belongs, and what is not in it. The device groups of a control host are asked of it,
+but for those that `--group` gives.
 
 Exit codes: 0 all is in it, 1 it could not be made, 2 it was made, and something is left out.
 """
