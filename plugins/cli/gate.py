@@ -20,7 +20,7 @@ from clones.backends.symclone import output
 from clones.backends.symclone.output import Group
 from clones.config import Config
 from clones.errors import CloneError, ConfigError
-from clones.policy.catalogue import connections, group_names, left_out
+from clones.policy.catalogue import by_connection, group_names, left_out
 from clones.policy.make import make, read_group
 from clones.policy.sent import Part
 from hooks.configuration import CONFIG, load
@@ -108,7 +108,7 @@ def main() -> int:
     connection, now = arguments.connection, datetime.now(UTC)
     try:
         config = load(arguments.config)
-        if connection not in (every := connections(config.services, config.symcli)):
+        if connection not in (every := by_connection(config)):
             raise ConfigError(
                 f"Nothing is sent to {connection!r}, as services.yaml says.",
                 f"name one of: {', '.join(every)}",

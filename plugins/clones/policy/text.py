@@ -19,15 +19,14 @@ from clones.policy.sent import Kind, Part, Sent
 
 FORM = "symclone-gate 1"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
-_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]")
+_OTHER = re.compile(rb"[^A-Za-z0-9_@+=:,./-]")
 _CLASS = re.compile(r"<[^<>]+>")
 
 
 def written(word: str) -> str:
     """A word as it stands in a policy: each byte but letters, digits and a few signs as ``%XX``; an empty one
     as ``%``."""
-    signs = (chr(byte) for byte in word.encode())
-    return "%" if not word else "".join(sign if _PLAIN.match(sign) else f"%{ord(sign):02X}" for sign in signs)
+    return _OTHER.sub(lambda found: b"%%%02X" % found[0][0], word.encode()).decode() or "%"
 
 
 @dataclass(frozen=True)
