@@ -15,12 +15,8 @@ from clones.config import Config, Service, Sync
 from clones.config.scope import Scope
 from clones.observe.host_files import look_at_files
 from clones.policy import control_hosts, service_hosts
-<<<<<<< HEAD
 from clones.policy.sent import Part, Sent, once, sends
-=======
-from clones.policy.sent import Sent, once, sends
 from clones.policy.service_hosts import PLACES
->>>>>>> wt-int
 from clones.policy.text import Fence
 from clones.services_yaml.becomes import become_of
 
@@ -48,9 +44,8 @@ def sent_to(connection: str, config: Config, groups: Groups = MappingProxyType({
         if scope.control_host == connection:
             found += control_hosts.of_service(scope, groups)
         found += service_hosts.of_service(connection, scope)
-<<<<<<< HEAD
     found += _allowed(connection, config, found)
-    return once([*found, *_files(connection, config, found)]) if found else []
+    return once([*found, *_files(connection, concerned, found)]) if found else []
 
 
 def _allowed(connection: str, config: Config, every: Iterable[Sent]) -> Iterable[Sent]:
@@ -65,13 +60,6 @@ def _allowed(connection: str, config: Config, every: Iterable[Sent]) -> Iterable
                 yield Sent(asked, "", reason, free=free, sets=sent.sets if free else {})
 
 
-def scopes(services: Mapping[str, Service], symcli: Symcli) -> list[Scope]:
-    """Each service on each of its target sets."""
-    return [scope for name, one in services.items() for scope in Scope.each_set(name, one, symcli)]
-=======
-    return once([*found, *_files(connection, concerned, found)]) if found else []
-
-
 def connections_of(service: Service) -> dict[str, None]:
     """Every host that gets anything of a service."""
     syncs = service.syncs
@@ -82,7 +70,6 @@ def connections_of(service: Service) -> dict[str, None]:
     production = service.production.hosts if service.production else ()
     ends = (*service.hosts, *production, *service.down_checks, *hooks)
     return dict.fromkeys([service.control_host, *(end.connection for end in ends if end.connection)])
->>>>>>> wt-int
 
 
 def by_connection(config: Config) -> dict[str, Config]:
