@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from clones.asking.fence import RUN, Token
+from clones.asking.fence import Fence as FenceOf
 from clones.asking.one_trip import Turns, take_apart
 from clones.asking.steps import Command, Result
 from clones.backends.symclone import output
@@ -110,7 +112,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.configs: list[Config] = []
-        self.sent: list[tuple[Command, str]] = []
+        self.sent: list[Command] = []
         self.groups: dict[str, dict[str, Group]] = {}
 
     def loaded(self, config: Config) -> Config:
@@ -126,7 +128,7 @@ class Recorder:
             self.loaded(Config(symcli=symcli, services={scope.name: service}))
 
     def came(self, command: Command, turns: Turns, result: Result) -> None:
-        self.sent.append((command, command.line()))
+        self.sent.append(command)
         nonce = turns._nonce
         for one in take_apart(turns.commands, nonce, result) if nonce else [replace(result, command=command)]:
             words = one.command.words
@@ -138,13 +140,28 @@ class Recorder:
     def refused(self, judges: Judges) -> list[str]:
         """What no policy of these configurations lets through."""
         found = []
-        for command, line in self.sent:
+        for command in self.sent:
             groups = self.groups.get(command.host, {})
-            asked = [judges.of(command.host, config, groups) for config in self.configs]
-            said = [judge.verdict(line) for judge in asked if judge is not None]
+            said = [
+                judge.verdict(line)
+                for config in self.configs
+                if (judge := judges.of(command.host, config, groups)) is not None
+                for line in _lines(command, config)
+            ]
             if "accept" not in said:
-                found.append(f"{command.host}: {line[:600]}\n      {said}")
+                found.append(f"{command.host}: {command.line()[:600]}\n      {said}")
         return list(dict.fromkeys(found))
+
+
+def _lines(command: Command, config: Config) -> list[str]:
+    """As it is sent; where a test drives a procedure without a lock, as it would be sent with one."""
+    if not (command.changes and command.fenced) or command.words[2:3] == (RUN,):
+        return [command.line()]
+    token = Token(1, "0" * 16)
+    return [
+        FenceOf(one.service, token, {command.host: one.folder}).around(command).line()
+        for one in fences(command.host, config)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -159,14 +176,23 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
     """Whatever the test sends is in the policy."""
     seen = Recorder()
     load, read = configuration._load, symcli.SymcliHook._execute
-    carry_out = ssh.carry_out
+    carry_out, drive = ssh.carry_out, symcli.SymcliHook.run
+    running: set[int] = set()
 
     def _load(*about: Any) -> Config:
         return seen.loaded(load(*about))
 
+    def run(self: Any, steps: Any) -> Any:
+        running.add(id(self))
+        try:
+            return drive(self, steps)
+        finally:
+            running.discard(id(self))
+
     def execute(self: Any, client: Any, command: Command, turns: Turns) -> Result:
         result = read(self, client, command, turns)
-        seen.came(command, turns, result)
+        if id(self) in running:  # else the test itself sends it, as somebody else
+            seen.came(command, turns, result)
         return result
 
     async def carried(connection: Any, command: Command, turns: Turns) -> Result:
@@ -181,6 +207,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
     made = Scope.__post_init__
     monkeypatch.setattr(Scope, "__post_init__", post_init)
     monkeypatch.setattr(configuration, "_load", _load)
+    monkeypatch.setattr(symcli.SymcliHook, "run", run)
     monkeypatch.setattr(symcli.SymcliHook, "_execute", execute)
     monkeypatch.setattr(symcli_async, "carry_out", carried)
     yield seen
