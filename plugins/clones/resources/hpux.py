@@ -67,6 +67,11 @@ before: syncer and mount bring it in step                 the same              
 a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as text       assumed
 ========================================================  ===============================  ==========
 
+As root, by the host's `become`: all that changes something (documented); ``vgdisplay``, which opens the
+group's device file, that may be root's alone (assumed); ``grep`` and ``mv`` of the map, which vgexport has
+written (assumed). ``netstat -in``, ``mount -p`` and ``ls -d`` are the account's own (assumed; a look that is
+refused proves nothing).
+
 Anything else is unknown, other languages' messages included.
 """
 
