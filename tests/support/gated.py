@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -54,11 +55,12 @@ class Judge:
         assert self._gate.stdin and self._gate.stdout
         self._gate.stdin.write(line.encode() + b"\0")
         self._gate.stdin.flush()
-        said = bytearray()
-        while (byte := self._gate.stdout.read(1)) not in (b"\0", b""):
-            said += byte
-        assert byte, f"the gate has ended, asked for {line}"
-        return said.decode()
+        said = b""
+        while not said.endswith(b"\0"):
+            more = os.read(self._gate.stdout.fileno(), 65536)
+            assert more, f"the gate has ended, asked for {line}"
+            said += more
+        return said[:-1].decode()
 
     def close(self) -> None:
         """End it."""
@@ -74,10 +76,17 @@ class Judges:
 
     def __init__(self) -> None:
         self._judges: dict[str, Judge] = {}
+        self._texts: dict[object, str | None] = {}
+        self._kept: list[Config] = []
 
     def of(self, connection: str, config: Config, groups: Mapping[str, Group]) -> Judge | None:
         """The gate of a connection; None where nothing is sent to it."""
-        text = policy_of(connection, config, groups)
+        shown = tuple((name, group.symid, *group.devices.items()) for name, group in sorted(groups.items()))
+        key = (connection, id(config), shown)
+        if key not in self._texts:
+            self._kept.append(config)  # so that no other one gets its id
+            self._texts[key] = policy_of(connection, config, groups)
+        text = self._texts[key]
         if text is None:
             return None
         if text not in self._judges:
@@ -190,13 +199,13 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
             running.discard(id(self))
 
     def execute(self: Any, client: Any, command: Command, turns: Turns) -> Result:
-        result = read(self, client, command, turns)
+        result: Result = read(self, client, command, turns)
         if id(self) in running:  # else the test itself sends it, as somebody else
             seen.came(command, turns, result)
         return result
 
     async def carried(connection: Any, command: Command, turns: Turns) -> Result:
-        result = await carry_out(connection, command, turns)
+        result: Result = await carry_out(connection, command, turns)
         seen.came(command, turns, result)
         return result
 
