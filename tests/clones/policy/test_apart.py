@@ -1,4 +1,4 @@
-"""Names and words of a site that could make one rule let through what is another's, or a policy that is none."""
+"""Names and words of a site that could let a rule mean more than its own, or a policy mean nothing."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ def test_options_of_a_site_are_not_those_of_symcli(check: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("service", ["dm", "sd"])
 def test_a_service_that_is_called_like_a_disk_hides_no_rule(service: str) -> None:
-    """Whatever the disk is called that a host names: what is free in a command finds no block of the policy."""
+    """What is free in a command, like the name of a disk there, is no part of what a block is found by."""
     head, _, blocks = policy(ONE % (service, "[/opt/erp, check]"), "erp1").partition("\nblocks\n")
     assert "/sys/block/<kname>/slaves" in head and "/sys/block" not in blocks
