@@ -120,7 +120,7 @@ def left_out(connection: str, config: Config, groups: Groups) -> list[str]:
         f"sync {sync.name} of service {scope.name}: device group {sync.symdg} "
         + ("does not hold all its names" if sync.symdg in groups else "was not read")
         for scope, sync in _unpinned(connection, config)
-        if control_hosts.placed(sync, groups) is None
+        if not control_hosts.is_known(sync, groups)
     ]
 
 
@@ -130,7 +130,7 @@ def _unpinned(connection: str, config: Config) -> list[tuple[Scope, Sync]]:
         for scope in scopes(connection, config)
         if scope.control_host == connection
         for sync in scope.service.syncs
-        if sync.backend == "symclone" and control_hosts.placed(sync, {}) is None
+        if sync.backend == "symclone" and not control_hosts.is_known(sync, {})
     ]
 
 

@@ -198,7 +198,10 @@ class _Site:
 
     def rights(self, host: str, wanted: Wanted) -> Steps[None]:
         """What may be sent there, and run as root; a host that could not be reached is not asked."""
-        for asked in (look_at_gate(host, wanted), look_at_privileges(host, wanted.config)):
+        for asked in (
+            look_at_gate(host, wanted),
+            look_at_privileges(host, wanted.of.get(host, wanted.config)),
+        ):
             if host not in self._eyes.lost:
                 self.findings += (yield from self._told(f"host {host}", asked)) or ()
 
