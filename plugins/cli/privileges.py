@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from cli.gate import PARTS, asked, end_of, given, parts_of
 from cli.options import as_script
 from clones.errors import CloneError, ConfigError
-from clones.policy.catalogue import connections, left_out, sent_to
+from clones.policy.catalogue import by_connection, left_out, sent_to
 from clones.privileges.forms import FORMS
 from clones.privileges.needs import Asked, needs
 from clones.services_yaml.becomes import become_of
@@ -39,7 +39,7 @@ def main() -> int:
     connection, now = arguments.connection, datetime.now(UTC)
     try:
         config = load(arguments.config)
-        if connection not in (every := connections(config.services, config.symcli)):
+        if connection not in (every := by_connection(config)):
             raise ConfigError(
                 f"Nothing is sent to {connection!r}, as services.yaml says.",
                 f"name one of: {', '.join(every)}",

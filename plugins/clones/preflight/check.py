@@ -28,7 +28,7 @@ from clones.guards import guards
 from clones.observe.findings import Finding, Level, from_error
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.observe.proof_down import Row, look, look_at
-from clones.policy.catalogue import connections
+from clones.policy.catalogue import connections_of
 from clones.preflight.gates import Wanted, look_at_gate
 from clones.preflight.parts import parts
 from clones.preflight.privileges import look_at_privileges
@@ -64,7 +64,7 @@ def check(
     for host in dict.fromkeys(host for scope in every for host in scope.fenced_hosts()):
         yield from site.service_host(host)
     if gates is not None:
-        for host in connections(services, symcli):
+        for host in dict.fromkeys(host for one in services.values() for host in connections_of(one)):
             yield from site.rights(host, gates)
     for name, scopes in site.scopes.items():
         try:
@@ -198,7 +198,10 @@ class _Site:
 
     def rights(self, host: str, wanted: Wanted) -> Steps[None]:
         """What may be sent there, and run as root; a host that could not be reached is not asked."""
-        for asked in (look_at_gate(host, wanted), look_at_privileges(host, wanted.config)):
+        for asked in (
+            look_at_gate(host, wanted),
+            look_at_privileges(host, wanted.of.get(host, wanted.config)),
+        ):
             if host not in self._eyes.lost:
                 self.findings += (yield from self._told(f"host {host}", asked)) or ()
 
