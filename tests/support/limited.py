@@ -167,12 +167,16 @@ class Site:
             found.gate = Gate(_policy(host.connection_id, self.config, groups))
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Nobody asks for rights and no gate is there."""
+    def opened(self, *, to_root: bool) -> Iterator[None]:
+        """No gate is there.
+
+        :param to_root: and nobody asks for rights.
+        """
         hosts: list[Any] = [h for lab in self.labs if lab.running for h in lab.running.world.hosts.values()]
         before = [(host, host.gate, host.account.rights) for host in hosts]
         for host in hosts:
-            host.gate = host.account.rights = None
+            host.gate = None
+            host.account.rights = None if to_root else host.account.rights
         try:
             yield
         finally:
@@ -220,10 +224,12 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             site.of_the_product -= 1
 
     def by_hand(self: Any, command: Any, *about: Any) -> Any:
-        """What a test sends without a procedure is of somebody else, who is root there."""
-        if site.of_the_product:
+        """What a test sends without a procedure is of somebody else, who is root there. What it changes
+        without a fence nobody would send: that it may be is tried elsewhere."""
+        unfenced = command.changes and command.fenced and self.fence is None
+        if site.of_the_product and not unfenced:
             return execute(self, command, *about)
-        with site.opened():
+        with site.opened(to_root=not site.of_the_product):
             return execute(self, command, *about)
 
     monkeypatch.setattr(Driver, "run", run)
