@@ -24,7 +24,7 @@ ORDER = (
     # the ways of asking an array, one package each
     "backends",
     # procedures
-    "observe", "act", "backends.doing", "runs", "fleet", "policy", "preflight",
+    "observe", "act", "backends.doing", "runs", "fleet", "policy", "privileges", "preflight",
 )  # fmt: skip
 CHANGES = ("act", "checking", "device_groups", "doing", "end", "preflight", "rewind", "set_up")
 """The modules of the back ends that change something: they stand above what the procedures share."""

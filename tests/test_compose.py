@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.compose.packages import COMPOSE, SUITE, unpack
+from tests.compose.secrets_of import HOLDERS, OF_FIRST_USERS, SECRETS
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW = {
@@ -23,18 +24,10 @@ AIRFLOW = {
     "airflow-triggerer",
     "airflow-worker",
 }
-SECRETS = {
-    "POSTGRES_PASSWORD",
-    "FERNET_KEY",
-    "JWT_SECRET",
-    "API_SECRET_KEY",
-    "INSTALLATION_ID",
-    "ADMIN_PASSWORD",
-}
-OF_FIRST_USERS = {"VIEWER_PASSWORD", "OPERATOR_PASSWORD", "APPROVER_PASSWORD"}
-"""Without these there are no such users; they are never made up."""
 # Keys whose value is, or contains, a secret.
-SECRET_KEYS = re.compile(r"PASSWORD|SECRET(_KEY)?$|FERNET_KEY|SQL_ALCHEMY_CONN|RESULT_BACKEND")
+SECRET_KEYS = re.compile(
+    r"PASSWORD|SECRET(_KEY)?$|FERNET_KEY|SQL_ALCHEMY_CONN|RESULT_BACKEND|BROKER_URL|_AUTH$|_ID$"
+)
 REFERENCE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
 
@@ -109,6 +102,32 @@ def test_every_secret_comes_from_the_environment_and_has_no_default(compose: dic
     assert seen == SECRETS
 
 
+def test_each_container_is_given_its_own_secrets_only(compose: dict[str, Any]) -> None:
+    given: dict[str, set[str]] = {name: set() for name in HOLDERS}
+    for name, service in compose["services"].items():
+        for text in strings(service):
+            for reference in REFERENCE.finditer(text):
+                if reference["name"] in HOLDERS:
+                    given[reference["name"]].add(name)
+    assert given == HOLDERS
+
+
+def test_no_secret_stands_on_a_command_line(compose: dict[str, Any]) -> None:
+    """What stands behind `$$` a shell of the container puts in, for itself."""
+    for name, service in compose["services"].items():
+        words = strings(
+            [service.get("entrypoint", ()), service.get("command", ()), service.get("healthcheck", ())]
+        )
+        for word in words:
+            assert not {one["name"] for one in REFERENCE.finditer(word)} & {*HOLDERS}, name
+            assert not re.search(r"--(password|broker|pass|requirepass)\b|-a ", word), f"{name}: {word}"
+
+
+def test_all_services_have_limits(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert re.search(r"\d[mg]}?$", service["mem_limit"]) and service["pids_limit"] > 0, name
+
+
 def test_no_secret_is_written_out(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for key, value in service.get("environment", {}).items():
@@ -168,9 +187,9 @@ def test_airflow_waits_for_its_database(compose: dict[str, Any]) -> None:
 
 
 def test_drivers_are_named(compose: dict[str, Any]) -> None:
-    environment = compose["services"]["airflow-worker"]["environment"]
-    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql+psycopg2://")
-    assert environment["AIRFLOW__CELERY__RESULT_BACKEND"].startswith("db+postgresql+psycopg2://")
+    for name in AIRFLOW - {"airflow-worker"}:
+        url = compose["services"][name]["environment"]["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        assert url.startswith("postgresql+psycopg2://"), name
 
 
 def test_the_triggerer_may_open_many_files(compose: dict[str, Any]) -> None:
@@ -186,7 +205,7 @@ def test_one_image_of_the_locked_airflow(compose: dict[str, Any]) -> None:
     assert locked and base
     assert base[1].startswith(f"apache/airflow:{locked[1]}-python3.")
     services = [compose["services"][name] for name in [*AIRFLOW, "lab"]]
-    assert {service["image"] for service in services} == {f"symclone-airflow:{locked[1]}"}
+    assert {service["image"] for service in services} == {f"${{AIRFLOW_IMAGE:-symclone-airflow:{locked[1]}}}"}
     for service in services:
         assert service["build"]["args"]["BASE_IMAGE"] == f"${{BASE_IMAGE:-{base[1]}}}"
 
@@ -212,7 +231,9 @@ def test_the_database_and_the_broker_are_reached_by_what_needs_them(compose: dic
         "airflow-worker",
         "redis",
     }
-    assert {name for name in reach if "database" in reach[name]} == AIRFLOW | {"postgres"}
+    assert {name for name in reach if "database" in reach[name]} == AIRFLOW - {"airflow-worker"} | {
+        "postgres"
+    }
     assert compose["networks"]["database"] == compose["networks"]["broker"] == {"internal": True}
 
 

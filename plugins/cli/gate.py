@@ -9,6 +9,7 @@ Exit codes: 0 it is whole, 1 it could not be made, 2 it was made, and syncs are 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from clones.backends.symclone import output
 from clones.backends.symclone.output import Group
 from clones.config import Config
 from clones.errors import CloneError, ConfigError
-from clones.policy.catalogue import connections, group_names, left_out
+from clones.policy.catalogue import by_connection, group_names, left_out
 from clones.policy.make import make, read_group
 from clones.policy.sent import Part
 from hooks.configuration import CONFIG, load
@@ -84,7 +85,7 @@ def asked(connection: str, config: Config, known: Mapping[str, Group]) -> dict[s
     names = [name for name in group_names(connection, config) if name not in known]
     if not names:
         return found
-    with open_hosts() as hosts:
+    with open_hosts(level=logging.DEBUG) as hosts:
         for name in names:
             try:
                 found[name] = hosts.run(read_group(connection, config, name))
@@ -108,7 +109,7 @@ def main() -> int:
     connection, now = arguments.connection, datetime.now(UTC)
     try:
         config = load(arguments.config)
-        if connection not in (every := connections(config.services, config.symcli)):
+        if connection not in (every := by_connection(config)):
             raise ConfigError(
                 f"Nothing is sent to {connection!r}, as services.yaml says.",
                 f"name one of: {', '.join(every)}",

@@ -42,11 +42,12 @@ def former_release(folder: Path) -> None:
 class Waiting:
     """One run at each place where a run can wait, when the former release is taken down.
 
-    :attr:`runs` has the run of each DAG.
+    :attr:`runs` has the run of each DAG, :attr:`seen` the secrets that a command line showed at the upgrade.
     """
 
     project: Project
     runs: dict[str, str] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
         """Bring all of them there."""

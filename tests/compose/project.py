@@ -17,6 +17,7 @@ from lab.config import load
 from private_airflow.rest import AirflowRest
 from tests.compose.engine import ADDRESS, Engine
 from tests.compose.images import IMAGES
+from tests.compose.secrets_of import HOLDERS
 from tests.conftest import ROOT
 from tests.support.production import services, with_production
 
@@ -33,6 +34,7 @@ RELEASE = (
     "requirements.txt",
 )
 """What a site replaces at an upgrade."""
+NEW = ("INSTALLATION_ID", "DAG_PROCESSOR_PASSWORD", "TRIGGERER_PASSWORD", "REDIS_PASSWORD")
 AIRFLOW = ("apiserver", "scheduler", "dag-processor", "triggerer", "worker")
 
 
@@ -81,10 +83,18 @@ class Project:
         ours["services"] |= MANY.services()["services"]
         config.write_text(yaml.safe_dump(ours, sort_keys=False))
 
-    def name_installation(self) -> None:
-        """Give it the id that locks name it by."""
+    def add_secrets(self) -> None:
+        """Those that the former release did not know."""
         with (self.folder / ".env").open("a") as file:
-            file.write(f"INSTALLATION_ID={secrets.token_hex(16)}\n")
+            for name in NEW:
+                file.write(f"{name}={secrets.token_hex(16)}\n")
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """name -> value, of .env as it is now."""
+        lines = (self.folder / ".env").read_text().splitlines()
+        values = dict(line.split("=", 1) for line in lines)
+        return {name: values[name] for name in HOLDERS if name in values}
 
     def compose(self, *words: str) -> str:
         """`docker compose WORDS...`; its stdout."""
@@ -99,8 +109,13 @@ class Project:
             logs = self.compose("logs", "--no-color", "--tail", "25")
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
 
+    @property
+    def url(self) -> str:
+        """Of the API server."""
+        return f"http://{ADDRESS}:{PORT}"
+
     def client(self, user: str) -> AirflowRest:
-        return AirflowRest(f"http://{ADDRESS}:{PORT}", user, self.passwords[user], timeout=120)
+        return AirflowRest(self.url, user, self.passwords[user], timeout=120)
 
     def lab(self, op: str, **words: Any) -> Any:
         """An operation of the lab, asked in its container."""
@@ -120,6 +135,18 @@ class Project:
         ids = self.compose("ps", "--all", "--quiet").split()
         found = json.loads(self.engine.run("docker", "inspect", *ids))
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
+
+    def used(self) -> Mapping[str, tuple[float, float]]:
+        """service -> how much of its limits of memory and of processes it uses now."""
+        words = ["docker", "stats", "--no-stream", "--format", "json"]
+        rows = [json.loads(line) for line in self.engine.run(*words).splitlines()]
+        stats = {row["Name"]: row for row in rows}
+        used = {}
+        for service, container in self.inspect().items():
+            if row := stats.get(container["Name"].removeprefix("/")):
+                pids = int(row["PIDs"]) / container["HostConfig"]["PidsLimit"]
+                used[service] = (float(row["MemPerc"].removesuffix("%")) / 100, pids)
+        return used
 
 
 def this_release(folder: Path) -> None:

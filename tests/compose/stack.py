@@ -6,18 +6,23 @@ release, with a run at each place where one can wait, and is upgraded.
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from lab.check import findings
 from private_airflow.rest import AirflowRest, RestError
+from tests.compose import inside
 from tests.compose.engine import EngineError, running_engine
 from tests.compose.former import BY_NUMBER, RETRIED, STOPPED, Waiting, former_release
 from tests.compose.images import build
-from tests.compose.project import AIRFLOW, Project, build_ahead, this_release
+from tests.compose.project import AIRFLOW, NEW, Project, build_ahead, this_release
+from tests.compose.secrets_of import API, DAG_PROCESSOR, HOLDERS, SCHEDULER, TRIGGERER, WORKER
 from tests.support.site import SERVICE, until
 
 MERGE_BACK = f"{SERVICE}_merge_back"
@@ -46,15 +51,16 @@ def waiting() -> Iterator[Waiting]:
         project.put(this_release)
         with (project.folder / "Dockerfile").open("a") as dockerfile:
             dockerfile.write("LABEL of=another\n")
-        with pytest.raises(EngineError, match=r"set INSTALLATION_ID in \.env"):
+        with pytest.raises(EngineError, match=rf"set ({'|'.join(NEW)}) in \.env"):
             project.compose("up", "--no-recreate", "--detach")
-        project.name_installation()
+        project.add_secrets()
         assert set(project.inspect()) == {"lab"}, "nothing is started without it"
         project.compose("build", "airflow-init")
         fit = f"cd /opt/airflow && PYTHONPATH=plugins python -m cli.preflight --service {RETRIED}"
         said = project.compose("run", "--rm", "--no-deps", "airflow-worker", "bash", "-c", fit)
         assert "is not there yet" in said, "the folder for tokens"
-        project.up("--no-recreate", *everything)
+        with inside.command_lines(project) as runs.seen:
+            project.up("--no-recreate", *everything)
         assert project.inspect()["airflow-triggerer"]["Image"] != before
         runs.let_copies_end()
         with project.client("admin") as admin:
@@ -161,6 +167,101 @@ def test_keys_are_seen_by_the_worker_and_the_triggerer_only(stack: Project) -> N
         assert bool(backends) == (name in ("worker", "triggerer")), service
 
 
+def test_each_container_holds_its_own_secrets_only(stack: Project) -> None:
+    """In the environment of any process of it, as its user sees it; of what has ended, as it was started."""
+    holders: dict[str, set[str]] = {name: set() for name in stack.secrets}
+    for service, container in stack.inspect().items():
+        texts = container["Config"]["Env"]
+        if container["State"]["Running"]:
+            texts = [*texts, *inside.processes(stack, service)["environ"]]
+            assert len(texts) > len(container["Config"]["Env"]), service
+        for name in inside.held(stack, texts):
+            holders[name].add(service)
+    assert holders == HOLDERS
+
+
+def test_no_password_stands_on_a_command_line(waiting: Waiting) -> None:
+    """Neither while all of it was started and users were made, nor now, nor in what the engine starts."""
+    project = waiting.project
+    assert waiting.seen == set()
+    for service, container in project.inspect().items():
+        config = container["Config"]
+        words = [word for part in ("Cmd", "Entrypoint") for word in config[part] or ()]
+        words += config.get("Healthcheck", {}).get("Test", ())
+        if container["State"]["Running"]:
+            words += inside.processes(project, service)["cmdline"]
+        assert inside.held(project, words) == set(), service
+
+
+def test_only_who_signs_can_make_a_token_that_counts(stack: Project) -> None:
+    """A user's token is made as Airflow makes it, with what the container has."""
+    with stack.client("approver") as approver:
+        claims = approver.token().split(".")[1]
+        approver.request("GET", "/dags")
+    subject = json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"]
+    for service in (API, SCHEDULER, DAG_PROCESSOR, TRIGGERER, WORKER):
+        made = inside.run(stack, service, inside.TOKEN, subject).removeprefix("token ")
+        headers = {"Authorization": f"Bearer {made}"}
+        answer = httpx.get(f"{stack.url}/api/v2/dags", headers=headers, timeout=120)
+        assert answer.status_code == (200 if service in HOLDERS["JWT_SECRET"] else 401), service
+
+
+def test_the_database_gives_each_user_what_it_needs(stack: Project) -> None:
+    owner, parser, waits = API, DAG_PROCESSOR, TRIGGERER
+    users = "UPDATE ab_user SET active = active"
+    answers = "UPDATE hitl_detail SET responded_at = responded_at"
+    approval = (
+        "INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, timestamp) "
+        "SELECT id, 'none', -1, 'approval', dag_id, run_id, now() FROM dag_run LIMIT 1"
+    )
+    unasked = "UPDATE task_instance SET state = state WHERE trigger_id IS NULL"
+    for statement, may in (
+        (users, {owner}),
+        ("SELECT password FROM ab_user", {owner}),
+        ("INSERT INTO ab_user_role (user_id, role_id) SELECT user_id, role_id FROM ab_user_role", {owner}),
+        ("INSERT INTO ab_permission_view_role SELECT * FROM ab_permission_view_role", {owner}),
+        ("SELECT data FROM session", {owner}),
+        (answers, {owner}),
+        ("UPDATE xcom SET value = value", {owner}),
+        ("DELETE FROM xcom", {owner, waits}),
+        (approval, {owner}),
+        (approval.replace("'approval'", "'progress'"), {owner, waits}),
+        ("UPDATE connection SET host = host", {owner}),
+        ("UPDATE dag_run SET state = state", {owner}),
+        ("CREATE TABLE mine (id integer)", {owner}),
+        ("ALTER ROLE airflow_triggerer SUPERUSER", {owner}),
+        ("UPDATE dag SET is_paused = is_paused", {owner, parser}),
+        ("UPDATE task_instance SET state = state", {owner, waits}),
+        ("UPDATE task_instance SET task_id = task_id", {owner}),
+        ("UPDATE trigger SET triggerer_id = triggerer_id", {owner, waits}),
+        ("UPDATE trigger SET classpath = classpath", {owner}),
+        ("SELECT 1 FROM task_instance", {owner, parser, waits}),
+        ("SELECT 1 FROM connection", {owner, parser, waits}),
+    ):
+        can = {who for who in (owner, parser, waits) if inside.sql(stack, who, statement) != "refused"}
+        assert can == may, statement
+    assert int(inside.sql(stack, owner, unasked)) > 0
+    assert inside.sql(stack, waits, unasked) == "0", "only what waits for a trigger is the triggerer's"
+    others = "DELETE FROM xcom WHERE key NOT IN ('progress', 'seen')"
+    assert int(inside.sql(stack, owner, others)) > 0
+    assert inside.sql(stack, waits, others) == "0"
+
+
+def test_redis_wants_its_password(stack: Project) -> None:
+    for service in (SCHEDULER, WORKER):
+        assert inside.run(stack, service, inside.PING, "with") == "answered"
+        assert inside.run(stack, service, inside.PING, "without") == "refused"
+
+
+def test_the_database_is_out_of_reach_of_the_worker(stack: Project) -> None:
+    """And a DAG is read again, at once, by the user of the DAG processor."""
+    reach = "timeout 3 bash -c 'exec 3<>/dev/tcp/postgres/5432' 2>/dev/null && echo yes || echo no"
+    for name in AIRFLOW:
+        answer = stack.compose("exec", "-T", f"airflow-{name}", "bash", "-c", reach).strip()
+        assert answer == ("no" if name == "worker" else "yes"), name
+    stack.compose("exec", "-T", "airflow-dag-processor", "airflow", "dags", "reserialize")
+
+
 def test_the_broker_is_reached_by_scheduler_and_worker_only(stack: Project) -> None:
     reach = "timeout 3 bash -c 'exec 3<>/dev/tcp/redis/6379' 2>/dev/null && echo yes || echo no"
     for name in AIRFLOW:
@@ -224,3 +325,13 @@ def test_a_merge_back_needs_an_approver(stack: Project) -> None:
         assert ended(operator, MERGE_BACK, asked) == "success"
         run_id = operator.trigger(SERVICE, {**ASKED, "action": "refresh"})
         assert ended(operator, SERVICE, run_id) == "success"
+
+
+def test_the_limits_leave_room(stack: Project) -> None:
+    """After all of the above. A limit of 0 is none."""
+    for name, container in stack.inspect().items():
+        assert container["HostConfig"]["Memory"] > 0 and container["HostConfig"]["PidsLimit"] > 0, name
+        assert not container["State"]["OOMKilled"], name
+    for service, (memory, pids) in stack.used().items():
+        print(f"{service}: {memory:.0%} of its memory, {pids:.0%} of its processes")
+        assert memory < 0.6 and pids < 0.6, service

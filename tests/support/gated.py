@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from clones.asking.fence import RUN, Token
+from clones.asking.fence import Fence as FenceOf
 from clones.asking.one_trip import Turns, take_apart
 from clones.asking.steps import Command, Result
 from clones.backends.symclone import output
@@ -52,11 +55,12 @@ class Judge:
         assert self._gate.stdin and self._gate.stdout
         self._gate.stdin.write(line.encode() + b"\0")
         self._gate.stdin.flush()
-        said = bytearray()
-        while (byte := self._gate.stdout.read(1)) not in (b"\0", b""):
-            said += byte
-        assert byte, f"the gate has ended, asked for {line}"
-        return said.decode()
+        said = b""
+        while not said.endswith(b"\0"):
+            more = os.read(self._gate.stdout.fileno(), 65536)
+            assert more, f"the gate has ended, asked for {line}"
+            said += more
+        return said[:-1].decode()
 
     def close(self) -> None:
         """End it."""
@@ -72,10 +76,17 @@ class Judges:
 
     def __init__(self) -> None:
         self._judges: dict[str, Judge] = {}
+        self._texts: dict[object, str | None] = {}
+        self._kept: list[Config] = []
 
     def of(self, connection: str, config: Config, groups: Mapping[str, Group]) -> Judge | None:
         """The gate of a connection; None where nothing is sent to it."""
-        text = policy_of(connection, config, groups)
+        shown = tuple((name, group.symid, *group.devices.items()) for name, group in sorted(groups.items()))
+        key = (connection, id(config), shown)
+        if key not in self._texts:
+            self._kept.append(config)  # so that no other one gets its id
+            self._texts[key] = policy_of(connection, config, groups)
+        text = self._texts[key]
         if text is None:
             return None
         if text not in self._judges:
@@ -110,7 +121,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.configs: list[Config] = []
-        self.sent: list[tuple[Command, str]] = []
+        self.sent: list[Command] = []
         self.groups: dict[str, dict[str, Group]] = {}
 
     def loaded(self, config: Config) -> Config:
@@ -126,7 +137,7 @@ class Recorder:
             self.loaded(Config(symcli=symcli, services={scope.name: service}))
 
     def came(self, command: Command, turns: Turns, result: Result) -> None:
-        self.sent.append((command, command.line()))
+        self.sent.append(command)
         nonce = turns._nonce
         for one in take_apart(turns.commands, nonce, result) if nonce else [replace(result, command=command)]:
             words = one.command.words
@@ -138,13 +149,28 @@ class Recorder:
     def refused(self, judges: Judges) -> list[str]:
         """What no policy of these configurations lets through."""
         found = []
-        for command, line in self.sent:
+        for command in self.sent:
             groups = self.groups.get(command.host, {})
-            asked = [judges.of(command.host, config, groups) for config in self.configs]
-            said = [judge.verdict(line) for judge in asked if judge is not None]
+            said = [
+                judge.verdict(line)
+                for config in self.configs
+                if (judge := judges.of(command.host, config, groups)) is not None
+                for line in _lines(command, config)
+            ]
             if "accept" not in said:
-                found.append(f"{command.host}: {line[:600]}\n      {said}")
+                found.append(f"{command.host}: {command.line()[:600]}\n      {said}")
         return list(dict.fromkeys(found))
+
+
+def _lines(command: Command, config: Config) -> list[str]:
+    """As it is sent; where a test drives a procedure without a lock, as it would be sent with one."""
+    if not (command.changes and command.fenced) or command.words[2:3] == (RUN,):
+        return [command.line()]
+    token = Token(1, "0" * 16)
+    return [
+        FenceOf(one.service, token, {command.host: one.folder}).around(command).line()
+        for one in fences(command.host, config)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -159,18 +185,27 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
     """Whatever the test sends is in the policy."""
     seen = Recorder()
     load, read = configuration._load, symcli.SymcliHook._execute
-    carry_out = ssh.carry_out
+    carry_out, drive = ssh.carry_out, symcli.SymcliHook.run
+    running: set[int] = set()
 
     def _load(*about: Any) -> Config:
         return seen.loaded(load(*about))
 
+    def run(self: Any, steps: Any) -> Any:
+        running.add(id(self))
+        try:
+            return drive(self, steps)
+        finally:
+            running.discard(id(self))
+
     def execute(self: Any, client: Any, command: Command, turns: Turns) -> Result:
-        result = read(self, client, command, turns)
-        seen.came(command, turns, result)
+        result: Result = read(self, client, command, turns)
+        if id(self) in running:  # else the test itself sends it, as somebody else
+            seen.came(command, turns, result)
         return result
 
     async def carried(connection: Any, command: Command, turns: Turns) -> Result:
-        result = await carry_out(connection, command, turns)
+        result: Result = await carry_out(connection, command, turns)
         seen.came(command, turns, result)
         return result
 
@@ -181,6 +216,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
     made = Scope.__post_init__
     monkeypatch.setattr(Scope, "__post_init__", post_init)
     monkeypatch.setattr(configuration, "_load", _load)
+    monkeypatch.setattr(symcli.SymcliHook, "run", run)
     monkeypatch.setattr(symcli.SymcliHook, "_execute", execute)
     monkeypatch.setattr(symcli_async, "carry_out", carried)
     yield seen

@@ -10,7 +10,13 @@ import pytest
 
 from lab.server.openssh import PACKAGE, SshdError
 
-PACKAGES = {"git": "git", "ssh": "openssh-client", "ssh-keygen": "openssh-client", "losetup": "mount"}
+PACKAGES = {
+    "git": "git",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "losetup": "mount",
+    "doas": "opendoas",
+}
 """Of what the tests start by name. What is looked for before it is started raises `Missing`."""
 
 

@@ -21,7 +21,9 @@ of the command's path; exit code 1                  another language looks so
                                                                                          illumos
 none of pfexec                                      the command has run, maybe without   documented of
                                                     privileges; fuser needs none there   illumos
-a line of pbrun, any exit code but 0                nothing is known                     assumed
+any exit code but 0 and any line, of pbrun; or a    nothing is known: its words and      by decision
+line of stdout that speaks of a rejection           codes are those of its policy
+pbrun rejects without a word                        never                                assumed
 any of these in a text that calls several           nothing is known: the others may     by decision
                                                     have run
 ==================================================  ===================================  ==================
@@ -73,9 +75,7 @@ _WARNINGS = re.compile(
 """What sudo prints beside a good run, in the locale C."""
 _BESIDE = re.compile(r"usage: sudo .*|\[.*\]|This incident .*")
 """What follows a refusal."""
-_SPEAKS = re.compile(
-    rf"(?:{'|'.join(KINDS)})[\w.-]*(?:\[\d+\])?: |.*\bsudo(?:ers)?\b|.*\bpb(?:run|master|local)", re.I
-)
+_SPEAKS = re.compile(rf"(?:{'|'.join(KINDS)}): |.*\bsudo(?:ers)?\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,11 @@ def own_words(
         return NotRun(refused, alone and exit_code == 1 and whole and not stdout.strip())
     if exit_code == 0 or (alone and exit_code != 1 and _kind(words) != "pbrun"):
         return None
-    unclear = next((line for line in said if _is_unclear(line, programs)), None)
+    if _kind(words) == "pbrun":
+        said += [line.strip() for line in stdout.splitlines() if "reject" in line.lower()]
+        unclear = next(iter(said), None)
+    else:
+        unclear = next((line for line in said if _is_unclear(line, programs)), None)
     return None if unclear is None else NotRun(unclear, False)
 
 

@@ -8,20 +8,23 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from clones.asking import fence
+from clones.asking.may_run import may_run
 from clones.asking.steps import Result
 from clones.backends.symclone.output import Group
-from clones.config import Config, Service, Symcli, Sync
+from clones.config import Config, Service, Sync
 from clones.config.scope import Scope
 from clones.observe.host_files import look_at_files
 from clones.policy import control_hosts, service_hosts
-from clones.policy.sent import Sent, once, sends
+from clones.policy.sent import Part, Sent, once, sends
+from clones.policy.service_hosts import PLACES
 from clones.policy.text import Fence
+from clones.services_yaml.becomes import become_of
 
 Groups = Mapping[str, Group]
 """Device groups of a control host, by name, as it has shown them."""
 
 
-_PROGRAM = re.compile(r"""(?<![\w./"'$])/(?:usr/)?s?bin/[a-z]\w+""")
+_PROGRAM = re.compile(r"""(?<![\w./"'$=])/(?:usr/)?s?bin/[a-z]\w+""")
 """In a text for the shell."""
 _FILE = re.compile(r"(?:/[^/]+)+")
 FILES, FILE = "files", "/file9sample"
@@ -36,35 +39,62 @@ def sent_to(connection: str, config: Config, groups: Groups = MappingProxyType({
     :raises ConfigError: a resource cannot be handled on its host's family.
     """
     found: list[Sent] = []
-    for scope in scopes(config.services, config.symcli):
+    concerned = scopes(connection, config)
+    for scope in concerned:
         if scope.control_host == connection:
             found += control_hosts.of_service(scope, groups)
         found += service_hosts.of_service(connection, scope)
-    return once([*found, *_files(connection, config, found)]) if found else []
+    found += _allowed(connection, config, found)
+    return once([*found, *_files(connection, concerned, found)]) if found else []
 
 
-def scopes(services: Mapping[str, Service], symcli: Symcli) -> list[Scope]:
-    """Each service on each of its target sets."""
-    return [scope for name, one in services.items() for scope in Scope.each_set(name, one, symcli)]
+def _allowed(connection: str, config: Config, every: Iterable[Sent]) -> Iterable[Sent]:
+    """Preflight's look at what the account may run as root, without running it."""
+    become = become_of(connection, config)
+    for sent in every:
+        for words in sent.command.as_root if sent.part is Part.NORMAL else ():
+            asked = may_run(connection, become, words)
+            if asked is not None:
+                free = {one: kind for one, kind in sent.free.items() if any(one in w for w in asked.words)}
+                reason = f"preflight asks what {become.kind} allows"
+                yield Sent(asked, "", reason, free=free, sets=sent.sets if free else {})
 
 
-def connections(services: Mapping[str, Service], symcli: Symcli) -> list[str]:
-    """Every host that gets anything, in the order of the configuration."""
-    found: dict[str, None] = {}
-    for scope in scopes(services, symcli):
-        service = scope.service
-        production = service.production.hosts if service.production else ()
-        ends = [service.host_of(hook) for sync in service.syncs for hook in sync.after_activate]
-        found |= dict.fromkeys([scope.control_host, *scope.fenced_hosts(), *ends])
-        found |= dict.fromkeys([*(host.connection for host in (*service.hosts, *production))])
-        found |= dict.fromkeys(check.connection for check in service.down_checks)
-    return list(found)
+def connections_of(service: Service) -> dict[str, None]:
+    """Every host that gets anything of a service."""
+    syncs = service.syncs
+    hooks = (
+        *(hook for place in PLACES for hook in getattr(service, place)),
+        *(hook for sync in syncs for hook in (*sync.before_activate, *sync.after_activate)),
+    )
+    production = service.production.hosts if service.production else ()
+    ends = (*service.hosts, *production, *service.down_checks, *hooks)
+    return dict.fromkeys([service.control_host, *(end.connection for end in ends if end.connection)])
+
+
+def by_connection(config: Config) -> dict[str, Config]:
+    """For each host that gets anything, what of a configuration is about it."""
+    found: dict[str, dict[str, Service]] = {}
+    for name, service in config.services.items():
+        for connection in connections_of(service):
+            found.setdefault(connection, {})[name] = service
+    return {name: config.model_copy(update={"services": services}) for name, services in found.items()}
+
+
+def scopes(connection: str, config: Config) -> list[Scope]:
+    """Each service of which a host gets anything, on each of its target sets."""
+    return [
+        scope
+        for name, one in config.services.items()
+        if connection in connections_of(one)
+        for scope in Scope.each_set(name, one, config.symcli)
+    ]
 
 
 def fences(connection: str, config: Config) -> list[Fence]:
     """Where tokens stand there, for each service whose changes go there."""
     found: dict[Fence, None] = {}
-    for scope in scopes(config.services, config.symcli):
+    for scope in scopes(connection, config):
         if scope.control_host == connection:
             found[Fence(scope.name, fence.folder(scope.symcli.work_dir, scope.name))] = None
         if connection in scope.fenced_hosts():
@@ -76,7 +106,7 @@ def group_names(connection: str, config: Config) -> list[str]:
     """The device groups on a control host."""
     names = {
         sync.symdg: None
-        for scope in scopes(config.services, config.symcli)
+        for scope in scopes(connection, config)
         if scope.control_host == connection
         for sync in scope.service.syncs
         if sync.symdg is not None
@@ -90,21 +120,21 @@ def left_out(connection: str, config: Config, groups: Groups) -> list[str]:
         f"sync {sync.name} of service {scope.name}: device group {sync.symdg} "
         + ("does not hold all its names" if sync.symdg in groups else "was not read")
         for scope, sync in _unpinned(connection, config)
-        if control_hosts.placed(sync, groups) is None
+        if not control_hosts.is_known(sync, groups)
     ]
 
 
 def _unpinned(connection: str, config: Config) -> list[tuple[Scope, Sync]]:
     return [
         (scope, sync)
-        for scope in scopes(config.services, config.symcli)
+        for scope in scopes(connection, config)
         if scope.control_host == connection
         for sync in scope.service.syncs
-        if sync.backend == "symclone" and control_hosts.placed(sync, {}) is None
+        if sync.backend == "symclone" and not control_hosts.is_known(sync, {})
     ]
 
 
-def _files(connection: str, config: Config, every: Iterable[Sent]) -> Iterable[Sent]:
+def _files(connection: str, concerned: Iterable[Scope], every: Iterable[Sent]) -> Iterable[Sent]:
     """Preflight's look at files: any that a command names, and the folders of this project's own."""
     known = [
         word
@@ -115,7 +145,7 @@ def _files(connection: str, config: Config, every: Iterable[Sent]) -> Iterable[S
     named = {word: None for word in known if _FILE.fullmatch(word)}
     inside = {path: None for word in known for path in _PROGRAM.findall(word)}
     folders: dict[str, None] = {}
-    for scope in scopes(config.services, config.symcli):
+    for scope in concerned:
         for folder in (scope.work_dir_on(connection), scope.symcli.work_dir):
             while folder not in folders:
                 folders[folder] = None

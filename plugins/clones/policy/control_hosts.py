@@ -49,19 +49,20 @@ def of_service(scope: Scope, groups: Mapping[str, Group]) -> Iterator[Sent]:
     for sync in symclone:
         if sync.symdg is not None:
             yield from _group(scope, sync, sync.symdg, groups.get(sync.symdg))
-        found = placed(sync, groups)
-        if found is not None:
-            yield from _pairs(scope, sync, *found, groups.get(sync.symdg or ""))
+        symid, pairs = ends(sync, groups)
+        if symid is not None:
+            yield from _devices(scope, sync, symid, pairs, groups.get(sync.symdg or ""))
+            if is_known(sync, groups):
+                yield from _pairs(scope, sync, symid, pairs)
 
 
-def placed(sync: Sync, groups: Mapping[str, Group]) -> tuple[str, list[PairSeen]] | None:
-    """The array and the devices of a sync, as far as they are known; None where one is not.
+def ends(sync: Sync, groups: Mapping[str, Group]) -> tuple[str | None, list[PairSeen]]:
+    """The array and the devices of a sync, None where they are not known.
 
     Pinned names need no group to be read: where the group says another device, nothing is sent.
     """
     group = groups.get(sync.symdg) if sync.symdg is not None else None
     held = {} if group is None else group.devices
-    symid = sync.symid or (group.symid if group else None)
     pairs = [
         PairSeen(
             pair,
@@ -71,8 +72,13 @@ def placed(sync: Sync, groups: Mapping[str, Group]) -> tuple[str, list[PairSeen]
         )
         for pair in sync.pairs
     ]
-    known = [pair for pair in pairs if pair.source is not None and pair.target is not None]
-    return None if symid is None or len(known) < len(pairs) else (symid, pairs)
+    return sync.symid or (group.symid if group else None), pairs
+
+
+def is_known(sync: Sync, groups: Mapping[str, Group]) -> bool:
+    """Whether every device of a sync is known, and its array."""
+    symid, pairs = ends(sync, groups)
+    return symid is not None and all(None not in (pair.source, pair.target) for pair in pairs)
 
 
 def _slots(scope: Scope) -> Iterator[Sent]:
@@ -117,24 +123,27 @@ def _group(scope: Scope, sync: Sync, name: str, group: Group | None) -> Iterator
     yield Sent(commands.delete_group(symcli, host, name), scope.name, f"deletes {where}", Part.RETIRE)
 
 
-def _pairs(
+def _where(scope: Scope, sync: Sync) -> str:
+    return f"sync {sync.name}" + (f", set {scope.target_set}" if scope.target_set else "")
+
+
+def _devices(
     scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen], group: Group | None
 ) -> Iterator[Sent]:
-    """What is sent of a sync whose devices are known.
+    """The look at the devices of a sync.
 
     :param group: a name in it that does not stand for the device that it is pinned to is looked at, too.
     """
-    set_of = f"-{scope.target_set}" if scope.target_set else ""
-    where = f"sync {sync.name}" + (f", set {scope.target_set}" if scope.target_set else "")
-    devices = f"devices-{symid}"
-    shown = commands.list_devices(scope.symcli, scope.control_host, symid, [DEVICES])
-    yield Sent(
-        shown,
-        scope.name,
-        f"looks at the devices of {where}",
-        free={DEVICES: f"<list:{devices}>"},
-        sets={devices: _written(sync, pairs, group)},
-    )
+    name, numbers = f"devices-{symid}", _written(sync, pairs, group)
+    if numbers:
+        command = commands.list_devices(scope.symcli, scope.control_host, symid, [DEVICES])
+        reason = f"looks at the devices of {_where(scope, sync)}"
+        yield Sent(command, scope.name, reason, free={DEVICES: f"<list:{name}>"}, sets={name: numbers})
+
+
+def _pairs(scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen]) -> Iterator[Sent]:
+    """What is sent of a sync by a file of its pairs."""
+    set_of, where = f"-{scope.target_set}" if scope.target_set else "", _where(scope, sync)
     for made, part, why in (
         (commands.query, Part.NORMAL, "looks at the tracks of"),
         (commands.verify_precopied, Part.NORMAL, "asks whether all is precopied of"),
@@ -146,7 +155,7 @@ def _pairs(
         (commands.end_restored, Part.MERGE_BACK, "ends the restore of"),
     ):
         command = made(scope, sync, symid, pairs)
-        name = f"pairs-{scope.name}-{sync.name}{set_of}"
+        name = f"pairs.{scope.name}.{sync.name}{set_of}"  # no name holds a dot: two can never be one
         yield _with_pairs(command, scope.name, f"{why} {where}", part, name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer
@@ -31,6 +31,8 @@ TOKEN, TOKEN_BEFORE = "900000000001.5a5a5a5a5a5a5a5a", "900000000002.6b6b6b6b6b6
 NODES = "dm-9"
 PATH = "sdsamplepath"
 """Samples that no configuration holds."""
+MOST_REASONS = 3
+"""Of one rule, in its comment."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,25 @@ class Sent:
 
 
 def once(every: Iterable[Sent]) -> list[Sent]:
-    """Each rule once, with the reasons of all."""
-    found: dict[tuple[object, ...], Sent] = {}
+    """Each rule once, with the reasons and the sets of all."""
+    alike: dict[tuple[object, ...], list[Sent]] = {}
     for one in every:
-        before = found.get(one.fixed)
-        if before is None:
-            found[one.fixed] = one
-            continue
-        reasons = dict.fromkeys([*before.reason.split("; "), *one.reason.split("; ")])
-        sets = {
-            name: tuple(dict.fromkeys([*before.sets.get(name, ()), *one.sets.get(name, ())]))
-            for name in {**before.sets, **one.sets}
-        }
-        found[one.fixed] = replace(before, reason="; ".join(reasons), sets=sets)
-    return list(found.values())
+        alike.setdefault(one.fixed, []).append(one)
+    return [_as_one(some) for some in alike.values()]
+
+
+def _as_one(some: Sequence[Sent]) -> Sent:
+    reasons = list(dict.fromkeys(one.reason for one in some))
+    more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+    sets: dict[str, dict[str, None]] = {}
+    for one in some:
+        for name, words in one.sets.items():
+            sets.setdefault(name, {}).update(dict.fromkeys(words))
+    return replace(
+        some[0],
+        reason="; ".join([*reasons[:MOST_REASONS], *more]),
+        sets={name: tuple(words) for name, words in sets.items()},
+    )
 
 
 def sends(steps: Steps[object], reply: Callable[[Command], Result]) -> Iterator[Command]:

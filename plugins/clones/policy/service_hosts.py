@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clones import resources
 from clones.act.hooks import command_of
 from clones.act.rescan_disks import make_visible
 from clones.asking import fence
@@ -13,8 +14,11 @@ from clones.config import Host, Production, Service
 from clones.config.scope import Scope
 from clones.guards import guards
 from clones.policy.sent import NODES, PATH, TOKEN, Sent, sends
-from clones.resources import PLACES, drivers
+from clones.resources import drivers
 from clones.resources.base import Driver
+
+PLACES = ("before_stop", "before_start", "after_start", "probes")
+"""Of the hooks of a service."""
 
 
 def of_service(connection: str, scope: Scope) -> Iterator[Sent]:
@@ -54,7 +58,7 @@ def _token(connection: str, scope: Scope) -> Iterator[Sent]:
 
 def _of_driver(name: str, driver: Driver) -> Iterator[Sent]:
     yield Sent(driver.probe(), name, f"looks at {driver.label}")
-    places = (*PLACES, driver.started, driver.stopped, driver.prepared or driver.stopped)
+    places = (*resources.PLACES, driver.started, driver.stopped, driver.prepared or driver.stopped)
     for at in dict.fromkeys(places):
         for way, commands in (
             ("starts", driver.start(at)),
@@ -98,7 +102,7 @@ def _guards(connection: str, name: str, what: Service | Production) -> Iterator[
 
 def _hooks(connection: str, scope: Scope) -> Iterator[Sent]:
     service = scope.service
-    for place in ("before_stop", "before_start", "after_start", "probes"):
+    for place in PLACES:
         for hook in getattr(service, place):
             if service.host_of(hook) == connection:
                 yield Sent(command_of(scope, hook), scope.name, f"hook {hook.name} ({place})")

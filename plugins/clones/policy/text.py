@@ -7,6 +7,7 @@ normal policy, so neither the order of services.yaml nor a comment changes it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +20,16 @@ from clones.policy.sent import Kind, Part, Sent
 
 FORM = "symclone-gate 1"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
-_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]")
+_OTHER = re.compile(rb"[^A-Za-z0-9_@+=:,./-]")
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+"""What stands in a line as it is: as a word, and in a quoted one."""
 _CLASS = re.compile(r"<[^<>]+>")
 
 
 def written(word: str) -> str:
     """A word as it stands in a policy: each byte but letters, digits and a few signs as ``%XX``; an empty one
     as ``%``."""
-    signs = (chr(byte) for byte in word.encode())
-    return "%" if not word else "".join(sign if _PLAIN.match(sign) else f"%{ord(sign):02X}" for sign in signs)
+    return _OTHER.sub(lambda found: b"%%%02X" % found[0][0], word.encode()).decode() or "%"
 
 
 @dataclass(frozen=True)
@@ -162,11 +164,13 @@ def block_of(sent: Sent) -> str:
     words, own = sent.command.words, f"/{sent.service}"
     if not sent.service:
         return ""
-    if sent.kind is Kind.CHANGE or any(own in word for word in words if word not in sent.free):
+    samples = re.compile("|".join(map(re.escape, sent.free)) or "(?!)")
+    fixed = [samples.sub("\n", word) for word in words]
+    if sent.kind is Kind.CHANGE or any(own in word for word in fixed):
         return own
-    for option in ("-devs", "-g"):
-        if option in words:
-            return words[words.index("-sid" if option == "-devs" else option) + 1]
+    for option, behind in itertools.pairwise(fixed):
+        if option in ("-sid", "-g") and _PLAIN.fullmatch(behind):
+            return behind
     return ""
 
 

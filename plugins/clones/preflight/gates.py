@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from clones.asking import gate
 from clones.asking.steps import Command, Result, Steps, run
@@ -25,7 +26,7 @@ from clones.backends.symclone.output import Group
 from clones.config import Config
 from clones.errors import CloneError
 from clones.observe.findings import Finding, Level
-from clones.policy.catalogue import Groups, group_names
+from clones.policy.catalogue import Groups, by_connection, group_names
 from clones.policy.make import make, read_group
 from clones.policy.text import FORM, TIME
 
@@ -43,6 +44,11 @@ class Wanted:
     config: Config
     now: datetime
 
+    @cached_property
+    def of(self) -> dict[str, Config]:
+        """By connection what of it is about that host: thousands of services have thousands of hosts."""
+        return by_connection(self.config)
+
 
 def look_at_gate(host: str, wanted: Wanted) -> Steps[list[Finding]]:
     """Ask a host for its gate.
@@ -54,11 +60,13 @@ def look_at_gate(host: str, wanted: Wanted) -> Steps[list[Finding]]:
     where = f"host {host}"
     if said is None:
         return [Finding(Level.OK, where, "it has no gate: the key of its connection opens a shell")]
+    if host not in wanted.of:  # services.yaml has changed meanwhile
+        return list(judge(host, said, None, wanted.now, []))
     groups: dict[str, Group] = {}
     unread: list[str] = []
-    for name in group_names(host, wanted.config):
+    for name in group_names(host, wanted.of[host]):
         try:
-            groups[name] = yield from read_group(host, wanted.config, name)
+            groups[name] = yield from read_group(host, wanted.of[host], name)
         except CloneError:  # a finding of its own
             unread.append(name)
     return list(judge(host, said, _digest(host, wanted, groups), wanted.now, unread))
@@ -116,6 +124,6 @@ def _until(where: str, until: str, now: datetime, remedy: str) -> Iterator[Findi
 
 def _digest(host: str, wanted: Wanted, groups: Groups) -> str | None:
     try:
-        return make(host, wanted.config, groups, wanted.now).digest
+        return make(host, wanted.of[host], groups, wanted.now).digest
     except CloneError:  # a finding of its own
         return None

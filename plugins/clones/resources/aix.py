@@ -62,6 +62,10 @@ a group that is defined and not varied on; a name that is taken is replaced by a
 a warning (documented of synclvodm, ``-c``; of recreatevg assumed), and under the old one the other set's
 volume would be mounted. So each of two target sets on one host has its `lv_prefix`.
 
+As root, by the host's `become`: all that changes something (documented), ``getlvodm`` and ``lqueryvg``
+(assumed). The looks of the tables above are the account's own (documented of ``ifconfig -a`` and ``mount``,
+assumed of ``lspv``; one that is refused proves nothing).
+
 Anything else is unknown, other languages' messages included.
 """
 
@@ -85,7 +89,7 @@ ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
 def _recreate(begin: str, prefix: str, label: str) -> str:
     return (
-        f'{BECOME}name=$1; {begin}shift; known=$($become /usr/sbin/getlvodm -v "$name" 2>/dev/null); '
+        f'{BECOME}name=$1; {begin}shift; known=$($become /usr/sbin/getlvodm -v "$name"); '
         'held=$($become /usr/sbin/lqueryvg -p "$1" -v) || exit; '
         'test "$known" = "$held" && exec $become /usr/sbin/varyonvg "$name"; '
         'test -z "$known" || $become /usr/sbin/exportvg "$name" || exit; '

@@ -36,6 +36,9 @@ itself (documented). ufs: ``fsck -F ufs -m``, and only if that ends with 32 (nee
 everywhere. zfs: no check; ``zfs mount``, which mounts where the property ``mountpoint`` says: `mnt` must be
 the same (documented). Both checks take the raw device, /dev/rdsk or /dev/vx/rdsk (documented).
 
+As root, by the host's `become`: all that changes something (documented). ``ifconfig -a``, ``/etc/mnttab`` and
+``zfs get`` are the account's own (documented of the first two, assumed of the third).
+
 Anything else is unknown, other languages' messages included.
 """
 

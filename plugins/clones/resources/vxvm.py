@@ -45,6 +45,8 @@ On a host that has the source too, ``-n NAME`` gives the copy a name of its own;
 the deport (documented). So each import finds the source's name on the disks, whether or not there is a
 fresh copy (assumed: ``updateid`` marks them as ``clone_disk``, by which ``useclonedev=on`` still takes
 them). VxVM before 5.0 knows no such options: there a `command` must do it.
+
+As root, by the host's `become`: all of VxVM, also its looks, for vxconfigd answers root alone (assumed).
 """
 
 from __future__ import annotations

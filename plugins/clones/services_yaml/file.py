@@ -34,6 +34,7 @@ from clones.config.resources import CommandOfSet, FsOfSet, IpOfSet, VgOfSet
 from clones.config.scope import Scope
 from clones.errors import ConfigError
 from clones.services_yaml import quick
+from clones.services_yaml.becomes import check_becomes
 from clones.services_yaml.checks import (
     check_beside_the_source,
     check_names,
@@ -161,6 +162,7 @@ def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> No
     """What must hold beyond each value by itself."""
     problems = (
         check_names(config)
+        or check_becomes(config)
         or check_resources(config)
         or check_beside_the_source(config)
         or check_pairs_across(config)
