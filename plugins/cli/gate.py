@@ -72,8 +72,9 @@ def given(groups: list[str]) -> dict[str, Group]:
         try:
             found[name] = output.read_group(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(
-                f"`--group {text}`: {path} cannot be read: {error}.",
+                f"`--group {text}`: {path} cannot be read: {why}.",
                 f"write `symdg -g {name} list ld -output xml_e` of the control host to it",
             ) from None
     return found
