@@ -41,7 +41,7 @@ def guarded(lab: Any, config: Config, *hosts: str) -> None:
 
 def without(service: str) -> Config:
     """The demo's services.yaml as it was before that service."""
-    config = load(SERVICES)
+    config: Config = load(SERVICES)
     return config.model_copy(
         update={"services": {name: one for name, one in config.services.items() if name != service}}
     )
@@ -105,7 +105,7 @@ async def test_a_wait_is_told_by_the_triggerer_too(lab: Any) -> None:
 def preflight(context: dict[str, Any]) -> list[tuple[str, str]]:
     """What it says of gates."""
     with contextlib.suppress(AirflowFailException):
-        PreflightOperator(task_id="check").execute(context)  # type: ignore[arg-type]
+        PreflightOperator(task_id="check").execute(context)
     return [(one["level"], one["what"]) for one in context["ti"].xcom["findings"] if "gate" in one["what"]]
 
 
