@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from clones.asking.steps import Command
 from clones.become import Become, Free
 from clones.config import Config
-from clones.policy.catalogue import connections, sent_to
+from clones.policy.catalogue import by_connection, sent_to
 from clones.policy.sent import Part, Sent
 from clones.privileges import sudoers
 from clones.privileges.needs import Asked, Need, Written, needs
@@ -117,7 +117,7 @@ def test_each_command_once_with_all_that_it_is_for() -> None:
 def test_all_of_the_examples_can_be_allowed(example: str, tmp_path: Path) -> None:
     """Each has its reason; no pattern is of any length, and nothing is allowed with any arguments."""
     config = rooted(load(str(ROOT / example)))
-    for connection in connections(config.services, config.symcli):
+    for connection in by_connection(config):
         needed = needs(sent_to(connection, config), list(Part))
         made = write(*needed, until=NOW)
         assert not made.left_out and needed, connection
