@@ -32,7 +32,7 @@ def claims(text: str) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache
-def tests_of(path: str) -> frozenset[str]:
+def names_in(path: str) -> frozenset[str]:
     """The tests of a file, without running it; empty if there is no such file."""
     file = ROOT / path
     if not file.is_file():
@@ -53,7 +53,7 @@ def unshown(text: str) -> list[str]:
         if not named and not by.startswith(WORDS):
             found.append(f"{claim}: neither a test nor {' nor '.join(WORDS)}")
         for path, name in named:
-            if not (tests_of(path) if not name else name in tests_of(path)):
+            if not (names_in(path) if not name else name in names_in(path)):
                 found.append(f"{claim}: no test {path}::{name}")
     return found
 

@@ -7,6 +7,7 @@ normal policy, so neither the order of services.yaml nor a comment changes it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from clones.policy.sent import Kind, Part, Sent
 FORM = "symclone-gate 1"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 _OTHER = re.compile(rb"[^A-Za-z0-9_@+=:,./-]")
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+"""What stands in a line as it is: as a word, and in a quoted one."""
 _CLASS = re.compile(r"<[^<>]+>")
+_TEXT = re.compile(r"<text:([^<>]+)>")
 
 
 def written(word: str) -> str:
@@ -99,13 +103,11 @@ class Made:
         line = " ".join((sent.kind, *owner, *parts))
         self.rules.setdefault(line, Rule(line, sent.reason, block_of(sent), tuple(sent.sets)))
 
-    def lines(self) -> set[str]:
-        """All that it lets through, without an order."""
-        return {
-            *self.rules,
-            *self.fixed(),
-            *(_set(name, words) for name, words in self.sets.items()),
-        }
+    def lines(self) -> list[str]:
+        """All that it lets through, without an order, and without the names of texts."""
+        texts = {name: hashlib.sha256(text.encode()).hexdigest() for text, name in self.texts.items()}
+        told = (_TEXT.sub(lambda found: f"<text:{texts[found[1]]}>", line) for line in self.rules)
+        return sorted([*told, *(_set(name, sorted(words)) for name, words in self.sets.items())])
 
     def fixed(self) -> list[str]:
         """The lines of the texts."""
@@ -161,11 +163,13 @@ def block_of(sent: Sent) -> str:
     words, own = sent.command.words, f"/{sent.service}"
     if not sent.service:
         return ""
-    if sent.kind is Kind.CHANGE or any(own in word for word in words if word not in sent.free):
+    samples = re.compile("|".join(map(re.escape, sent.free)) or "(?!)")
+    fixed = [samples.sub("\n", word) for word in words]
+    if sent.kind is Kind.CHANGE or any(own in word for word in fixed):
         return own
-    for option in ("-devs", "-g"):
-        if option in words:
-            return words[words.index("-sid" if option == "-devs" else option) + 1]
+    for option, behind in itertools.pairwise(fixed):
+        if option in ("-sid", "-g") and _PLAIN.fullmatch(behind):
+            return behind
     return ""
 
 

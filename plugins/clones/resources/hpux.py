@@ -68,7 +68,7 @@ a device has one name: /dev/dsk and /dev/disk do not mix  names are compared as 
 ========================================================  ===============================  ==========
 
 As root, by the host's `become`: all that changes something (documented); ``vgdisplay``, which opens the
-group's device file, that may be root's alone (assumed); ``grep`` and ``mv`` of the map, which vgexport has
+group's device file, that may be root's alone (assumed); ``cat`` and ``mv`` of the map, which vgexport has
 written (assumed). ``netstat -in``, ``mount -p`` and ``ls -d`` are the account's own (assumed; a look that is
 refused proves nothing).
 
@@ -93,8 +93,8 @@ ACTIVE, IMPORTED, EXPORTED = "active", "imported", "exported"
 
 KEEP_MAP = (
     f"{BECOME}PATH=/usr/bin:/bin; export PATH; "
-    'new=0; test -s "$1" && new=$($become /usr/bin/grep -c "^[0-9]" "$1"); '
-    'old=0; test -s "$2" && old=$($become /usr/bin/grep -c "^[0-9]" "$2"); '
+    'new=0; test -s "$1" && new=$($become /usr/bin/cat "$1" | /usr/bin/grep -c "^[0-9]"); '
+    'old=0; test -s "$2" && old=$($become /usr/bin/cat "$2" | /usr/bin/grep -c "^[0-9]"); '
     'test "$new" -gt 0 || echo "$1 names no logical volume: the group stays imported, $2 as it is" >&2; '
     'test "$new" -gt 0 || exit 1; '
     'test "$new" -ge "$old" || echo "$2 is kept, for $1 names fewer volumes: remove it if that is right"; '
@@ -279,7 +279,7 @@ class VgDriver(GroupOnHost):
     def _keep_map(self) -> Command:
         """vgexport writes the map as root, so nobody else may be able to read or move it."""
         needed = (
-            *(("/usr/bin/grep", "-c", "^[0-9]", path) for path in (self.new_map, self.map_file)),
+            *(("/usr/bin/cat", path) for path in (self.new_map, self.map_file)),
             ("/usr/bin/mv", "-f", self.new_map, self.map_file),
         )
         return self.script(KEEP_MAP, "keep", self.new_map, self.map_file, as_root=needed)
