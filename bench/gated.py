@@ -116,7 +116,7 @@ def _account() -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["userdel", "--force", ACCOUNT], check=True)
+        subprocess.run(["userdel", "--force", ACCOUNT], check=True, capture_output=True)
 
 
 @contextmanager
