@@ -7,6 +7,7 @@ normal policy, so neither the order of services.yaml nor a comment changes it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from clones.policy.sent import Kind, Part, Sent
 FORM = "symclone-gate 1"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 _OTHER = re.compile(rb"[^A-Za-z0-9_@+=:,./-]")
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+"""What stands in a line as it is: as a word, and in a quoted one."""
 _CLASS = re.compile(r"<[^<>]+>")
 
 
@@ -161,11 +164,13 @@ def block_of(sent: Sent) -> str:
     words, own = sent.command.words, f"/{sent.service}"
     if not sent.service:
         return ""
-    if sent.kind is Kind.CHANGE or any(own in word for word in words if word not in sent.free):
+    samples = re.compile("|".join(map(re.escape, sent.free)) or "(?!)")
+    fixed = [samples.sub("\n", word) for word in words]
+    if sent.kind is Kind.CHANGE or any(own in word for word in fixed):
         return own
-    for option in ("-devs", "-g"):
-        if option in words:
-            return words[words.index("-sid" if option == "-devs" else option) + 1]
+    for option, behind in itertools.pairwise(fixed):
+        if option in ("-sid", "-g") and _PLAIN.fullmatch(behind):
+            return behind
     return ""
 
 
