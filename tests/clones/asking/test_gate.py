@@ -79,6 +79,7 @@ def lnxpp() -> Scope:
     return Scope.of("lnxpp", type(service).model_validate({**plain, "down_checks": [check]}), config.symcli)
 
 
+OWNER = lock.Owner("dag", "run", "site", "0" * 16, "task", 1)
 READERS: dict[str, Callable[[], list[Steps[Any]]]] = {
     "resources, also an application that calls 119 down": lambda: [
         look(driver, host.connection)
@@ -100,7 +101,6 @@ READERS: dict[str, Callable[[], list[Steps[Any]]]] = {
     ],
     "a hook": lambda: [run_hook(lnxpp(), Hook(name="h", command=("/bin/h",)), "before_stop")],
 }
-OWNER = lock.Owner("dag", "run", "site", "0" * 16, "task", 1)
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -78,7 +78,7 @@ def test_a_word_is_written_so_that_nothing_in_it_parts_words_or_is_a_class() -> 
 
 
 def demo(**changes: Any) -> Config:
-    config = load(SERVICES)
+    config: Config = load(SERVICES)
     return config.model_copy(update=changes)
 
 
