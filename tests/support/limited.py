@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,55 +36,16 @@ from lab.config.hosts import HostConfig
 from lab.config.rights import GateConfig, RightsConfig
 from lab.operations import Operations
 from lab.rights.gate import Gate
+from tests.support.loaded import BECOME
+from tests.support.with_become import KIND, with_become
 
 ACCOUNT = "refresh"
-KIND = "sudo"
 EMPTY = f"symclone-gate 1\nhost {{}}\nmade 2026-01-01T00:00:00Z\nof {'0' * 64}\nremedy none\nblocks\n"
 """The policy of a host that nothing is sent to."""
 EXTRA = tuple(part for part in Part if part is not Part.NORMAL)
 MADE, FAR = datetime(2026, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
-HOOKS = ("before_activate", "after_activate", "before_stop", "before_start", "after_start", "probes")
 _BEFORE = re.compile(rf"(?<='){Become.read(KIND).text}(?=')|{Become.read(KIND).text} ")
 """What `become` adds to a line: the parameter of a text, or what stands before a command."""
-
-
-def with_become(data: Any) -> Any:
-    """The contents of a services.yaml, with `become` wherever it can stand and does not yet."""
-    if not isinstance(data, dict) or not isinstance(data.get("services"), dict):
-        return data
-    data = copy.deepcopy(data)
-    symcli = data.setdefault("symcli", {})
-    for one in [symcli, *_mappings(_of(symcli, "control_hosts"))]:
-        _add(one, KIND)
-    for service in _mappings(data["services"]):
-        production = service.get("production")
-        for hosts in (service, production if isinstance(production, dict) else {}):
-            for host in _mappings(hosts.get("hosts")):
-                _add(host, KIND)
-        for check in _mappings(service.get("down_checks")):
-            _add(check, KIND)
-        for holder in (service, *_mappings(service.get("syncs"))):
-            for hooks in HOOKS:
-                for hook in _mappings(holder.get(hooks)):
-                    _add(hook, KIND)
-        for resource in _mappings(service.get("resources")):
-            for kind in ("app", "command"):
-                _add(resource.get(kind), True)
-    return data
-
-
-def _of(mapping: Any, key: str) -> Any:
-    return mapping.get(key) if isinstance(mapping, dict) else None
-
-
-def _mappings(found: Any) -> list[dict[str, Any]]:
-    among = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
-    return [one for one in among if isinstance(one, dict)]
-
-
-def _add(mapping: Any, value: str | bool) -> None:
-    if isinstance(mapping, dict):
-        mapping.setdefault("become", value)
 
 
 def limited(config: LabConfig) -> LabConfig:
@@ -220,6 +181,9 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         lab.config = limited(lab.config)
         start(lab)
         site.labs.append(lab)
+        if isinstance(lab._services, Path) and site.config is None:  # a program may be the first to use it
+            with suppress(ConfigError):
+                configuration.load(lab._services)
         site.put(lab)
         return lab
 
@@ -243,6 +207,7 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         with site.opened(to_root=not site.of_the_product):
             return execute(self, command, *about)
 
+    monkeypatch.setenv(BECOME, "1")
     monkeypatch.setattr(Driver, "run", run)
     monkeypatch.setattr(Driver, "execute", by_hand)
     monkeypatch.setattr(file, "_validate", _validate)
