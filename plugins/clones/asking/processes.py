@@ -31,10 +31,10 @@ def processes(result: Result, host: str, subject: str) -> list[str]:
         )
     if not _shows_others(rows[1:]):
         raise Unknown(
-            f"{subject}. What still runs on {host} could not be listed: its account sees no process of root, so "
-            "what became root is hidden from it",
-            f"let the account see every process on {host}: on Linux without `hidepid` of /proc, or as a member of "
-            "its `gid`; on SunOS with the privilege `proc_info`",
+            f"{subject}. What still runs on {host} could not be listed: its account sees no process of root, "
+            "so what became root is hidden from it",
+            f"let the account see every process on {host}: on Linux without `hidepid` of /proc, or as a "
+            "member of its `gid`; on SunOS with the privilege `proc_info`",
         )
     return rows[1:]
 
