@@ -7,6 +7,7 @@ import re
 from clones.asking.fence import MARK
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import whole, without_end
+from clones.become import KINDS
 from clones.errors import Unknown
 from clones.time_limits import SMALL_LOOK
 
@@ -19,7 +20,7 @@ def list_processes(host: str) -> Command:
 def processes(result: Result, host: str, subject: str) -> list[str]:
     """The rows of a list of processes.
 
-    :raises Unknown: it is not whole, or does not show the one who listed.
+    :raises Unknown: it is not whole, does not show the one who listed, or nobody else.
     """
     text = without_end(result.stdout) if result.exit_code == 0 else None
     rows = text.splitlines() if text else []
@@ -28,7 +29,19 @@ def processes(result: Result, host: str, subject: str) -> list[str]:
             f"{subject}. What still runs on {host} could not be listed: {result.ending()}: {result.said()}",
             f"run `/usr/bin/ps -ef` as the SSH account on {host}, fix what it says, and wait for the retry",
         )
+    if not _shows_others(rows[1:]):
+        raise Unknown(
+            f"{subject}. What still runs on {host} could not be listed: its account sees no process of root, "
+            "so what became root is hidden from it",
+            f"let the account see every process on {host}: on Linux without `hidepid` of /proc, or as a "
+            "member of its `gid`; on SunOS with the privilege `proc_info`",
+        )
     return rows[1:]
+
+
+def _shows_others(rows: list[str]) -> bool:
+    """Whether it shows processes of root: every system has some, and a command of ours may be one."""
+    return any(row.split()[:1] in (["root"], ["0"]) for row in rows)
 
 
 def may_begin(row: str, service: str) -> bool:
@@ -50,8 +63,18 @@ def words_of(row: str) -> list[str]:
 
 
 def spoken_row(row: str) -> str:
-    """The command of one row for a message: what a shell is about to run, not the script that it runs."""
+    """The command of one row for a message: what a shell is about to run, not the script that it runs, and
+    without the host's `become`, which has a row of its own."""
     if MARK not in row:
-        return " ".join(words_of(row))
+        return " ".join(_behind_become(words_of(row)))
     behind = re.search(r"/fences/\S+ \S+ (.+)", row)
-    return f"{behind[1] if behind else ' '.join(words_of(row)[:4])} ... (about to begin)"
+    said = " ".join(_behind_become(behind[1].split()) if behind else words_of(row)[:4])
+    return f"{said} ... (about to begin)"
+
+
+def _behind_become(words: list[str]) -> list[str]:
+    """What `become` runs; all of it where it does not stand there, or is cut off behind it."""
+    if words[0].rsplit("/", 1)[-1] not in KINDS:
+        return words
+    at = next((n for n, word in enumerate(words[1:], 1) if not word.startswith("-")), 0)
+    return words[at:]
