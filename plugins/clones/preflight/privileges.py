@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from clones.asking.may_run import may_run, says_yes
-from clones.asking.steps import Result, Steps, run_together
+from clones.asking.side_by_side import abreast
+from clones.asking.steps import Result, Steps, run
 from clones.backends.symclone.output import Group
 from clones.become import Become
 from clones.config import Config
@@ -41,7 +42,7 @@ def look_at_privileges(host: str, config: Config) -> Steps[list[Finding]]:
     asked = [(one, command) for one in needed if (command := may_run(host, become, one.words)) is not None]
     if not asked:
         return list(_cannot_be_asked(host, become, needed))
-    results = yield from run_together([command for _, command in asked])
+    results = yield from abreast(run(command) for _, command in asked)  # in as many trips as they are long
     return list(judge(host, become, [one for one, _ in asked], results))
 
 
