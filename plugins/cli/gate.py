@@ -9,6 +9,7 @@ Exit codes: 0 it is whole, 1 it could not be made, 2 it was made, and syncs are 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -84,7 +85,7 @@ def asked(connection: str, config: Config, known: Mapping[str, Group]) -> dict[s
     names = [name for name in group_names(connection, config) if name not in known]
     if not names:
         return found
-    with open_hosts() as hosts:
+    with open_hosts(level=logging.DEBUG) as hosts:
         for name in names:
             try:
                 found[name] = hosts.run(read_group(connection, config, name))

@@ -1,8 +1,8 @@
 """`python -m cli.privileges CONNECTION`: what that host must allow its SSH account to run as root.
 
-It prints a file in the form of the host's `become` program (a sudoers file for sudo), a line of reason each; on
-stderr where it belongs, and what is not in it. The device groups of a control host are asked of it, but for those
-that `--group` gives.
+It prints a file in the form of the host's `become` program (a sudoers file for sudo), with a line of reason
+each; on stderr where it belongs, and what is not in it. The device groups of a control host are asked of it,
+but for those that `--group` gives.
 
 Exit codes: 0 all is in it, 1 it could not be made, 2 it was made, and something is left out.
 """
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from cli.gate import PARTS, asked, end_of, given, parts_of
 from cli.options import as_script
 from clones.errors import CloneError, ConfigError
-from clones.policy.catalogue import connections, left_out, sent_to
+from clones.policy.catalogue import by_connection, left_out, sent_to
 from clones.privileges.forms import FORMS
 from clones.privileges.needs import Asked, needs
 from clones.services_yaml.becomes import become_of
@@ -39,7 +39,7 @@ def main() -> int:
     connection, now = arguments.connection, datetime.now(UTC)
     try:
         config = load(arguments.config)
-        if connection not in (every := connections(config.services, config.symcli)):
+        if connection not in (every := by_connection(config)):
             raise ConfigError(
                 f"Nothing is sent to {connection!r}, as services.yaml says.",
                 f"name one of: {', '.join(every)}",

@@ -15,6 +15,7 @@ of a look (docs/decisions/0040-become.md).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,14 +36,21 @@ class Free(str):
     :param shown: what stands for it in a message.
     :attr patterns: what the host's rules must allow in its place: letters, digits, signs and classes in
         brackets as of fnmatch, so that each pattern has one length and none matches a blank or a slash more.
+    :attr expression: the same as one extended regular expression, where it has no one length; else empty.
     """
 
     patterns: tuple[str, ...]
+    expression: str
 
-    def __new__(cls, shown: str, patterns: Iterable[str] = ()) -> Free:
+    def __new__(cls, shown: str, patterns: Iterable[str] = (), expression: str = "") -> Free:
         word = super().__new__(cls, shown)
-        word.patterns = tuple(patterns)
+        word.patterns, word.expression = tuple(patterns), expression
         return word
+
+    @property
+    def example(self) -> str:
+        """A word that may stand in its place; empty where there is none."""
+        return re.sub(r"\[(.)[^\]]*\]", r"\1", self.patterns[0]) if self.patterns else ""
 
 
 @dataclass(frozen=True)

@@ -78,15 +78,18 @@ class Installed:
 
 @contextmanager
 def installed() -> Iterator[Installed]:
-    """In a folder of its own below /var/lib; of the gate's text only the path of `logger` is another."""
+    """In a folder of its own below /var/lib; in its text the path of `logger` and its time are others."""
     folder = Path(tempfile.mkdtemp(prefix="symclone-gate-test-", dir="/var/lib"))
     try:
         folder.chmod(0o755)
         text = GATE.read_text()
-        assert text.count(f"'{LOGGER}'") == 1
-        (folder / "symclone-gate").write_text(
-            text.replace(f"'{LOGGER}', '/bin/logger'", f"'{folder}/logger'")
-        )
+        for old, new in (
+            (f"'{LOGGER}', '/bin/logger'", f"'{folder}/logger'"),
+            ("SECONDS = 10;", "SECONDS = 1;"),
+        ):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        (folder / "symclone-gate").write_text(text)
         (folder / "symclone-gate").chmod(0o755)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
             log.bind(str(folder / "log"))

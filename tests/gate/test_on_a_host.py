@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -137,8 +138,10 @@ def test_the_policy_tells_of_itself(host: Installed) -> None:
     told = f"{FORM}\nhost somewhere\nmade 2026-01-31T12:00:00Z\nof {'5c1f4a8b3e2d6f70' * 4}\n"
     assert host.run("symclone-gate policy").stdout.decode() == told
     host.allow(
-        POLICY + "for /work until 2999-01-01T00:00:00Z\nlook /bin/true\n"
-        "for /x until 2020-01-01T00:00:00Z\nlook /bin/true\nfor /y until 2999-01-01T00:00:00Z\nlook /bin/true\n"
+        POLICY
+        + "for /work until 2999-01-01T00:00:00Z\nlook /bin/true\n"
+        + "for /x until 2020-01-01T00:00:00Z\nlook /bin/true\n"
+        + "for /y until 2999-01-01T00:00:00Z\nlook /bin/true\n"
     )
     until = "until 2020-01-01T00:00:00Z\nuntil 2999-01-01T00:00:00Z\n"
     assert host.run("symclone-gate policy").stdout.decode() == told + until
@@ -151,9 +154,11 @@ def test_the_policy_tells_of_itself(host: Installed) -> None:
 def test_the_environment_is_the_gates(host: Installed) -> None:
     given = {
         "PATH": "/nowhere", "ENV": "/nowhere", "BASH_ENV": "/nowhere", "IFS": "/", "CDPATH": "/nowhere",
-        "LD_LIBRARY_PATH": "/nowhere", "LIBPATH": "/nowhere", "SHLIB_PATH": "/nowhere", "PERL5LIB": "/nowhere",
-        "PERL5OPT": "-Mno_such_module", "PERLLIB": "/nowhere", "PERL_UNICODE": "SDA", "PERL5DB": "exit",
-        "SYMCLI_CONNECT": "other", "A": "1", "LC_all": "x", "LC_TIME": "a;b", "PS4": "x", "SHELLOPTS": "xtrace",
+        "LD_LIBRARY_PATH": "/nowhere", "LIBPATH": "/nowhere", "SHLIB_PATH": "/nowhere",
+        "PERL5LIB": "/nowhere", "PERL5OPT": "-Mno_such_module", "PERLLIB": "/nowhere",
+        "PERL_UNICODE": "SDA", "PERL5DB": "exit",
+        "SYMCLI_CONNECT": "other", "A": "1", "LC_all": "x", "LC_TIME": "a;b", "PS4": "x",
+        "SHELLOPTS": "xtrace",
         "LANG": "C", "LC_ALL": "C", "TZ": "Europe/Paris", "USER": "u", "LOGNAME": "u", "SHELL": "/bin/sh",
         "ODMDIR": "/nowhere",
     }  # fmt: skip
@@ -206,16 +211,16 @@ def test_a_line_of_syslog_is_printable_and_has_an_end(host: Installed, lines: in
 
 
 def test_a_logger_that_hangs_holds_nobody_up(host: Installed) -> None:
-    """It is ended: it has an alarm of some seconds, which the test does not wait for."""
+    """It is ended by its alarm, which is set to a second here."""
     host.has_logger(f"#!/bin/sh\necho $$ >{host.folder}/hangs\nexec /bin/sleep 60\n")
     began = time.monotonic()
     for sent, code in (("/bin/sleep 0", 0), ("/bin/sleep 1", 119), (together(*["/bin/sleep 0"] * 60), 0)):
         assert host.run(sent).returncode == code
     assert time.monotonic() - began < 20, "of 3 times 60 s"
     marked = host.folder / "hangs"
-    while not marked.exists() or not marked.read_text():
-        assert time.monotonic() - began < 30
-    os.kill(int(marked.read_text()), 14)
+    while not marked.exists() or not marked.read_text() or Path(f"/proc/{int(marked.read_text())}").exists():
+        assert time.monotonic() - began < 30, "the logger has not come, or goes on"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -237,10 +242,7 @@ def refused_as_a_whole(host: Installed, why: str) -> None:
     assert (done.returncode, done.stdout) == (119, b"")
     said = done.stderr.decode()
     assert said.startswith("symclone-gate: refused: the policy cannot be used: ") and why in said, said
-    assert (
-        "; no policy: copy the policy anew; it, the gate and their folders must be of root, and nobody else may write them\n"
-        in said
-    )
+    assert "; no policy: copy the policy anew; it, the gate and their folders must be of root, and" in said
 
 
 def test_files_that_others_can_change_are_refused(host: Installed) -> None:
@@ -333,7 +335,8 @@ def test_faults_of_a_policy_are_named_by_their_lines(host: Installed) -> None:
     host.allow(
         HEAD
         + "look /bin/a <nothing>\nlook /bin/a <in:none>\nlook /bin/a  b\nlook /bin/a%2fb\nlook <same:1>\n"
-        "nonsense x y\nlook /bin/a <text:none>\nfor /x\nlook /bin/<number>+\nset one a\nlook <in:one>+ <same:1>\n"
+        "nonsense x y\nlook /bin/a <text:none>\n"
+        "for /x\nlook /bin/<number>+\nset one a\nlook <in:one>+ <same:1>\n"
         "for /y\nlook <in:one>\nfor a;b\nlook c\n"
     )
     words = ["perl", "-T", GATE, "--check", host.policy]

@@ -382,7 +382,7 @@ def test_a_disk_of_the_set_that_is_not_in_use_is_used_by_somebody(
 ) -> None:
     """What is up of the other set explains nothing here."""
     two_sets.fault(
-        "exit", host="lnxts01", match="fuser /dev/mapper/mpathe", exit=0, stdout=" 4711\nsymclone-end\n"
+        "exit", host="lnxts01", match="fuser .*/dev/mapper/mpathe", exit=0, stdout=" 4711\nsymclone-end\n"
     )
     with pytest.raises(AirflowFailException, match="1 error"):
         PreflightOperator(task_id="check", config=str(TWO_SETS)).execute(context)  # type: ignore[arg-type]

@@ -1,12 +1,15 @@
 """The guards on real disks: what uses a disk without being seen by its own name is seen.
 
 Each case says what is done with two disks, and which guards of the first then say `up`; all others say down.
+All of them are asked by root, and by an account that sudo lets run what `scripts/privileges` prints.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from clones.asking.steps import Result
-from clones.config import Service
+from clones.config import Config, Service
 from clones.guards import guards
 from clones.resources.base import Probe
 from lab.real.host import NAMESPACES
+from tests.real.account import NAME, account, rules
 
 SIZE = 16 << 20  # bytes of a disk
 
@@ -40,28 +44,50 @@ class Disks:
         return done.stdout.strip()
 
     def probes(self, dev: str = "") -> dict[str, Probe]:
-        """What each guard of the first disk, or of `dev`, says, by the first words of its label."""
-        made = Service.model_validate(
-            {
-                "control_host": "symcli",
-                "sync_max_delay": 1440,
-                "hosts": [{"connection": "host", "family": "linux"}],
-                "resources": [{"fs": {"dev": dev or self.one, "mnt": "/data", "type": "ext4"}}],
-                "syncs": [{"name": "data", "symid": "000190101234", "pairs": ["1234:4321"]}],
-            }
-        )
+        """What each guard of the first disk, or of `dev`, says, by the first words of its label.
+
+        It must say the same to root as to the account.
+        """
+        as_root = self._probes(config(dev or self.one, "none"), [])
+        text, needed = rules(config(dev or self.one, "sudo"), "host", NAME)
+        with account(text, needed):
+            found = self._probes(config(dev or self.one, "sudo"), ["runuser", "-u", NAME, "--"])
+        assert _uses(found) == _uses(as_root), (found, as_root)
+        return found
+
+    def _probes(self, what: Config, before: list[str]) -> dict[str, Probe]:
         found = {}
-        for guard in guards(made):
+        for guard in guards(what.services["service"]):
             command = guard.probe()
-            words = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--", *command.words]
-            done = subprocess.run(words, capture_output=True, text=True)
+            words = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--", *before, *command.words]
+            done = subprocess.run(words, capture_output=True, text=True, cwd="/")
             result = Result(command, done.returncode, done.stdout, done.stderr)
             found[guard.label.split("/")[0].strip()] = guard.read(result)
         return found
 
 
+def _uses(said: dict[str, Probe]) -> dict[str, tuple[str, str]]:
+    return {label: (probe.use.value, probe.at) for label, probe in said.items()}
+
+
+def config(dev: str, become: str) -> Config:
+    """A service with one file system on that device."""
+    made = Service.model_validate(
+        {
+            "control_host": "symcli",
+            "sync_max_delay": 1440,
+            "hosts": [{"connection": "host", "family": "linux", "become": become}],
+            "resources": [{"fs": {"dev": dev, "mnt": "/data", "type": "ext4"}}],
+            "syncs": [{"name": "data", "symid": "000190101234", "pairs": ["1234:4321"]}],
+        }
+    )
+    return Config(services={"service": made})
+
+
 @pytest.fixture
-def disks(tmp_path: Path) -> Iterator[Disks]:
+def disks() -> Iterator[Disks]:
+    tmp_path = Path(tempfile.mkdtemp())
+    tmp_path.chmod(0o755)  # every account may look for the files of loop devices
     made = []
     for name in ("one", "other"):
         file = tmp_path / name
@@ -90,6 +116,7 @@ def disks(tmp_path: Path) -> Iterator[Disks]:
         subprocess.run(["losetup", "-d", *(f"/dev/{p.parts[3]}" for p in above), *made], check=True)
         host.kill()
         host.communicate()
+        shutil.rmtree(tmp_path)
 
 
 CASES = {
@@ -146,3 +173,21 @@ def test_another_partition_of_the_disk_is_used(disks: Disks) -> None:
     said = disks.probes(f"{disks.one}p1")
     assert [label for label, probe in said.items() if probe.use.value == "up"] == ["disk", "mounts of"]
     disks.sh("umount $DIR/mnt; delpart $ONE 1; delpart $ONE 2")
+
+
+def test_a_file_that_the_account_may_not_look_at(disks: Disks) -> None:
+    """It may be one of the disks: that is not known, and what to do is said."""
+    disks.folder.chmod(0o700)
+    text, needed = rules(config(disks.one, "sudo"), "host", NAME)
+    with account(text, needed):
+        said = disks._probes(config(disks.one, "sudo"), ["runuser", "-u", NAME, "--"])
+    assert {label for label, probe in said.items() if probe.use.value != "down"} == {"loops and exports of"}
+    exports = said["loops and exports of"]
+    assert exports.use.value == "unknown" and "let the SSH account search the folder of loop" in exports.evidence
+
+
+def test_an_account_without_rules_knows_nothing(disks: Disks) -> None:
+    """Whatever sudo says then is no answer of what it was to run."""
+    with account("# none\n", []):
+        said = disks._probes(config(disks.one, "sudo"), ["runuser", "-u", NAME, "--"])
+    assert {probe.use.value for probe in said.values()} == {"unknown"}, said

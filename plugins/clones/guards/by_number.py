@@ -277,9 +277,10 @@ class ExportsGuard(_ByNumber):
                 if number in numbers:
                     return up(USED, f"{file['place']} is {file['file']}: {numbers[number].name} ({number})")
             elif not file["file"].endswith(" (deleted)"):
-                unclear = unclear or f"the file of {file['place']} is not known: {file['file']}"
+                what = f"the file of {file['place']} is not known: {file['file']}"
                 if "Permission denied" in file["file"]:
-                    unclear += " (let the SSH account search its folder)"
+                    what = f"let the SSH account search the folder of {file['owner']}'s file: {file['file']}"
+                unclear = unclear or what
         if unclear:
             return unknown(unclear)
         return down(UNUSED, f"no loop device or export lies on one, of {len(used)}")

@@ -8,21 +8,23 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from clones.asking import fence
+from clones.asking.may_run import may_run
 from clones.asking.steps import Result
 from clones.backends.symclone.output import Group
 from clones.config import Config, Service, Sync
 from clones.config.scope import Scope
 from clones.observe.host_files import look_at_files
 from clones.policy import control_hosts, service_hosts
-from clones.policy.sent import Sent, once, sends
+from clones.policy.sent import Part, Sent, once, sends
 from clones.policy.service_hosts import PLACES
 from clones.policy.text import Fence
+from clones.services_yaml.becomes import become_of
 
 Groups = Mapping[str, Group]
 """Device groups of a control host, by name, as it has shown them."""
 
 
-_PROGRAM = re.compile(r"""(?<![\w./"'$])/(?:usr/)?s?bin/[a-z]\w+""")
+_PROGRAM = re.compile(r"""(?<![\w./"'$=])/(?:usr/)?s?bin/[a-z]\w+""")
 """In a text for the shell."""
 _FILE = re.compile(r"(?:/[^/]+)+")
 FILES, FILE = "files", "/file9sample"
@@ -42,7 +44,20 @@ def sent_to(connection: str, config: Config, groups: Groups = MappingProxyType({
         if scope.control_host == connection:
             found += control_hosts.of_service(scope, groups)
         found += service_hosts.of_service(connection, scope)
+    found += _allowed(connection, config, found)
     return once([*found, *_files(connection, concerned, found)]) if found else []
+
+
+def _allowed(connection: str, config: Config, every: Iterable[Sent]) -> Iterable[Sent]:
+    """Preflight's look at what the account may run as root, without running it."""
+    become = become_of(connection, config)
+    for sent in every:
+        for words in sent.command.as_root if sent.part is Part.NORMAL else ():
+            asked = may_run(connection, become, words)
+            if asked is not None:
+                free = {one: kind for one, kind in sent.free.items() if any(one in w for w in asked.words)}
+                reason = f"preflight asks what {become.kind} allows"
+                yield Sent(asked, "", reason, free=free, sets=sent.sets if free else {})
 
 
 def connections_of(service: Service) -> dict[str, None]:

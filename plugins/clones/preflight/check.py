@@ -31,6 +31,7 @@ from clones.observe.proof_down import Row, look, look_at
 from clones.policy.catalogue import connections_of
 from clones.preflight.gates import Wanted, look_at_gate
 from clones.preflight.parts import parts
+from clones.preflight.privileges import look_at_privileges
 from clones.preflight.rules import (
     judge_devices,
     judge_guard,
@@ -64,7 +65,7 @@ def check(
         yield from site.service_host(host)
     if gates is not None:
         for host in dict.fromkeys(host for one in services.values() for host in connections_of(one)):
-            yield from site.gate(host, gates)
+            yield from site.rights(host, gates)
     for name, scopes in site.scopes.items():
         try:
             yield from site.service(name, scopes)
@@ -184,20 +185,25 @@ class _Site:
                 )
         if absolute and all(files.runs(program) for program in absolute):
             self._add(Level.OK, where, f"all {len(absolute)} programs that its resources need are there")
-        if files.uid != 0 and not all(isinstance(driver, AppDriver) for driver in found):
+        becomes = any(on.root for one in scopes for on in one.service.hosts if on.connection == host)
+        if files.uid != 0 and not becomes and not all(isinstance(driver, AppDriver) for driver in found):
             self._add(
                 Level.WARNING,
                 where,
                 f"the account is {'of an unknown uid' if files.uid is None else 'not root'}: only a "
                 "run shows whether it may change addresses, volume groups and mounts",
-                f"let the connection {host} log in as root, or make sure that its account may run these: "
-                f"{', '.join(absolute)}",
+                f"set `become` of {host} and run `scripts/privileges {host}`, or let its connection log "
+                "in as root",
             )
 
-    def gate(self, host: str, wanted: Wanted) -> Steps[None]:
-        """What may be sent there; a host that could not be reached is not asked."""
-        if host not in self._eyes.lost:
-            self.findings += (yield from self._told(f"host {host}", look_at_gate(host, wanted))) or ()
+    def rights(self, host: str, wanted: Wanted) -> Steps[None]:
+        """What may be sent there, and run as root; a host that could not be reached is not asked."""
+        for asked in (
+            look_at_gate(host, wanted),
+            look_at_privileges(host, wanted.of.get(host, wanted.config)),
+        ):
+            if host not in self._eyes.lost:
+                self.findings += (yield from self._told(f"host {host}", asked)) or ()
 
     def service(self, name: str, scopes: Sequence[Scope]) -> Steps[None]:
         """Its syncs with every pair, and its resources on every host.
@@ -370,7 +376,7 @@ def _where(scope: Scope) -> str:
     return f"service {scope.name}" + (f", set {scope.target_set}" if scope.target_set else "")
 
 
-_IN_A_TEXT = re.compile(r"""(?<![\w./"'$])/(?:usr/)?s?bin/[a-z]\w+""")
+_IN_A_TEXT = re.compile(r"""(?<![\w./"'$=])/(?:usr/)?s?bin/[a-z]\w+""")
 
 
 def _programs(command: Command) -> list[str]:
@@ -381,8 +387,11 @@ def _programs(command: Command) -> list[str]:
 
 
 def _program(command: Command) -> str:
-    """The program that a command runs, behind the text of a look, and `env` and its settings."""
+    """The program that a command runs, behind the text of a look, `become`, and `env` and its settings."""
     words = list(command.words)
+    for one in command.as_root:
+        if tuple(words[-len(one) :]) == one:
+            return one[0]
     if words[2:3] == [SCRIPT]:
         words = words[4:]
         if words[:2] == ["/bin/sh", "-c"]:

@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
-from clones.become import Become
+from clones.become import Become, Free
 from clones.policy.sent import Part, Sent
+from clones.privileges.allowed import Allowed
 
 _MOST_REASONS = 3
+_CLASSES = {"<hex16>": "[0-9a-f]" * 16}
+"""Of samples with one length (docs/decisions/0039-the-gate.md)."""
+_DEVICE = "[0-9A-Fa-f]{3,5}"
+_DEVICES = f"{_DEVICE}(,{_DEVICE})*"
 _STARTERS = re.compile(
-    r"(?:[abck]|da|pdk|tc|z|fi)?sh(?:\d[\d.]*)?|env|su|sudo|doas|perl[\d.]*|python[\d.]*|ruby[\d.]*|php[\d.]*|lua[\d.]*"
-    r"|node|tclsh[\d.]*|expect|[gmn]?awk|sed|xargs|busybox|vim?|ex|ed|emacs|less|more|man|screen|tmux|script|ssh|scp"
-    r"|rsync|tar|zip|nice|nohup|timeout|time|watch|chroot|nsenter|unshare|setsid|strace|gdb|systemd-run|at|crontab"
+    r"(?:[abck]|da|pdk|tc|z|fi)?sh(?:\d[\d.]*)?|env|su|sudo|doas|(?:perl|python|ruby|php|lua|tclsh)[\d.]*|node|expect"
+    r"|[gmn]?awk|sed|xargs|busybox|vim?|ex|ed|emacs|less|more|man|screen|tmux|script|ssh|scp|rsync|tar|zip|nice|nohup"
+    r"|timeout|time|watch|chroot|nsenter|unshare|setsid|strace|gdb|systemd-run|at|crontab"
 )
 """Programs that start what they are told to, or write where they are told to, by name."""
 _STARTING_OPTIONS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 
 @dataclass(frozen=True)
-class Need:
-    """One command.
+class Need(Allowed):
+    """:param part: when it is sent."""
 
-    :param words: its program's absolute path and its arguments. A word may be a :class:`clones.become.Free`, or
-        hold samples.
-    :param reasons: what it is for.
-    :param free: sample in the words -> the class that may stand there (docs/decisions/0039-the-gate.md).
-    """
-
-    words: tuple[str, ...]
-    reasons: tuple[str, ...] = ()
     part: Part = Part.NORMAL
-    free: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
-
-    @property
-    def why(self) -> str:
-        """In one line."""
-        more = len(self.reasons) - _MOST_REASONS
-        return "; ".join(self.reasons[:_MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")
 
     @property
     def refused(self) -> str | None:
@@ -50,13 +39,18 @@ class Need:
         if not program.startswith("/"):
             return f"`{program}` is no absolute path: write its absolute path in services.yaml"
         started = [word for at, word in enumerate(arguments) if at and arguments[at - 1] in _STARTING_OPTIONS]
-        for one in (program, *started):
-            if _STARTERS.fullmatch(posixpath.basename(one)):
-                return (
-                    f"{one} starts or writes what it is told to: put the command into a file that root owns, and "
-                    "name that in services.yaml"
-                )
+        found = [one for one in (program, *started) if _STARTERS.fullmatch(posixpath.basename(one))]
+        if found:
+            return (
+                f"{found[0]} starts or writes what it is told to: put the command into a file that root "
+                "owns, and name that in services.yaml"
+            )
         return None
+
+    @property
+    def same(self) -> tuple[str, ...]:
+        """What is equal of commands whose programs lie in other folders: a host has one of them."""
+        return (posixpath.basename(self.words[0]), *self.words[1:])
 
 
 @dataclass(frozen=True)
@@ -76,6 +70,11 @@ class Asked:
     made: datetime
     symcli: str
     until: datetime | None = None
+
+    @property
+    def of_symcli(self) -> list[str]:
+        """The programs of SYMCLI among them."""
+        return list(dict.fromkeys(n.words[0] for n in self.needs if n.words[0].startswith(f"{self.symcli}/")))
 
 
 @dataclass(frozen=True)
@@ -98,20 +97,36 @@ def needs(every: Iterable[Sent], parts: Collection[Part] = ()) -> list[Need]:
     :param every: all that a connection gets.
     :param parts: what is allowed beside the normal part.
     """
-    found: dict[tuple[object, ...], Need] = {}
+    found: dict[tuple[tuple[str, ...], Part], dict[str, None]] = {}
     for sent in every:
         if sent.part is not Part.NORMAL and sent.part not in parts:
             continue
         reason = f"{sent.service}: {sent.reason}" if sent.service else sent.reason
         for words in sent.command.as_root:
-            free = {one: kind for one, kind in sent.free.items() if any(one in word for word in words)}
-            key = (words, tuple(sorted(free.items())), sent.part)
-            before = found.get(key, Need(words, (), sent.part, free))
-            reasons = tuple(dict.fromkeys((*before.reasons, reason)))
-            found[key] = Need(words, reasons, sent.part, free)
-    return list(found.values())
+            known = (tuple(_free(word, sent) for word in words), sent.part)
+            found.setdefault(known, {})[reason] = None
+    return [Need(words, _why(list(reasons)), part) for (words, part), reasons in found.items()]
 
 
-def same_program(needed: Need) -> tuple[object, ...]:
-    """What is equal of commands that differ only in the folder of their program: a host has one of them."""
-    return (posixpath.basename(needed.words[0]), *needed.words[1:])
+def _why(reasons: list[str]) -> str:
+    more = len(reasons) - _MOST_REASONS
+    return "; ".join(reasons[:_MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _free(word: str, sent: Sent) -> str:
+    """A word without samples: what may stand in their place is what may stand there.
+
+    Of a class that nobody has thought of here nothing may, and the command is left out.
+    """
+    free = sent.free
+    samples = [sample for sample in free if sample in word]
+    if isinstance(word, Free) or not samples:
+        return word
+    shown, pattern = word, "".join(f"[{sign}]" if sign in "[*?" else sign for sign in word)
+    for sample in samples:
+        shown = shown.replace(sample, free[sample])
+        pattern = pattern.replace(sample, _CLASSES.get(free[sample], ""))
+    if free[samples[0]].startswith("<list:") and word == samples[0]:
+        known = sent.sets.get(free[word].removeprefix("<list:").removesuffix(">"), ())
+        return Free(shown, known[:1], _DEVICES)
+    return Free(shown, (pattern,) if all(free[sample] in _CLASSES for sample in samples) else ())

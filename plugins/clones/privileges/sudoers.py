@@ -22,19 +22,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from clones.backends.symclone.commands import ENVIRONMENT
 from clones.become import Free
 from clones.policy.sent import Part
+from clones.privileges.allowed import one_line
 from clones.privileges.needs import Asked, Need, Written
 
 FILE = "/etc/sudoers.d/symclone"
-_CLASSES = {"<hex16>": "[0-9a-f]" * 16}
-"""Of a fixed length, as fnmatch."""
-_LIST = re.compile(r"<list:[^>]+>")
-_DEVICES = "[0-9A-Fa-f]{3,5}(,[0-9A-Fa-f]{3,5})*"
-"""Device numbers with commas between, as a regular expression."""
 _UNSAYABLE = re.compile(r"[\\#\"^\x00-\x1f\x7f]")
 
 
@@ -44,40 +40,52 @@ class Unsayable(ValueError):
 
 def write(asked: Asked) -> Written:
     """The file for an account."""
-    lines = [
-        f"# What the account {asked.account} may run as root on {asked.connection}; made by scripts/privileges",
-        f"# from services.yaml, {asked.made:%Y-%m-%dT%H:%M:%SZ}. Owner root, mode 0440; check with visudo -cf.",
+    account = asked.account
+    text = [
+        f"# What the account {account} may run as root on {asked.connection}; made by scripts/privileges",
+        f"# from services.yaml, {asked.made:%Y-%m-%dT%H:%M:%SZ}. Owner root, mode 0440.",
+        "# Check it before it is copied: visudo -cf FILE",
         "# Programs and their folders must be root's, and nobody else may write to them.",
-        f"Defaults:{asked.account} !requiretty",
-        "# answers are read in the locale C",
-        f'Defaults:{asked.account} env_keep += "LC_ALL"',
+        "# No terminal is there.",
+        f"Defaults:{account} !requiretty",
+        "# Answers are read in the locale C.",
+        f'Defaults:{account} env_keep += "LC_ALL"',
     ]
+    if asked.of_symcli:
+        names = " ".join(setting.partition("=")[0] for setting in ENVIRONMENT)
+        text += [
+            "# SYMCLI waits for a locked database and for gatekeepers. sudo does not see which devices a",
+            "# file of pairs names: only the gate does.",
+            *(f'Defaults!{_escaped(program)} env_keep += "{names}"' for program in asked.of_symcli),
+        ]
     left_out: list[str] = []
     rules: dict[str, list[str]] = {}
     for one in asked.needs:
         try:
             commands = list(_commands(one))
         except Unsayable as error:
-            left_out.append(f"`{' '.join(one.words)}` ({one.why}): {error}")
+            left_out.append(f"`{one.line}` ({one.why}): {error}")
             continue
-        end = f"NOTAFTER={asked.until:%Y%m%d%H%M%SZ} " if one.part is not Part.NORMAL and asked.until else ""
-        about = one.why if one.part is Part.NORMAL else f"{one.part.value}: {one.why}"
-        rules.setdefault(about, [])
-        rules[about] += [f"{asked.account} ALL=(root) {end}NOPASSWD: {command}" for command in commands]
-    programs = dict.fromkeys(
-        one.words[0] for one in asked.needs if one.words[0].startswith(f"{asked.symcli}/")
-    )
-    if programs:
-        names = " ".join(setting.partition("=")[0] for setting in ENVIRONMENT)
-        lines += [
-            "# SYMCLI waits for a locked database and for gatekeepers. sudo does not see which devices a file of",
-            "# pairs names: only the gate does.",
-            *(f'Defaults!{_escaped(program)} env_keep += "{names}"' for program in programs),
-        ]
-    for about, commands in rules.items():
-        lines += ["", f"# {_printable(about)}", *dict.fromkeys(commands)]
-    place = f"Copy it to {asked.connection} as {FILE}: owner root, mode 0440. Check it with `visudo -cf FILE` before."
-    return Written("\n".join(lines) + "\n", place, tuple(left_out))
+        extra = one.part is not Part.NORMAL
+        end = f"NOTAFTER={asked.until:%Y%m%d%H%M%SZ} " if extra and asked.until else ""
+        about = f"{one.part.value}: {one.why}" if extra else one.why
+        rules.setdefault(one_line(about), []).extend(_rule(account, command, end) for command in commands)
+    for about, written in rules.items():
+        text += ["", f"# {about}", *dict.fromkeys(written)]
+    place = f"Copy it to {asked.connection} as {FILE}: owner root, mode 0440; `visudo -cf FILE` checks it."
+    return Written("\n".join(text) + "\n", place, tuple(left_out))
+
+
+def lines(account: str, one: Need) -> list[str]:
+    """The rules of one command; none where there can be none."""
+    try:
+        return [_rule(account, command) for command in _commands(one)]
+    except Unsayable:
+        return []
+
+
+def _rule(account: str, command: str, end: str = "") -> str:
+    return f"{account} ALL=(root) {end}NOPASSWD: {command}"
 
 
 def _commands(one: Need) -> Iterator[str]:
@@ -88,52 +96,38 @@ def _commands(one: Need) -> Iterator[str]:
     if one.refused:
         raise Unsayable(one.refused)
     program, *arguments = one.words
-    if any(_LIST.search(one.free[sample]) for sample in one.free):
-        yield f"{_escaped(program)} {_expression(arguments, one)}"
+    if any(isinstance(word, Free) and word.expression for word in arguments):
+        yield f"{_escaped(program)} {_expression(arguments)}"
         return
-    choices = [_patterns(word, one) for word in arguments]
-    for words in itertools.product(*choices):
+    for words in itertools.product(*map(_patterns, arguments)):
         yield " ".join((_escaped(program), *(words or ('""',))))
 
 
-def _patterns(word: str, one: Need) -> tuple[str, ...]:
-    if isinstance(word, Free):
-        return tuple(_sign(pattern) for pattern in word.patterns)
-    parts = re.split(f"({'|'.join(map(re.escape, one.free)) or '(?!)'})", word)
-    return (
-        "".join(_class(one.free[part]) if part in one.free else _escaped(part, part=True) for part in parts),
-    )
+def _patterns(word: str) -> tuple[str, ...]:
+    if not isinstance(word, Free):
+        return (_escaped(word),)
+    if not word.patterns:
+        raise Unsayable(f"no pattern of sudo says {word}: report this")
+    return tuple(map(_sign, word.patterns))
 
 
-def _class(kind: str) -> str:
-    if kind not in _CLASSES:
-        raise Unsayable(f"no pattern of sudo says {kind}: report this")
-    return _CLASSES[kind]
-
-
-def _expression(arguments: list[str], one: Need) -> str:
+def _expression(arguments: Sequence[str]) -> str:
     """All arguments as one regular expression."""
-    text = " ".join(arguments)
-    parts = re.split(f"({'|'.join(map(re.escape, one.free))})", text)
-    written = ""
-    for part in parts:
-        kind = one.free.get(part, "")
-        if not kind:
-            _check(part)
-            written += re.sub(r"([.+*?(){}|\[\]$])", r"\\\1", part)
+    written = []
+    for word in arguments:
+        if isinstance(word, Free) and word.expression:
+            written.append(word.expression)
+        elif isinstance(word, Free):
+            written.append("|".join(_patterns(word)).join("()"))
         else:
-            written += _DEVICES if _LIST.fullmatch(kind) else _class(kind)
-    return f"^{written}$"
+            _check(word)
+            written.append(re.sub(r"([.+*?(){}|\[\]$])", r"\\\1", word))
+    return f"^{' '.join(written)}$"
 
 
-def _escaped(word: str, *, part: bool = False) -> str:
-    """A word in which nothing is a pattern.
-
-    :param part: it may be empty, as a part of a word.
-    """
+def _escaped(word: str) -> str:
+    """A word in which nothing is a pattern."""
     _check(word)
-    if not word and not part:
-        raise Unsayable("an empty word cannot be written down: take it out, or put it into a file of its own")
     return _sign(re.sub(r"([*?\[\]])", r"\\\1", word))
 
 
@@ -142,13 +136,11 @@ def _sign(pattern: str) -> str:
 
 
 def _check(word: str) -> None:
+    """:raises Unsayable: as :func:`_commands`."""
     found = _UNSAYABLE.search(word)
-    if found:
+    if found or not word:
+        what = f"the sign {found[0]!r} in a word" if found else "an empty word"
         raise Unsayable(
-            f"the sign {found[0]!r} in a word cannot be written down for every release of sudo: put the command into "
-            "a file that root owns, and name that in services.yaml"
+            f"{what} cannot be written down for every release of sudo: put the command into a file that root "
+            "owns, and name that in services.yaml"
         )
-
-
-def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "?" for sign in text)

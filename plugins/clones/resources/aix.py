@@ -89,7 +89,7 @@ ACTIVE, VARIED_OFF, EXPORTED = "active", "varied off", "exported"
 
 def _recreate(begin: str, prefix: str, label: str) -> str:
     return (
-        f'{BECOME}name=$1; {begin}shift; known=$($become /usr/sbin/getlvodm -v "$name" 2>/dev/null); '
+        f'{BECOME}name=$1; {begin}shift; known=$($become /usr/sbin/getlvodm -v "$name"); '
         'held=$($become /usr/sbin/lqueryvg -p "$1" -v) || exit; '
         'test "$known" = "$held" && exec $become /usr/sbin/varyonvg "$name"; '
         'test -z "$known" || $become /usr/sbin/exportvg "$name" || exit; '

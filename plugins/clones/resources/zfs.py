@@ -42,8 +42,8 @@ assumed).
 A copy cannot be imported on a host that sees the source: pools are told apart by an identifier that only an
 imported pool can change (documented: ``zpool reguid``).
 
-As root, by the host's `become`: imports, exports, and ``zpool import`` that only lists, for it reads the disks
-(assumed). ``zpool list`` and ``zpool status`` are the account's own (assumed).
+As root, by the host's `become`: imports, exports, and ``zpool import`` that only lists, for it reads the
+disks (assumed). ``zpool list`` and ``zpool status`` are the account's own (assumed).
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def check_becomes(config: Config) -> list[Problem]:
             before = first.setdefault(one.connection, one.written) if before == one.written else before
         if before != one.written:
             what = (
-                f"`become: {one.written}` of {one.connection}, and `{before}` elsewhere in this file: an account "
-                "becomes root in one way; write the same everywhere"
+                f"`become: {one.written}` of {one.connection}, and `{before}` elsewhere in this file: an "
+                "account becomes root in one way; write the same everywhere"
             )
             problems.append((one.at, what))
     return problems

@@ -18,6 +18,9 @@ KEEPS = "pair files"
 
 
 def programs(symcli: Symcli, syncs: Sequence[Sync]) -> tuple[str, ...]:
+    """What the account must find; none where only root may run it, for the account may not even see that."""
+    if symcli.root:
+        return ()
     groups = ["symdg"] if any(sync.grouped for sync in syncs) else []
     return tuple(f"{symcli.bin}/{name}" for name in ("symclone", "symdev", *groups, "symcfg", "symcli"))
 
