@@ -221,3 +221,17 @@ def judged(monkeypatch: pytest.MonkeyPatch, judges: Judges) -> Iterator[Recorder
     monkeypatch.setattr(symcli_async, "carry_out", carried)
     yield seen
     assert not (refused := seen.refused(judges)), "\n".join(refused)
+
+
+def check(text: str) -> str:
+    """What is wrong with a policy, as the gate says it; empty when it can be used."""
+    with TemporaryDirectory() as place:
+        path = Path(place) / "policy"
+        path.write_text(text)
+        done = subprocess.run(
+            ["/usr/bin/perl", "-T", str(GATE), "--check", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    return done.stdout + done.stderr if done.returncode else ""

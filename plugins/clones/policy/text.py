@@ -24,6 +24,7 @@ _OTHER = re.compile(rb"[^A-Za-z0-9_@+=:,./-]")
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 """What stands in a line as it is: as a word, and in a quoted one."""
 _CLASS = re.compile(r"<[^<>]+>")
+_TEXT = re.compile(r"<text:([^<>]+)>")
 
 
 def written(word: str) -> str:
@@ -102,13 +103,11 @@ class Made:
         line = " ".join((sent.kind, *owner, *parts))
         self.rules.setdefault(line, Rule(line, sent.reason, block_of(sent), tuple(sent.sets)))
 
-    def lines(self) -> set[str]:
-        """All that it lets through, without an order."""
-        return {
-            *self.rules,
-            *self.fixed(),
-            *(_set(name, words) for name, words in self.sets.items()),
-        }
+    def lines(self) -> list[str]:
+        """All that it lets through, without an order, and without the names of texts."""
+        texts = {name: hashlib.sha256(text.encode()).hexdigest() for text, name in self.texts.items()}
+        told = (_TEXT.sub(lambda found: f"<text:{texts[found[1]]}>", line) for line in self.rules)
+        return sorted([*told, *(_set(name, sorted(words)) for name, words in self.sets.items())])
 
     def fixed(self) -> list[str]:
         """The lines of the texts."""

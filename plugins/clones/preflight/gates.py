@@ -4,6 +4,7 @@
 Answer to ``symclone-gate policy``                   Finding
 ===================================================  ======================================================
 no program of that name, or anything else            said: there is no gate, the key opens a shell
+no exit status                                       unknown
 ``symclone-gate 1``, and ``of`` as made here         ok
 ``of`` is another one                                error: what to copy where
 ``host`` is another connection                       error: likewise
@@ -15,7 +16,7 @@ refused                                              error: the policy cannot be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -56,8 +57,10 @@ def look_at_gate(host: str, wanted: Wanted) -> Steps[list[Finding]]:
     :raises Refused: its policy cannot be used.
     """
     result = yield from run(Command(host, (gate.PROGRAM, "policy"), title=f"{gate.PROGRAM} policy"))
-    said = read(result)
-    where = f"host {host}"
+    said, where = read(result), f"host {host}"
+    if result.exit_code is None:
+        what = f"whether it has a gate is not known: {result.ending()}"
+        return [Finding(Level.UNKNOWN, where, what, f"check that {host} can be reached, then check again")]
     if said is None:
         return [Finding(Level.OK, where, "it has no gate: the key of its connection opens a shell")]
     if host not in wanted.of:  # services.yaml has changed meanwhile
@@ -72,28 +75,33 @@ def look_at_gate(host: str, wanted: Wanted) -> Steps[list[Finding]]:
     return list(judge(host, said, _digest(host, wanted, groups), wanted.now, unread))
 
 
-def read(result: Result) -> dict[str, str] | None:
+def read(result: Result) -> dict[str, list[str]] | None:
     """What a gate says of its policy, by the word that each line begins with; None where there is none."""
     first, *rest = result.stdout.splitlines() or [""]
     if result.exit_code != 0 or first != FORM:
         return None
-    return {word: behind for word, _, behind in (line.partition(" ") for line in rest)}
+    said: dict[str, list[str]] = {}
+    for line in rest:
+        word, _, behind = line.partition(" ")
+        said.setdefault(word, []).append(behind)
+    return said
 
 
 def judge(
-    host: str, said: dict[str, str], digest: str | None, now: datetime, unread: list[str]
+    host: str, said: Mapping[str, Sequence[str]], digest: str | None, now: datetime, unread: Sequence[str]
 ) -> Iterator[Finding]:
     """The findings about a gate.
 
     :param digest: of the policy that services.yaml calls for; None where nothing is sent there.
     :param unread: device groups that could not be read, without which it may not be the one.
     """
-    where, made = f"host {host}", said.get("made", "?")
+    where = f"host {host}"
+    other, of, made = ("".join(said.get(word, ["?"])) for word in ("host", "of", "made"))
     remedy = gate.remedy(host)
-    if said.get("host") != host:
-        what = f"its gate has the policy of {said.get('host', '?')}, made {made}"
+    if other != host:
+        what = f"its gate has the policy of {other}, made {made}"
         yield Finding(Level.ERROR, where, what, remedy)
-    elif said.get("of") == digest:
+    elif of == digest:
         yield Finding(Level.OK, where, f"its gate has the policy that services.yaml calls for, made {made}")
     elif unread:
         what = (
@@ -103,9 +111,9 @@ def judge(
     else:
         what = f"its gate has another policy than services.yaml calls for: made {made}"
         yield Finding(Level.ERROR, where, what, remedy)
-    if until := said.get("until"):
+    for until in said.get("until", ()):
         yield from _until(where, until, now, remedy)
-    if said.get("log") == "none":
+    if "none" in said.get("log", ()):
         what = "its gate writes nothing down: the host has no `logger`"
         yield Finding(Level.WARNING, where, what, "install the program logger there")
 
