@@ -4,6 +4,9 @@ All ask the lab's SSH server, in a process of its own, for the same command. The
 run, so that the ratios hold while the machine's speed drifts. Ours counts the one connection of a round;
 *together* asks for five in one round trip. *Fenced* sends it as what changes something is sent; *fence* is
 the trip before, once a task and host, that shuts earlier tries out and lists what runs.
+
+A second table has the same command on a real OpenSSH server, without the gate, with it, and with the policy
+of 2,000 services (:mod:`bench.gated`).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from bench.gated import connections
 from private_airflow.environment import connection_variables
 from private_airflow.lab import LocalLab
 
@@ -108,8 +112,54 @@ def ways(connection: dict[str, Any], folder: Path) -> dict[str, Callable[[], Non
     }
 
 
+def openssh_ways() -> dict[str, Callable[[], None]]:
+    """The same command, alone and five together, by each key of the real server."""
+    from clones.asking.steps import Command
+
+    hook = import_module("hooks.symcli").SymcliHook
+    found: dict[str, Callable[[], None]] = {}
+    for host in ("open", "gated", "gated_2000"):
+        command = Command(host, WORDS)
+
+        def alone(command: Command = command) -> None:
+            with hook() as hosts:
+                for _ in range(COMMANDS):
+                    assert hosts.execute(command).stdout == "hello\n"
+
+        def together(command: Command = command) -> None:
+            with hook() as hosts:
+                for _ in range(COMMANDS):
+                    assert len(hosts.execute_together((command,) * 5)) == 5
+
+        found |= {host: alone, f"{host}, five together": together}
+    return found
+
+
+def gated() -> dict[str, dict[str, float]]:
+    """A round trip by each, in ms, and how much more that is than without the gate."""
+    with connections(" ".join(WORDS)) as those:
+        os.environ |= connection_variables(those)
+        found: dict[str, list[tuple[float, float]]] = {}
+        for _ in range(ROUNDS + 1):  # the first warms up
+            for way, work in openssh_ways().items():
+                found.setdefault(way, []).append(timed(work))
+    rows = {}
+    for way, times in found.items():
+        without = found[way.replace("gated_2000", "open").replace("gated", "open")]
+        more = [wall - plain for (wall, _), (plain, _) in zip(times[1:], without[1:], strict=True)]
+        rows[way] = {
+            "wall_ms": 1000 * statistics.median(wall for wall, _ in times[1:]),
+            "more_ms": 1000 * statistics.median(more),
+        }
+    print(f"\nA round trip to OpenSSH; {COMMANDS} a round, {ROUNDS} rounds")
+    print(f"{'':26} {'wall, ms':>9} {'more, ms':>9}")
+    for way, row in rows.items():
+        print(f"{way:26} {row['wall_ms']:9.1f} {row['more_ms']:9.1f}")
+    return rows
+
+
 def main() -> None:
-    """Run all, print the table and write `bench/results/ssh.json`."""
+    """Run all, print the tables and write `bench/results/ssh.json`."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with LocalLab(folder / "lab") as lab:
@@ -132,4 +182,4 @@ def main() -> None:
     print(f"{'':16} {'wall, ms':>9} {'CPU, ms':>9} {'wall / ours':>12}")
     for way, row in rows.items():
         print(f"{way:16} {row['wall_ms']:9.1f} {row['cpu_ms']:9.1f} {row['wall_ratio']:12.1f}")
-    RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
+    RESULTS.write_text(json.dumps(rows | gated(), indent=2) + "\n")

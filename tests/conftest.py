@@ -403,7 +403,8 @@ def process_list(*commands: str) -> str:
     rows = (
         f"symcli {100 + n} 1 0 06:58 ? 0:00 {one}" for n, one in enumerate((*commands, "/usr/bin/ps -ef"))
     )
-    return "\n".join(("UID PID PPID C STIME TTY TIME CMD", *rows, END, ""))
+    init = "root 1 0 0 06:58 ? 0:00 init"
+    return "\n".join(("UID PID PPID C STIME TTY TIME CMD", init, *rows, END, ""))
 
 
 def perform(lab: Any, operator: Any, context: dict[str, Any]) -> Any:

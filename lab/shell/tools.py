@@ -197,6 +197,7 @@ def ps(call: Call) -> int:
     if call.words != ["-ef"]:
         return call.fail("ps: only -ef is known here", 2)
     call.line(f"{'UID':8} {'PID':>6} {'PPID':>6}  C {'STIME':8} {'TTY':8} {'TIME':>8} CMD")
+    call.line(f"{'root':8} {1:6} {0:6}  0 {'00:00':8} {'?':8} {'00:00:01':>8} init")
     for pid, (login, words) in call.host.running.items():
         call.line(f"{login:8} {pid:6} {1:6}  0 {'00:00':8} {'?':8} {'00:00:00':>8} {words}")
     return 0

@@ -28,7 +28,9 @@ def anchors(path: Path) -> frozenset[str]:
     """The names of a page's headings, as a viewer of Markdown makes them."""
     found: dict[str, int] = {}
     names = set()
-    for heading in re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL), re.M):
+    for heading in re.findall(
+        r"^#+ (.*)$", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL), re.M
+    ):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         name = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
         number = found.get(name, 0)
@@ -58,5 +60,7 @@ def test_each_link_leads_somewhere(page: Path) -> None:
 
 def test_what_leads_nowhere_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# A *b* [c](x), `d_e`\n[1](#a-b-c-d_e) [2](#a-b) [3](none.md) [4](https://x)\n`[5](none)`\n")
+    page.write_text(
+        "# A *b* [c](x), `d_e`\n[1](#a-b-c-d_e) [2](#a-b) [3](none.md) [4](https://x)\n`[5](none)`\n"
+    )
     assert wrong(page) == ["x: no such file", "#a-b: no such heading", "none.md: no such file"]

@@ -80,7 +80,9 @@ def test_a_try_that_works_can_be_blocked_and_its_lock_taken(gates: dict[str, Jud
 
 
 def test_nothing_that_needs_an_approval(gates: dict[str, Judge]) -> None:
-    some = lines(CONTROL_HOST, config(), *(part for part in Part if part is not Part.NORMAL), kinds=tuple(Kind))
+    some = lines(
+        CONTROL_HOST, config(), *(part for part in Part if part is not Part.NORMAL), kinds=tuple(Kind)
+    )
     assert len(some) > 10 and not any(gates[CONTROL_HOST].accepts(line) for line in some)
 
 
@@ -101,7 +103,13 @@ def test_no_change_without_the_fence(gates: dict[str, Judge]) -> None:
         (SERVICE_HOST, ("/dev/vg_ppdata/lv_data", "/dev/sda1")),
         (SERVICE_HOST, ("ipname: 192.168.40.17", "ipname: 192.168.40.18")),
         (SERVICE_HOST, ("start: [/opt/pp/bin/ppctl, start]", "start: [/bin/sh, -c, id]")),
-        (SERVICE_HOST, ("    sync_max_delay: 11520\n", "    sync_max_delay: 11520\n    before_stop: [{name: x, command: [/bin/id]}]\n")),
+        (
+            SERVICE_HOST,
+            (
+                "    sync_max_delay: 11520\n",
+                "    sync_max_delay: 11520\n    before_stop: [{name: x, command: [/bin/id]}]\n",
+            ),
+        ),
     ],
     ids=lambda value: value[1].strip() if isinstance(value, tuple) else value,
 )
@@ -113,7 +121,9 @@ def test_a_changed_services_yaml_opens_no_gate(
     assert new and not any(gates[connection].accepts(line) for line in new)
 
 
-def test_guards_that_were_taken_out_of_services_yaml_are_not_missed_by_a_gate(gates: dict[str, Judge]) -> None:
+def test_guards_that_were_taken_out_of_services_yaml_are_not_missed_by_a_gate(
+    gates: dict[str, Judge],
+) -> None:
     start = WRITTEN.index("    hosts:\n      - connection: lnxpp01")
     end = WRITTEN.index("    syncs:", start)
     blind = config((WRITTEN[start:end], "    resources: []\n    unattended: true\n"))

@@ -318,7 +318,7 @@ def test_a_policy_is_whole_or_refused(host: Installed) -> None:
         (" /bin/sl\nblock", " /bin/s\nblock", "is not where the head says"),
         ("\nhost ", "\nhosts of ", "does not know"),
         ("\nhost somewhere", "\nhost", "says nothing"),
-        ("\nblock 0", "\nblock x", "is none"),
+        ("\nblock 0", "\nblock x", "is no block"),
         ("for /bin/sl\nlook", "for /bin/sl\nlock", "does not know"),
         ("text fence FENCE", "text fence FENCE\ntext fence OTHER", "another meaning"),
     ],

@@ -183,7 +183,9 @@ def test_a_file_that_the_account_may_not_look_at(disks: Disks) -> None:
         said = disks._probes(config(disks.one, "sudo"), ["runuser", "-u", NAME, "--"])
     assert {label for label, probe in said.items() if probe.use.value != "down"} == {"loops and exports of"}
     exports = said["loops and exports of"]
-    assert exports.use.value == "unknown" and "let the SSH account search the folder of loop" in exports.evidence
+    assert (
+        exports.use.value == "unknown" and "let the SSH account search the folder of loop" in exports.evidence
+    )
 
 
 def test_an_account_without_rules_knows_nothing(disks: Disks) -> None:

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,53 +31,20 @@ from clones.policy.catalogue import fences, left_out, sent_to
 from clones.policy.sent import Part
 from clones.policy.text import policy
 from hooks import configuration, ssh, symcli, symcli_async
-from tests.conftest import ROOT
+from tests.gate.judging import GATE, Judge, judge
 
-GATE = ROOT / "gate" / "symclone-gate"
 MADE, FAR = datetime(2026, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
 
-class Judge:
-    """One gate with one policy, which is asked as long as it is needed."""
-
-    def __init__(self, text: str) -> None:
-        self._place = TemporaryDirectory()
-        path = Path(self._place.name) / "policy"
-        path.write_text(text)
-        self._gate = subprocess.Popen(
-            ["/usr/bin/perl", "-T", str(GATE), "--judge", str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def verdict(self, line: str) -> str:
-        """``accept``, or ``refuse: WHY``."""
-        assert self._gate.stdin and self._gate.stdout
-        self._gate.stdin.write(line.encode() + b"\0")
-        self._gate.stdin.flush()
-        said = b""
-        while not said.endswith(b"\0"):
-            more = os.read(self._gate.stdout.fileno(), 65536)
-            assert more, f"the gate has ended, asked for {line}"
-            said += more
-        return said[:-1].decode()
-
-    def close(self) -> None:
-        """End it."""
-        assert self._gate.stdin and self._gate.stdout
-        self._gate.stdin.close()
-        self._gate.wait(10)
-        self._gate.stdout.close()
-        self._place.cleanup()
-
-
 class Judges:
-    """The gates of all hosts of a configuration."""
+    """The gates of all hosts of a configuration, each of which is asked as long as it is needed."""
 
     def __init__(self) -> None:
-        self._judges: dict[str, Judge] = {}
         self._texts: dict[object, str | None] = {}
+        self._judges: dict[str, Judge] = {}
         self._kept: list[Config] = []
+        self._stack = ExitStack()
+        self._place = Path(self._stack.enter_context(TemporaryDirectory()))
 
     def of(self, connection: str, config: Config, groups: Mapping[str, Group]) -> Judge | None:
         """The gate of a connection; None where nothing is sent to it."""
@@ -87,16 +54,19 @@ class Judges:
             self._kept.append(config)  # so that no other one gets its id
             self._texts[key] = policy_of(connection, config, groups)
         text = self._texts[key]
-        if text is None:
-            return None
+        return None if text is None else self.with_text(text)
+
+    def with_text(self, text: str) -> Judge:
+        """The gate with that policy."""
         if text not in self._judges:
-            self._judges[text] = Judge(text)
+            path = self._place / str(len(self._judges))
+            path.write_text(text)
+            self._judges[text] = self._stack.enter_context(judge(path))
         return self._judges[text]
 
     def close(self) -> None:
         """End them all."""
-        for judge in self._judges.values():
-            judge.close()
+        self._stack.close()
 
 
 def policy_of(connection: str, config: Config, groups: Mapping[str, Group]) -> str | None:
@@ -152,9 +122,9 @@ class Recorder:
         for command in self.sent:
             groups = self.groups.get(command.host, {})
             said = [
-                judge.verdict(line)
+                one.says(line.encode())
                 for config in self.configs
-                if (judge := judges.of(command.host, config, groups)) is not None
+                if (one := judges.of(command.host, config, groups)) is not None
                 for line in _lines(command, config)
             ]
             if "accept" not in said:

@@ -15,6 +15,8 @@ PACKAGES = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "losetup": "mount",
+    "sudo": "sudo",
+    "visudo": "sudo",
     "doas": "opendoas",
 }
 """Of what the tests start by name. What is looked for before it is started raises `Missing`."""

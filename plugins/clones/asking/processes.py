@@ -19,7 +19,7 @@ def list_processes(host: str) -> Command:
 def processes(result: Result, host: str, subject: str) -> list[str]:
     """The rows of a list of processes.
 
-    :raises Unknown: it is not whole, or does not show the one who listed.
+    :raises Unknown: it is not whole, does not show the one who listed, or nobody else.
     """
     text = without_end(result.stdout) if result.exit_code == 0 else None
     rows = text.splitlines() if text else []
@@ -28,7 +28,19 @@ def processes(result: Result, host: str, subject: str) -> list[str]:
             f"{subject}. What still runs on {host} could not be listed: {result.ending()}: {result.said()}",
             f"run `/usr/bin/ps -ef` as the SSH account on {host}, fix what it says, and wait for the retry",
         )
+    if not _shows_others(rows[1:]):
+        raise Unknown(
+            f"{subject}. What still runs on {host} could not be listed: its account sees no process of root, so "
+            "what became root is hidden from it",
+            f"let the account see every process on {host}: on Linux without `hidepid` of /proc, or as a member of "
+            "its `gid`; on SunOS with the privilege `proc_info`",
+        )
     return rows[1:]
+
+
+def _shows_others(rows: list[str]) -> bool:
+    """Whether it shows processes of root: every system has some, and a command of ours may be one."""
+    return any(row.split()[:1] in (["root"], ["0"]) for row in rows)
 
 
 def may_begin(row: str, service: str) -> bool:

@@ -19,6 +19,8 @@ the words of a hook or an application's command     may be ours                 
 any of these behind `sudo -n` and the like; also    the same command                      tried of sudo
 sudo's second row, where it has a terminal of its                                         and doas; of
 own for the command                                                                       others assumed
+no row of root: others' processes are hidden       what runs is not known                documented
+(`hidepid`; SunOS without `proc_info`)
 ==================================================  ====================================  ===========
 
 An application's own daemon may bear the words of its start command for as long as it is up. So before a stop

@@ -18,7 +18,7 @@ _CLASSES = {"<hex16>": "[0-9a-f]" * 16}
 _DEVICE = "[0-9A-Fa-f]{3,5}"
 _DEVICES = f"{_DEVICE}(,{_DEVICE})*"
 _STARTERS = re.compile(
-    r"(?:[abck]|da|pdk|tc|z|fi)?sh(?:\d[\d.]*)?|env|su|sudo|doas|(?:perl|python|ruby|php|lua|tclsh)[\d.]*|node|expect"
+    r"(?:b?a|da|pdk|m?k|t?c|[brz]|fi)?sh(?:\d[\d.]*)?|env|su|sudo|doas|(?:perl|python|ruby|php|lua|tclsh)[\d.]*|node|expect"
     r"|[gmn]?awk|sed|xargs|busybox|vim?|ex|ed|emacs|less|more|man|screen|tmux|script|ssh|scp|rsync|tar|zip|nice|nohup"
     r"|timeout|time|watch|chroot|nsenter|unshare|setsid|strace|gdb|systemd-run|at|crontab"
 )

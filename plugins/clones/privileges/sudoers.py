@@ -31,7 +31,7 @@ from clones.privileges.allowed import one_line
 from clones.privileges.needs import Asked, Need, Written
 
 FILE = "/etc/sudoers.d/symclone"
-_UNSAYABLE = re.compile(r"[\\#\"^\x00-\x1f\x7f]")
+_UNSAYABLE = re.compile(r"[\\#\"\x00-\x1f\x7f]")
 
 
 class Unsayable(ValueError):
@@ -99,6 +99,8 @@ def _commands(one: Need) -> Iterator[str]:
     if any(isinstance(word, Free) and word.expression for word in arguments):
         yield f"{_escaped(program)} {_expression(arguments)}"
         return
+    if arguments[:1] and arguments[0].startswith("^"):
+        raise Unsayable(_not_writable("the sign '^' at the beginning"))
     for words in itertools.product(*map(_patterns, arguments)):
         yield " ".join((_escaped(program), *(words or ('""',))))
 
@@ -140,7 +142,11 @@ def _check(word: str) -> None:
     found = _UNSAYABLE.search(word)
     if found or not word:
         what = f"the sign {found[0]!r} in a word" if found else "an empty word"
-        raise Unsayable(
-            f"{what} cannot be written down for every release of sudo: put the command into a file that root "
-            "owns, and name that in services.yaml"
-        )
+        raise Unsayable(_not_writable(what))
+
+
+def _not_writable(what: str) -> str:
+    return (
+        f"{what} cannot be written down for every release of sudo: put the command into a file that root "
+        "owns, and name that in services.yaml"
+    )

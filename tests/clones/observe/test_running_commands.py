@@ -28,6 +28,7 @@ CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "leftovers.yaml").
 CONFIG = load(SERVICES)
 ON_SETS = load(TWO_SETS)
 HEAD = "UID          PID    PPID  C STIME    TTY          TIME CMD\n"
+INIT = "root            1       0  0 02:00    ?        00:00:01 init\n"
 LISTER = "symcli      4712       1  0 02:31    ?        00:00:00 /usr/bin/ps -ef\n"
 STAND_FOR = {
     "group": "/usr/symcli/bin/symclone -g DGCVI -noprompt recreate -i 20 -c 30 DEV001 sym ld CLONE001",
@@ -106,7 +107,7 @@ def test_control_commands(case: dict[str, Any]) -> None:
 def test_commands_on_service_hosts(case: dict[str, Any]) -> None:
     service = scope(case["service"])
     host = service.service.hosts[0].connection
-    text = f"{HEAD}{row(case)}\n{LISTER}{END}\n"
+    text = f"{HEAD}{INIT}{row(case)}\n{LISTER}{END}\n"
     if not case["running"]:
         refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
         return
@@ -125,12 +126,18 @@ def test_what_is_kept_holds_no_nonce_of_a_try() -> None:
     assert fence.without_nonces("/w/svc.data-8764e21ae2a3ad8a.pairs") == "/w/svc.data-8764e21ae2a3ad8a.pairs"
 
 
-WHOLE = f"{HEAD}{LISTER}{END}\n"
+WHOLE = f"{HEAD}{INIT}{LISTER}{END}\n"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ps: not allowed\n", WHOLE.replace(LISTER, ""), *(WHOLE[:at] for at in range(len(WHOLE)))],
+    [
+        "",
+        "ps: not allowed\n",
+        WHOLE.replace(LISTER, ""),
+        WHOLE.replace(INIT, ""),
+        *(WHOLE[:at] for at in range(len(WHOLE))),
+    ],
 )
 def test_a_list_that_is_not_whole_is_none(text: str) -> None:
     with pytest.raises(Unknown, match="could not be listed"):
@@ -138,7 +145,7 @@ def test_a_list_that_is_not_whole_is_none(text: str) -> None:
 
 
 def test_a_whole_list() -> None:
-    assert processes(listed(WHOLE), "h", "x") == [LISTER.rstrip("\n")]
+    assert processes(listed(WHOLE), "h", "x") == [INIT.rstrip("\n"), LISTER.rstrip("\n")]
     with pytest.raises(Unknown):
         processes(listed(WHOLE, code=None), "h", "x")
 

@@ -26,7 +26,8 @@ from clones.states import DeviceNumber, PairSeen
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 from tests.conftest import ROOT, SERVICES
-from tests.support.gated import Judge, check
+from tests.gate.judging import Judge
+from tests.support.gated import Judges, check
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOMORROW = NOON + timedelta(days=1)
@@ -130,10 +131,13 @@ def judges() -> Iterator[Mapping[str, Judge]]:
         "parts": make("symcli_demo", demo(), GROUP, NOON, ALL, datetime(2999, 1, 1, tzinfo=UTC)),
         "ended": make("symcli_demo", demo(), GROUP, NOON, ALL, datetime(2001, 1, 1, tzinfo=UTC)),
     }
-    made = {name: Judge(one.text) for name, one in texts.items()}
-    yield made
-    for judge in made.values():
-        judge.close()
+    gates = Judges()
+    yield {name: gates.with_text(one.text) for name, one in texts.items()}
+    gates.close()
+
+
+def says(judge: Judge, line: str) -> str:
+    return judge.says(line.encode())
 
 
 def scope(name: str) -> Scope:
@@ -165,7 +169,7 @@ def test_a_change_is_let_through_for_the_pairs_that_were_read(judges: Mapping[st
     seen, verdict = DEVICES[case]
     about = scope("reporting_copies")
     command = commands.recreate(about, about.service.syncs[0], "000190101234", pairs(*seen))
-    assert judges["normal"].verdict(behind_fence(command, "reporting_copies")).startswith(verdict)
+    assert says(judges["normal"], behind_fence(command, "reporting_copies")).startswith(verdict)
 
 
 @pytest.mark.parametrize(
@@ -178,18 +182,18 @@ def test_what_needs_an_approval_is_let_through_only_for_a_time(
     line = behind_fence(
         made(about, about.service.syncs[0], "000190101234", pairs(*REPORTS)), "reporting_copies"
     )
-    verdicts = {name: judge.verdict(line).split(":")[0] for name, judge in judges.items()}
+    verdicts = {name: says(judge, line).split(":")[0] for name, judge in judges.items()}
     assert verdicts == {"normal": "refuse", "parts": "accept", "ended": "refuse"}
-    assert "until 2001" in judges["ended"].verdict(line)
+    assert "until 2001" in says(judges["ended"], line)
 
 
 def test_a_change_goes_only_behind_the_fence_of_its_own_service(judges: Mapping[str, Judge]) -> None:
     about = scope("reporting_copies")
     command = commands.activate(about, about.service.syncs[0], "000190101234", pairs(*REPORTS))
     normal = judges["normal"]
-    assert normal.verdict(behind_fence(command, "reporting_copies")) == "accept"
-    assert normal.verdict(behind_fence(command, "lnxpp")).startswith("refuse")
-    assert normal.verdict(command.line()).startswith("refuse")
+    assert says(normal, behind_fence(command, "reporting_copies")) == "accept"
+    assert says(normal, behind_fence(command, "lnxpp")).startswith("refuse")
+    assert says(normal, command.line()).startswith("refuse")
 
 
 def test_a_look_is_for_devices_that_are_named_in_the_forms_in_which_they_are_asked_for(
@@ -197,7 +201,7 @@ def test_a_look_is_for_devices_that_are_named_in_the_forms_in_which_they_are_ask
 ) -> None:
     def verdict(*devices: str) -> str:
         asked = commands.list_devices(demo().symcli, "symcli_demo", "000190101234", devices)
-        return judges["normal"].verdict(asked.line()).split(":")[0]
+        return says(judges["normal"], asked.line()).split(":")[0]
 
     assert verdict("1236", "4323", "1237", "4324") == verdict("04324") == "accept"
     assert verdict("1236", "9999") == verdict("4324 ") == verdict("004324") == "refuse"
@@ -210,4 +214,4 @@ def test_another_pair_file_than_the_one_that_was_written_is_refused(judges: Mapp
     other = command.words[at].replace(command.words[at][-22:-6], "0" * 16)
     words = (*command.words[:at], other, *command.words[at + 1 :])
     line = behind_fence(replace(command, words=words), "reporting_copies")
-    assert judges["normal"].verdict(line).startswith("refuse")
+    assert says(judges["normal"], line).startswith("refuse")

@@ -118,7 +118,10 @@ def test_not_knowing_is_never_missing(results: list[tuple[int | None, str]], kin
 
 
 LIST = "/usr/bin/ps -ef"
-PS = (0, "UID PID PPID C STIME TTY TIME CMD\nx 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n")
+PS = (
+    0,
+    "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 0:0 ? 0:0 init\nx 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n",
+)
 
 
 def doing(*looks: Sequence[str] | CloneError) -> Steps[None]:
