@@ -159,7 +159,7 @@ def _pairs(scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen]) -> Itera
         (commands.end_restored, Part.MERGE_BACK, "ends the restore of"),
     ):
         command = made(scope, sync, symid, pairs)
-        name = f"pairs.{scope.name}.{sync.name}{set_of}"  # no service has a dot, no sync a dash: two are never one
+        name = f"pairs.{scope.name}.{sync.name}{set_of}"  # no name holds both signs: no two are one
         yield _with_pairs(command, scope.name, f"{why} {where}", part, name)
 
 
