@@ -107,7 +107,7 @@ def settings(
         named["core"] |= {"executor": "CeleryExecutor"}
         named["celery"] = {
             "broker_url": broker_url,
-            "result_backend": f"db+{database_url}",
+            "result_backend": f"{broker_url.rpartition('/')[0]}/1",
             "worker_concurrency": parallelism,
         }
         if plugins:

@@ -24,6 +24,7 @@ import yaml
 from clones.asking.fence import PUT, RUN
 from clones.asking.whole_answers import END
 from clones.backends.symclone.commands import ENVIRONMENT, WITH_PAIR_FILE
+from clones.become import KINDS, Become
 from tests.support.missing import pytest_runtest_makereport  # noqa: F401
 from tests.support.workers import (  # noqa: F401
     pytest_collection_modifyitems,
@@ -336,7 +337,8 @@ def sent(lab: Any, word: str) -> list[dict[str, Any]]:
 
 
 def carried_out(line: str) -> list[str]:
-    """What a host carries out of a command line, behind the fence and the script that writes the pair file.
+    """What a host carries out of a command line, behind the fence, the script that writes the pair file, and
+    `become`.
 
     :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file
         the pairs that it holds, as ``1234:4321,1235:4322``.
@@ -350,7 +352,9 @@ def carried_out(line: str) -> list[str]:
         pairs = [pair.split() for pair in content.splitlines()]
         words[words.index(path)] = ",".join(f"{source}:{target}" for source, target in pairs)
     environment = ["env", *ENVIRONMENT]
-    return words[len(environment) :] if words[: len(environment)] == environment else words
+    words = words[len(environment) :] if words[: len(environment)] == environment else words
+    become = Become.read(words[0]).words if words[:1] and words[0].rpartition("/")[2] in KINDS else ()
+    return words[len(become) :] if tuple(words[: len(become)]) == become else words
 
 
 def typed(line: str) -> str:

@@ -5,6 +5,7 @@
 * lsblk -rno, -rnso, -Pno COLUMNS: layout tried; failures tried (not a block device, exit 32)
 * blockdev --getbsz, --setbsz: tried, of a disk that the kernel holds too
 * losetup -ln --raw -O NAME,BACK-MAJ:MIN,BACK-INO: layout tried
+* VxVM's disks: VxDMP1 and so on to the kernel, documented
 * find, only as the guards look with it: layout tried; of btrfs and targets documented
 """
 
@@ -90,7 +91,9 @@ def blocks(host: ServiceHost) -> Iterator[tuple[Disk, list[Block]]]:
                 kind, kname, number = "mpath", f"dm-{maps.index(disk)}", f"253:{maps.index(disk)}"
             else:
                 at = everywhere.index(disk)
-                kind, kname, number = "disk", posixpath.basename(disk.path), f"8:{16 * at}"
+                dmp = disk.path.startswith("/dev/vx/dmp/")
+                kname = f"VxDMP{at + 1}" if dmp else posixpath.basename(disk.path)
+                kind, number = "disk", f"{201 if dmp else 8}:{16 * at}"
             held = vg.active or any(use.claims for use in host.others if use.path == disk.path)
             found = [Block(posixpath.basename(disk.path), kname, "", number, kind, "", held)]
             for lv in vg.volumes if vg.active else ():

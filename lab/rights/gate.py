@@ -123,8 +123,10 @@ class Gate:
         :raises GateError: it gives no verdict.
         """
         if line == OWN:
-            head = re.findall(r"^(?:symclone-gate|host|made|of|until) .*\n", self.policy, re.M)
-            return Answer(0, stdout="".join(head))
+            head = self.policy.partition("\nblocks\n")[0]
+            said = re.findall(r"^(?:symclone-gate|host|made|of) .*$", head, re.M)
+            ends = dict.fromkeys(re.findall(r"^block .* (until \S+)$", head, re.M))
+            return Answer(0, stdout="".join(f"{line}\n" for line in (*said, *ends)))
         why = self.why_refused(line)
         if why is None:
             return None

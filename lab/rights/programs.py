@@ -53,7 +53,7 @@ def sudo(rules: Callable[[], Sudoers]) -> Program:
                 "sudo: a terminal is required to read the password; either use the -S option to read from"
                 " standard input or configure an askpass helper\nsudo: a password is required"
             )
-        if lists and not may.asks_nothing(user):
+        if lists and not may.asks_nothing(user, now=call.host.now()):
             return call.fail("sudo: a password is required")
         if lists and not words:
             call.line(f"User {user} may run commands on {call.host.name}")
@@ -61,7 +61,7 @@ def sudo(rules: Callable[[], Sudoers]) -> Program:
         there = call.host.find_program(words[0], may.secure_path) is not None
         if not there and not lists:
             return call.fail(f"sudo: {words[0]}: command not found")
-        if not there or not may.asks_nothing(user, words):
+        if not there or not may.asks_nothing(user, words, call.host.now()):
             return 1 if lists else call.fail("sudo: a password is required")
         if lists:
             call.line(shlex.join(words))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 _TAGS = {"NOPASSWD", "PASSWD", "SETENV", "NOSETENV", "EXEC", "NOEXEC", "LOG_INPUT", "NOLOG_INPUT"}
 _TAGS |= {"LOG_OUTPUT", "NOLOG_OUTPUT", "MAIL", "NOMAIL", "FOLLOW", "NOFOLLOW"}
@@ -37,10 +38,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Rule:
+    """`end` is the last second of the epoch in which it counts; None: it always does."""
+
     users: tuple[str, ...]
     command: Command
     denies: bool
     no_password: bool
+    end: float | None = None
 
 
 @dataclass
@@ -50,11 +54,14 @@ class Sudoers:
     """Whose environment keeps which variables: a command's path, a user behind a colon, or nothing: all."""
     secure_path: str = SECURE_PATH
 
-    def asks_nothing(self, user: str, argv: list[str] | None = None) -> bool:
-        """Whether the user may run that as root without a password; without words: anything at all."""
+    def asks_nothing(self, user: str, argv: list[str] | None = None, now: float = 0) -> bool:
+        """Whether the user may run that as root without a password; without words: anything at all.
+
+        :param now: by the host's clock, seconds of the epoch.
+        """
         found = False
         for rule in self.rules:
-            if not {user, "ALL", f"%{user}"} & set(rule.users):
+            if not {user, "ALL", f"%{user}"} & set(rule.users) or (rule.end is not None and now > rule.end):
                 continue
             if argv is None:
                 found = found or (rule.no_password and not rule.denies)
@@ -142,6 +149,7 @@ def _rules(line: str, aliases: dict[str, list[str]]) -> list[Rule]:
         raise SudoersError(f"no rule of sudoers: {line}")
     found: list[Rule] = []
     no_password = False
+    end: float | None = None
     for one in _split(rest, ","):
         text = one.strip()
         runas = re.match(r"\(([^)]*)\)\s*", text)
@@ -149,13 +157,17 @@ def _rules(line: str, aliases: dict[str, list[str]]) -> list[Rule]:
             text = text[runas.end() :]
             if not {"root", "ALL"} & {name.strip() for name in re.split(r"[,:]", runas[1])}:
                 continue
+        ended = re.match(r"NOTAFTER=(\d{14})Z\s+", text)
+        if ended:
+            text = text[ended.end() :]
+            end = datetime.strptime(f"{ended[1]}+0000", "%Y%m%d%H%M%S%z").timestamp()
         while (tag := re.match(r"([A-Z_]+)\s*:\s*", text)) and tag[1] in _TAGS:
             no_password = {"NOPASSWD": True, "PASSWD": False}.get(tag[1], no_password)
             text = text[tag.end() :]
         denies = text.startswith("!")
         for command in _members(text.lstrip("! "), aliases):
             names = tuple(u for name in users.split(",") for u in _members(name.strip(), aliases))
-            found.append(Rule(names, _command(command), denies, no_password))
+            found.append(Rule(names, _command(command), denies, no_password, end))
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from clones.act.hooks import command_of
 from clones.asking.steps import Command
-from clones.backends.symclone import commands
+from clones.backends.symclone import commands, preflight
 from clones.become import Become
 from clones.config import DownCheck, Symcli
 from clones.config.hooks import Hook
@@ -50,6 +50,11 @@ def test_symcli_is_run_behind_env_and_every_text() -> None:
         assert other.words == (*one.words[:at], *SUDO, *one.words[at:])
         assert (one.as_root, other.as_root) == ((), (one.words[at:],))
         assert (other.title, other.changes, other.timeout) == (one.title, one.changes, one.timeout)
+
+
+def test_preflight_looks_for_no_program_that_only_root_may_see() -> None:
+    assert preflight.programs(Symcli(become="sudo"), []) == ()
+    assert "/usr/symcli/bin/symclone" in preflight.programs(Symcli(), [])
 
 
 @pytest.mark.parametrize("become", ["none", "sudo", "doas", "/opt/freeware/bin/sudo"])

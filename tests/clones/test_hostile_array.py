@@ -165,7 +165,10 @@ def shared(pairs: list[tuple[Any, Any]]) -> list[str]:
     ]
 
 
-NOTHING_RUNS = "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 0:0 ? 0:0 init\nx 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n"
+NOTHING_RUNS = (
+    "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 0:0 ? 0:0 init\n"
+    "x 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n"
+)
 
 
 class Sent(Exception):

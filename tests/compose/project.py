@@ -143,7 +143,8 @@ class Project:
         stats = {row["Name"]: row for row in rows}
         used = {}
         for service, container in self.inspect().items():
-            if row := stats.get(container["Name"].removeprefix("/")):
+            row = stats.get(container["Name"].removeprefix("/"))
+            if row and container["HostConfig"]["PidsLimit"]:
                 pids = int(row["PIDs"]) / container["HostConfig"]["PidsLimit"]
                 used[service] = (float(row["MemPerc"].removesuffix("%")) / 100, pids)
         return used

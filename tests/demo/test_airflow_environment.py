@@ -70,6 +70,6 @@ def test_with_a_broker_there_are_workers_and_as_many_of_each_as_asked_for(tmp_pa
         *("scheduler", "scheduler-2", "worker", "worker-2"),
     }
     assert airflow.env["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
-    assert airflow.env["AIRFLOW__CELERY__RESULT_BACKEND"] == "db+postgresql+psycopg2://u@h/d"
+    assert airflow.env["AIRFLOW__CELERY__RESULT_BACKEND"] == "redis://h/1"
     pids = [words[words.index("--pid") + 1] for name, words in airflow.components.items() if "worker" in name]
     assert len({*pids}) == 2, "each worker keeps a file of its own, or the second does not start"

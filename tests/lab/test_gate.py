@@ -26,7 +26,9 @@ made 2026-01-05T10:00:00Z
 of 5a5a
 remedy copy%20it%20to%20/etc/policy
 look /bin/date
-end
+block 0 30 /a until 2026-02-01T00:00:00Z
+blocks
+for /a until 2026-02-01T00:00:00Z
 """
 JUDGE = r"""#!/usr/bin/perl
 $/ = $\ = "\0"; $| = 1;
@@ -37,6 +39,7 @@ while (<STDIN>) {
     print(/^(?:\/bin\/date|\/bin\/sh -c)\b/ ? "accept" : /odd/ ? "perhaps" : "refuse: no rule for $_");
 }
 """
+END = "until 2026-02-01T00:00:00Z"
 TOGETHER = 'while test $# -gt 0; do sh -c "$1"; echo "s $?"; shift; done'
 ANSWER = (
     "symclone-gate: refused: no rule for {}; policy of 2026-01-05T10:00:00Z (5a5a): copy it to /etc/policy\n"
@@ -77,7 +80,7 @@ def test_what_it_lets_through_is_run(direct: DirectLab) -> None:
 
 def test_it_says_what_policy_it_has(direct: DirectLab) -> None:
     reply = direct.execute("symcli_demo", "symclone-gate policy", 1)
-    assert reply.stdout.splitlines() == POLICY.splitlines()[:4]
+    assert reply.stdout.splitlines() == [*POLICY.splitlines()[:4], END]
     assert direct.execute("aastmphpux", "symclone-gate policy", 1).exit == 127
 
 
@@ -94,7 +97,7 @@ def test_lines_that_go_together_are_judged_each_by_itself(direct: DirectLab) -> 
     reply = direct.execute("symcli_demo", shlex.join(words), 1)
     assert reply.exit == 0
     assert reply.stderr == ANSWER.format("/bin/uname")
-    assert reply.stdout.splitlines()[1:] == ["s 0", "s 119", *POLICY.splitlines()[:4], "s 0"]
+    assert reply.stdout.splitlines()[1:] == ["s 0", "s 119", *POLICY.splitlines()[:4], END, "s 0"]
     assert [e.get("refused") for e in direct.commands()[-3:]] == [None, "no rule for /bin/uname", None]
 
 

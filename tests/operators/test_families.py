@@ -192,7 +192,8 @@ def test_a_table_that_arrives_in_part_is_no_proof(bench: Bench, service: str) ->
     """Each look that is cut at a line's end, its exit code being 0, keeps the copy from being overwritten."""
     host = HOSTS[service]
     bench.stop(service)
-    looks = {e["command"]: e["stdout"] for e in bench.lab.journal if " look " in e.get("command", "")}
+    sent = bench.lab.running.journal.entries
+    looks = {e["command"]: e["stdout"] for e in sent if " look " in e.get("command", "")}
     tables = {one: text for one, text in looks.items() if text.endswith("symclone-end\n")}
     assert len(tables) > 1
     for command, text in tables.items():

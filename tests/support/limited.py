@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ from clones.backends.symclone.output import Group
 from clones.become import Become
 from clones.config import Config
 from clones.errors import ConfigError
+from clones.policy.catalogue import sent_to
+from clones.policy.make import make
+from clones.policy.sent import Part
+from clones.privileges.forms import FORMS
+from clones.privileges.needs import Asked, needs
 from clones.services_yaml import file
 from hooks import configuration
 from hooks.driver import Driver
@@ -30,54 +36,16 @@ from lab.config.hosts import HostConfig
 from lab.config.rights import GateConfig, RightsConfig
 from lab.operations import Operations
 from lab.rights.gate import Gate
-from tests.support.gated import policy_of
+from tests.support.loaded import BECOME
+from tests.support.with_become import KIND, with_become
 
 ACCOUNT = "refresh"
-KIND = "sudo"
-EMPTY = "symclone-gate 1\nhost {}\nmade 2026-01-01T00:00:00Z\nof 00\nremedy none\nend\n"
+EMPTY = f"symclone-gate 1\nhost {{}}\nmade 2026-01-01T00:00:00Z\nof {'0' * 64}\nremedy none\nblocks\n"
 """The policy of a host that nothing is sent to."""
-HOOKS = ("before_activate", "after_activate", "before_stop", "before_start", "after_start", "probes")
+EXTRA = tuple(part for part in Part if part is not Part.NORMAL)
+MADE, FAR = datetime(2026, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 _BEFORE = re.compile(rf"(?<='){Become.read(KIND).text}(?=')|{Become.read(KIND).text} ")
 """What `become` adds to a line: the parameter of a text, or what stands before a command."""
-
-
-def with_become(data: Any) -> Any:
-    """The contents of a services.yaml, with `become` wherever it can stand and does not yet."""
-    if not isinstance(data, dict) or not isinstance(data.get("services"), dict):
-        return data
-    data = copy.deepcopy(data)
-    symcli = data.setdefault("symcli", {})
-    for one in [symcli, *_mappings(_of(symcli, "control_hosts"))]:
-        _add(one, KIND)
-    for service in _mappings(data["services"]):
-        production = service.get("production")
-        for hosts in (service, production if isinstance(production, dict) else {}):
-            for host in _mappings(hosts.get("hosts")):
-                _add(host, KIND)
-        for check in _mappings(service.get("down_checks")):
-            _add(check, KIND)
-        for holder in (service, *_mappings(service.get("syncs"))):
-            for hooks in HOOKS:
-                for hook in _mappings(holder.get(hooks)):
-                    _add(hook, KIND)
-        for resource in _mappings(service.get("resources")):
-            for kind in ("app", "command"):
-                _add(resource.get(kind), True)
-    return data
-
-
-def _of(mapping: Any, key: str) -> Any:
-    return mapping.get(key) if isinstance(mapping, dict) else None
-
-
-def _mappings(found: Any) -> list[dict[str, Any]]:
-    among = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
-    return [one for one in among if isinstance(one, dict)]
-
-
-def _add(mapping: Any, value: str | bool) -> None:
-    if isinstance(mapping, dict):
-        mapping.setdefault("become", value)
 
 
 def limited(config: LabConfig) -> LabConfig:
@@ -97,14 +65,17 @@ def _limited(host: HostConfig) -> HostConfig:
 
 
 @lru_cache(maxsize=256)
-def _sudoers(connection: str, config: Keyed, groups: Groups) -> str:
-    return f'{ACCOUNT},symcli ALL=(root) NOPASSWD: ALL\nDefaults env_keep += "SYMCLI_*"\n'
-
-
-@lru_cache(maxsize=256)
-def _policy(connection: str, config: Keyed, groups: Groups) -> str:
+def _written(connection: str, account: str, config: Keyed, groups: Groups) -> tuple[str, str]:
+    """The sudoers file and the gate's policy of a host."""
     read = {name: Group(symid, dict(devices)) for name, symid, devices in groups.of}
-    return policy_of(connection, config.config, read) or EMPTY.format(connection)
+    try:
+        policy = make(connection, config.config, read, MADE, EXTRA, FAR).text
+        needed = needs(sent_to(connection, config.config, read), EXTRA)
+    except ConfigError:  # nothing is sent there
+        return "", EMPTY.format(connection)
+    symcli = config.config.symcli.on(connection).bin
+    asked = Asked(connection, account, Become.read(KIND), needed, MADE, symcli, FAR)
+    return FORMS[KIND](asked).text, policy
 
 
 class Keyed:
@@ -163,16 +134,21 @@ class Site:
                 continue
             groups = Groups(lab, host.arrays)
             found: Any = lab.running.world.host(host.name)
-            found.account.change(sudo=_sudoers(host.connection_id, self.config, groups))
-            found.gate = Gate(_policy(host.connection_id, self.config, groups))
+            rules, policy = _written(host.connection_id, host.login, self.config, groups)
+            found.account.change(sudo=rules)
+            found.gate = Gate(policy)
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Nobody asks for rights and no gate is there."""
+    def opened(self, *, to_root: bool) -> Iterator[None]:
+        """No gate is there.
+
+        :param to_root: and nobody asks for rights.
+        """
         hosts: list[Any] = [h for lab in self.labs if lab.running for h in lab.running.world.hosts.values()]
         before = [(host, host.gate, host.account.rights) for host in hosts]
         for host in hosts:
-            host.gate = host.account.rights = None
+            host.gate = None
+            host.account.rights = None if to_root else host.account.rights
         try:
             yield
         finally:
@@ -205,6 +181,9 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         lab.config = limited(lab.config)
         start(lab)
         site.labs.append(lab)
+        if isinstance(lab._services, Path) and site.config is None:  # a program may be the first to use it
+            with suppress(ConfigError):
+                configuration.load(lab._services)
         site.put(lab)
         return lab
 
@@ -220,12 +199,15 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             site.of_the_product -= 1
 
     def by_hand(self: Any, command: Any, *about: Any) -> Any:
-        """What a test sends without a procedure is of somebody else, who is root there."""
-        if site.of_the_product:
+        """What a test sends without a procedure is of somebody else, who is root there. What it changes
+        without a fence nobody would send: that it may be is tried elsewhere."""
+        unfenced = command.changes and command.fenced and self.fence is None
+        if site.of_the_product and not unfenced:
             return execute(self, command, *about)
-        with site.opened():
+        with site.opened(to_root=not site.of_the_product):
             return execute(self, command, *about)
 
+    monkeypatch.setenv(BECOME, "1")
     monkeypatch.setattr(Driver, "run", run)
     monkeypatch.setattr(Driver, "execute", by_hand)
     monkeypatch.setattr(file, "_validate", _validate)

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 PROGRAMS = ("cli.plan", "cli.preflight", "cli.status")
+BECOME = "TESTS_ON_LIMITED_HOSTS"
+"""In the environment: whatever services.yaml a program reads has `become` (:mod:`tests.support.limited`)."""
 _FORKS = multiprocessing.get_context("forkserver")
 
 
@@ -64,4 +66,10 @@ def _begin(module: str, words: tuple[str, ...], environment: dict[str, str], out
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [module, *words]
+    if BECOME in environment:
+        from clones.services_yaml import file
+        from tests.support.with_become import with_become
+
+        validate = file._validate
+        file._validate = lambda data, *about: validate(with_become(data), *about)
     sys.exit(importlib.import_module(module).main())

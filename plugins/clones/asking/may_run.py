@@ -3,16 +3,16 @@
 ======================================  ===========================================  =====================
 Asked                                   Reading                                      How sure
 ======================================  ===========================================  =====================
-``sudo -n -l COMMAND``                  0: it may, without a password; 1: it may     documented; tried with
-                                        not, or would be asked for one               1.9.13
+``sudo -n -l COMMAND``                  0: it may; 1: it may not, or each of its     documented; tried with
+                                        rules asks for a password                    1.9.13
 ``doas -C /etc/doas.conf COMMAND``      ``permit nopass``: it may; ``permit``,       documented; tried with
                                         ``deny``: it may not                         6.8.2 of OpenDoas
 ``pfexec``, ``pbrun``                   cannot be asked                              documented; assumed
 anything else                           not known                                    by decision
 ======================================  ===========================================  =====================
 
-A command that `sudo` allows only with a password is told apart by ``-n``, as long as one rule of the account
-needs none (documented: `listpw`).
+Where one rule of the account needs no password, sudo also lists a command that needs one, with 0 (documented:
+`listpw`; tried): such a rule beside those that are printed shows only when the command is run.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import re
 from clones.asking.fence import MARK
 from clones.asking.steps import Command, Result
 from clones.asking.whole_answers import whole, without_end
+from clones.become import KINDS
 from clones.errors import Unknown
 from clones.time_limits import SMALL_LOOK
 
@@ -30,10 +31,10 @@ def processes(result: Result, host: str, subject: str) -> list[str]:
         )
     if not _shows_others(rows[1:]):
         raise Unknown(
-            f"{subject}. What still runs on {host} could not be listed: its account sees no process of root, so "
-            "what became root is hidden from it",
-            f"let the account see every process on {host}: on Linux without `hidepid` of /proc, or as a member of "
-            "its `gid`; on SunOS with the privilege `proc_info`",
+            f"{subject}. What still runs on {host} could not be listed: its account sees no process of root, "
+            "so what became root is hidden from it",
+            f"let the account see every process on {host}: on Linux without `hidepid` of /proc, or as a "
+            "member of its `gid`; on SunOS with the privilege `proc_info`",
         )
     return rows[1:]
 
@@ -62,8 +63,18 @@ def words_of(row: str) -> list[str]:
 
 
 def spoken_row(row: str) -> str:
-    """The command of one row for a message: what a shell is about to run, not the script that it runs."""
+    """The command of one row for a message: what a shell is about to run, not the script that it runs, and
+    without the host's `become`, which has a row of its own."""
     if MARK not in row:
-        return " ".join(words_of(row))
+        return " ".join(_behind_become(words_of(row)))
     behind = re.search(r"/fences/\S+ \S+ (.+)", row)
-    return f"{behind[1] if behind else ' '.join(words_of(row)[:4])} ... (about to begin)"
+    said = " ".join(_behind_become(behind[1].split()) if behind else words_of(row)[:4])
+    return f"{said} ... (about to begin)"
+
+
+def _behind_become(words: list[str]) -> list[str]:
+    """What `become` runs; all of it where it does not stand there, or is cut off behind it."""
+    if words[0].rsplit("/", 1)[-1] not in KINDS:
+        return words
+    at = next((n for n, word in enumerate(words[1:], 1) if not word.startswith("-")), 0)
+    return words[at:]

@@ -115,6 +115,9 @@ def test_commands_on_service_hosts(case: dict[str, Any]) -> None:
         refuse_on_hosts(service, [listed(text, host)], "stop", starts=case.get("starts", False))
     assert " ".join(row(case).split()[-1:]) in str(raised.value)
     assert fence.RUN not in str(raised.value), "the script says nothing to the one who reads it"
+    assert not re.search(r"`\S*(sudo|doas|pfexec|pbrun) ", str(raised.value)), (
+        "it is named as it was sent for"
+    )
 
 
 def test_what_is_kept_holds_no_nonce_of_a_try() -> None:

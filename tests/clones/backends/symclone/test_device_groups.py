@@ -120,7 +120,8 @@ def test_not_knowing_is_never_missing(results: list[tuple[int | None, str]], kin
 LIST = "/usr/bin/ps -ef"
 PS = (
     0,
-    "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 0:0 ? 0:0 init\nx 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n",
+    "UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 0:0 ? 0:0 init\n"
+    "x 8 1 0 0:0 ? 0:0 /usr/bin/ps -ef\nsymclone-end\n",
 )
 
 
