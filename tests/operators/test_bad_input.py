@@ -163,6 +163,7 @@ def test_connection_not_defined(lab: Any, context: dict[str, Any], monkeypatch: 
     fails(Refused, context, lab, "connection symcli_demo cannot be used")
 
 
+@pytest.mark.root_login("sudo is found, and says so in its own words")
 @ONE_ARRAY
 def test_command_not_found(lab: Any, context: dict[str, Any]) -> None:
     service = {**inline(), "symcli": {"bin": "/opt/nowhere/bin"}}

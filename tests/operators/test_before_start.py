@@ -209,9 +209,8 @@ def test_a_plan_says_at_once_that_an_application_is_up(site: Site) -> None:
 def test_a_plan_lists_it_at_its_place(site: Site) -> None:
     scope = ServiceStartOperator(task_id="start", **site.about).scope()
     with SymcliHook() as hosts:
-        foreseen = [
-            without_script(command.line()) for command in sent_by(hosts.run(plan(scope, "start")).steps)
-        ]
+        steps = sent_by(hosts.run(plan(scope, "start")).steps)
+    foreseen = [without_script(command.line()) for command in steps]
     assert foreseen[-2:] == [f"{MASK} start", "/opt/pp/bin/ppctl start"]
     assert foreseen[-3].endswith(" /pp/arch")
 

@@ -210,6 +210,7 @@ def test_all_refusals_at_once(lab: Any) -> None:
         assert words in str(refused.value)
 
 
+@pytest.mark.root_login("a process of its own reads services.yaml by itself")
 @pytest.mark.over_ssh
 @ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:

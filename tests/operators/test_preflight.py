@@ -212,6 +212,7 @@ def test_a_device_of_two_services(lab: Any, preflight: Preflight, tmp_path: Path
     assert "is also target of service reporting_copies, sync warehouse, 1235 -> 4322" in found[0][2]
 
 
+@pytest.mark.root_login("sudo says of each once more that it is not there")
 @ONE_ARRAY
 def test_programs_that_are_missing(lab: Any, preflight: Preflight) -> None:
     for host, path in (
@@ -235,6 +236,7 @@ def test_programs_that_are_missing(lab: Any, preflight: Preflight) -> None:
     ]
 
 
+@pytest.mark.root_login("preflight asks sudo about the same command")
 @ONE_ARRAY
 def test_answers_that_do_not_tell(lab: Any, preflight: Preflight) -> None:
     lab.fault("exit", host="symcli_demo", match="ps -ef", exit=1, stderr="ps: not permitted")
@@ -287,6 +289,7 @@ def test_a_configuration_that_cannot_be_used(context: dict[str, Any], tmp_path: 
         PreflightOperator(task_id="check", service="wharehouse").execute(context)  # type: ignore[arg-type]
 
 
+@pytest.mark.root_login("a process of its own reads services.yaml by itself")
 @pytest.mark.over_ssh
 @ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:

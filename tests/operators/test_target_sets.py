@@ -41,18 +41,7 @@ ABOUT: dict[str, Any] = {"task_id": "step", "service": SERVICE, "config": str(TW
 DRAIN = {"place": "before_stop", "hook": "drain"}
 FROM_A_TO_B = {"from_set": "a", "to_set": "b"}
 LOOKS = ("netstat", "ip -o", "dmsetup", "cat /proc", "status", "/ping", "readlink", "/sys/block", "multipath")
-LOOKS += (
-    "sg_turs",
-    "lsblk",
-    "' look ",
-    "fuser /dev",
-    "exec $become $it",
-    "pvs ",
-    "vgs ",
-    "blkid",
-    "findmnt",
-    "ps -e",
-)
+LOOKS += ("sg_turs", "lsblk", "' look ", "exec $become $it", "pvs ", "vgs ", "blkid", "findmnt", "ps -e")
 
 
 def store(context: dict[str, Any]) -> Store:

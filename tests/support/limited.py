@@ -156,6 +156,13 @@ class Site:
                 host.gate, host.account.rights = gate, rights
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what says that it is about an account that is root, and why."""
+    left_out = [item for item in items if item.get_closest_marker("root_login")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(autouse=True)
 def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Every lab of the test has them."""
