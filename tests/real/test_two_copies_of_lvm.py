@@ -86,7 +86,7 @@ class Disks:
     def claim(self, name: str, disk: str) -> subprocess.CompletedProcess[str]:
         text = CLAIM_APART.replace(f"{SBIN}/", f"{self.folder}/")
         text = text.replace("/etc/lvm/devices/", f"{self.folder}/devices/")
-        return self._run("/bin/sh", "-c", text, "claim", name, disk)
+        return self._run("/bin/sh", "-c", text, "claim", "", name, disk)
 
     def copy(self, *disks: str) -> None:
         """What an array does."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from clones.asking.may_run import may_run, says_yes
-from clones.asking.steps import Result, Steps, run_together
+from clones.asking.side_by_side import abreast
+from clones.asking.steps import Result, Steps, run
 from clones.backends.symclone.output import Group
 from clones.become import Become
 from clones.config import Config
@@ -46,7 +47,8 @@ def look_at_privileges(host: str, config: Config) -> Steps[list[Finding]]:
         return []
     said = _cannot_be_asked(host, become)
     if asked:
-        results = yield from run_together([command for _, command in asked])
+        # In as many trips as they are long.
+        results = yield from abreast(run(command) for _, command in asked)
         said = judge(host, become, [one for one, _ in asked], results)
     files = yield from look_at_files(host, places(every))
     return [*said, *judge_places(host, become, files)]
