@@ -81,7 +81,8 @@ class Owner:
     :param nonce: of the try: 16 hex digits that stand in its memory alone; empty in a lock of before 0.2.
     :param task_id: whose try it is.
     :param number: of the try, as Airflow counts them.
-    :raises ConfigError: a part holds an ``@``, a ``/``, a blank or nothing: it would not name one directory.
+    :raises ConfigError: a part holds an ``@``, a ``/``, a blank or nothing, or begins with a sign: it would
+        not name one directory, or a gate would not let it through.
     """
 
     dag_id: str
@@ -94,10 +95,10 @@ class Owner:
     def __post_init__(self) -> None:
         of_try = (self.task_id,) if self.nonce else ()
         for part in (self.dag_id, self.run_id, self.installation, *of_try):
-            if not re.fullmatch(r"[A-Za-z0-9_.~:+-]+", part):
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.~:+-]*", part):
                 raise ConfigError(
                     f"{part!r} cannot name a run in the lock of a service. Nothing was done.",
-                    "use only letters, digits and _ . ~ : + - in the ids of DAGs and runs",
+                    "begin ids of DAGs and runs with a letter or digit, and use only these and _ . ~ : + -",
                 )
         if self.nonce and not re.fullmatch(r"[0-9a-f]{16}", self.nonce):
             raise ConfigError(f"{self.nonce!r} is no nonce of a try. Nothing was done.")

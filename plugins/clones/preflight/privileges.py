@@ -15,8 +15,9 @@ from clones.observe.findings import Finding, Level
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.policy.catalogue import group_names, sent_to
 from clones.policy.make import read_group
+from clones.policy.sent import places
 from clones.privileges import pbrun, pfexec, sudoers
-from clones.privileges.needs import Need, needs, places
+from clones.privileges.needs import Need, needs
 from clones.services_yaml.becomes import become_of
 
 ACCOUNT = "ACCOUNT"
@@ -44,12 +45,12 @@ def look_at_privileges(host: str, config: Config) -> Steps[list[Finding]]:
     asked = [(one, command) for one in needed if (command := may_run(host, become, one.words)) is not None]
     if not needed:
         return []
-    files = yield from look_at_files(host, places(every))
     said = _cannot_be_asked(host, become)
     if asked:
         # In as many trips as they are long.
         results = yield from abreast(run(command) for _, command in asked)
         said = judge(host, become, [one for one, _ in asked], results)
+    files = yield from look_at_files(host, places(every))
     return [*said, *judge_places(host, become, files)]
 
 

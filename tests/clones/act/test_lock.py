@@ -16,7 +16,7 @@ from clones.asking.fence import Fence
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Symcli
 from clones.config.scope import Scope
-from clones.errors import Locked, NotMyTurn, Refused, Unknown
+from clones.errors import ConfigError, Locked, NotMyTurn, Refused, Unknown
 from hooks.configuration import load
 
 CONFIG = load(Path(__file__).parents[3] / "config" / "services.yaml")
@@ -207,3 +207,10 @@ def test_lost_session_is_not_a_lock(scope: Scope) -> None:
     assert isinstance(asked, Command)
     with pytest.raises(Unknown):
         answer(steps, Result(asked, None, lost="cut"))
+
+
+@pytest.mark.parametrize("run", ["", "a b", "a@b", "../a", "a/b", "-a", ".a", "~a", "+a", ":a", "a\n"])
+def test_what_cannot_name_a_run_is_said_before_anything_is_sent(run: str) -> None:
+    """A gate lets a name begin with a letter, a digit or `_` only (docs/decisions/0039-the-gate.md)."""
+    with pytest.raises(ConfigError, match="cannot name a run"):
+        Owner("svc", run, "airflow1", "a" * 16, "t", 1)
