@@ -124,7 +124,7 @@ class Gate:
         """
         if line == OWN:
             head = self.policy.partition("\nblocks\n")[0]
-            said = re.findall(r"^(?:symclone-gate|host|made|of) .*$", head, re.M)
+            shown = re.findall(r"^(?:symclone-gate|host|made|of) .*$", head, re.M)
             ends = dict.fromkeys(re.findall(r"^block .* (until \S+)$", head, re.M))
             return Answer(0, stdout="".join(f"{line}\n" for line in (*shown, *ends)))
         why = self.why_refused(line)
