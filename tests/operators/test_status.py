@@ -356,6 +356,7 @@ def run_anew() -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.root_login("a process of its own reads services.yaml by itself")
 @pytest.mark.over_ssh
 @ONE_ARRAY
 def test_from_the_command_line(lab: Any) -> None:

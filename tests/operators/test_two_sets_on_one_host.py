@@ -266,6 +266,7 @@ def test_what_was_prepared_is_taken_down_before_the_next_copy(make: Make, kind: 
     bench.change_over("a", "b")
 
 
+@pytest.mark.root_login("it sends what no services.yaml asks for")
 @pytest.mark.parametrize("kind", ["linux", "hpux", "aix"])
 def test_without_identifiers_of_its_own_a_set_is_not_found(
     make: Make, kind: str, monkeypatch: pytest.MonkeyPatch
