@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clones.asking.may_run import may_run
-from clones.asking.steps import Command, Finished, Result, Together, answer
+from clones.asking.steps import Command, Finished, Result, Steps, Together, answer
 from clones.become import Become, Free
 from clones.config import Config
 from clones.observe.findings import Finding, Level
@@ -46,6 +46,14 @@ def site(become: str) -> Config:
     return Config.model_validate({"services": {"one": service}})
 
 
+def past_the_files(steps: Steps[list[Finding]]) -> Any:
+    """What comes when the host has none of the programs and folders that are looked at first."""
+    asked = answer(steps)
+    assert isinstance(asked, Command) and asked.title.endswith("programs and folders")
+    said = "".join(f"path {number} looked at\n" for number in range(len(asked.words)))
+    return answer(steps, Result(asked, 0, f"uid 1000\n{said}"))
+
+
 @pytest.mark.parametrize(
     ("become", "says"),
     [
@@ -54,11 +62,7 @@ def site(become: str) -> Config:
     ],
 )
 def test_what_cannot_be_asked_is_said(become: str, says: str) -> None:
-    steps = look_at_privileges("h", site(become))
-    asked = answer(steps)
-    assert isinstance(asked, Command) and not asked.changes
-    paths = len(asked.words) - 4
-    ended = answer(steps, Result(asked, 0, "".join(f"path {at} looked at\n" for at in range(paths))))
+    ended = past_the_files(look_at_privileges("h", site(become)))
     assert isinstance(ended, Finished)
     (found,) = ended.value
     assert isinstance(found, Finding) and found.level is Level.WARNING
@@ -70,7 +74,7 @@ def test_a_host_without_become_is_not_asked() -> None:
 
 
 def test_all_are_asked_together_and_none_is_run() -> None:
-    asked = answer(look_at_privileges("h", site("sudo")))
+    asked = past_the_files(look_at_privileges("h", site("sudo")))
     assert isinstance(asked, Together) and len(asked.commands) > 3
     for command in asked.commands:
         assert isinstance(command, Command) and not command.changes and not command.as_root
