@@ -24,6 +24,7 @@ from lab.server.openssh import find
 
 ROOT = Path(__file__).parent.parent
 CONTROL = "symcli_demo"
+ACCOUNT = "symclone-bench"
 SERVICES = 2000
 CONFIG = """\
 Port {port}
@@ -33,8 +34,7 @@ PidFile none
 AuthorizedKeysFile {folder}/authorized_keys
 StrictModes no
 UsePAM no
-AllowUsers root
-PermitRootLogin prohibit-password
+AllowUsers {account}
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 """
@@ -69,7 +69,7 @@ def connections(look: str) -> Iterator[dict[str, dict[str, Any]]]:
     """
     if os.getuid() != 0:
         raise SystemExit("scripts/bench ssh needs root: the gate trusts only what is root's")
-    with tempfile.TemporaryDirectory(prefix="bench-gate-", dir="/var/lib") as name:
+    with _account(), tempfile.TemporaryDirectory(prefix="bench-gate-", dir="/var/lib") as name:
         folder = Path(name)
         folder.chmod(0o755)
         gate = folder / "symclone-gate"
@@ -91,11 +91,32 @@ def connections(look: str) -> Iterator[dict[str, dict[str, Any]]]:
             host_key = (folder / "server.pub").read_text().strip()
             yield {
                 key: {
-                    "conn_type": "ssh", "host": "127.0.0.1", "port": port, "login": "root",
+                    "conn_type": "ssh", "host": "127.0.0.1", "port": port, "login": ACCOUNT,
                     "extra": {"key_file": str(folder / key), "host_key": host_key},
                 }
                 for key in policies
             }  # fmt: skip
+
+
+@contextmanager
+def _account() -> Iterator[None]:
+    """An account with a plain login shell: what that of root reads takes longer than a command."""
+    words = [
+        "useradd",
+        "--no-create-home",
+        "--home-dir",
+        "/",
+        "--shell",
+        "/bin/sh",
+        "--password",
+        "*",
+        ACCOUNT,
+    ]
+    subprocess.run(words, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["userdel", "--force", ACCOUNT], check=True)
 
 
 @contextmanager
@@ -105,7 +126,7 @@ def _sshd(folder: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    (folder / "sshd_config").write_text(CONFIG.format(port=port, folder=folder))
+    (folder / "sshd_config").write_text(CONFIG.format(port=port, folder=folder, account=ACCOUNT))
     with (folder / "sshd.log").open("wb") as log:
         words = [find(), "-D", "-e", "-f", str(folder / "sshd_config")]
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -124,9 +124,9 @@ class Gate:
         """
         if line == OWN:
             head = self.policy.partition("\nblocks\n")[0]
-            said = re.findall(r"^(?:symclone-gate|host|made|of) .*$", head, re.M)
+            about = re.findall(r"^(?:symclone-gate|host|made|of) .*$", head, re.M)
             ends = dict.fromkeys(re.findall(r"^block .* (until \S+)$", head, re.M))
-            return Answer(0, stdout="".join(f"{line}\n" for line in (*said, *ends)))
+            return Answer(0, stdout="".join(f"{line}\n" for line in (*about, *ends)))
         why = self.why_refused(line)
         if why is None:
             return None

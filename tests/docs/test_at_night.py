@@ -7,7 +7,7 @@ import re
 import pytest
 
 from clones.asking import gate
-from clones.asking.steps import Command, Result, Steps, answer, run
+from clones.asking.steps import Command, Finished, Result, Steps, answer, run
 from clones.errors import Refused
 from tests.conftest import ROOT
 
@@ -26,15 +26,17 @@ def answered(changes: bool, exit_code: int, stderr: str) -> Result | Refused:
     steps = procedure()
     answer(steps)
     try:
-        return answer(steps, Result(command, exit_code, "", stderr)).value  # type: ignore[union-attr, return-value]
+        ended = answer(steps, Result(command, exit_code, "", stderr))
     except Refused as error:
         return error
+    assert isinstance(ended, Finished)
+    return ended.value
 
 
 def row(text: str) -> str:
     """What the only row with this text quotes first."""
     (found,) = [one for one in ROWS if text in one]
-    return re.findall(r"`([^`]+)`", found)[0]
+    return str(re.findall(r"`([^`]+)`", found)[0])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
-"""The page about what somebody can do who has taken a part: each claim names a test that is there, or says why
-there is none."""
+"""The page about what a stolen part can do: each claim names a test that is there, or says why none."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def config(*changes: tuple[str, str]) -> Config:
 
 
 def lines(connection: str, of: Config, *parts: Part, kinds: tuple[Kind, ...] = (Kind.CHANGE,)) -> set[bytes]:
-    """What is sent there, as it comes over the wire: whoever has the key can send a token of his own first."""
+    """What is sent there, as it comes over the wire: a key can send a token of its own first."""
     folders = {one.service: one.folder for one in fences(connection, of)}
 
     def line(sent: Sent) -> bytes:
@@ -121,7 +121,7 @@ def test_a_changed_services_yaml_opens_no_gate(
     assert new and not any(gates[connection].accepts(line) for line in new)
 
 
-def test_guards_that_were_taken_out_of_services_yaml_are_not_missed_by_a_gate(
+def test_guards_that_were_taken_out_are_not_missed_by_a_gate(
     gates: dict[str, Judge],
 ) -> None:
     start = WRITTEN.index("    hosts:\n      - connection: lnxpp01")

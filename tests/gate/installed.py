@@ -106,6 +106,9 @@ def account(name: str) -> Iterator[pwd.struct_passwd]:
     """An account of this machine, with a home and without a password."""
     home = f"/var/lib/{name}"
     words = ["useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "--password", "*", name]
+    subprocess.run(
+        ["userdel", "--force", "--remove", name], capture_output=True, check=False
+    )  # of a killed run
     subprocess.run(words, check=True, capture_output=True)
     try:
         yield pwd.getpwnam(name)

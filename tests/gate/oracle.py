@@ -7,7 +7,7 @@ import shlex
 from datetime import UTC, datetime
 
 TOKEN, HEX16, NUMBER = r"[0-9]{12}\.[0-9a-f]{16}", "[0-9a-f]{16}", "(?:0|[1-9][0-9]{0,17})"
-NAME = "[A-Za-z0-9_][A-Za-z0-9_.~:+@-]{0,249}"
+NAME = "[A-Za-z0-9_][A-Za-z0-9_.~:+-]{0,249}"
 PATH = "/dev(?:/[A-Za-z0-9_@+=:,-][A-Za-z0-9_@+=:,.-]{0,254}){1,16}"
 KNAME = "[A-Za-z][A-Za-z0-9_!-]{0,63}"
 DEVICES = {"00A1", "00A2", "00A3", "00B1", "00B2", "0A1B2"}

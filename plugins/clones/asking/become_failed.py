@@ -14,6 +14,8 @@ user U is not allowed ...``); see the list below
 ``sudo: interactive authentication is required``    not run, of sudo-rs                  assumed
 what else begins with ``sudo:``, speaks of sudo or  nothing is known: a refusal in       by decision
 of the command's path; exit code 1                  another language looks so
+``C: words`` of sudo and doas: a script that says   the command's own: none of theirs    assumed
+its own name first, as many do                      begins so
 ``sudo: unable to resolve host ...`` and the like   passed over: the command has run     documented
 ``doas: Operation not permitted``,                  not run                              tried with 6.8.2
 ``doas: Authentication required``, ...                                                   of OpenDoas
@@ -75,7 +77,7 @@ _WARNINGS = re.compile(
 """What sudo prints beside a good run, in the locale C."""
 _BESIDE = re.compile(r"usage: sudo .*|\[.*\]|This incident .*")
 """What follows a refusal."""
-_SPEAKS = re.compile(rf"(?:{'|'.join(KINDS)}): |.*\bsudo(?:ers)?\b", re.I)
+_SPEAKS = re.compile(rf"(?:{'|'.join(KINDS)}): |.*\bsudo(?:ers)?\b", re.I | re.A)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def own_words(
         said += [line.strip() for line in stdout.splitlines() if "reject" in line.lower()]
         unclear = next(iter(said), None)
     else:
+        if _kind(words) != "pfexec":
+            said = [line for line in said if not line.startswith(tuple(f"{one}: " for one in programs))]
         unclear = next((line for line in said if _is_unclear(line, programs)), None)
     return None if unclear is None else NotRun(unclear, False)
 

@@ -18,6 +18,7 @@ from clones.policy import control_hosts, service_hosts
 from clones.policy.sent import Part, Sent, once, sends
 from clones.policy.service_hosts import PLACES
 from clones.policy.text import Fence
+from clones.privileges.needs import places
 from clones.services_yaml.becomes import become_of
 
 Groups = Mapping[str, Group]
@@ -150,7 +151,7 @@ def _files(connection: str, concerned: Iterable[Scope], every: Iterable[Sent]) -
             while folder not in folders:
                 folders[folder] = None
                 folder = posixpath.dirname(folder)
-    words = tuple(sorted({**named, **inside, **folders}))
+    words = tuple(sorted({**named, **inside, **folders, **dict.fromkeys(places(every))}))
     for command in sends(look_at_files(connection, [FILE]), lambda one: Result(one, 1)):
         yield Sent(
             command,

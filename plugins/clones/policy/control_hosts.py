@@ -20,16 +20,19 @@ from clones.states import PairSeen, device_text
 
 OWNER = Owner("dag9sample", "run9sample", "site9sample", "7c7c7c7c7c7c7c7c", "task9sample", 90909091)
 BEFORE = Owner("dag8sample", "run8sample", "site8sample", "8d8d8d8d8d8d8d8d", "task8sample", 80808081)
+BEFORE_UPGRADE = Owner("dag7sample", "run7sample", "site7sample")
 FLOOR = 70707071
 DEVICES = "9DEV1CES"
+_RUN, _TRY = "<name>@<name>@<name>", "<hex16>@<name>@<number>"
 OF_OWNERS = {
-    **dict.fromkeys((str(BEFORE), str(OWNER), OWNER.run), "<name>@<name>@<name>"),
-    OWNER.own: "<hex16>@<name>@<number>",
+    **dict.fromkeys((str(BEFORE), str(OWNER)), f"{_RUN}@{_TRY}"),
+    **dict.fromkeys((str(BEFORE_UPGRADE), OWNER.run), _RUN),
+    OWNER.own: _TRY,
     OWNER.task_id: "<name>",
     str(OWNER.number): "<number>",
     str(FLOOR): "<number>",
 }
-"""Samples of the lock. That a name has an @ in it keeps it from being a folder's `..`."""
+"""Samples of the lock. That there is an @ keeps a word from being a folder's `..`."""
 
 
 def of_service(scope: Scope, groups: Mapping[str, Group]) -> Iterator[Sent]:
@@ -38,8 +41,9 @@ def of_service(scope: Scope, groups: Mapping[str, Group]) -> Iterator[Sent]:
     :param groups: as of :func:`clones.policy.catalogue.sent_to`.
     """
     name = scope.name
-    for command in lock.every_command(scope, OWNER, BEFORE, FLOOR):
-        yield Sent(command, name, f"the lock of service {name}", free=_used(command, OF_OWNERS))
+    for before in (BEFORE, BEFORE_UPGRADE):
+        for command in lock.every_command(scope, OWNER, before, FLOOR):
+            yield Sent(command, name, f"the lock of service {name}", free=_used(command, OF_OWNERS))
     yield Sent(list_processes(scope.control_host), name, "looks what still runs here")
     yield from _slots(scope)
     symclone = [sync for sync in scope.service.syncs if sync.backend == "symclone"]
@@ -155,7 +159,7 @@ def _pairs(scope: Scope, sync: Sync, symid: str, pairs: list[PairSeen]) -> Itera
         (commands.end_restored, Part.MERGE_BACK, "ends the restore of"),
     ):
         command = made(scope, sync, symid, pairs)
-        name = f"pairs.{scope.name}.{sync.name}{set_of}"  # no name holds a dot: two can never be one
+        name = f"pairs.{scope.name}.{sync.name}{set_of}"  # no name holds both signs: no two are one
         yield _with_pairs(command, scope.name, f"{why} {where}", part, name)
 
 

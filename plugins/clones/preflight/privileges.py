@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from clones.asking.may_run import may_run, says_yes
-from clones.asking.steps import Result, Steps, run_together
+from clones.asking.side_by_side import abreast
+from clones.asking.steps import Result, Steps, run
 from clones.backends.symclone.output import Group
 from clones.become import Become
 from clones.config import Config
 from clones.errors import CloneError
 from clones.observe.findings import Finding, Level
+from clones.observe.host_files import HostFiles, look_at_files
 from clones.policy.catalogue import group_names, sent_to
 from clones.policy.make import read_group
 from clones.privileges import pbrun, pfexec, sudoers
-from clones.privileges.needs import Need, needs
+from clones.privileges.needs import Need, needs, places
 from clones.services_yaml.becomes import become_of
 
 ACCOUNT = "ACCOUNT"
@@ -37,12 +39,28 @@ def look_at_privileges(host: str, config: Config) -> Steps[list[Finding]]:
             groups[name] = yield from read_group(host, config, name)
         except CloneError:  # a finding of its own
             continue
-    needed = needs(sent_to(host, config, groups))
+    every = sent_to(host, config, groups)
+    needed = needs(every)
     asked = [(one, command) for one in needed if (command := may_run(host, become, one.words)) is not None]
-    if not asked:
-        return list(_cannot_be_asked(host, become, needed))
-    results = yield from run_together([command for _, command in asked])
-    return list(judge(host, become, [one for one, _ in asked], results))
+    if not needed:
+        return []
+    files = yield from look_at_files(host, places(every))
+    said = _cannot_be_asked(host, become)
+    if asked:
+        # In as many trips as they are long.
+        results = yield from abreast(run(command) for _, command in asked)
+        said = judge(host, become, [one for one, _ in asked], results)
+    return [*said, *judge_places(host, become, files)]
+
+
+def judge_places(host: str, become: Become, files: HostFiles) -> Iterator[Finding]:
+    """The findings, one a file or folder that decides what root does, and that the account can write."""
+    if files.uid == 0:
+        return
+    for path, words in files.seen.items():
+        if "writable" in words:
+            what = f"the account can write {path}: it then decides what {become.kind} runs as root, or where"
+            yield Finding(Level.ERROR, f"host {host}", what, "let root own it, and nobody else write to it")
 
 
 def judge(host: str, become: Become, needed: Sequence[Need], results: Sequence[Result]) -> Iterator[Finding]:
@@ -82,8 +100,7 @@ def _remedy(host: str, become: Become, some: Sequence[Need]) -> str:
     return f"copy there what `scripts/privileges {host}` prints{adds}"
 
 
-def _cannot_be_asked(host: str, become: Become, needed: Sequence[Need]) -> Iterator[Finding]:
-    if needed:
-        what = f"what {become.kind} lets the account run as root {_CHECKED[become.kind]}"
-        remedy = f"compare it with what `scripts/privileges {host}` prints"
-        yield Finding(Level.WARNING, f"host {host}", what, remedy)
+def _cannot_be_asked(host: str, become: Become) -> Iterator[Finding]:
+    what = f"what {become.kind} lets the account run as root {_CHECKED[become.kind]}"
+    remedy = f"compare it with what `scripts/privileges {host}` prints"
+    yield Finding(Level.WARNING, f"host {host}", what, remedy)
