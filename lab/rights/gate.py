@@ -131,8 +131,8 @@ class Gate:
         if why is None:
             return None
         made, digest, remedy = self._said("made"), self._said("of"), self._said("remedy")
-        said = f"symclone-gate: refused: {why}; policy of {made} ({digest}): {remedy}\n"
-        return Answer(REFUSED, stderr=said, refused=why)
+        text = f"symclone-gate: refused: {why}; policy of {made} ({digest}): {remedy}\n"
+        return Answer(REFUSED, stderr=text, refused=why)
 
     def _said(self, word: str) -> str:
         found = re.search(rf"^{word} (\S+)", self.policy, re.M)
