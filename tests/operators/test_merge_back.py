@@ -302,6 +302,19 @@ def test_a_changed_configuration_asks_again(merge_back: MergeBack) -> None:
 
 
 @ONE_ARRAY
+def test_a_plan_says_become_only_where_it_is_said(merge_back: MergeBack) -> None:
+    """A yes from before there was that key is still a yes; one to other commands is none."""
+    take_down(merge_back.lab)
+    assert "become" not in str(merge_back.plan()["bound"])
+    merge_back.approve()
+    (host,) = PRODUCTION["hosts"]
+    services(Path(merge_back.config), production={**PRODUCTION, "hosts": [{**host, "become": "sudo"}]})
+    merge_back.refused(
+        merge_back.restore, "not what boss approved any more", "production.hosts.0.become: approved None"
+    )
+
+
+@ONE_ARRAY
 def test_without_an_approval_nothing_is_restored(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.refused(merge_back.restore, "This run has no plan")

@@ -19,7 +19,7 @@ from clones.asking.steps import Command, Steps, note, run
 from clones.backends import backend_of
 from clones.backends.symclone import commands
 from clones.backends.symclone.exit_codes import Outcome, classify
-from clones.config import Sync, Vg
+from clones.config import Host, Sync, Vg
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN, Approval, differences, digest, require, require_recent
 from clones.decide.merge_back import decide_end_restored, decide_merge_back
@@ -312,8 +312,14 @@ def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     left_out |= {"production": {"hosts": no_hosts, "resources": no_sets}}
     service: dict[str, Any] = scope.service.model_dump(mode="json", include=who, exclude=left_out)
     for user in (service, service["production"] or {}):
+        # Likewise where they say what was so before there were these keys.
+        for host in user.get("hosts", ()):
+            if host["become"] == Host.model_fields["become"].default:
+                del host["become"]
         for entry in user.get("resources", ()):
-            # Likewise where they say what was so before there were these keys.
+            for kind in ("app", "command"):
+                if entry[kind] and not entry[kind]["become"]:
+                    del entry[kind]["become"]
             for key in ("same_host_as_copies", "lv_prefix"):
                 if entry["vg"] and entry["vg"][key] == Vg.model_fields[key].default:
                     del entry["vg"][key]
