@@ -170,7 +170,7 @@ class Result:
     def let_through(self) -> Result:
         """Itself, of a command that was run, or may have been.
 
-        :raises Refused: a gate on the host has not let it through.
+        :raises Refused: a gate on the host has not let it through; TryAgain, when it has no policy.
         """
         if self.kept_out:
             raise gate.refusal(self.command.host, self.command.shown(), self.stderr)
