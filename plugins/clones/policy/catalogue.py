@@ -15,10 +15,10 @@ from clones.config import Config, Service, Sync
 from clones.config.scope import Scope
 from clones.observe.host_files import look_at_files
 from clones.policy import control_hosts, service_hosts
+from clones.policy.places import places
 from clones.policy.sent import Part, Sent, once, sends
 from clones.policy.service_hosts import PLACES
 from clones.policy.text import Fence
-from clones.privileges.needs import places
 from clones.services_yaml.becomes import become_of
 
 Groups = Mapping[str, Group]

@@ -15,8 +15,9 @@ from clones.observe.findings import Finding, Level
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.policy.catalogue import group_names, sent_to
 from clones.policy.make import read_group
+from clones.policy.places import places
 from clones.privileges import pbrun, pfexec, sudoers
-from clones.privileges.needs import Need, needs, places
+from clones.privileges.needs import Need, needs
 from clones.services_yaml.becomes import become_of
 
 ACCOUNT = "ACCOUNT"

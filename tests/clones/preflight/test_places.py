@@ -10,8 +10,8 @@ from clones.asking.steps import Command, Result
 from clones.config import Config
 from clones.observe.findings import Finding
 from clones.policy.catalogue import sent_to
+from clones.policy.places import places
 from clones.preflight.privileges import look_at_privileges
-from clones.privileges.needs import places
 from tests.clones.asking.test_gate import drive
 
 CHECKED = {"start": ["/opt/pp/ctl", "start"], "stop": ["/opt/pp/ctl", "stop"], "check": ["/opt/pp/ctl"]}
