@@ -140,8 +140,9 @@ def _sign(pattern: str) -> str:
 def _check(word: str) -> None:
     """:raises Unsayable: as :func:`_commands`."""
     found = _UNSAYABLE.search(word)
-    if found or not word:
-        what = f"the sign {found[0]!r} in a word" if found else "an empty word"
+    if found or not word or word != word.strip(" "):
+        what = "a blank at the end of a word" if word else "an empty word"
+        what = f"the sign {found[0]!r} in a word" if found else what
         raise Unsayable(_not_writable(what))
 
 
