@@ -153,6 +153,7 @@ def unpinned(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.root_login("it calls SYMCLI by hand, as the account itself")
 @ONE_ARRAY
 def test_the_script_asks_the_control_host_for_its_groups(
     lab: Any, run: Run, unpinned: str, tmp_path: Path
