@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,8 @@ def asked(connection: str, config: Config, known: Mapping[str, Group]) -> dict[s
     names = [name for name in group_names(connection, config) if name not in known]
     if not names:
         return found
-    with open_hosts(level=logging.DEBUG) as hosts:
+    # Airflow logs on stdout, where only the policy or the rules may stand.
+    with redirect_stdout(sys.stderr), open_hosts(level=logging.DEBUG) as hosts:
         for name in names:
             try:
                 found[name] = hosts.run(read_group(connection, config, name))
