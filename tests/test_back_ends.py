@@ -28,6 +28,12 @@ MAY_NAME = {
     # what it imports from says so
     "opensvc/services.py": {"symclone"},
     "opensvc/syncs.py": {"symcfg", "symclone", "symdg"},
+    # what a control host lets through, or lets run as root
+    "cli/one_host.py": {"symdg"},
+    "cli/privileges.py": {"symclone"},
+    "clones/policy/catalogue.py": {"symclone"},
+    "clones/policy/control_hosts.py": {"symclone"},
+    "clones/privileges/sudoers.py": {"symclone"},
     # the tag of a DAG
     "operators/each_service.py": {"symclone"},
 }
@@ -78,6 +84,14 @@ MAY_KNOW = {
     "clones.backends.checking": "lists them",
     "clones.backends.doing": "lists them",
     "clones.runs.merge_back": "there is none but with symclone",
+    "clones.policy.catalogue": "what a host lets through, by either back end",
+    "clones.policy.control_hosts": "the same, of control hosts",
+    "clones.policy.make": "which devices a group of symclone holds goes into a policy",
+    "clones.preflight.gates": "asks for these groups",
+    "clones.preflight.privileges": "likewise",
+    "clones.privileges.forms": "what SYMCLI needs of its environment",
+    "clones.privileges.sudoers": "likewise",
+    "cli.one_host": "reads such a group from a file",
     "cli.read_answer": "reads recorded answers of symclone",
     "hooks.unisphere": "is the client of that API",
 }

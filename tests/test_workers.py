@@ -84,8 +84,9 @@ def test_other_tests_of_one_file_are_shared_out(said: list[str]) -> None:
 
 
 def test_what_starts_an_airflow_begins_first(said: list[str]) -> None:
-    begun = [line for line in said if re.match(r"test_\w+\.py::", line)]
-    assert "test_of_an_airflow" in "".join(begun[:2])
+    (worker,) = workers(said, "test_of_an_airflow")
+    ended = [line for line in said if line.startswith(f"[{worker}]") and "::" in line]
+    assert "test_of_an_airflow" in ended[0]
 
 
 def test_a_name_that_is_shown_can_be_run_again(said: list[str]) -> None:

@@ -34,7 +34,8 @@ class Broker:
         if program is None:
             raise Missing("redis-server", "redis-server")
         words = [program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
-        words += ["--appendonly", "yes", "--save", ""]
+        # Each write at once: by default a busy disk may put one off, which a kill then loses.
+        words += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         self.processes.start("redis", words, env=clean_environment(), log=self.folder / "redis.log")
         end = time.monotonic() + 30
         while True:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from clones.asking import gate
-from clones.asking.steps import Command, Result, Steps, run
+from clones.asking.steps import Command, Result, Steps, hand_on
 from clones.backends.symclone.output import Group
 from clones.config import Config
 from clones.errors import CloneError
@@ -52,12 +52,12 @@ class Wanted:
 
 
 def look_at_gate(host: str, wanted: Wanted) -> Steps[list[Finding]]:
-    """Ask a host for its gate.
-
-    :raises Refused: its policy cannot be used.
-    """
-    result = yield from run(Command(host, (gate.PROGRAM, "policy"), title=f"{gate.PROGRAM} policy"))
+    """Ask a host for its gate."""
+    result = yield from hand_on(Command(host, (gate.PROGRAM, "policy"), title=f"{gate.PROGRAM} policy"))
     said, where = read(result), f"host {host}"
+    if result.kept_out:
+        refused = gate.refusal(host, result.command.shown(), result.stderr)
+        return [Finding(Level.ERROR, where, refused.what, gate.remedy(host))]
     if result.exit_code is None:
         what = f"whether it has a gate is not known: {result.ending()}"
         return [Finding(Level.UNKNOWN, where, what, f"check that {host} can be reached, then check again")]

@@ -47,7 +47,7 @@ def site(become: str) -> Config:
 
 
 def past_the_files(steps: Steps[list[Finding]]) -> Any:
-    """What comes when the host has none of the programs and folders that are looked at first."""
+    """What comes when the host has none of the programs and folders that are looked at."""
     asked = answer(steps)
     assert isinstance(asked, Command) and asked.title.endswith("programs and folders")
     said = "".join(f"path {number} looked at\n" for number in range(len(asked.words)))
@@ -74,7 +74,7 @@ def test_a_host_without_become_is_not_asked() -> None:
 
 
 def test_all_are_asked_together_and_none_is_run() -> None:
-    asked = past_the_files(look_at_privileges("h", site("sudo")))
+    asked = answer(look_at_privileges("h", site("sudo")))
     assert isinstance(asked, Together) and len(asked.commands) > 3
     for command in asked.commands:
         assert isinstance(command, Command) and not command.changes and not command.as_root
