@@ -24,6 +24,8 @@ from tests.conftest import new_context, perform, without_script
 from tests.operators.test_families import HOSTS, STARTS, STOPS, Bench, Make, lab_config, services
 from tests.operators.test_families import make as make
 
+pytestmark = pytest.mark.root_login("it says by itself how accounts become root")
+
 ACCOUNT = "refresh"
 OWN = {"aixpp01": "sudo", "sunpp01": "pfexec", "lnxvx01": "doas"}
 SUDO = dict.fromkeys(OWN, "sudo")

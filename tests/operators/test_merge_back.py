@@ -301,6 +301,7 @@ def test_a_changed_configuration_asks_again(merge_back: MergeBack) -> None:
     merge_back.refused(merge_back.restore, "not what boss approved any more", "production.resources")
 
 
+@pytest.mark.root_login("become is said everywhere there")
 @ONE_ARRAY
 def test_a_plan_says_become_only_where_it_is_said(merge_back: MergeBack) -> None:
     """A yes from before there was that key is still a yes; one to other commands is none."""
