@@ -130,7 +130,7 @@ class Gate:
         why = self.why_refused(line)
         if why is None:
             return None
-        made, digest, remedy = self._said("made"), self._said("of"), self._said("remedy")
+        made, digest, remedy = self._said("made"), self._said("of")[:12], self._said("remedy")
         text = f"symclone-gate: refused: {why}; policy of {made} ({digest}): {remedy}\n"
         return Answer(REFUSED, stderr=text, refused=why)
 
