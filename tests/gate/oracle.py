@@ -12,9 +12,9 @@ PATH = "/dev(?:/[A-Za-z0-9_@+=:,-][A-Za-z0-9_@+=:,.-]{0,254}){1,16}"
 KNAME = "[A-Za-z][A-Za-z0-9_!-]{0,63}"
 DEVICES = {"00A1", "00A2", "00A3", "00B1", "00B2", "0A1B2"}
 PAIRS = {"00A1 00B1", "00A2 00B2"}
-FILE = rf"/work/billing\.data-{HEX16}\.pairs"
+FILE = rf"/data/billing\.data-{HEX16}\.pairs"
 SYMCLONE = ["/usr/symcli/bin/symclone", "-sid", "000190101234", "-f"]
-BY_FILE = ["/bin/sh", "-c", "PAIRS", "pairs", "/work"]
+BY_FILE = ["/bin/sh", "-c", "PAIRS", "pairs", "/data"]
 LOOKS = [
     ["symclone-gate", "policy"],
     ["/bin/sh", "-c", "LOOK", "look", "/usr/bin/ps", "-ef"],
@@ -22,21 +22,21 @@ LOOKS = [
     ["/usr/bin/stat", PATH],
     ["/bin/cat", f"/sys/block/{KNAME}/size"],
     ["/usr/bin/df", "-P", "/data|/data/with blank"],
-    ["/bin/ls", "-1", "/work/locks/(?:billing|ledger)"],
+    ["/bin/ls", "-1", "/data/locks/(?:billing|ledger)"],
     ["/usr/bin/printf", "", NUMBER],
     ["/usr/bin/id"],
 ]
 BARE = [
-    ["/bin/sh", "-c", "LOCK", "lock", "/work/locks", "/work/locks/billing", f"{NAME}@{HEX16}",
-     "/work/fences/billing", NUMBER],
-    ["/bin/sh", "-c", "PUT", "fence", "/work/fences/(?:billing|ledger)", TOKEN],
+    ["/bin/sh", "-c", "LOCK", "lock", "/data/locks", "/data/locks/billing", f"{NAME}@{HEX16}",
+     "/data/fences/billing", NUMBER],
+    ["/bin/sh", "-c", "PUT", "fence", "/data/fences/(?:billing|ledger)", TOKEN],
 ]  # fmt: skip
 CHANGES = {
     "billing": [
         ["/usr/sbin/vgchange", "-a", "y", "vgbill"],
         ["/usr/bin/umount", "/data"],
         ["/usr/bin/blockdev", "--setra", NUMBER, "/dev/mapper/mpath[ab]"],
-        [*SYMCLONE, "/work/billing.pairs", "-noprompt", "restore"],
+        [*SYMCLONE, "/data/billing.pairs", "-noprompt", "restore"],
     ],
     "ledger": [["/usr/sbin/vgchange", "-a", "y", "vgledger"]],
 }
@@ -102,6 +102,6 @@ def allows(sent: bytes) -> bool:
     if words[:4] == ["/bin/sh", "-c", "FENCE", "fence"]:
         if len(words) < 7 or not re.fullmatch(TOKEN, words[5]):
             return False
-        service = re.fullmatch("/work/fences/(billing|ledger)", words[4])
+        service = re.fullmatch("/data/fences/(billing|ledger)", words[4])
         return bool(service) and _change(service[1], words[6:])
     return _look(words) or any(_is(words, form) for form in BARE)

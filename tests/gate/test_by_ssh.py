@@ -108,7 +108,7 @@ class Site:
     """What this project sends to one host for a service, and a policy that allows just that."""
 
     def __init__(self, home: Path) -> None:
-        self.work = f"{home}/work"
+        self.work = f"{home}/data"
         self.fences = folder(self.work, "s")
         self.pairs = f"{self.work}/s.data-0123456789abcdef.pairs"
         locks, lock = f"{self.work}/locks", f"{self.work}/locks/s"

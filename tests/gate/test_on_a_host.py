@@ -49,7 +49,7 @@ text together {encoded(SCRIPT)}
 text fence FENCE
 """
 POLICY = HEAD + "".join(f"look {' '.join(encoded(word) for word in words)}\n" for words in LOOKS)
-POLICY += "fence s /work/fences/s\nbare s /bin/true <token>\n"
+POLICY += "fence s /data/fences/s\nbare s /bin/true <token>\n"
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_the_policy_tells_of_itself(host: Installed) -> None:
     assert host.run("symclone-gate policy").stdout.decode() == told
     host.allow(
         POLICY
-        + "for /work until 2999-01-01T00:00:00Z\nlook /bin/true\n"
+        + "for /data until 2999-01-01T00:00:00Z\nlook /bin/true\n"
         + "for /x until 2020-01-01T00:00:00Z\nlook /bin/true\n"
         + "for /y until 2999-01-01T00:00:00Z\nlook /bin/true\n"
     )
