@@ -87,8 +87,6 @@ MAY_KNOW = {
     "clones.policy.catalogue": "what a host lets through, by either back end",
     "clones.policy.control_hosts": "the same, of control hosts",
     "clones.policy.make": "which devices a group of symclone holds goes into a policy",
-    "clones.preflight.gates": "asks for these groups",
-    "clones.preflight.privileges": "likewise",
     "clones.privileges.forms": "what SYMCLI needs of its environment",
     "clones.privileges.sudoers": "likewise",
     "cli.one_host": "reads such a group from a file",

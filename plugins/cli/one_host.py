@@ -14,9 +14,9 @@ from pathlib import Path
 from clones.backends.symclone import output
 from clones.backends.symclone.output import Group
 from clones.config import Config
-from clones.errors import CloneError, ConfigError
+from clones.errors import ConfigError
 from clones.policy.catalogue import by_connection, group_names
-from clones.policy.make import read_group
+from clones.policy.make import read_groups
 from clones.policy.sent import Part
 from hooks.configuration import CONFIG, load
 from hooks.hosts import open_hosts
@@ -76,18 +76,15 @@ def given(groups: list[str]) -> dict[str, Group]:
 
 def asked(connection: str, config: Config, known: Mapping[str, Group]) -> dict[str, Group]:
     """The other device groups of a control host; one that cannot be read is said on stderr."""
-    found: dict[str, Group] = {}
     names = [name for name in group_names(connection, config) if name not in known]
     if not names:
-        return found
+        return {}
     # Airflow logs on stdout, where only the policy or the rules may stand.
     with redirect_stdout(sys.stderr), open_hosts(level=logging.DEBUG) as hosts:
-        for name in names:
-            try:
-                found[name] = hosts.run(read_group(connection, config, name))
-            except CloneError as error:
-                print(f"Device group {name} was not read: {error}", file=sys.stderr)
-    return found
+        read = hosts.run(read_groups(connection, config, names))
+    for name, error in read.unread.items():
+        print(f"Device group {name} was not read: {error}", file=sys.stderr)
+    return read.groups
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import sys
 
 from cli.one_host import OneHost, options
 from cli.options import as_script
-from clones.errors import CloneError, ConfigError
+from clones.errors import CloneError
 from clones.policy.catalogue import left_out, sent_to
+from clones.policy.sent import refuse_endless
 from clones.privileges.forms import FORMS
 from clones.privileges.needs import Asked, needs
 from clones.services_yaml.becomes import become_of
@@ -28,11 +29,7 @@ def main() -> int:
     try:
         host = OneHost.read(arguments)
         connection = host.connection
-        if host.parts and host.until is None:
-            raise ConfigError(
-                f"{', '.join(host.parts)}: these make, end or overwrite copies: they need an end.",
-                "add `--until 2026-01-31T18:00` (UTC)",
-            )
+        refuse_endless(host.parts, host.until)
         become = become_of(connection, host.config)
         if not become:
             print(f"`become` of {connection} is none: its account needs no rules.", file=sys.stderr)

@@ -10,6 +10,8 @@ from clones.asking.steps import Command, Steps, run
 from clones.errors import Unknown
 from clones.time_limits import SMALL_LOOK
 
+PROGRAM_IN_A_TEXT = re.compile(r"""(?<![\w./"'$=])/(?:usr/)?s?bin/[a-z]\w+""")
+"""A program that a text for the shell names by its path."""
 _TESTS = {"there": "-e", "folder": "-d", "writable": "-w", "executable": "-x"}
 
 

@@ -13,7 +13,7 @@ from clones.asking.steps import Result
 from clones.backends.symclone.output import Group
 from clones.config import Config, Service, Sync
 from clones.config.scope import Scope
-from clones.observe.host_files import look_at_files
+from clones.observe.host_files import PROGRAM_IN_A_TEXT, look_at_files
 from clones.policy import control_hosts, service_hosts
 from clones.policy.sent import Part, Sent, once, places, sends
 from clones.policy.service_hosts import PLACES
@@ -24,8 +24,6 @@ Groups = Mapping[str, Group]
 """Device groups of a control host, by name, as it has shown them."""
 
 
-_PROGRAM = re.compile(r"""(?<![\w./"'$=])/(?:usr/)?s?bin/[a-z]\w+""")
-"""In a text for the shell."""
 _FILE = re.compile(r"(?:/[^/]+)+")
 FILES, FILE = "files", "/file9sample"
 
@@ -143,7 +141,7 @@ def _files(connection: str, concerned: Iterable[Scope], every: Iterable[Sent]) -
         if not any(sample in word for sample in sent.free)
     ]
     named = {word: None for word in known if _FILE.fullmatch(word)}
-    inside = {path: None for word in known for path in _PROGRAM.findall(word)}
+    inside = {path: None for word in known for path in PROGRAM_IN_A_TEXT.findall(word)}
     folders: dict[str, None] = {}
     for scope in concerned:
         for folder in (scope.work_dir_on(connection), scope.symcli.work_dir):

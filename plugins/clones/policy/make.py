@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from clones.asking import gate
 from clones.asking.steps import Steps, run
@@ -11,10 +12,20 @@ from clones.backends.symclone import commands, output
 from clones.backends.symclone.exit_codes import Outcome, classify, failure
 from clones.backends.symclone.output import Group
 from clones.config import Config
-from clones.errors import NOTHING_CHANGED
+from clones.errors import NOTHING_CHANGED, CloneError
 from clones.policy.catalogue import Groups, fences, left_out, sent_to
 from clones.policy.sent import Part
 from clones.policy.text import Policy, policy
+
+
+class Read(NamedTuple):
+    """Device groups of a control host, by name.
+
+    :param unread: those that could not be read, each with why.
+    """
+
+    groups: dict[str, Group]
+    unread: dict[str, CloneError]
 
 
 def make(
@@ -43,6 +54,17 @@ def make(
         until=until,
         left_out=left_out(connection, config, groups),
     )
+
+
+def read_groups(connection: str, config: Config, names: Iterable[str]) -> Steps[Read]:
+    """Ask a control host for device groups."""
+    read = Read({}, {})
+    for name in names:
+        try:
+            read.groups[name] = yield from read_group(connection, config, name)
+        except CloneError as error:
+            read.unread[name] = error
+    return read
 
 
 def read_group(connection: str, config: Config, name: str) -> Steps[Group]:

@@ -6,9 +6,10 @@ import enum
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, Together, answer
-from clones.errors import CloneError
+from clones.errors import CloneError, ConfigError
 
 
 class Kind(enum.StrEnum):
@@ -34,6 +35,15 @@ PATH = "sdsamplepath"
 """Samples that no configuration holds."""
 MOST_REASONS = 3
 """Of one rule, in its comment."""
+
+
+def refuse_endless(parts: Sequence[Part], until: datetime | None) -> None:
+    """:raises ConfigError: what is beside the normal part has no end."""
+    if parts and until is None:
+        raise ConfigError(
+            f"{', '.join(parts)}: these make, end or overwrite copies: they need an end.",
+            "add `--until 2026-01-31T18:00` (UTC)",
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from datetime import datetime
 from clones.asking import one_trip
 from clones.asking.fence import RUN
 from clones.errors import ConfigError
-from clones.policy.sent import Kind, Part, Sent
+from clones.policy.sent import Kind, Part, Sent, refuse_endless
 
 FORM = "symclone-gate 1"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -211,11 +211,7 @@ def policy(
             f"No service of services.yaml sends anything to {connection!r}.",
             "name a connection of a control host or a host of services.yaml",
         )
-    if parts and until is None:
-        raise ConfigError(
-            f"{', '.join(parts)}: these make, end or overwrite copies: they need an end.",
-            "add `--until 2026-01-31T18:00` (UTC)",
-        )
+    refuse_endless(parts, until)
     normal = Made()
     normal.named(RUN, "fence")
     normal.named(one_trip.SCRIPT, one_trip.NAME)
@@ -234,7 +230,7 @@ def policy(
             more.add(sent)
     blocks = normal.blocks(stand)
     head = [*lines, *more.fixed(), *blocks.pop("")]
-    parted = [(block, rows) for block, rows in blocks.items()]
+    parted = list(blocks.items())
     if until is not None:
         parted += [
             (f"{block} until {until.strftime(TIME)}", rows) for block, rows in more.blocks().items() if rows

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -26,7 +25,7 @@ from clones.decide.rules import is_torn
 from clones.errors import NOTHING_CHANGED, CloneError, Refused, Unknown
 from clones.guards import guards
 from clones.observe.findings import Finding, Level, from_error
-from clones.observe.host_files import HostFiles, look_at_files
+from clones.observe.host_files import PROGRAM_IN_A_TEXT, HostFiles, look_at_files
 from clones.observe.proof_down import Row, look, look_at
 from clones.policy.catalogue import connections_of
 from clones.preflight.gates import Wanted, look_at_gate
@@ -376,13 +375,10 @@ def _where(scope: Scope) -> str:
     return f"service {scope.name}" + (f", set {scope.target_set}" if scope.target_set else "")
 
 
-_IN_A_TEXT = re.compile(r"""(?<![\w./"'$=])/(?:usr/)?s?bin/[a-z]\w+""")
-
-
 def _programs(command: Command) -> list[str]:
     """The program that a command runs, and those that a fixed text for the shell names by their path."""
     words = command.words
-    named = _IN_A_TEXT.findall(words[2]) if command.changes and words[:2] == ("/bin/sh", "-c") else []
+    named = PROGRAM_IN_A_TEXT.findall(words[2]) if command.changes and words[:2] == ("/bin/sh", "-c") else []
     return list(dict.fromkeys([_program(command), *named]))
 
 

@@ -23,12 +23,11 @@ from functools import cached_property
 
 from clones.asking import gate
 from clones.asking.steps import Command, Result, Steps, hand_on
-from clones.backends.symclone.output import Group
 from clones.config import Config
 from clones.errors import CloneError
 from clones.observe.findings import Finding, Level
 from clones.policy.catalogue import Groups, by_connection, group_names
-from clones.policy.make import make, read_group
+from clones.policy.make import make, read_groups
 from clones.policy.text import FORM, TIME
 
 NEAR = timedelta(days=1)
@@ -65,14 +64,10 @@ def look_at_gate(host: str, wanted: Wanted) -> Steps[list[Finding]]:
         return [Finding(Level.OK, where, "it has no gate: the key of its connection opens a shell")]
     if host not in wanted.of:  # services.yaml has changed meanwhile
         return list(judge(host, said, None, wanted.now, []))
-    groups: dict[str, Group] = {}
-    unread: list[str] = []
-    for name in group_names(host, wanted.of[host]):
-        try:
-            groups[name] = yield from read_group(host, wanted.of[host], name)
-        except CloneError:  # a finding of its own
-            unread.append(name)
-    return list(judge(host, said, _digest(host, wanted, groups), wanted.now, unread))
+    read_now = yield from read_groups(host, wanted.of[host], group_names(host, wanted.of[host]))
+    # What was not read is a finding of its own.
+    digest = _digest(host, wanted, read_now.groups)
+    return list(judge(host, said, digest, wanted.now, list(read_now.unread)))
 
 
 def read(result: Result) -> dict[str, list[str]] | None:

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from clones.asking.may_run import may_run, says_yes
 from clones.asking.side_by_side import abreast
 from clones.asking.steps import Result, Steps, run
-from clones.backends.symclone.output import Group
 from clones.become import Become
 from clones.config import Config
-from clones.errors import CloneError
 from clones.observe.findings import Finding, Level
 from clones.observe.host_files import HostFiles, look_at_files
 from clones.policy.catalogue import group_names, sent_to
-from clones.policy.make import read_group
+from clones.policy.make import read_groups
 from clones.policy.sent import places
 from clones.privileges import pbrun, pfexec, sudoers
 from clones.privileges.needs import Need, needs
@@ -34,13 +32,9 @@ def look_at_privileges(host: str, config: Config) -> Steps[list[Finding]]:
     become = become_of(host, config)
     if not become:
         return []
-    groups: dict[str, Group] = {}
-    for name in group_names(host, config):
-        try:
-            groups[name] = yield from read_group(host, config, name)
-        except CloneError:  # a finding of its own
-            continue
-    every = sent_to(host, config, groups)
+    # What is not read is a finding of its own.
+    read = yield from read_groups(host, config, group_names(host, config))
+    every = sent_to(host, config, read.groups)
     needed = needs(every)
     asked = [(one, command) for one in needed if (command := may_run(host, become, one.words)) is not None]
     if not needed:
