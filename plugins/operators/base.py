@@ -17,6 +17,7 @@ from hooks import clock, needs
 from hooks.configuration import CONFIG, load
 from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
+from operators.ahead import AheadOperator
 from operators.ended_from_outside import heard_from, refuse_ended
 from operators.newest_try import NewestTryOperator, look_limit
 from operators.retrying import RETRY_POLICY
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
+class CloneOperator(NewestTryOperator, WaitingOperator, AheadOperator, PlainFieldsOperator):
     """One step for one service.
 
     :param service: name of a service in the configuration file (a template), or a whole service as a mapping
@@ -100,6 +101,12 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
             return Scope.of(*asked, any_set=self.any_set)
         return scope_from({"name": self.task_id, **self.service}, self.target_set, any_set=self.any_set)
 
+    def open(self) -> SymcliHook:
+        return open_hosts(look_limit=look_limit(), must_fence=True)
+
+    def asks(self, scope: Scope) -> Sequence[str]:
+        return (*((scope.control_host,) if self.hold_lock else ()), *self.acts_on(scope))
+
     @staticmethod
     def _knows_versions(context: Context, hosts: SymcliHook) -> None:
         """What the run's plan was told of a server is not asked again, unless an answer says otherwise."""
@@ -116,20 +123,18 @@ class CloneOperator(NewestTryOperator, WaitingOperator, PlainFieldsOperator):
         needs.require()
         asked = clock.awake() if self.runs_anyway else heard_from(context, self, resumed=self._resumed)
         try:
-            scope = self.scope()
+            scope, hosts = self.begun()
             if self.needs_pools:
                 pools.require(self.needs_pools, known_pools() or ())
         except CloneError as error:
             leave_word(context, error)
             raise
         try:
-            with (
-                recorded(context, resumed=self._resumed) as record,
-                open_hosts(record, look_limit=look_limit(), must_fence=True) as self._hosts,
-            ):
+            with recorded(context, resumed=self._resumed) as record, hosts as self._hosts:
+                hosts.record = record
                 if scope.service.snapshots:
-                    self._knows_versions(context, self._hosts)
-                done = self.as_newest_try(context, scope, self._hosts, asked)
+                    self._knows_versions(context, hosts)
+                done = self.as_newest_try(context, scope, hosts, asked)
             if self.runs_anyway:
                 self._say_what_does_not_follow(context)
             return done

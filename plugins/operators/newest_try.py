@@ -65,7 +65,7 @@ class NewestTryOperator(BaseOperator):
         """
         self.this_try = None
         if self.hold_lock:
-            hosts.expect(self.acts_on(scope))
+            hosts.expect([scope.control_host, *self.acts_on(scope)])
         for number in range(1, AGAIN + 1):
             try:
                 if self.hold_lock:

@@ -17,6 +17,7 @@ from clones.decide.freshness import freshness
 from clones.decide.identity import Activation
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
+from clones.observe.estimates import Pace
 from clones.observe.own_state import OwnState
 from clones.observe.sync import observe
 from clones.runs.end import LOOK_AGAIN, falls_short
@@ -24,6 +25,7 @@ from clones.runs.fresh_copies import Copy, own_copies, told
 from clones.runs.result import BACK, OUTSIDE, PLAN, RESTART, RESTARTED, RunResult, judge, not_done
 from clones.states import SyncSeen
 from hooks.configuration import CONFIG
+from operators.ahead import aside
 from operators.base import CloneOperator
 from operators.shut_out import keep_lock, shut_out_of
 from reporting import completed, last_seen, target_sets
@@ -63,6 +65,9 @@ class RunEndOperator(CloneOperator):
     ends_run = True
     any_set = True
 
+    def asks(self, scope: Scope) -> Sequence[str]:
+        return (scope.control_host, *scope.service_hosts())
+
     def __init__(
         self,
         *,
@@ -90,10 +95,11 @@ class RunEndOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, str]:
         ti = context["ti"]
+        planned = aside(lambda: ti.xcom_pull(task_ids=PLAN, key="plan"))
         held = self._keep_lock(context, scope, hosts)
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
         order = [*self.dag.task_dict] if self.has_dag() else sorted(states)  # as the DAG was written
-        plan = ti.xcom_pull(task_ids=PLAN, key="plan")
+        plan = planned()
         phases = (plan or {}).get("phases", [])
         found = {task: str(states[task]) for task in order if task in states and task != ti.task_id}
         if held and not {*found.values()} <= {"success", "skipped"}:
@@ -101,13 +107,15 @@ class RunEndOperator(CloneOperator):
         # It fails once it has done its work.
         restart = BACK if scope.target_set else RESTART
         restarted = found.get(restart) == "failed" and bool(ti.xcom_pull(task_ids=restart, key=RESTARTED))
-        tasks = left_by(self, context, found, plan)
         result = judge(found, _wanted(found, plan), restarted=restarted, plan=plan)
-        sent = told(tasks, [sync.name for sync in scope.service.syncs])
+        left = aside(lambda: self._left(context, scope, found, plan, well=result.ok))
+        hints = left()[0] if scope.service.snapshots else {}
+        sent = told(hints, [sync.name for sync in scope.service.syncs])
         looks = hosts.run(self._look(scope, sent=sent)) if plan else []
         after = [look for look in looks if isinstance(look, SyncSeen)]
         own = hosts.run(own_state.look(scope)) if plan else None
         others = self._look_at_others(scope, hosts, own) if plan else {}
+        tasks, paces, before = left()
         if result.ok and plan:
             mine = own_copies(tasks, after)
             active = BREAK in phases or START in phases
@@ -124,10 +132,8 @@ class RunEndOperator(CloneOperator):
         split = completed.split_copies(known, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
-            paces = completed.shown_paces(context, plan["estimates"], tasks)
-            news = completed.write(
-                context, scope, phases, split, paces, fresh=(plan or {}).get("action") != REWIND
-            )
+            fresh = (plan or {}).get("action") != REWIND
+            news = completed.write(context, scope, phases, split, paces, fresh=fresh, before=before)
             if scope.target_set and START in phases:
                 result = self._started_well(context, scope, result)
         try:
@@ -163,6 +169,25 @@ class RunEndOperator(CloneOperator):
         if not result.ok:
             raise (MistypedRun if result.mistyped else AirflowFailException)(result.text())
         return result.to_plain()
+
+    def _left(
+        self,
+        context: Context,
+        scope: Scope,
+        found: Mapping[str, str],
+        plan: Mapping[str, Any] | None,
+        *,
+        well: bool,
+    ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Pace], completed.Completed | None]:
+        """What the tasks of the run did; of a run that went well also what it has shown of its copies, and
+        what completed runs have left.
+
+        :param found: states, by task.
+        """
+        tasks = left_by(self, context, found, plan)
+        if not (well and plan):
+            return tasks, {}, None
+        return tasks, completed.shown_paces(context, plan["estimates"], tasks), completed.read(context, scope)
 
     def _keep_lock(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
         """Shut earlier tries out, if this run holds the lock. Whether it does.

@@ -104,9 +104,16 @@ class RunPlanOperator(CloneOperator):
             self.action,
             self.reason or reason.without(run.run_type),
         )
-        if str(self.plan_only) == "True":
+        if self._only_plans:
             self._foresee(context)
         return super().execute(context)
+
+    def open(self) -> SymcliHook:
+        return open_hosts() if self._only_plans else super().open()
+
+    @property
+    def _only_plans(self) -> bool:
+        return str(self.plan_only) == "True"
 
     def _foresee(self, context: Context) -> None:
         """Show what would be done, and end the run here: not even the lock is touched.
@@ -115,9 +122,10 @@ class RunPlanOperator(CloneOperator):
         """
         refused: str = ""
         foreseen: list[Step] = []
-        scope = self.scope()
+        scope, opened = self.begun()
         self.refuse_set(context, scope)
-        with recorded(context, resumed=self._resumed) as record, open_hosts(record) as hosts:
+        with recorded(context, resumed=self._resumed) as record, opened as hosts:
+            hosts.record = record
             try:
                 foreseen = hosts.run(self.foresee(context, scope))
             except (Refused, MustWait) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -15,6 +15,7 @@ from clones.config.scope import Scope
 from clones.decide.target_sets import refuse_last_good
 from clones.observe.sync import to_plain
 from clones.runs.hook_windows import Window
+from operators.ahead import aside
 from operators.own_activation import OwnActivationOperator
 
 # Former places, for one release more.
@@ -56,6 +57,16 @@ class _HookedOperator(OwnActivationOperator):
 
     window: Window
     """The tasks of the hooks around it."""
+    plan_task_id: str
+    """The task that leaves the run's plan; empty: none is asked for."""
+    _plan: Callable[[], Any]
+
+    def as_newest_try(self, context: Context, scope: Scope, hosts: SymcliHook, asked: float) -> Any:
+        if self.plan_task_id:
+            self._plan = aside(lambda: context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan"))
+        else:
+            self._plan = lambda: None
+        return super().as_newest_try(context, scope, hosts, asked)
 
     def begin_again(self, context: Context, scope: Scope, hosts: SymcliHook, ready: Steps[None]) -> None:
         """Run the `before_activate` hooks once more where they were ended since.
@@ -114,7 +125,7 @@ class SymcloneRecreateOperator(_HookedOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync = scope.service.sync(self.sync)
-        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan")
+        plan = self._plan()
         if scope.target_set:
             refuse_last_good(scope, target_sets.recorded(context, scope))
         kept, back_end = ledger(context, scope, sync), doing_of(sync)
@@ -172,12 +183,12 @@ class SymcloneActivateOperator(_HookedOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> dict[str, object]:
         sync = scope.service.sync(self.sync)
-        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id, key="plan") if self.plan_task_id else None
+        plan = self._plan()
         ready = doing_of(sync).ready_to_split(scope, sync, mend_torn=self._mend(), plan=plan)
         self.begin_again(context, scope, hosts, ready)
         if scope.target_set and self._mend():
             refuse_last_good(scope, target_sets.recorded(context, scope))
-        kept = ledger(context, scope, sync)
+        kept = ledger(context, scope, sync, ask=aside)
         if plan and plan.get("action") == REWIND:
             seen = hosts.run(doing_of(sync).rewind(scope, sync, kept, plan))
         else:

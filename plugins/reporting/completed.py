@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -122,9 +122,17 @@ def read(context: Context, scope: Scope) -> Completed:
         return Completed(known=False)
 
 
-def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
+def ledger(
+    context: Context,
+    scope: Scope,
+    sync: Sync,
+    *,
+    ask: Callable[[Callable[[], Any]], Callable[[], Any]] | None = None,
+) -> Ledger:
     """What is kept of a sync's activations; this run may add its own.
 
+    :param ask: begins to ask for the newest one at once, while hosts are asked
+        (:func:`operators.ahead.aside`); None: it is asked when it is needed.
     :raises Unknown: the store did not answer.
     """
     ti, store = context["ti"], _store(context, scope, sync.name)
@@ -142,7 +150,14 @@ def ledger(context: Context, scope: Scope, sync: Sync) -> Ledger:
             # What was activated before the service had target sets: its pairs show which set that is.
             return store.get(key) or (store.get(ACTIVATION) if scope.target_set else None)
 
-    return Ledger((ti.dag_id, ti.run_id), lambda: datetime.now(UTC), keep, kept, lasting=store is not None)
+    return Ledger(
+        (ti.dag_id, ti.run_id),
+        lambda: datetime.now(UTC),
+        keep,
+        kept,
+        asked=ask(kept) if ask else None,
+        lasting=store is not None,
+    )
 
 
 def activations(
@@ -204,6 +219,7 @@ def write(
     paces: Mapping[str, Pace] = MappingProxyType({}),
     *,
     fresh: bool = True,
+    before: Completed | None = None,
 ) -> list[Copy]:
     """Remember that this run was completed, and what it has shown of the copies that it ends with.
 
@@ -212,10 +228,12 @@ def write(
     :param split: of :func:`clones.runs.fresh_copies.known_copies`.
     :param paces: by sync, how fast it was copied, of those that this run copied from beginning to end.
     :param fresh: the copies are new: those of a rewind are not, and are announced to nobody.
+    :param before: what completed runs have left, as :func:`read` gives it to who holds the lock; None: it is
+        read here.
     :returns: the copies that this run has to announce. They count as announced from now on, also when this
         task is cleared; where that could not be told or kept, they are rather announced twice than never.
     """
-    ti, before = context["ti"], read(context, scope)
+    ti, before = context["ti"], before or read(context, scope)
     run_id = context["dag_run"].run_id
     syncs = {name: dict(one) for name, one in before.syncs.items()}
     news = []

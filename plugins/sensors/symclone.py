@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_wait
 from clones.errors import CloneError, Refused, TryAgain
 from clones.observe.sync import observe, to_plain
@@ -19,6 +20,9 @@ from operators.base import CloneOperator
 from operators.ended_from_outside import heard_from
 from operators.task_record import leave_word
 from operators.waits import raise_unless_reached
+
+if TYPE_CHECKING:
+    from hooks.symcli import SymcliHook
 
 
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
@@ -105,15 +109,21 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         """
         return self._look(context)[0]
 
+    def open(self) -> SymcliHook:
+        return open_hosts()
+
+    def asks(self, scope: Scope) -> Sequence[str]:
+        return () if scope.service.snapshots else (scope.control_host,)
+
     def _look(self, context: Context) -> tuple[bool, SyncSeen | None]:
         """Whether it is there, and what was seen."""
         try:
             wanted_states(self.wanted)
         except ValueError as error:
             raise Refused(str(error), "fix `wanted` of this sensor") from None
-        scope = self.scope()
+        scope, opened = self.begun()
         sync = scope.service.sync(self.sync)
-        with open_hosts() as hosts:
+        with opened as hosts:
             try:
                 seen = hosts.run(observe(scope, sync))
             except TryAgain as error:

@@ -86,6 +86,8 @@ class Ledger:
     :param clock: tells the time, with zone.
     :param keep: puts an activation, as JSON, where it outlives this process.
     :param kept: what was put there last, nothing when nothing was.
+    :param asked: the same, asked for when this try began to look, where it was; None: it is asked when it is
+        needed.
     :param lasting: whether there is such a place: without one, nothing is kept.
 
     :attr:`last` is the newest activation that is known, of whichever run; None when none is. It is asked for
@@ -102,15 +104,16 @@ class Ledger:
         keep: Callable[[dict[str, Any]], None],
         kept: Callable[[], Mapping[str, Any] | None],
         *,
+        asked: Callable[[], Mapping[str, Any] | None] | None = None,
         lasting: bool = True,
     ) -> None:
         self.run = run
         self.lasting = lasting
-        self._clock, self._keep, self._kept = clock, keep, kept
+        self._clock, self._keep, self._kept, self._asked = clock, keep, kept, asked or kept
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        return dict(self._kept() or {})
+        return dict(self._asked() or {})
 
     @property
     def last(self) -> Activation | None:
