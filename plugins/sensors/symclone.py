@@ -70,7 +70,8 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            mode=mode,
+            # Of one that is rescheduled the scheduler asks its database, at each look at the run, until when.
+            mode="poke" if deferrable else mode,
             timeout=timeout,
             poke_interval=poke_interval,
             service=service,

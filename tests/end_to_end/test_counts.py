@@ -46,9 +46,10 @@ KINDS = {
     r"POST /execution/xcoms/": "xcoms_written",
     r"GET /execution/task-instances/[^/]*/validate-inlets-and-outlets": "inlets_checked",
     r"GET /execution/task-instances/states": "states",
+    r"PUT /execution/task-instances/[^/]*/rtif": "rendered",
 }
 """What tasks ask the API server, beside what Airflow itself asks for every task."""
-OF_AIRFLOW = r"(PATCH|PUT) /execution/task-instances/[^/]*/(run|state|heartbeat|rtif)|.*/progress$"
+OF_AIRFLOW = r"(PATCH|PUT) /execution/task-instances/[^/]*/(run|state|heartbeat)|.*/progress$"
 ASKED = re.compile(r"http.access.* method=(\w+) path=(/execution/\S+)")
 
 

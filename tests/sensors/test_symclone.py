@@ -82,6 +82,11 @@ def test_rescheduled(lab: Any, context: dict[str, Any]) -> None:
     assert waiting.execute(context) is None  # type: ignore[arg-type]
 
 
+def test_a_wait_in_the_triggerer_is_never_rescheduled() -> None:
+    assert not sensor().reschedule
+    assert sensor(deferrable=False).reschedule
+
+
 @pytest.mark.parametrize(
     ("state", "wanted"),
     [("Failed", "copied"), ("PreCopy", "copied"), ("CopyOnAccess", "copied"), ("Copied", "restored")],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -343,8 +345,8 @@ def test_a_stream_that_ends_is_gone_on_without(site: Site) -> None:
     assert isinstance(site.run(wait()), TaskSuccessEvent)
 
 
-def test_what_the_log_and_the_ui_show(site: Site, monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
-    """Half an hour of copying, looked at every 10 s: states at once, percent at most once a minute."""
+def shown_of(site: Site, monkeypatch: pytest.MonkeyPatch, seconds: float, **words: Any) -> tuple[Any, Any]:
+    """The event of a copy that takes so many seconds, and the progress that was published meanwhile."""
     copy = site.pair(1, percent=0)
     shown: list[dict[str, Any]] = []
 
@@ -354,12 +356,18 @@ def test_what_the_log_and_the_ui_show(site: Site, monkeypatch: pytest.MonkeyPatc
         return True
 
     def move() -> None:
-        copy.percent = min(100, int(site.loop.time() / 18))
+        copy.percent = min(100, int(100 * site.loop.time() / seconds))
         copy.state = "Copied" if copy.percent == 100 else "CopyInProg"
 
     monkeypatch.setattr(SymcloneStateTrigger, "_publish", publish)
     site.move = move
-    (event,) = site.all(site.trigger(1))
+    (event,) = site.all(site.trigger(1, **words))
+    return event, shown
+
+
+def test_what_the_log_and_the_ui_show(site: Site, monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    """Half an hour of copying, looked at every 10 s: states at once, percent at most once a minute."""
+    event, shown = shown_of(site, monkeypatch, 1800)
     lines = [line for line in log.text.splitlines() if "service1" in line]
     assert len([line for line in lines if "waiting for copied" in line]) == 1
     rates = [line for line in lines if "% a minute, about" in line]
@@ -367,7 +375,19 @@ def test_what_the_log_and_the_ui_show(site: Site, monkeypatch: pytest.MonkeyPatc
     assert 10 <= len(shown) <= 13
     assert shown[5]["percent_per_minute"] == pytest.approx(3.33, rel=0.2)
     assert shown[5]["estimated_end"][:15] == "2026-03-01T02:3" and shown[5]["states"] == {"CopyInProg": 1}
-    assert shown[-1]["percent"] == 100 and event.xcoms is None  # type: ignore[attr-defined]
+    assert shown[-1]["percent"] == 100 and event.xcoms is None
+
+
+def test_a_minute_of_copying_is_shown_every_quarter(
+    site: Site, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    """It is looked at every 5 s, and at each look a tenth further: the log says each."""
+    event, shown = shown_of(site, monkeypatch, 60, poll_interval=5.0)
+    at = [datetime.fromisoformat(one["seen_at"]) for one in shown]
+    assert all(after - before >= timedelta(seconds=15) for before, after in pairwise(at[:-1]))
+    assert 4 <= len(shown) <= 5 and shown[1]["percent_per_minute"] == pytest.approx(100, rel=0.2)
+    assert shown[-1]["percent"] == 100 and event.xcoms is None
+    assert len([line for line in log.text.splitlines() if "% a minute" in line]) >= 9
 
 
 def test_a_long_copy_takes_few_commands(site: Site) -> None:

@@ -24,6 +24,8 @@ from clones.states import State, SyncSeen
 TELL_SECONDS = 60.0
 """Percent and rate are logged at most so often, or at every tenth of the copy."""
 TENTH = 10
+SHOW_SECONDS = 15.0
+"""Progress is published at most so often while the states stay: to write it is a request to the API server."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Wait:
         self._told_at = 0.0
         self._told_percent: int | None = None
         self._had_rate = False
+        self._shown_at = 0.0
+        self._to_show = False
 
     @property
     def subject(self) -> str:
@@ -165,6 +169,10 @@ class Wait:
             self._told_percent is None or percent // TENTH != self._told_percent // TENTH
         )
         first_rate = rate is not None and not self._had_rate
+        self._to_show = self._to_show or tenth or first_rate
+        if states != self._states or (self._to_show and at - self._shown_at >= SHOW_SECONDS):
+            self._report = self._plain(now)
+            self._shown_at, self._to_show = at, False
         if states != self._states:
             self._lines.append(f"{self.subject}: waiting for {self.wanted}: {'; '.join(seen.lines())}")
         elif tenth or first_rate or (percent != self._told_percent and at - self._told_at >= TELL_SECONDS):
@@ -173,8 +181,6 @@ class Wait:
             self._lines.append(f"{self.subject}: {self.progress.line()}{until}")
         else:
             return
-        if states != self._states or tenth or first_rate:
-            self._report = self._plain(now)
         self._states, self._told_at, self._told_percent = states, at, percent
         self._had_rate = self._had_rate or rate is not None
 
