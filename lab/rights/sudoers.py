@@ -196,7 +196,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """For a search; a regular expression as it is, a pattern of fnmatch from the begin to the end of a text."""
+    """To be searched for: a regular expression as it is, a pattern of fnmatch as the whole text."""
     if pattern.startswith("^"):
         return re.compile(pattern.replace("[[:alnum:]]", "[A-Za-z0-9]"))
     return re.compile(rf"\A(?:{_translated(pattern)})\Z", re.S)
