@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -343,7 +342,9 @@ def carried_out(line: str) -> list[str]:
     :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file
         the pairs that it holds, as ``1234:4321,1235:4322``.
     """
-    words = shlex.split(line)
+    from lab.shell.words import split
+
+    words = split(line)
     if words[:3] == ["/bin/sh", "-c", RUN]:
         words = words[6:]  # behind the script: its name, the folder and the token
     if words[:3] == ["/bin/sh", "-c", WITH_PAIR_FILE]:
@@ -370,7 +371,9 @@ def without_script(line: str) -> str:
 
 def puts_token(line: str) -> bool:
     """Whether it changes nothing but which try is the newest on that host."""
-    return shlex.split(line)[:3] == ["/bin/sh", "-c", PUT]
+    from lab.shell.words import split
+
+    return split(line)[:3] == ["/bin/sh", "-c", PUT]
 
 
 def control(line: str) -> str | None:

@@ -11,12 +11,15 @@ import fnmatch
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 _TAGS = {"NOPASSWD", "PASSWD", "SETENV", "NOSETENV", "EXEC", "NOEXEC", "LOG_INPUT", "NOLOG_INPUT"}
 _TAGS |= {"LOG_OUTPUT", "NOLOG_OUTPUT", "MAIL", "NOMAIL", "FOLLOW", "NOFOLLOW"}
 _ALIAS = re.compile(r"(User|Runas|Host|Cmnd|Cmd)_Alias\s+(.*)", re.S)
 _SETTING = re.compile(r"\s*(!?\w+)\s*(?:(\+?=|-=)\s*(.*?))?\s*", re.S)
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_PLAIN = re.compile(r"[^\\\[*?^]*")
+"""A pattern that only itself fits."""
 SECURE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -32,8 +35,7 @@ class Command:
     words: str | None = None
 
     def fits(self, argv: list[str]) -> bool:
-        given = " ".join(argv[1:])
-        return _fits(self.path, argv[0]) and (self.words is None or _fits(self.words, given))
+        return _fits(self.path, argv[0]) and (self.words is None or _fits(self.words, " ".join(argv[1:])))
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class Sudoers:
 
         :param now: by the host's clock, seconds of the epoch.
         """
-        found = False
+        found, whose = False, {user, "ALL", f"%{user}"}
         for rule in self.rules:
-            if not {user, "ALL", f"%{user}"} & set(rule.users) or (rule.end is not None and now > rule.end):
+            if whose.isdisjoint(rule.users) or (rule.end is not None and now > rule.end):
                 continue
             if argv is None:
                 found = found or (rule.no_password and not rule.denies)
@@ -187,9 +189,17 @@ def _command(text: str) -> Command:
 
 
 def _fits(pattern: str, text: str) -> bool:
+    if _PLAIN.fullmatch(pattern):
+        return pattern == text
+    return _compiled(pattern).search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """To be searched for: a regular expression as it is, a pattern of fnmatch as the whole text."""
     if pattern.startswith("^"):
-        return re.search(pattern.replace("[[:alnum:]]", "[A-Za-z0-9]"), text) is not None
-    return re.fullmatch(_translated(pattern), text, re.S) is not None
+        return re.compile(pattern.replace("[[:alnum:]]", "[A-Za-z0-9]"))
+    return re.compile(rf"\A(?:{_translated(pattern)})\Z", re.S)
 
 
 def _translated(pattern: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
@@ -16,6 +15,7 @@ from lab.server.session import Line, Server, Session
 from lab.shell.parser import hands_lines_on
 from lab.shell.process import Lines, ShellProcess
 from lab.shell.streams import Buffer, LiveInput, Output, TextInput
+from lab.shell.words import split
 from lab.world import World
 
 GONE = (
@@ -36,7 +36,7 @@ class _Dropped(Exception):
 def _split(command: str) -> tuple[str, ...]:
     """Its words, none when it does not fall into words."""
     try:
-        return tuple(shlex.split(command))
+        return tuple(split(command))
     except ValueError:
         return ()
 

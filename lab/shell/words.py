@@ -1,8 +1,9 @@
-"""What `printf` and `test` make of their words."""
+"""The words of a command line, and what `printf` and `test` make of theirs."""
 
 from __future__ import annotations
 
 import re
+import shlex
 
 from lab.filesystem import FileError, FileSystem
 
@@ -18,6 +19,25 @@ ESCAPES = {
     '"': '"',
     "'": "'",
 }
+
+_WORD = re.compile(r"""[ \t\r\n]*(?:((?:[^ \t\r\n'"\\]+|'[^']*'|"[^"\\]*")+)|\Z)""")
+_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+
+
+def split(line: str) -> list[str]:
+    """As :func:`shlex.split`, which takes a hundred times as long.
+
+    :raises ValueError: a quote has no end, or nothing stands behind a backslash.
+    """
+    words: list[str] = []
+    at = 0
+    while found := _WORD.match(line, at):
+        word = found[1]
+        if word is None:
+            return words
+        words.append(_QUOTED.sub(r"\1\2", word) if "'" in word or '"' in word else word)
+        at = found.end()
+    return shlex.split(line)  # a backslash outside single quotes, or a quote without an end
 
 
 def _unescape(text: str) -> str:

@@ -156,19 +156,6 @@ def this_release(folder: Path) -> None:
         _copy(name, folder)
 
 
-def build_ahead(engine: Engine) -> None:
-    """Its image, for the engine's cache: `docker compose build` then takes seconds.
-
-    It is built while the former release's is: pip installs all of the lock for each, by one processor.
-    """
-    folder = engine.folder / "ahead"
-    folder.mkdir()
-    this_release(folder)
-    engine.run(
-        "docker", "build", "--quiet", "--build-arg", f"BASE_IMAGE={IMAGES['airflow']}", ".", cwd=folder
-    )
-
-
 def _copy(name: str, folder: Path) -> None:
     if (ROOT / name).is_dir():
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.shell.words import split
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases" / "shell.yaml").read_text())
 
@@ -71,3 +77,14 @@ async def test_date_in_the_zone_of_the_host(make_bench: Any) -> None:
     config = load().model_dump()
     config["hosts"][0]["timezone"] = "Europe/Paris"
     assert (await make_bench(config).run("symcli01", "date"))[1] == "Mon Jan  5 11:00:00 CET 2026\n"
+
+
+@given(st.text("ab;#\0\v\u2003 \t\r\n'\"\\"))
+def test_a_line_falls_into_the_words_of_shlex(line: str) -> None:
+    def outcome(of: Callable[[str], list[str]]) -> list[str] | str:
+        try:
+            return of(line)
+        except ValueError as error:
+            return str(error)
+
+    assert outcome(split) == outcome(shlex.split)

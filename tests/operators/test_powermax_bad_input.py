@@ -13,15 +13,23 @@ import yaml
 from lab import Lab
 from tests.conftest import connect
 from tests.support.powermax import PM, POWERMAX, SERVICES, UNISPHERE, Runs
+from tests.support.without_ssh import connect_directly
 
 DATA = ("prod_data_sg", "test_data_sg")
 
 
 @pytest.fixture
-def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
-    """The lab's PowerMax over HTTPS and SSH, on a clock that goes on where the product pauses."""
-    with Lab(POWERMAX, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
-        connect(monkeypatch, lab.connections)
+def pm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    """The lab's PowerMax on a clock that goes on where the product pauses.
+
+    It is reached in memory, but for what is marked `over_ssh`: by HTTPS and SSH.
+    """
+    ports = request.node.get_closest_marker("over_ssh") is not None
+    with Lab(POWERMAX, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=ports) as lab:
+        if ports:
+            connect(monkeypatch, lab.connections)
+        else:
+            connect_directly(monkeypatch, lab)
         yield Runs(lab, monkeypatch)
 
 
@@ -125,11 +133,12 @@ def test_a_link_that_failed_or_copies(pm: Runs, state: str) -> None:
 def test_an_array_that_another_unisphere_manages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = yaml.safe_load(POWERMAX.read_text())
     config["unispheres"][0] |= {"arrays": [], "remote_arrays": [PM]}
-    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
-        connect(monkeypatch, lab.connections)
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
         refused(Runs(lab, monkeypatch), "local")
 
 
+@pytest.mark.over_ssh
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -151,11 +160,13 @@ def test_a_connection_that_is_wrong(
     refused(pm, *words)
 
 
+@pytest.mark.over_ssh
 def test_a_server_of_another_ca(pm: Runs) -> None:
     pm.lab.fault("other_ca", host="unisphere01")
     refused(pm, "certificate")
 
 
+@pytest.mark.over_ssh
 def test_a_user_without_the_role(pm: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, {UNISPHERE: {**pm.lab.connections[UNISPHERE], "login": "monitor"}})
     run = pm.run("refresh")
@@ -164,6 +175,7 @@ def test_a_user_without_the_role(pm: Runs, monkeypatch: pytest.MonkeyPatch) -> N
     assert not [s for s in pm.lab.snapshots(PM) if s["name"].startswith("SA_")]
 
 
+@pytest.mark.over_ssh
 def test_an_api_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pm: Runs) -> None:
     connection = pm.lab.connections[UNISPHERE]
     connection = {**connection, "extra": {**connection["extra"], "api_version": 103}}

@@ -13,8 +13,8 @@ import yaml
 from lab import Lab
 from lab.config.snapvx import SnapvxSwitches
 from lab.config.unisphere import UnisphereSwitches
-from tests.conftest import connect
 from tests.support.powermax import POWERMAX, SERVICES, Runs
+from tests.support.without_ssh import connect_directly
 
 MORE: dict[str, list[Any]] = {
     "lag_s": [0, 15], "job_seconds": [20, 200], "page_size": [1], "iterator_seconds": [0.5],
@@ -52,8 +52,8 @@ def test_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: str, nam
         config["unispheres"][0]["switches"][name] = value
     else:
         config["arrays"][0].setdefault("snapvx", {})[name] = value
-    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES) as lab:
-        connect(monkeypatch, lab.connections)
+    with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
         runs = Runs(lab, monkeypatch)
         said = ""
         for action in ("refresh", "refresh", "rewind"):

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -36,6 +35,7 @@ from lab.config.hosts import HostConfig
 from lab.config.rights import GateConfig, RightsConfig
 from lab.operations import Operations
 from lab.rights.gate import Gate
+from lab.shell.words import split
 from tests.support.loaded import BECOME
 from tests.support.with_become import KIND, with_become
 
@@ -228,10 +228,16 @@ def limited_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
     if entry.get("event") != "command":
         return entry
-    command = _BEFORE.sub("", entry["command"])
+    command, words = _without_become(entry["command"])
     calls = [call for call in entry["calls"] if call["words"][:1] != list(Become.read(KIND).words[:1])]
+    return {**entry, "command": command, "words": list(words), "calls": calls}
+
+
+@lru_cache(maxsize=1024)
+def _without_become(line: str) -> tuple[str, tuple[str, ...]]:
+    """A command line and its words: a test reads the whole journal again and again."""
+    command = _BEFORE.sub("", line)
     try:
-        words = shlex.split(command)
+        return command, tuple(split(command))
     except ValueError:
-        words = []
-    return {**entry, "command": command, "words": words, "calls": calls}
+        return command, ()
