@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
     """Wait until every pair of a sync is in a state or group of states.
 
-    It looks once in its worker; if it must wait, it defers and ends in the triggerer. With
+    It looks once in its worker; if it must wait, it defers, and ends in a worker without another look. With
     ``deferrable=False`` it pokes, best in ``mode="reschedule"``. It fails at once on a state from which the
     wanted one cannot come by itself. A lock or an unreadable answer is no end of the wait.
 
@@ -98,7 +98,6 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
                 self.sync,
                 wanted=self.wanted,
                 seconds=float(self.timeout),
-                ends_task=True,
                 seen=seen,
             )
         return None
@@ -138,9 +137,9 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             context["ti"].xcom_push(key="seen", value=to_plain(seen))
         return decision.verdict is Verdict.NOTHING, seen
 
-    def resume(self, context: Context, event: Mapping[str, str] | str) -> Any:
-        """Reached when the wait did not end well, or where no triggerer can end a task (`dag.test()`)."""
-        if not isinstance(event, Mapping):
+    def resume(self, context: Context, event: Mapping[str, Any] | str) -> Any:
+        """The wait is over."""
+        if not isinstance(event, Mapping):  # of the version before, in `dag.test()`: it ended the task
             return None
         try:
             raise_unless_reached(event)
@@ -149,4 +148,5 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             if isinstance(error, Refused):
                 raise
             raise AirflowSensorTimeout(str(error)) from None
+        context["ti"].xcom_push(key="seen", value=event["seen"])
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import aclosing
 from datetime import datetime
@@ -50,13 +51,13 @@ class SymcloneStateTrigger(BaseEventTrigger):
     :param poll_interval: seconds between two looks at least.
     :param poll_max: seconds between two looks at most.
     :param ends_task: end the task here with success, without a worker, and leave XComs `seen` and `progress`;
-        else the task is resumed.
+        else the task is resumed. Airflow 3.3.2 then has the DAG processor read the whole DAG file, twice.
     :param symid: the array, when the devices were already looked up.
     :param devices: then the device number of each of the pairs' names.
     :param snapshots: then by name the array's numbers of the sync's snapshots, if it has any: a hint.
 
     Yields one event: ``{"status": "reached" | "refused" | "late", "message": str}``, or the task's success.
-    When it is late, ``look`` is what shows the array's state.
+    When it is reached, ``seen`` is what was seen; when it is late, ``look`` is what shows the array's state.
     It raises nothing: after what goes wrong it looks again. Its XCom `progress` is how far the copy is.
     """
 
@@ -170,9 +171,11 @@ class SymcloneStateTrigger(BaseEventTrigger):
             late = {"look": backend_of(wait.sync).TOOLS.query} if ended.status == "late" else {}
             return TriggerEvent({"status": ended.status, "message": ended.message, **late})
         self.log.info("%s: %s", wait.subject, ended.message)
+        # A triggerer hands on plain types only: no number that is written in hexadecimal.
+        left = {"seen": json.loads(json.dumps(to_plain(ended.seen))), PROGRESS: report}
         if not self.ends_task:
-            return TriggerEvent({"status": ended.status, "message": ended.message})
-        left = {"seen": to_plain(ended.seen), PROGRESS: report}
+            await self._publish(PROGRESS, report)
+            return TriggerEvent({"status": ended.status, "message": ended.message, "seen": left["seen"]})
         # What the event itself carries, Airflow 3.3.2 writes as text with quotes around it (tried).
         return TaskSuccessEvent(
             xcoms={key: value for key, value in left.items() if not await self._publish(key, value)} or None

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout, TaskDeferred
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
@@ -54,12 +55,12 @@ def test_there_already_needs_no_trigger(lab: Any, context: dict[str, Any]) -> No
     assert context["ti"].xcom["seen"]["pairs"][0]["state"] == "Copied"
 
 
-def test_defers_and_ends_in_the_triggerer(lab: Any, context: dict[str, Any]) -> None:
+def test_defers_and_ends_on_what_the_triggerer_saw(lab: Any, context: dict[str, Any]) -> None:
     lab.set_state(*PAIR, "CopyInProg")
     with pytest.raises(TaskDeferred) as deferred:
         sensor().execute(context)  # type: ignore[arg-type]
     waiting = deferred.value.trigger
-    assert waiting.ends_task and waiting.wanted == "copied"
+    assert not waiting.ends_task and waiting.wanted == "copied"
     waiting.poll_interval = waiting.poll_max = 0.01
 
     async def wait() -> TriggerEvent:
@@ -68,7 +69,18 @@ def test_defers_and_ends_in_the_triggerer(lab: Any, context: dict[str, Any]) -> 
         return await event
 
     event = asyncio.run(wait())
-    assert isinstance(event, TaskSuccessEvent)
+    assert msgspec.msgpack.encode(event.payload), "what the triggerer can hand on"
+    looked = len(sent(lab, "symdev"))
+    assert sensor().resume(context, event.payload) is None  # type: ignore[arg-type]
+    assert context["ti"].xcom["seen"]["pairs"][0]["state"] == "Copied"
+    assert len(sent(lab, "symdev")) == looked
+
+
+async def test_ends_in_the_triggerer(lab: Any) -> None:
+    """A wait that the version before has begun, and one of a site's own that wants it."""
+    lab.set_state(*PAIR, "Copied")
+    event = await first_event(trigger())
+    assert isinstance(event, TaskSuccessEvent) and msgspec.msgpack.encode(event.xcoms)
     assert event.xcoms is not None and event.xcoms["seen"]["pairs"][0]["state"] == "Copied"  # type: ignore[index, call-overload]
 
 

@@ -25,7 +25,7 @@ TELL_SECONDS = 60.0
 """Percent and rate are logged at most so often, or at every tenth of the copy."""
 TENTH = 10
 SHOW_SECONDS = 15.0
-"""Progress is published at most so often while the states stay: to write it is a request to the API server."""
+"""Progress is published at most so often while the states stay: each time is a request to Airflow's API."""
 
 
 @dataclass(frozen=True)
