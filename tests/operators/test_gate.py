@@ -53,6 +53,7 @@ def refresh(lab: Any, context: dict[str, Any]) -> None:
         perform(lab, kind(task_id="step", service=SERVICE, sync="data"), context)
 
 
+@pytest.mark.on_each_array
 def test_a_copy_is_made_through_gates(lab: Any, context: dict[str, Any]) -> None:
     guarded(lab, load(SERVICES))
     refresh(lab, context)

@@ -164,6 +164,7 @@ def merge_back(lab: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> Merge
     return MergeBack(lab, config, monkeypatch)
 
 
+@pytest.mark.on_each_array
 def test_a_whole_merge_back(merge_back: MergeBack) -> None:
     take_down(merge_back.lab)
     merge_back.approve()

@@ -16,6 +16,7 @@ from lab.config.unisphere import UnisphereSwitches
 from tests.support.powermax import POWERMAX, SERVICES, Runs
 from tests.support.without_ssh import connect_directly
 
+pytestmark = pytest.mark.same_for_hosts
 MORE: dict[str, list[Any]] = {
     "lag_s": [0, 15], "job_seconds": [20, 200], "page_size": [1], "iterator_seconds": [0.5],
     "define_seconds_per_gb": [1], "change_seconds": [5], "snapshots_a_source": [4],

@@ -83,6 +83,7 @@ def config(tmp_path: Path, *changes: tuple[str, str]) -> str:
     return str(path)
 
 
+@pytest.mark.on_each_array
 def test_the_demo_is_fit(lab: Any, preflight: Preflight, log: Log) -> None:
     findings = preflight()
     assert grave(findings) == []

@@ -87,6 +87,7 @@ def states(lab: Any) -> set[str]:
     return {lab.session(SYMID, *pair)["state"] for pair in TARGETS}
 
 
+@pytest.mark.on_each_array
 def test_from_nothing_to_prepared_and_a_second_time_nothing(lab: Any, context: dict[str, Any]) -> None:
     since = nothing_there(lab)
     foreseen = plan(context)
@@ -220,6 +221,7 @@ def test_a_service_that_runs_is_not_overwritten(lab: Any, context: dict[str, Any
     perform(lab, operator, context)
 
 
+@pytest.mark.on_each_array
 def test_a_service_without_groups(lab: Any, context: dict[str, Any]) -> None:
     from operators.service import ServiceStopOperator
 

@@ -69,6 +69,7 @@ def whole(lab: Any, context: dict[str, Any]) -> None:
     remove(context)
 
 
+@pytest.mark.on_each_array
 def test_from_copies_to_nothing_and_a_second_time_nothing(lab: Any, context: dict[str, Any]) -> None:
     assert plan(context) == [ENDED, *REMOVED] and changes(lab) == []
     whole(lab, context)

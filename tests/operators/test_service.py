@@ -47,6 +47,7 @@ def changes(lab: Any, host: str) -> list[str]:
     ]
 
 
+@pytest.mark.on_each_array
 def test_hpux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
     take_down(lab)
     host = "aastmphpux"
@@ -104,6 +105,7 @@ def test_the_record_stands_before_each_change_by_one_write(
         assert len(sent) > 2 and len(writes) == 1
 
 
+@pytest.mark.on_each_array
 def test_linux_in_order_and_back(lab: Any, context: dict[str, Any]) -> None:
     ServiceStopOperator(task_id="stop", service="lnxpp").execute(context)  # type: ignore[arg-type]
     start(context, "lnxpp")

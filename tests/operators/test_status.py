@@ -77,6 +77,7 @@ def statuses(told: Told) -> list[tuple[str, str, str]]:
     return [(one["service"], one["was"], one["status"]) for one in told]
 
 
+@pytest.mark.on_each_array
 def test_all_up_and_what_it_costs(lab: Any, sweep: Sweeps, log: Log) -> None:
     """Two arrays behind one control host, every device pinned: two commands over one connection."""
     before = lab.sessions()

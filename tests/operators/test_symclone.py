@@ -50,6 +50,7 @@ def activate(lab: Any, context: dict[str, Any], **arguments: Any) -> Any:
     return perform(lab, SymcloneActivateOperator(task_id="activate", **arguments), context)
 
 
+@pytest.mark.on_each_array
 def test_recreate_then_activate(lab: Any, context: dict[str, Any]) -> None:
     take_down(lab)
     seen = recreate(lab, context, **DATA)
@@ -418,6 +419,7 @@ def test_torn_by_a_command_that_was_lost_may_still_go_on(lab: Any, context: dict
         activate(lab, context, **COPIES)
 
 
+@pytest.mark.on_each_array
 def test_device_numbers_go_through_a_pair_file(lab: Any, context: dict[str, Any]) -> None:
     from operators.service import ServiceStopOperator
 

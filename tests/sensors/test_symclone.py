@@ -55,6 +55,7 @@ def test_there_already_needs_no_trigger(lab: Any, context: dict[str, Any]) -> No
     assert context["ti"].xcom["seen"]["pairs"][0]["state"] == "Copied"
 
 
+@pytest.mark.on_each_array
 def test_defers_and_ends_on_what_the_triggerer_saw(lab: Any, context: dict[str, Any]) -> None:
     lab.set_state(*PAIR, "CopyInProg")
     with pytest.raises(TaskDeferred) as deferred:

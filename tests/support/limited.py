@@ -157,10 +157,20 @@ class Site:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what says that it is about an account that is root, and why."""
-    left_out = [item for item in items if item.get_closest_marker("root_login")]
+    """Leave out what says that it is about an account that is root, and why, and what is the same again."""
+    left_out = [item for item in items if item.get_closest_marker("root_login") or _once_more(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+def _once_more(item: pytest.Item) -> bool:
+    """Whether it is on another kind of array than the first, and nothing but answers depends on that: gates
+    and sudo see what is sent, and no kind of array is sent a line in a form that the first is not."""
+    if item.get_closest_marker("same_for_hosts"):
+        return True
+    kind = getattr(item, "callspec", None)
+    other = bool(kind and kind.params.get("arrays"))
+    return other and item.get_closest_marker("on_each_array") is None
 
 
 @pytest.fixture(autouse=True)

@@ -47,8 +47,8 @@ def services(path: Path, **more: Any) -> Path:
 
     :param more: further keys of service aastmphpux.
     """
-    loaded = yaml.safe_load(SERVICES.read_text())
+    loaded = yaml.load(SERVICES.read_text(), Loader=yaml.CSafeLoader)
     loaded["services"]["aastmphpux"] |= {"production": deepcopy(PRODUCTION), **more}
     loaded["services"]["lnxpp"] |= {"production": deepcopy(PRODUCTION)}
-    path.write_text(yaml.safe_dump(loaded, sort_keys=False))
+    path.write_text(yaml.dump(loaded, Dumper=yaml.CSafeDumper, sort_keys=False))
     return path
