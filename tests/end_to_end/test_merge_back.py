@@ -109,7 +109,6 @@ def approve_if_asked(site: Site, rest: AirflowRest, run_id: str) -> None:
 
     until(ended_or_asked, 60, site.shown(run_id))
     if site.states(run_id)["approve"] == "awaiting_input":
-        let_the_scheduler_see(site)
         with suppress(RestError):  # cleared meanwhile, or answered
             answer(site, rest, run_id)
 

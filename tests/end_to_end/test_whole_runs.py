@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,9 @@ from tests.support.shared import SharedAirflow
 from tests.support.site import SERVICE, Site, active_runs, check_refresh, until
 
 pytestmark = pytest.mark.airflow
+
+REPORT = "report_on_fresh_copy"
+"""The example DAG that works on a fresh copy."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +43,39 @@ def site(running: Site) -> Iterator[Site]:
     assert findings(running.lab.journal, SERVICES) == []
 
 
-def test_refresh(site: Site) -> None:
-    check_refresh(site)
+@dataclass(frozen=True)
+class Refreshed:
+    """A refresh that several tests look at."""
+
+    run_id: str
+    split: float
+    """When the copy of data was activated, by the lab's clock."""
+
+
+@pytest.fixture(scope="module")
+def refreshed(running: Site) -> Refreshed:
+    """Of it hears also the example that works on a fresh copy."""
+    running.unpause(REPORT)
+    run_id = check_refresh(running)
+    split = running.lab.session(SYMID, "1234", "4321")["point_in_time"]
+    until(lambda: bool(finished(running, REPORT)), 60, "the example was not scheduled")
+    running.rest.pause(REPORT)
+    return Refreshed(run_id, split)
+
+
+@pytest.fixture(scope="module")
+def stopped(running: Site) -> str:
+    """A run that has stopped the service."""
+    until(lambda: not active_runs(running), 150, "a run of an earlier test continues")
+    run_id = running.trigger("stop")
+    assert running.wait(run_id) == "success", running.states(run_id)
+    return run_id
+
+
+def test_refresh(site: Site, refreshed: Refreshed) -> None:
+    assert {task for task, state in site.states(refreshed.run_id).items() if state != "success"} == {
+        "start.on_old_copies"
+    }
 
 
 def finished(site: Site, dag: str) -> list[dict[str, Any]]:
@@ -48,9 +83,23 @@ def finished(site: Site, dag: str) -> list[dict[str, Any]]:
     return [run for run in found if run["state"] in ("success", "failed")]
 
 
-def test_changes_of_status_and_fresh_copies_schedule_the_examples(site: Site) -> None:
-    for dag in ("tell_status_changes", "report_on_fresh_copy"):
-        site.unpause(dag)
+def test_fresh_copies_schedule_the_example(site: Site, refreshed: Refreshed) -> None:
+    events = site.rest.request("GET", "/assets/events", params={"source_run_id": refreshed.run_id})
+    extras = {event["extra"]["sync"]: event["extra"] for event in events["asset_events"]}
+    assert sorted(extras) == ["archivelogs", "data"] and events["total_entries"] == 2
+    shown = datetime.fromisoformat(extras["data"]["last_action"]).replace(tzinfo=UTC)  # the lab's zone
+    # The lab runs at 15 times the speed: what takes it a second may be a quarter of a minute there.
+    assert shown.timestamp() == pytest.approx(refreshed.split, abs=60)
+    (report,) = finished(site, REPORT)
+    said = site.rest.task_log(REPORT, report["dag_run_id"], "report")
+    assert (
+        f"Reporting on the data of {extras['data']['point_in_time']}, copied by run {refreshed.run_id}"
+        in said
+    )
+
+
+def test_changes_of_status_schedule_the_example(site: Site) -> None:
+    site.unpause("tell_status_changes")
     site.lab.set_state(SYMID, "1236", "4323", "Failed")
     site.unpause("clone_status")  # its schedule makes a run at once
     until(lambda: bool(finished(site, "tell_status_changes")), 90, "nobody was told")
@@ -61,27 +110,11 @@ def test_changes_of_status_and_fresh_copies_schedule_the_examples(site: Site) ->
     assert (
         "reporting_copies is down: sync warehouse: DEV001 -> CLONE001 (1236 -> 4323): Failed -> " in message
     )
-
-    run_id = site.trigger()
-    assert site.wait(run_id) == "success", site.states(run_id)
-    until(lambda: bool(finished(site, "report_on_fresh_copy")), 60, "the example was not scheduled")
-    events = site.rest.request("GET", "/assets/events", params={"source_run_id": run_id})["asset_events"]
-    extras = {event["extra"]["sync"]: event["extra"] for event in events}
-    assert sorted(extras) == ["archivelogs", "data"] and len(events) == 2
-    split = site.lab.session(SYMID, "1234", "4321")["point_in_time"]
-    shown = datetime.fromisoformat(extras["data"]["last_action"]).replace(tzinfo=UTC)  # the lab's zone
-    # The lab runs at 15 times the speed: what takes it a second may be a quarter of a minute there.
-    assert shown.timestamp() == pytest.approx(split, abs=60)
-    (report,) = finished(site, "report_on_fresh_copy")
-    said = site.rest.task_log("report_on_fresh_copy", report["dag_run_id"], "report")
-    assert f"Reporting on the data of {extras['data']['point_in_time']}, copied by run {run_id}" in said
-    for dag in ("tell_status_changes", "report_on_fresh_copy"):
-        site.rest.pause(dag)
+    site.rest.pause("tell_status_changes")
 
 
-def test_the_run_leaves_a_record(site: Site) -> None:
-    run_id = site.trigger()
-    assert site.wait(run_id) == "success", site.states(run_id)
+def test_the_run_leaves_a_record(site: Site, refreshed: Refreshed) -> None:
+    run_id = refreshed.run_id
     record = site.rest.xcom(SERVICE, run_id, "finish", "run_record")
     sent = [
         (task, event["line"].split("-noprompt ")[1].split()[0], event["ended"])
@@ -117,10 +150,8 @@ def test_the_run_leaves_a_record(site: Site) -> None:
     assert "/plugin/clones/" in links["extra_links"]["Run record"]
 
 
-def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site) -> None:
-    run_id = site.trigger("stop")
-    assert site.wait(run_id) == "success"
-    plan = site.log(run_id, "plan")
+def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site, stopped: str) -> None:
+    plan = site.log(stopped, "plan")
     for text in (
         "Reason: end-to-end test",
         "Plan: stop",
@@ -129,7 +160,7 @@ def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site) -
         "lan900:1",
     ):
         assert text in plan
-    stop = site.log(run_id, "stop.service")
+    stop = site.log(stopped, "stop.service")
     for text in (
         "::group::aastmphpux$ /usr/sbin/umount /aaststcvi",
         "exit code 0",
@@ -137,7 +168,7 @@ def test_the_log_tells_the_operator_what_was_seen_decided_and_sent(site: Site) -
     ):
         assert text in stop
     assert {
-        s for task, s in site.states(run_id).items() if task.startswith(("resync", "break", "start"))
+        s for task, s in site.states(stopped).items() if task.startswith(("resync", "break", "start"))
     } == {"skipped"}
 
 
@@ -190,14 +221,14 @@ def moment_seen(site: Site, since: int, moment: str) -> bool:
     return any(re.search(moment, entry["command"]) for entry in site.lab.commands(since))
 
 
-def test_the_lock_of_a_run_that_is_gone_is_taken_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lock_of_a_run_that_is_gone_is_taken_over(
+    site: Site, stopped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that was deleted in the UI, and one that ended without giving it back."""
-    done = site.trigger("stop")
-    assert site.wait(done) == "success"
-    times = {ti["task_id"]: ti for ti in site.rest.task_instances(SERVICE, done)}
+    times = {ti["task_id"]: ti for ti in site.rest.task_instances(SERVICE, stopped)}
     assert times["finish"]["start_date"] >= times["stop.service"]["end_date"], "the lock was given back early"
     connect(monkeypatch, site.lab.connections)
-    for ended in ("manual__deleted", done):
+    for ended in ("manual__deleted", stopped):
         until(lambda: not active_runs(site), 60, "a run continues")
         folder = f"/var/tmp/symclone-airflow/locks/{SERVICE}"
         words = ("mkdir", "-p", f"{folder}/{Owner(SERVICE, ended, site.installation, '0' * 16, 'plan', 1)}")

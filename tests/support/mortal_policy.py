@@ -10,7 +10,7 @@ the ledger's `mode`, unless a process has died there before:
 A place is named by the task, the commands before and after it, and how often this process has come by. What
 dies writes a line into the ledger's `deaths` first; what comes by and lives, into `lived`. The next try lives
 on where one has died: a task dies once at each of its places, and then goes on. A kill counts as a try for
-Airflow, which here allows as many as it takes, at once.
+Airflow, which here allows as many as it takes, at once, and sees each end at once.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ import os
 import re
 import signal
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import psutil
+from airflow.sdk.execution_time.supervisor import WatchedSubprocess
 
 from hooks import symcli
 from hooks.symcli import SymcliHook
@@ -32,6 +36,7 @@ MODE = LEDGER / "mode"
 """Where this file is missing nothing dies, and tasks are tried again as their DAG says."""
 
 _execute, _leave, _drain = SymcliHook.execute, SymcliHook.__exit__, symcli._drain
+_seen = WatchedSubprocess._check_subprocess_exit
 _last = "begin"
 _changes = False
 _been: Counter[tuple[str, ...]] = Counter()
@@ -92,10 +97,23 @@ def leave(hook: Any, *arguments: Any) -> None:
     _leave(hook, *arguments)
 
 
+def see(process: Any, *arguments: Any, **named: Any) -> Any:
+    """In the supervisor: whose sockets are closed is about to end, so wait for it.
+
+    A killed process closes them a moment before it has ended. Airflow 3.3.2 looks once, often within that
+    moment, and again after `min_heartbeat_interval`, a second.
+    """
+    if process._exit_code is None and not process._open_sockets:
+        with suppress(psutil.TimeoutExpired):
+            process._process.wait(1)
+    return _seen(process, *arguments, **named)
+
+
 for _of, _name, _mortal in (
     (SymcliHook, "execute", execute),
     (SymcliHook, "__exit__", leave),
     (symcli, "_drain", drain),
+    (WatchedSubprocess, "_check_subprocess_exit", see),
 ):
     setattr(_of, _name, _mortal)
 __all__ = ["task_policy"]

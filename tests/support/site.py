@@ -175,8 +175,8 @@ def active_runs(site: Site) -> list[dict[str, Any]]:
     return list(runs["dag_runs"])
 
 
-def check_refresh(site: Site) -> None:
-    """One refresh from the trigger to the service up on fresh copies."""
+def check_refresh(site: Site) -> str:
+    """One refresh from the trigger to the service up on fresh copies; the run."""
     began, since = site.lab.now(), site.seq()
     run_id = site.trigger()
     assert site.wait(run_id) == "success", site.states(run_id)
@@ -193,3 +193,4 @@ def check_refresh(site: Site) -> None:
     assert site.lab.host(SERVICE).mounts() and site.lab.host(SERVICE).addresses()
     assert "Done." in site.log(run_id, "finish")
     assert findings(site.lab.journal, SERVICES) == []
+    return run_id
