@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
@@ -28,17 +28,36 @@ GONE = (
 """What a session that is gone raises."""
 
 
+_BLANK = re.compile(r"[ \t\r\n]*+")
+_WORD = re.compile(r"""(?:[^ \t\r\n'"\\]++|'[^']*+'|"(?:[^"\\]|\\.)*+"|\\.)++""", re.DOTALL)
+_QUOTED = re.compile(r"""'([^']*+)'|"((?:[^"\\]|\\.)*+)"|\\(.)""", re.DOTALL)
+
+
 class _Dropped(Exception):
     """The connection of a command is gone; nothing more comes of it."""
 
 
 @lru_cache(maxsize=1024)
-def _split(command: str) -> tuple[str, ...]:
-    """Its words, none when it does not fall into words."""
-    try:
-        return tuple(shlex.split(command))
-    except ValueError:
-        return ()
+def split(command: str) -> tuple[str, ...]:
+    """Its words as `shlex.split` has them, which takes a line character by character; none when it does not
+    fall into words."""
+    words = []
+    at = _BLANK.match(command).end()  # type: ignore[union-attr]
+    while at < len(command):
+        found = _WORD.match(command, at)
+        after = _BLANK.match(command, found.end()) if found else None
+        if not found or not after or (after.end() == found.end() < len(command)):
+            return ()
+        words.append(_QUOTED.sub(_meant, found[0]))
+        at = after.end()
+    return tuple(words)
+
+
+def _meant(quoted: re.Match[str]) -> str:
+    single, double, escaped = quoted.groups()
+    if double is not None:
+        return re.sub(r'\\(["\\])', r"\1", double)
+    return single if single is not None else escaped
 
 
 class Execution:
@@ -68,7 +87,7 @@ class Execution:
         within = {"within": script.command} if script else {}
         self.record = Record(
             self.world.clock, host=host.name, family=host.family, connection=login.number, login=login.user,
-            command=command, words=list(_split(command)), **within,
+            command=command, words=list(split(command)), **within,
         )  # fmt: skip
         self.record.lose = self.login.abort
 
