@@ -106,10 +106,9 @@ class FileSystem:
 
     def children(self, path: str) -> list[str]:
         start = path if path.endswith("/") else path + "/"
+        depth, length = start.count("/"), len(start)
         return sorted(
-            p[len(start) :]
-            for p in self.nodes
-            if p != path and p.startswith(start) and "/" not in p[len(start) :]
+            p[length:] for p in self.nodes if p.count("/") == depth and p.startswith(start) and p != start
         )
 
     def allowed(self, path: str, login: str, bit: int) -> bool:

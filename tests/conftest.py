@@ -11,7 +11,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,8 @@ from tests.support.workers import (  # noqa: F401
     pytest_xdist_make_scheduler,
 )
 
+# Tests read their tables as the product reads its file, by libyaml: in Python it takes ten times as long.
+yaml.safe_load = partial(yaml.load, Loader=yaml.CSafeLoader)
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()
 os.environ |= {
@@ -342,9 +344,7 @@ def carried_out(line: str) -> list[str]:
     :returns: the program's path and its arguments, without SYMCLI's environment; in place of the pair file
         the pairs that it holds, as ``1234:4321,1235:4322``.
     """
-    from lab.shell.words import split
-
-    words = split(line)
+    words = [*_words(line)]
     if words[:3] == ["/bin/sh", "-c", RUN]:
         words = words[6:]  # behind the script: its name, the folder and the token
     if words[:3] == ["/bin/sh", "-c", WITH_PAIR_FILE]:
@@ -371,9 +371,12 @@ def without_script(line: str) -> str:
 
 def puts_token(line: str) -> bool:
     """Whether it changes nothing but which try is the newest on that host."""
-    from lab.shell.words import split
+    return _words(line)[:3] == ("/bin/sh", "-c", PUT)
 
-    return split(line)[:3] == ["/bin/sh", "-c", PUT]
+
+@lru_cache(maxsize=1024)
+def _words(line: str) -> tuple[str, ...]:
+    return tuple(shlex.split(line))
 
 
 def control(line: str) -> str | None:

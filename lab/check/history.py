@@ -144,7 +144,7 @@ def controls(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for call in entry.get("calls", []):
         words = call["words"]
-        if not re.search(r"(^|/)symclone$", words[0]):
+        if words[0].rpartition("/")[2] != "symclone":
             continue
         plain, skip = [], False
         for word in words[1:]:

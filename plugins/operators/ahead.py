@@ -51,9 +51,10 @@ class AheadOperator(BaseOperator):
         """As Airflow's, right after which the logins begin."""
         super().render_template_fields(context, jinja_env)
         with suppress(Exception):  # said by `execute`
-            scope, hosts = self.scope(), self.open()
-            self._known = scope, hosts
-            hosts.expect(self.asks(scope))
+            scope = self.scope()
+            if names := self.asks(scope):
+                self._known = scope, self.open()
+                self._known[1].expect(names)
 
     def begun(self) -> tuple[Scope, SymcliHook]:
         """The service and the way to its hosts, each given out once: what was begun, or new ones.

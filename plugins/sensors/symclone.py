@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSensorTimeout
@@ -20,9 +20,6 @@ from operators.base import CloneOperator
 from operators.ended_from_outside import heard_from
 from operators.task_record import leave_word
 from operators.waits import raise_unless_reached
-
-if TYPE_CHECKING:
-    from hooks.symcli import SymcliHook
 
 
 class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
@@ -109,11 +106,8 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         """
         return self._look(context)[0]
 
-    def open(self) -> SymcliHook:
-        return open_hosts()
-
     def asks(self, scope: Scope) -> Sequence[str]:
-        return () if scope.service.snapshots else (scope.control_host,)
+        return ()  # after its wait it asks nobody
 
     def _look(self, context: Context) -> tuple[bool, SyncSeen | None]:
         """Whether it is there, and what was seen."""
@@ -121,9 +115,9 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             wanted_states(self.wanted)
         except ValueError as error:
             raise Refused(str(error), "fix `wanted` of this sensor") from None
-        scope, opened = self.begun()
+        scope = self.scope()
         sync = scope.service.sync(self.sync)
-        with opened as hosts:
+        with open_hosts() as hosts:
             try:
                 seen = hosts.run(observe(scope, sync))
             except TryAgain as error:
