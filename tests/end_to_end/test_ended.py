@@ -25,10 +25,8 @@ def ended(site: Site, run_id: str) -> str:
     judges it by its last task, which is skipped by then, and writes `success` over what was marked. So what
     is marked is judged here by what we show of it.
     """
-    until(
-        lambda: site.rest.dag_run(SERVICE, run_id)["state"] in ("success", "failed"), 120, site.shown(run_id)
-    )
-    return str(site.rest.dag_run(SERVICE, run_id)["state"])
+    until(lambda: site.state(run_id) in ("success", "failed"), 120, site.shown(run_id))
+    return site.state(run_id)
 
 
 def mark(site: Site, run_id: str, state: str) -> None:

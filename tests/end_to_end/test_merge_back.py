@@ -104,7 +104,7 @@ def approve_if_asked(site: Site, rest: AirflowRest, run_id: str) -> None:
     """Approve whenever somebody is asked, until the run has ended."""
 
     def ended_or_asked() -> bool:
-        state = site.rest.dag_run(DAG, run_id)["state"]
+        state = site.state(run_id)
         return state in ("success", "failed") or site.states(run_id)["approve"] == "awaiting_input"
 
     until(ended_or_asked, 60, site.shown(run_id))
@@ -115,8 +115,8 @@ def approve_if_asked(site: Site, rest: AirflowRest, run_id: str) -> None:
 
 def refused(site: Site, run_id: str, since: int) -> None:
     """It ends without a restore, and says that it was cleared."""
-    until(lambda: site.rest.dag_run(DAG, run_id)["state"] in ("success", "failed"), 60, site.shown(run_id))
-    assert site.rest.dag_run(DAG, run_id)["state"] == "failed", site.states(run_id)
+    until(lambda: site.state(run_id) in ("success", "failed"), 60, site.shown(run_id))
+    assert site.state(run_id) == "failed", site.states(run_id)
     assert site.controls(since) == []
     said = "\n".join(logs(site, run_id, task) for task in ("plan", "approve"))
     assert "was cleared, or begun again, after" in said, said
