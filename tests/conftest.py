@@ -12,7 +12,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,8 +33,6 @@ from tests.support.workers import (  # noqa: F401
     pytest_xdist_make_scheduler,
 )
 
-# Tests read their tables as the product reads its file, by libyaml: in Python it takes ten times as long.
-yaml.safe_load = partial(yaml.load, Loader=yaml.CSafeLoader)
 _HOME = Path(tempfile.mkdtemp(prefix="symclone-tests-"))
 (_HOME / "none").mkdir()
 os.environ |= {
