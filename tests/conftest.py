@@ -19,13 +19,13 @@ from typing import Any
 
 import hypothesis
 import pytest
-import yaml
 
 from clones.asking.fence import PUT, RUN
 from clones.asking.whole_answers import END
 from clones.backends.symclone.commands import ENVIRONMENT, WITH_PAIR_FILE
 from clones.become import KINDS, Become
 from tests.support.missing import pytest_runtest_makereport  # noqa: F401
+from tests.support.tables import load_yaml
 from tests.support.workers import (  # noqa: F401
     pytest_collection_modifyitems,
     pytest_configure_node,
@@ -398,7 +398,7 @@ def line_of(short: str) -> str:
 @cache
 def _groups() -> dict[str, set[str]]:
     """The device groups of the example configuration, each with its pairs of device numbers."""
-    services = yaml.safe_load(SERVICES.read_text())["services"].values()
+    services = load_yaml(SERVICES.read_text())["services"].values()
     return {
         sync["symdg"]: {":".join(end.rpartition("=")[2] for end in pair.split(":")) for pair in sync["pairs"]}
         for service in services

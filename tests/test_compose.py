@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.compose.packages import COMPOSE, SUITE, unpack
 from tests.compose.secrets_of import HOLDERS, OF_FIRST_USERS, SECRETS
+from tests.support.tables import load_yaml
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW = {
@@ -33,7 +33,7 @@ REFERENCE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    loaded: dict[str, Any] = load_yaml((ROOT / "docker-compose.yaml").read_text())
     return loaded
 
 

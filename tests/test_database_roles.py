@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg2  # type: ignore[import-untyped]
 import pytest
-import yaml
 
 from cli.database_roles import RIGHTS, Rights, give, read, statements
 from tests.support.postgres import database
+from tests.support.tables import load_yaml
 
 CASES = Path(__file__).with_name("database_rights.yaml")
-WORDS = yaml.safe_load(CASES.read_text())
+WORDS = load_yaml(CASES.read_text())
 PASSWORDS = {"airflow_dag_processor": "of the parser", "airflow_triggerer": "of the triggerer"}
 
 

@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 
 LOADED_BY_THE_DAG_FILES = """
 import importlib.util, json, sys
@@ -63,7 +63,7 @@ def test_what_a_first_login_makes_is_made_before_the_forks() -> None:
 
 
 def test_celerys_workers_load_it_before_they_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    compose = load_yaml((ROOT / "docker-compose.yaml").read_text())
     name = "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS"
     monkeypatch.setenv(name, compose["services"]["airflow-worker"]["environment"][name])
     # What a worker does before it makes its pool of processes.

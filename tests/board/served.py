@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 
 STATIC = ROOT / "plugins" / "board" / "static"
 NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
@@ -49,7 +49,7 @@ PARAMS = {
 
 def case(name: str) -> Any:
     """A case file, read anew."""
-    return yaml.safe_load((CASES / f"{name}.yaml").read_text())
+    return load_yaml((CASES / f"{name}.yaml").read_text())
 
 
 def history(name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.board.browser import browser, page_at, picture
 from tests.conftest import SERVICES, SYMID
 from tests.support.shared import SharedAirflow
 from tests.support.site import SERVICE, Site, until
+from tests.support.tables import load_yaml
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.airflow
@@ -30,7 +31,7 @@ COPY_RATE = 100
 
 def services() -> dict[str, Any]:
     """The example configuration, with limits and one more service so that the lab shows every status."""
-    found: dict[str, Any] = yaml.safe_load(SERVICES.read_text())
+    found: dict[str, Any] = load_yaml(SERVICES.read_text())
     found["status"] = {"every_minutes": "none"}  # only those that the test asks for
     found["services"][SERVICE]["sync_max_delay"] = 25 * 60  # its copies are a day and two hours old
     found["services"]["billing_test"] = {

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.fleet.changes import follow
 from tests.board.rows import NOW
+from tests.support.tables import load_yaml
 
 CASES = Path(__file__).parent / "cases"
 
 
 def cases(name: str) -> list[Any]:
-    read = yaml.safe_load((CASES / f"{name}.yaml").read_text())
+    read = load_yaml((CASES / f"{name}.yaml").read_text())
     return [pytest.param(case, id=case["name"]) for case in read]
 
 

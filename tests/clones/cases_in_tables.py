@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support.tables import load_yaml
 
 CASES = Path(__file__).parent / "cases"
 
@@ -16,7 +16,7 @@ def cells(path: Path) -> Iterator[tuple[Any, str, str, dict[str, Any]]]:
 
     :returns: what was seen, the column's name, its cell, and the whole row by its columns' names.
     """
-    table = yaml.safe_load(path.read_text())
+    table = load_yaml(path.read_text())
     for seen, *row in table["rows"]:
         named = dict(zip(table["columns"], row, strict=True))
         for column, cell in named.items():

@@ -10,13 +10,13 @@ import typing
 from copy import deepcopy
 from typing import Any
 
-import yaml
 from hypothesis import strategies as st
 
 from clones import names
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-LURES = [text for row in yaml.safe_load((CASES / "lures.yaml").read_text()) for text in row] + ["\ud800"]
+LURES = [text for row in load_yaml((CASES / "lures.yaml").read_text()) for text in row] + ["\ud800"]
 """With half a character, which no file can hold."""
 PLAIN = (
     "vgCVI",

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +32,7 @@ from tests.clones.cases_in_tables import CASES
 from tests.clones.observe.test_running_commands import WHOLE as PS
 from tests.clones.test_hostile import hostile
 from tests.clones.written_array import SYMID, Array, Copy, drive
+from tests.support.tables import load_yaml
 
 NUMBERS = (0x0000, 0x0001, 0x0002, 0x1234, 0x01A2B, 0xFFFFF)
 STATES = ("Copied", "Copied", "PreCopy", "CopyInProg", "Split", "Failed", "SyncInProg")
@@ -280,7 +280,7 @@ def test_no_configuration_with_a_device_that_is_overwritten_by_another_service()
     assert outcomes[True] > 40 and outcomes[False] > 40, f"it must meet both: {outcomes}"
 
 
-DEVICES = [case["text"] for case in yaml.safe_load((CASES / "symcli" / "devices.yaml").read_text())]
+DEVICES = [case["text"] for case in load_yaml((CASES / "symcli" / "devices.yaml").read_text())]
 SAMPLES = [*DEVICES, GROUP, PS]
 SCRAPS = [
     "",

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.durations import about, spoken
 from clones.states import COPYING, GROUPS, MOVING
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 
-FUNCTIONS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/board/cases/functions.yaml").read_text())
+FUNCTIONS: list[dict[str, Any]] = load_yaml((ROOT / "tests/board/cases/functions.yaml").read_text())
 SPOKEN = [(*case["with"], case["gives"]) for case in FUNCTIONS if case["call"] == "spoken"]
 
 

@@ -20,6 +20,7 @@ from tests.compose.images import IMAGES
 from tests.compose.secrets_of import HOLDERS
 from tests.conftest import ROOT
 from tests.support.production import services, with_production
+from tests.support.tables import load_yaml
 
 PORT = 8080
 MANY = ManyServices(2, hosts=True, options={"retry_delay": 60})
@@ -79,7 +80,7 @@ class Project:
                 path.unlink(missing_ok=True)
         release(self.folder)
         config = services(self.folder / "config/services.yaml")
-        ours = yaml.safe_load(config.read_text())
+        ours = load_yaml(config.read_text())
         ours["services"] |= MANY.services()["services"]
         config.write_text(yaml.safe_dump(ours, sort_keys=False))
 

@@ -10,6 +10,7 @@ import yaml
 
 from lab import Lab
 from tests.support.powermax import POWERMAX, SERVICES, Runs
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 ORACLE = "/opt/oracle/bin/backup"
@@ -19,7 +20,7 @@ DATA = "resync.data."
 @pytest.fixture
 def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     """The lab's PowerMax, on which host lnxpm02 stands for that of the production database."""
-    services, arrays = yaml.safe_load(SERVICES.read_text()), yaml.safe_load(POWERMAX.read_text())
+    services, arrays = load_yaml(SERVICES.read_text()), load_yaml(POWERMAX.read_text())
     begin, end = ([ORACLE, word] for word in ("start", "stop"))
     services["services"]["pmapp"]["syncs"][0] |= {
         "before_activate": [{"name": "begin", "connection": "lnxpm02", "command": begin}],

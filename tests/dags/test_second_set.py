@@ -13,6 +13,7 @@ from hooks.configuration import load
 from hooks.whole_site import preflight
 from tests.conftest import TWO_SETS, TWO_SETS_LAB, connect
 from tests.dags.conftest import dags, run
+from tests.support.tables import load_yaml
 
 SERVICE, HOST = "lnxts", "lnxts01"
 NEW = {"0E01", "0E02", "0E03"}
@@ -36,7 +37,7 @@ def before(lab: dict[str, Any]) -> dict[str, Any]:
 
 def one_service() -> str:
     """services.yaml of it, in which set a has the names under which it runs: those of the source."""
-    services = {SERVICE: yaml.safe_load(TWO_SETS.read_text())["services"][SERVICE]}
+    services = {SERVICE: load_yaml(TWO_SETS.read_text())["services"][SERVICE]}
     text = yaml.safe_dump({"services": services}, sort_keys=False)
     return text.replace("vg_lts_a", "vg_lts").replace("vg_ltsarch_a", "vg_ltsarch")
 
@@ -51,7 +52,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: None) -> Iter
     with create_session() as session:
         session.query(AssetStateStoreModel).delete()
     arrays, services = tmp_path / "lab.yaml", tmp_path / "services.yaml"
-    arrays.write_text(yaml.safe_dump(before(yaml.safe_load(TWO_SETS_LAB.read_text()))))
+    arrays.write_text(yaml.safe_dump(before(load_yaml(TWO_SETS_LAB.read_text()))))
     services.write_text(one_service())
     with Lab(arrays, directory=tmp_path / "lab", speed=50, services=services) as running:
         connect(monkeypatch, running.connections)

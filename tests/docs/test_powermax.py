@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.actions import ACTIONS_WITH_SNAPSHOTS
 from clones.services_yaml.file import read
@@ -18,6 +17,7 @@ from lab import Lab
 from tests.conftest import POWERMAX, POWERMAX_LAB, ROOT
 from tests.dags.conftest import dags
 from tests.support.powermax import PM, Runs
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 PAGE = (ROOT / "docs" / "how-to" / "first-site-powermax.md").read_text()
@@ -30,7 +30,7 @@ def dag(name: str) -> Any:
 
 def test_the_example_says_what_the_lab_has() -> None:
     """Its groups and pairs, by position; and the connections."""
-    lab = yaml.safe_load(POWERMAX_LAB.read_text())
+    lab = load_yaml(POWERMAX_LAB.read_text())
     groups = {
         one["name"]: [int(device, 16) for device in one["devices"]]
         for one in lab["arrays"][0]["storage_groups"]
@@ -45,8 +45,8 @@ def test_the_example_says_what_the_lab_has() -> None:
 
 def test_what_the_page_shows_of_services_yaml_is_in_the_example() -> None:
     (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    found = yaml.safe_load(f"pm:\n{shown}")["pm"]
-    example = yaml.safe_load(POWERMAX.read_text())["services"]["pm"]
+    found = load_yaml(f"pm:\n{shown}")["pm"]
+    example = load_yaml(POWERMAX.read_text())["services"]["pm"]
     assert found.pop("syncs") == example["syncs"][:1]
     assert found.items() <= example.items()
 

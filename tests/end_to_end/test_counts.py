@@ -15,6 +15,7 @@ from private_airflow.rest import RestError
 from tests.conftest import SYMID
 from tests.support.shared import SharedAirflow
 from tests.support.site import SERVICE, Site, until
+from tests.support.tables import load_yaml
 
 pytestmark = pytest.mark.airflow
 
@@ -113,7 +114,7 @@ def test_what_a_refresh_costs(shared: SharedAirflow, tmp_path: Path) -> None:
             "looks_after_the_copy": len([entry for entry in mine if entry["seq"] > copied]),
         },
     }
-    expected = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    expected = load_yaml(FILE.read_text(encoding="utf-8"))
     # A task that did not come to its turn within two seconds asks whether it still runs.
     found["requests"] = dict(asked_for) | {"states": expected["requests"]["states"]}
     looks = expected["triggerer"]["looks_after_the_copy"]

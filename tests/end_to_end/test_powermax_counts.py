@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lab import Lab
 from tests.conftest import connect
 from tests.support.powermax import POWERMAX, SERVICES, Runs
+from tests.support.tables import load_yaml
 
 FILE = Path(__file__).with_name("powermax_counts.yaml")
 WAITS = ("break.data.wait_copied", "break.archivelogs.wait_copied")
@@ -41,5 +41,5 @@ def test_a_refresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         waits = {name: found.pop(name) for name in WAITS}
         assert all(waits.values())
         costs = {"tasks": len(run.states), "requests": {name: n for name, n in found.items() if n}}
-        assert costs == yaml.safe_load(FILE.read_text())
+        assert costs == load_yaml(FILE.read_text())
         assert sum(found.values()) <= MOST

@@ -29,6 +29,7 @@ from private_airflow.instance import LocalAirflow
 from tests.conftest import ROOT, SERVICES, SYMID
 from tests.support.shared import SharedAirflow
 from tests.support.site import HEARTBEAT_TIMEOUT, SERVICE, Site, active_runs, until
+from tests.support.tables import load_yaml
 
 pytestmark = pytest.mark.airflow
 
@@ -91,7 +92,7 @@ def running(
 ) -> Iterator[tuple[Site, Ledger]]:
     """One for all tests of this file."""
     home = tmp_path_factory.mktemp("site")
-    loaded = yaml.safe_load(SERVICES.read_text())
+    loaded = load_yaml(SERVICES.read_text())
     loaded["services"][SERVICE] |= {"retries": 0}
     loaded["services"][TRIED_AGAIN] |= {"retries": 6, "retry_delay": 1, "poll_interval": 1}
     services = home / "given.yaml"

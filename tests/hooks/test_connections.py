@@ -16,7 +16,6 @@ from typing import Any
 
 import asyncssh
 import pytest
-import yaml
 
 from clones.asking.steps import Command, Result
 from clones.errors import CloneError
@@ -24,8 +23,9 @@ from hooks.ssh import Background
 from hooks.symcli import SymcliHook
 from hooks.symcli_async import SymcliHookAsync
 from tests.hooks.one_sshd import sshd
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "connections.yaml").read_text())
+CASES = load_yaml((Path(__file__).parent / "cases" / "connections.yaml").read_text())
 NAME = "ctl"
 RELAY = f"""#!{sys.executable}
 import os, socket, sys, threading

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.errors import Refused
 from hooks.unisphere_connection import read
 from hooks.without_airflow import Fields
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "unisphere_connections.yaml").read_text())
+CASES = load_yaml((Path(__file__).parent / "cases" / "unisphere_connections.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lab import Lab
 from lab.__main__ import main
 from lab.check import INVARIANTS, findings, read_services
 from lab.check.fixture import hold, kept
 from lab.check.services import pair_of
+from tests.support.tables import load_yaml
 
 __all__ = ["kept"]
 FOLDER = Path(__file__).parent / "cases" / "check"
@@ -30,7 +30,7 @@ A = "000190101234"
 def cases() -> list[Any]:
     found = []
     for path in sorted(FOLDER.glob("*.yaml")):
-        text = yaml.safe_load(path.read_text())
+        text = load_yaml(path.read_text())
         found += [
             pytest.param(text.get("services"), case, id=f"{path.stem}: {case['name']}")
             for case in text["cases"]
@@ -94,7 +94,7 @@ def test_case(services: Any, case: dict[str, Any]) -> None:
 def test_every_invariant_has_cases_that_keep_and_break_it() -> None:
     broken, kept_by = set(), set()
     for path in FOLDER.glob("*.yaml"):
-        for case in yaml.safe_load(path.read_text())["cases"]:
+        for case in load_yaml(path.read_text())["cases"]:
             broken |= {f["invariant"] for f in case["findings"]}
             if not case["findings"]:
                 kept_by.add(int(re.match(r"\d+", path.name)[0]))  # type: ignore[index]

@@ -14,13 +14,13 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from lab import Client, Lab
 from lab.config import load
 from lab.direct import DirectLab
 from lab.server.exchange import Request
 from tests.lab.conftest import GROUPS, PM, POWERMAX, START
+from tests.support.tables import load_yaml
 
 SNAPS = f"{GROUPS}prod_data_sg/snapshot"
 MAKE = {"snapshotName": "SA_x"}
@@ -437,7 +437,7 @@ def test_a_refresh_of_the_demo_copies_for_about_ten_seconds(lab: Lab) -> None:
 def test_a_unisphere_of_arrays_that_are_not_there_is_refused() -> None:
     from lab.config import ConfigError
 
-    config = yaml.safe_load(POWERMAX.read_text())
+    config = load_yaml(POWERMAX.read_text())
     config["unispheres"][0]["remote_arrays"] = ["000000000009"]
     with pytest.raises(ConfigError, match="unisphere unisphere01: no array 000000000009"):
         load(config)

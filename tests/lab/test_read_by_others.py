@@ -8,11 +8,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import yaml
+
+from tests.support.tables import load_yaml
 
 A, B, PAIR = "000190101234", "000297600001", (0x1234, 0x4321)
 SE = "/usr/symcli/bin/"
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "read_by_others.yaml").read_text())
+CASES = load_yaml((Path(__file__).parent / "cases" / "read_by_others.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c['line']} | {c.get('find') or c['each']}")

@@ -16,6 +16,7 @@ from lab import Lab
 from lab.__main__ import main
 from lab.tools.record import FORMS, Form, RecordError, address, forms
 from lab.tools.record_names import Names
+from tests.support.tables import load_yaml
 
 A = "000190101234"
 ORIGINALS = ("000190101234", "000297600001", "DGCVI", "DGCVIARCH", "DGREP", "symcli01", "127.0.0.1")
@@ -38,7 +39,7 @@ def arguments(lab: Lab, tmp_path: Path) -> list[str]:
 
 
 def cases(directory: Path) -> dict[str, dict[str, Any]]:
-    found = [yaml.safe_load(path.read_text()) for path in sorted(directory.glob("*.yaml"))]
+    found = [load_yaml(path.read_text()) for path in sorted(directory.glob("*.yaml"))]
     return {case["name"]: case for case in found}
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lab import ConfigError
 from lab.config import load
 from lab.rights import others, sudoers
 from tests.lab.conftest import Bench
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "sudoers.yaml").read_text())
+CASES = load_yaml((Path(__file__).parent / "cases" / "sudoers.yaml").read_text())
 VGS = "/usr/sbin/vgs --noheadings -o vg_name vg_ppdata"
 
 

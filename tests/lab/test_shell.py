@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.shell.words import split
+from tests.support.tables import load_yaml
 
-CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases" / "shell.yaml").read_text())
+CASES: list[dict[str, Any]] = load_yaml((Path(__file__).parent / "cases" / "shell.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["command"][:50] or "nothing")

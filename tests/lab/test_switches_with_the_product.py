@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from airflow.sdk.exceptions import TaskDeferred
 
 from clones.errors import CloneError
@@ -22,6 +21,7 @@ from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneCreateOperator, SymcloneRecreateOperator
 from tests.conftest import ROOT, SERVICES, SYMID
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 SERVICE = "aastmphpux"
@@ -69,7 +69,7 @@ def run(lab: Lab, context: dict[str, Any], operator: Any) -> Any:
 
 def service_with(**sync_options: Any) -> dict[str, Any]:
     """The demo's service as a mapping, with these options for each sync."""
-    config = yaml.safe_load((ROOT / "config" / "services.yaml").read_text())
+    config = load_yaml((ROOT / "config" / "services.yaml").read_text())
     service = config["services"][SERVICE]
     for sync in service["syncs"]:
         sync |= sync_options

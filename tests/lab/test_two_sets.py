@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from hooks.configuration import load
 from lab import Lab
@@ -16,6 +15,7 @@ from lab.config import ConfigError
 from lab.config import load as load_lab
 from lab.direct import DirectLab
 from tests.conftest import TWO_SETS, TWO_SETS_LAB
+from tests.support.tables import load_yaml
 
 SYMID = "000190107777"
 S = f"/usr/symcli/bin/symclone -sid {SYMID} "
@@ -84,7 +84,7 @@ async def test_the_file_systems_of_two_copies_bear_the_same_identifier(bench: An
 
 
 def test_a_copy_is_of_a_group_that_is_there() -> None:
-    config = yaml.safe_load(TWO_SETS_LAB.read_text())
+    config = load_yaml(TWO_SETS_LAB.read_text())
     linux = next(host for host in config["hosts"] if host["name"] == "lnxts01")
     linux["volume_groups"][0]["copy_of"] = "vg_other"
     with pytest.raises(ConfigError, match="copy_of vg_other: no such volume group on any host"):

@@ -22,6 +22,7 @@ from opensvc.schedules import Planned, Unclear, to_cron
 from opensvc.services import Facts, Imported, convert
 from opensvc.writing import to_yaml
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
 WHOLE = """
 [DEFAULT]
@@ -42,10 +43,10 @@ FOLDER = CASES / "opensvc"
 CASES_OF_SERVICES = [
     pytest.param(case, id=f"{name}: {case['name']}")
     for name in ("syncs", "resources", "hosts", "schedule", "two_sets")
-    for case in yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    for case in load_yaml((FOLDER / f"{name}.yaml").read_text())
 ]
-REFUSED = yaml.safe_load((FOLDER / "refused.yaml").read_text())
-SCHEDULES = yaml.safe_load((FOLDER / "schedules.yaml").read_text())
+REFUSED = load_yaml((FOLDER / "refused.yaml").read_text())
+SCHEDULES = load_yaml((FOLDER / "schedules.yaml").read_text())
 
 
 def facts_of(case: dict[str, Any]) -> Facts:

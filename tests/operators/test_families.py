@@ -14,6 +14,7 @@ from clones.errors import NotDone, Refused, Unknown
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
 from tests.conftest import ROOT, new_context, perform, puts_token, without_script
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 FAMILIES = ROOT / "lab" / "families.yaml"
@@ -124,12 +125,12 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
 
 def lab_config() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(FAMILIES.read_text())
+    loaded: dict[str, Any] = load_yaml(FAMILIES.read_text())
     return loaded
 
 
 def services() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(SERVICES.read_text())["services"]
+    loaded: dict[str, Any] = load_yaml(SERVICES.read_text())["services"]
     return loaded
 
 
@@ -319,7 +320,7 @@ def test_beside_its_source(make: Make, kind: str) -> None:
 def test_two_copies_of_one_disk_group_on_one_host(make: Make) -> None:
     """Each start imports its own; the lab would take the first of them by itself."""
     config, twin = beside("vxvm")
-    other = yaml.safe_load(yaml.safe_dump({"host": config["hosts"][1], "service": twin["twin"]}))
+    other = load_yaml(yaml.safe_dump({"host": config["hosts"][1], "service": twin["twin"]}))
     group = other["host"]["volume_groups"][1]
     group |= {"name": "vgfirst", "devices": [{"array": SYMID, "device": "0B05", "path": "c2t0d7"}]}
     config["hosts"][1]["volume_groups"].insert(0, group)

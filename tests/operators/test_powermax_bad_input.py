@@ -13,6 +13,7 @@ import yaml
 from lab import Lab
 from tests.conftest import connect
 from tests.support.powermax import PM, POWERMAX, SERVICES, UNISPHERE, Runs
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 DATA = ("prod_data_sg", "test_data_sg")
@@ -50,7 +51,7 @@ def refused(pm: Runs, *words: str, action: str = "refresh", service: str = "pmap
 
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pm: Runs, **of_sync: Any) -> Runs:
     """The same services, with other words in the sync `data`."""
-    config = yaml.safe_load(SERVICES.read_text())
+    config = load_yaml(SERVICES.read_text())
     config["services"]["pmapp"]["syncs"][0] |= of_sync
     path = tmp_path / "services.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -131,7 +132,7 @@ def test_a_link_that_failed_or_copies(pm: Runs, state: str) -> None:
 
 
 def test_an_array_that_another_unisphere_manages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = yaml.safe_load(POWERMAX.read_text())
+    config = load_yaml(POWERMAX.read_text())
     config["unispheres"][0] |= {"arrays": [], "remote_arrays": [PM]}
     with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as lab:
         connect_directly(monkeypatch, lab)

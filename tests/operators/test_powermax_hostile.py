@@ -17,6 +17,7 @@ from hooks import unisphere
 from lab import Lab
 from reporting import completed
 from tests.support.powermax import PM, POWERMAX, SERVICES, Runs
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 
@@ -34,7 +35,7 @@ def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
 @pytest.fixture
 def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     """Somebody else's targets are linked to the same sources, by another group."""
-    world = yaml.safe_load(POWERMAX.read_text())
+    world = load_yaml(POWERMAX.read_text())
     (array,) = world["arrays"]
     array["devices"] += [{"device": "00B30", "megabytes": 20480}, {"device": "00B31", "megabytes": 20480}]
     array["storage_groups"] += [{"name": "other_sg", "devices": ["00B30", "00B31"]}]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lab import Lab
 from lab.config.snapvx import SnapvxSwitches
 from lab.config.unisphere import UnisphereSwitches
 from tests.support.powermax import POWERMAX, SERVICES, Runs
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 pytestmark = pytest.mark.same_for_hosts
@@ -48,7 +48,7 @@ def settings(model: Any) -> Iterator[tuple[str, Any]]:
     ids=str,
 )
 def test_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: str, name: str, value: Any) -> None:
-    config = yaml.safe_load(POWERMAX.read_text())
+    config = load_yaml(POWERMAX.read_text())
     if of == "unisphere":
         config["unispheres"][0]["switches"][name] = value
     else:

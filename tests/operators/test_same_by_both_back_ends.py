@@ -16,6 +16,7 @@ from clones.fleet import status
 from hooks.whole_site import look_at_copies
 from lab import Lab
 from tests.support.powermax import POWERMAX, SERVICES, Runs
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 SYMID = "000297600001"
@@ -45,7 +46,7 @@ def by_symclone(arrays: Any, services: Any) -> None:
 
 def refreshed(way: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What one refresh leaves for people."""
-    arrays, services = yaml.safe_load(POWERMAX.read_text()), yaml.safe_load(SERVICES.read_text())
+    arrays, services = load_yaml(POWERMAX.read_text()), load_yaml(SERVICES.read_text())
     if way == "symclone":
         by_symclone(arrays, services)
     place.mkdir()

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from clones.act import stop_and_start
@@ -17,6 +16,7 @@ from operators.run_plan import RunPlanOperator
 from operators.service import ServiceRestartUnchangedOperator, ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneRecreateOperator
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, Store, perform, puts_token, take_down, without_script
+from tests.support.tables import load_yaml
 
 MAP = "/var/lib/opensvc/vg_aastmphpux_vgCVI.map"
 
@@ -427,7 +427,7 @@ class TestRestartOnOldCopies:
 def test_other_servers_have_a_word_in_it(lab: Any, context: dict[str, Any]) -> None:
     """A service of syncs only whose copies others use: they say whether they do."""
     check = {"name": "pp", "connection": "lnxpp01", "command": ["/opt/pp/bin/unused"]}
-    plain = yaml.safe_load(SERVICES.read_text())["services"]["reporting_copies"]
+    plain = load_yaml(SERVICES.read_text())["services"]["reporting_copies"]
     given = {**plain, "unattended": False, "down_checks": [check], "name": "reporting_copies"}
     recreate = SymcloneRecreateOperator(task_id="r", service=given, sync="warehouse")
     for code, error, says in ((1, Refused, "is not down"), (2, Unknown, "is not known")):

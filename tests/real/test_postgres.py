@@ -16,6 +16,7 @@ from lab import Lab
 from tests.conftest import Log, connect
 from tests.real.by_operators import Service
 from tests.support.site import until
+from tests.support.tables import load_yaml
 
 REFRESHES = 3
 
@@ -116,7 +117,7 @@ def test_the_wrong_order_loses_data(
     )
 
     path = config.with_name("fixed.yaml")
-    mended = yaml.safe_load(config.read_text())
+    mended = load_yaml(config.read_text())
     mended["services"][WRONG.name]["syncs"].reverse()
     path.write_text(yaml.safe_dump(mended))
     since = seq(lab)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.may_run import may_run
 from clones.asking.steps import Command, Result
@@ -26,9 +25,10 @@ from clones.policy.sent import Part
 from clones.preflight.privileges import ACCOUNT, judge
 from clones.privileges.needs import Need
 from tests.real.account import NAME, Account, account, rules
+from tests.support.tables import load_yaml
 
 SUDO = Become.read("sudo")
-CASE: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "privileges.yaml").read_text())
+CASE: dict[str, Any] = load_yaml((Path(__file__).parent / "privileges.yaml").read_text())
 PAIRS = "/var/tmp/symclone-airflow/one.data-0123456789abcdef.pairs"
 PROGRAMS = ("symcli", "symcfg", "symclone", "symdev", "symdg", "symld")
 SCRIPT = '#!/bin/sh\necho "$0 $*"\nexec env\n'

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
@@ -28,10 +27,11 @@ from tests.conftest import SERVICES, Store, TaskInstance, new_context, sent, tak
 from tests.dags.conftest import dags
 from tests.operators.test_merge_back import MergeBack
 from tests.support.production import services, with_production
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 SERVICE = "aastmphpux"
-LEFT: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("left.yaml").read_text())
+LEFT: dict[str, Any] = load_yaml(Path(__file__).with_name("left.yaml").read_text())
 ORDER = (
     "plan",
     "stop.service",

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.api_version import choose
 from clones.errors import CloneError, Refused, Unreadable
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "unisphere" / "api_versions.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[1] / "cases" / "unisphere" / "api_versions.yaml").read_text())
 KINDS = {"refused": Refused, "unreadable": Unreadable}
 
 

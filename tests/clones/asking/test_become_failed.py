@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command, Finished, Result, Together, answer, run, run_together
 from clones.become import Become
 from clones.errors import Refused
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-ROWS: list[dict[str, Any]] = yaml.safe_load((CASES / "become_failed.yaml").read_text())
+ROWS: list[dict[str, Any]] = load_yaml((CASES / "become_failed.yaml").read_text())
 CHECK = ("/opt/pp/check",)
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.act import lock
 from clones.act.hooks import run_hook
@@ -30,6 +29,7 @@ from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 from tests.clones.seeing import seen
 from tests.conftest import SERVICES
+from tests.support.tables import load_yaml
 
 SAID = (
     "symclone-gate: refused: nothing that this policy has; policy of 2026-01-31T10:00:00Z (5a5a): copy it\n"
@@ -54,7 +54,7 @@ def drive(steps: Steps[Any], execute: Execute = refused) -> Any:
     return asked.value
 
 
-@pytest.mark.parametrize("case", yaml.safe_load((CASES / "gate_refused.yaml").read_text()), ids=str)
+@pytest.mark.parametrize("case", load_yaml((CASES / "gate_refused.yaml").read_text()), ids=str)
 def test_which_answers_are_a_refusal(case: dict[str, Any]) -> None:
     command = Command("ctl1", ("/bin/ls", "-l"))
     result = Result(command, case["exit"], case.get("stdout", ""), case["stderr"])

@@ -8,14 +8,14 @@ import subprocess
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.one_trip import LONGEST, SCRIPT, Turns, as_one, take_apart, trips
 from clones.asking.steps import Command, Result, Together
 from clones.names import GroupName
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-ROWS: list[dict[str, Any]] = yaml.safe_load((CASES / "one_trip.yaml").read_text())
+ROWS: list[dict[str, Any]] = load_yaml((CASES / "one_trip.yaml").read_text())
 NONCE = "4f1e"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.pieces import chunks, pieces
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-TABLE = yaml.safe_load((CASES / "pacing.yaml").read_text())
+TABLE = load_yaml((CASES / "pacing.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", TABLE["chunks"], ids=str)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking import slots
 from clones.asking.fence import Fence, Token
@@ -17,8 +16,9 @@ from clones.asking.slots import BUSY, TAKEN, GiveBack
 from clones.asking.steps import Command, Finished, Note, Request, Result, Steps, answer
 from clones.errors import CloneError, Fenced, Locked, Refused, Unknown
 from tests.clones.asking.test_fence import SHELLS
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "unisphere" / "slots.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[1] / "cases" / "unisphere" / "slots.yaml").read_text())
 KINDS = {"fenced": Fenced, "locked": Locked, "refused": Refused, "unknown": Unknown}
 SOURCE, ARRAY = "000297600001.SG_DATA", "000297600001"
 

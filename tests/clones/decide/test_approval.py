@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.decide.approval import Approval, Request, judge_answer, refuse_old, to_be_asked_about
 from clones.errors import CloneError, Mistyped, NotApproved, Refused
 from clones.runs import reason
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-ALL: dict[str, list[dict[str, Any]]] = yaml.safe_load((CASES / "approval.yaml").read_text())
+ALL: dict[str, list[dict[str, Any]]] = load_yaml((CASES / "approval.yaml").read_text())
 ASKED = Request("asker", by_hand=True, retries=2)
 
 

@@ -7,7 +7,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.act import stop_and_start
 from clones.asking.steps import Command, Result, Steps
@@ -22,11 +21,12 @@ from tests.clones.runs.test_plan import scope, written
 from tests.clones.seeing import NOON, seen, sync
 from tests.clones.written_array import drive
 from tests.conftest import process_list
+from tests.support.tables import load_yaml
 
 PATH = CASES / "rules" / "identity.yaml"
 TABLE = list(cells(PATH))
-SAYS = yaml.safe_load(PATH.read_text())["says"]
-IN_TIME = yaml.safe_load(PATH.read_text())["cases"]
+SAYS = load_yaml(PATH.read_text())["says"]
+IN_TIME = load_yaml(PATH.read_text())["cases"]
 THIS, OTHER = ("svc", "r1"), ("svc", "r0")
 SENT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 BEFORE, AFTER, LATER = (datetime(2026, 11, 23, hour) for hour in (9, 10, 11))

@@ -8,20 +8,20 @@ from itertools import product
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.decide import merge_back, rules, start_order
 from clones.decide.rules import Decision, Verdict
 from clones.states import ACTIVE, GROUPS, PREPARED, State, SyncSeen
 from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.seeing import NOON, seen, sync
+from tests.support.tables import load_yaml
 
 FOLDER = CASES / "rules"
 ACTIONS = ("create", "resync", "copying", "break", "mend", "start")
 ONE_PAIR = [cell for cell in cells(FOLDER / "one-pair.yaml") if cell[1] != "remedy"]
 TABLES = ONE_PAIR + list(cells(FOLDER / "two-pairs.yaml"))
 WAITS = list(cells(FOLDER / "waits.yaml"))
-IN_TIME = yaml.safe_load((FOLDER / "in-time.yaml").read_text())
+IN_TIME = load_yaml((FOLDER / "in-time.yaml").read_text())
 
 
 def decide(action: str, shown: SyncSeen, while_copying: bool = False) -> Decision:

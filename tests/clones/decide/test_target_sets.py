@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.actions import ACTIONS_ON_SETS
 from clones.config.scope import Scope
@@ -24,10 +23,11 @@ from clones.errors import Refused
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 from tests.conftest import TWO_SETS
+from tests.support.tables import load_yaml
 
 AT = datetime(2026, 11, 28, 2, 30, tzinfo=UTC)
 RUN = ("s", "r1")
-TABLE: list[dict[str, Any]] = yaml.safe_load((CASES / "target_sets" / "choose.yaml").read_text())
+TABLE: list[dict[str, Any]] = load_yaml((CASES / "target_sets" / "choose.yaml").read_text())
 
 
 def recorded(case: dict[str, Any]) -> Recorded:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones import errors
 from clones.config import Service
@@ -19,12 +18,13 @@ from clones.fleet.look import Looked
 from clones.fleet.pair_rows import FEW, PIECE, keys, prefix
 from clones.fleet.status import ServiceStatus, SyncStatus, judge, judge_sync, summary, table, to_plain
 from tests.clones.seeing import NOON, seen, sync
+from tests.support.tables import load_yaml
 
 HERE = Path(__file__).parents[1] / "cases" / "status"
 
 
 def cases(name: str) -> list[Any]:
-    read = yaml.safe_load((HERE / f"{name}.yaml").read_text())
+    read = load_yaml((HERE / f"{name}.yaml").read_text())
     return [
         pytest.param(case, id=case.get("name") or " ".join(map(str, case.values()))[:60]) for case in read
     ]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones import errors
 from clones.config import Service
@@ -22,6 +21,7 @@ from clones.fleet.look import Looked
 from clones.fleet.set_in_use import SetInUse, kept_by_runs, not_asked, of_look
 from clones.fleet.status import ServiceStatus, SyncStatus, in_trouble, judge, table, to_plain, with_advice
 from tests.clones.seeing import NOON, seen
+from tests.support.tables import load_yaml
 
 HERE = Path(__file__).parents[1] / "cases" / "status"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -54,7 +54,7 @@ SERVICE = Service.model_validate(
 
 
 def cases(name: str) -> list[Any]:
-    read = yaml.safe_load((HERE / f"{name}.yaml").read_text())
+    read = load_yaml((HERE / f"{name}.yaml").read_text())
     return [pytest.param(case, id=case["name"]) for case in read]
 
 

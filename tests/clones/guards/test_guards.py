@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command
 from clones.config import Service
@@ -25,9 +24,10 @@ from clones.resources import drivers
 from clones.resources.base import Probe, Use
 from tests.clones.cases_in_tables import CASES
 from tests.clones.host_answers import answered, shown
+from tests.support.tables import load_yaml
 
 FILES: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.stem: load_yaml(path.read_text(encoding="utf-8"))
     for path in sorted(Path(CASES / "guards").glob("*.yaml"))
 }
 ENTRIES = [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.observe.estimates import Estimate, Pace, estimate, pace
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
 
-@pytest.mark.parametrize("case", yaml.safe_load((CASES / "estimates.yaml").read_text()), ids=str)
+@pytest.mark.parametrize("case", load_yaml((CASES / "estimates.yaml").read_text()), ids=str)
 def test_estimate(case: dict[str, Any]) -> None:
     last = Pace(*case["last"]) if case["last"] else None
     assert Pace.read(last.to_plain() if last else None) == last

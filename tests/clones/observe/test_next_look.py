@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.observe.next_look import Bounds, Progress, backoff
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-TABLE = yaml.safe_load((CASES / "pacing.yaml").read_text())
+TABLE = load_yaml((CASES / "pacing.yaml").read_text())
 BOUNDS = Bounds(5, 300)
 
 

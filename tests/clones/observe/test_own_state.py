@@ -6,18 +6,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.errors import Unknown
 from clones.observe.own_state import judge, look
 from clones.observe.proof_down import Row
 from clones.resources.base import Probe, Use
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "own_state.yaml").read_text())],
+    [pytest.param(one, id=one["name"]) for one in load_yaml((CASES / "own_state.yaml").read_text())],
 )
 def test_states(case: dict[str, Any]) -> None:
     rows = []

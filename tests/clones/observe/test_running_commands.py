@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking import fence
 from clones.asking.processes import processes
@@ -23,8 +22,9 @@ from clones.observe.running_commands import nothing_still_runs, refuse_on_hosts
 from clones.resources import PLACES
 from hooks.configuration import load
 from tests.conftest import SERVICES, TWO_SETS
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "leftovers.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[1] / "cases" / "leftovers.yaml").read_text())
 CONFIG = load(SERVICES)
 ON_SETS = load(TWO_SETS)
 HEAD = "UID          PID    PPID  C STIME    TTY          TIME CMD\n"

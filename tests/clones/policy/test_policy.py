@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.fence import Fence, Token
 from clones.asking.steps import Command
@@ -28,6 +27,7 @@ from tests.clones.cases_in_tables import CASES
 from tests.conftest import ROOT, SERVICES
 from tests.gate.judging import Judge
 from tests.support.gated import Judges, check
+from tests.support.tables import load_yaml
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOMORROW = NOON + timedelta(days=1)
@@ -49,7 +49,7 @@ def read_groups(case: dict[str, Any]) -> dict[str, Group]:
 
 
 @pytest.mark.parametrize(
-    "case", yaml.safe_load((CASES / "policy.yaml").read_text()), ids=lambda case: case["name"]
+    "case", load_yaml((CASES / "policy.yaml").read_text()), ids=lambda case: case["name"]
 )
 def test_rules(case: dict[str, Any]) -> None:
     config, groups = Config.model_validate({"services": case["services"]}), read_groups(case)

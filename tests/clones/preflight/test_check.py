@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Config, Host, Ip, Pair, Service, Symcli, SymcliOfHosts
@@ -23,13 +22,14 @@ from clones.states import PairSeen
 from tests.clones.host_answers import answered
 from tests.clones.one_by_one import one_by_one
 from tests.clones.seeing import NOON, SyncSeen, seen, sync
+from tests.support.tables import load_yaml
 
 HERE = Path(__file__).parents[1] / "cases" / "preflight"
 Execute = Callable[[Command], Result]
 
 
 def cases(name: str) -> list[Any]:
-    read = yaml.safe_load((HERE / f"{name}.yaml").read_text())
+    read = load_yaml((HERE / f"{name}.yaml").read_text())
     return [pytest.param(case, id=case.get("name") or " ".join(case["states"])) for case in read]
 
 
@@ -109,7 +109,7 @@ LEFT_OUT = "not checked, because of the findings for host lnx"
 
 
 def services() -> dict[str, Service]:
-    return Config.model_validate(yaml.safe_load(SITE.replace("24}", '"24"}'))).services
+    return Config.model_validate(load_yaml(SITE.replace("24}", '"24"}'))).services
 
 
 def drive(steps: Steps[list[Finding]], execute: Execute) -> tuple[list[str], list[Command]]:
@@ -290,7 +290,7 @@ def test_a_host_that_only_a_hook_names_has_a_folder_for_tokens() -> None:
         '["1000:2000"], before_activate: [{name: begin, connection: prod, command: [/b]}],'
         " after_activate: [{name: end, connection: other, command: [/e]}]}",
     )
-    loaded = Config.model_validate(yaml.safe_load(site.replace("24}", '"24"}'))).services
+    loaded = Config.model_validate(load_yaml(site.replace("24}", '"24"}'))).services
     _, sent = drive(check(loaded, Symcli()), lambda command: Result(command, 1))
     looked = [command for command in sent if command.host in ("prod", "other")]
     assert [command.host for command in looked] == ["prod"]
@@ -332,7 +332,7 @@ services:
 
 def of_each_set(site: str) -> tuple[list[str], list[Command]]:
     """What is said when each look fails: so everything that is looked at is named."""
-    loaded = Config.model_validate(yaml.safe_load(site)).services
+    loaded = Config.model_validate(load_yaml(site)).services
     return drive(check(loaded, Symcli()), lambda command: Result(command, 7, stderr="no"))
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command, Result
 from clones.backends.symclone.output import Group
@@ -18,6 +17,7 @@ from clones.preflight.check import check
 from clones.preflight.gates import Wanted, judge, look_at_gate, read
 from tests.clones.asking.test_gate import drive
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SERVICE = {"control_host": "ctl1", "sync_max_delay": 60, "resources": [], "unattended": True}
@@ -30,7 +30,7 @@ def config(*syncs: dict[str, Any]) -> Config:
 
 
 @pytest.mark.parametrize(
-    "case", yaml.safe_load((CASES / "preflight" / "gates.yaml").read_text()), ids=lambda case: case["name"]
+    "case", load_yaml((CASES / "preflight" / "gates.yaml").read_text()), ids=lambda case: case["name"]
 )
 def test_what_is_said(case: dict[str, Any]) -> None:
     digest = make("ctl1", config(), {}, NOON).digest

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.may_run import may_run
 from clones.asking.steps import Command, Finished, Result, Steps, Together, answer
@@ -15,8 +14,9 @@ from clones.observe.findings import Finding, Level
 from clones.preflight.privileges import judge, look_at_privileges
 from clones.privileges.needs import Need
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-TABLE: list[dict[str, Any]] = yaml.safe_load((CASES / "preflight" / "privileges.yaml").read_text())
+TABLE: list[dict[str, Any]] = load_yaml((CASES / "preflight" / "privileges.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: str(case["name"]))

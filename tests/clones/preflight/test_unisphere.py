@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Finished, Note, Request, Result, Steps, answer
 from clones.backends.snapvx.preflight import checks
@@ -17,9 +16,10 @@ from clones.errors import CloneError
 from clones.observe.findings import Finding, Level, from_error
 from clones.services_yaml.file import read
 from tests.conftest import POWERMAX
+from tests.support.tables import load_yaml
 
 SYMID = "000297600001"
-CASES = yaml.safe_load(Path(__file__).parents[1].joinpath("cases/preflight/unisphere.yaml").read_text())
+CASES = load_yaml(Path(__file__).parents[1].joinpath("cases/preflight/unisphere.yaml").read_text())
 
 
 def told(steps: Steps[list[Finding]], case: dict[str, Any]) -> list[Finding]:

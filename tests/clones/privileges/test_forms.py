@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +15,9 @@ from clones.become import Free
 from clones.privileges import doas, pbrun, pfexec
 from clones.privileges.allowed import Allowed
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-CASE: dict[str, Any] = yaml.safe_load((CASES / "privileges.yaml").read_text())
+CASE: dict[str, Any] = load_yaml((CASES / "privileges.yaml").read_text())
 ALLOWED = [
     Allowed(
         tuple(word if isinstance(word, str) else Free("a disk", word) for word in one["words"]), one["why"]

@@ -12,6 +12,7 @@ import yaml
 
 from cli import privileges as script
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -21,7 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """The script on the example configuration, with these changes."""
 
     def run_it(*words: str, become: str = "sudo", app: dict[str, Any] | None = None) -> tuple[int, str, str]:
-        written = yaml.safe_load((ROOT / "config" / "services.yaml").read_text())
+        written = load_yaml((ROOT / "config" / "services.yaml").read_text())
         written["symcli"] = {**written.get("symcli", {}), "become": become}
         service = written["services"]["lnxpp"]
         service["hosts"][0]["become"] = become

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,8 +21,9 @@ from clones.privileges.needs import Asked, Need, Written, needs
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 
-COMMANDS: list[dict[str, Any]] = yaml.safe_load((CASES / "sudoers.yaml").read_text())["commands"]
+COMMANDS: list[dict[str, Any]] = load_yaml((CASES / "sudoers.yaml").read_text())["commands"]
 NOW = datetime(2026, 1, 5, 11, tzinfo=UTC)
 BEFORE = "symclone ALL=(root) NOPASSWD: "
 

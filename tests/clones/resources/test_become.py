@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command
 from clones.config import Host
@@ -22,8 +21,9 @@ from clones.resources.reading import BECOME
 from tests.clones.cases_in_tables import CASES
 from tests.clones.host_answers import shows_its_end
 from tests.clones.resources.test_resources import FILES, HOST, service
+from tests.support.tables import load_yaml
 
-LOOKS: dict[str, list[str]] = yaml.safe_load((CASES / "as_root.yaml").read_text())["looks"]
+LOOKS: dict[str, list[str]] = load_yaml((CASES / "as_root.yaml").read_text())["looks"]
 STEMS = [stem for stem in FILES if not stem.startswith("linux-")]
 SITES = ("app", "command")
 ANSWERS = (("0", ""), ("0", "5"), ("0", "${1##*/}"), ("1", ""), ("32", ""))

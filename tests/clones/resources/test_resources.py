@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from _pytest.mark import ParameterSet
 
 from clones.asking.steps import Result
@@ -26,10 +25,11 @@ from clones.resources import drivers, hpux
 from clones.resources.base import Driver, Use
 from tests.clones.host_answers import answered, shown, shows_its_end
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 
 FOLDER = Path(__file__).parents[1] / "cases" / "resources"
 FILES: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))
+    path.stem: load_yaml(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))
 }
 HOST = "a_host"
 FAMILIES = ("hpux", "linux", "aix", "sunos")

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.decide.identity import Activation, stamps
 from clones.errors import CloneError, Locked, Missing
@@ -17,6 +16,7 @@ from clones.runs.result import WITHOUT_FINISH, judge, not_done, of_ended
 from clones.states import SyncSeen
 from tests.clones.cases_in_tables import CASES
 from tests.clones.seeing import NOON, seen, sync
+from tests.support.tables import load_yaml
 
 UNSEEN = {
     "locked": Locked("the array is locked", "wait for the retry"),
@@ -54,7 +54,7 @@ def kept(name: str, times: list[str], by: str = "this run") -> Activation:
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "run_end.yaml").read_text())],
+    [pytest.param(one, id=one["name"]) for one in load_yaml((CASES / "run_end.yaml").read_text())],
 )
 def test_its_own_look_decides(case: dict[str, Any]) -> None:
     syncs = [

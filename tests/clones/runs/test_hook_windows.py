@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.config import Hook
 from clones.runs.hook_windows import Window, to_run
 from tests.clones.cases_in_tables import CASES
+from tests.support.tables import load_yaml
 
-ALL: dict[str, list[dict[str, Any]]] = yaml.safe_load((CASES / "hook_windows.yaml").read_text())
+ALL: dict[str, list[dict[str, Any]]] = load_yaml((CASES / "hook_windows.yaml").read_text())
 WINDOW = Window(("b1", "b2"), "act", ("a1", "a2"))
 HOOKS = {name: Hook(name=name, connection="ora", command=("/bin/true",)) for name in WINDOW.before}
 

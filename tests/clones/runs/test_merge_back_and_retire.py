@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.decide import merge_back, rules
 from clones.decide.rules import Verdict
 from tests.clones.seeing import seen
+from tests.support.tables import load_yaml
 
 CASES = [
     case
     for name in ("merge_back", "retire")
-    for case in yaml.safe_load((Path(__file__).parents[1] / "cases" / f"{name}.yaml").read_text())
+    for case in load_yaml((Path(__file__).parents[1] / "cases" / f"{name}.yaml").read_text())
 ]
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.actions import ACTIONS_ON_SETS, actions_of, help_of, phases_run
 from clones.errors import ConfigError
@@ -14,6 +13,7 @@ from clones.runs.result import BACK, RESTART, first_lines, judge
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
 from tests.conftest import TWO_SETS
+from tests.support.tables import load_yaml
 
 ON_SETS = load(TWO_SETS).services
 SERVICES = load(Path(__file__).parents[3] / "config" / "services.yaml").services
@@ -126,7 +126,7 @@ def test_judgement(states: dict[str, str], result: str, at: str) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(one, id=one["name"]) for one in yaml.safe_load((CASES / "why.yaml").read_text())],
+    [pytest.param(one, id=one["name"]) for one in load_yaml((CASES / "why.yaml").read_text())],
 )
 def test_the_end_of_a_run_says_why(case: dict[str, Any]) -> None:
     at = case.get("at", "plan")

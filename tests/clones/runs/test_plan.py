@@ -12,7 +12,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.actions import ACTIONS
 from clones.asking.steps import Command, Result
@@ -23,6 +22,7 @@ from clones.runs.refresh import plan
 from clones.states import State
 from tests.clones.cases_in_tables import CASES, cells, spoken
 from tests.clones.written_array import SYMID, Array, Copy, drive, exits
+from tests.support.tables import load_yaml
 
 FOLDER = CASES / "plan"
 DAY = "2026-11-23"
@@ -203,7 +203,7 @@ def test_only_syncs(copies: list[str], action: str, expected: str, says: str) ->
     check(scope(resources=False), action, written(copies), [], expected)
 
 
-IN_TIME = yaml.safe_load((FOLDER / "in-time.yaml").read_text())
+IN_TIME = load_yaml((FOLDER / "in-time.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", IN_TIME, ids=[case["name"] for case in IN_TIME])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.actions import ACTIONS
 from clones.asking.steps import Steps
@@ -17,8 +16,9 @@ from clones.runs.superseded import Asked, asked_since
 from hooks.configuration import load
 from tests.clones.seeing import seen
 from tests.conftest import SERVICES
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "superseded.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[1] / "cases" / "superseded.yaml").read_text())
 SYNCS = ("data", "archivelogs")
 
 

@@ -12,8 +12,9 @@ import yaml
 
 from clones.errors import ConfigError
 from clones.services_yaml.file import read
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "config" / "claims.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[1] / "cases" / "config" / "claims.yaml").read_text())
 
 
 def hosts(case: dict[str, Any], names: list[str]) -> str:

@@ -21,11 +21,12 @@ from clones.services_yaml.file import read
 from clones.services_yaml.schema import schema_text
 from hooks.configuration import load
 from tests.clones.hostile import put
+from tests.support.tables import load_yaml
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "services.yaml"
 STRANGE = r"Input|valid (?!integer)|validation|instance|[Tt]uple"
 """Words of the program."""
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "config" / "errors.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[1] / "cases" / "config" / "errors.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
@@ -56,7 +57,7 @@ def everywhere(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 def test_a_value_of_another_kind_is_told_in_the_words_of_the_file() -> None:
     """Each value of the example in turn becomes a list, a mapping, a word and nothing."""
-    example = yaml.safe_load(EXAMPLE.read_text())
+    example = load_yaml(EXAMPLE.read_text())
     told = set()
     for place in everywhere(example):
         for other in ([["x"]], {"x": {}}, "x", None):

@@ -18,8 +18,9 @@ from clones.services_yaml.file import read
 from clones.services_yaml.schema import schema_text
 from tests.clones.hostile import put
 from tests.clones.services_yaml.test_file import STRANGE, everywhere
+from tests.support.tables import load_yaml
 
-FILE = yaml.safe_load((Path(__file__).parents[1] / "cases" / "config" / "target_sets.yaml").read_text())
+FILE = load_yaml((Path(__file__).parents[1] / "cases" / "config" / "target_sets.yaml").read_text())
 SERVICES = FILE["services"]
 
 
@@ -58,7 +59,7 @@ def test_case(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", FILE["cases"], ids=[case["name"] for case in FILE["cases"]])
 def test_the_schema_refuses_what_it_can_see(case: dict[str, Any]) -> None:
-    document = yaml.safe_load(mended(case))
+    document = load_yaml(mended(case))
     assert SCHEMA.is_valid(document) == ("schema" not in case)
 
 
@@ -97,7 +98,7 @@ def test_a_value_of_another_kind_is_told_in_the_words_of_the_file() -> None:
     """Each value of what sets add in turn becomes a list, a mapping, a word and nothing."""
     told = set()
     for of in ("one_host", "host_each", "command"):
-        example = yaml.safe_load(SERVICES[of])
+        example = load_yaml(SERVICES[of])
         for place in everywhere(example):
             if not {"by_set", "targets", "sets"} & set(place):
                 continue

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones import errors
 from clones.asking.steps import Request, Result
@@ -16,11 +15,12 @@ from clones.backends.snapvx import answers, jobs
 from clones.backends.snapvx.outcomes import TEXTS, Outcome, classify, failure
 from clones.errors import Unreadable
 from tests.clones.backends.snapvx.written_unisphere import Unisphere, drive, scope
+from tests.support.tables import load_yaml
 
 CASES = Path(__file__).parents[2] / "cases" / "snapvx"
-ANSWERS = yaml.safe_load((CASES / "answers.yaml").read_text())
-OUTCOMES = yaml.safe_load((CASES / "outcomes.yaml").read_text())
-JOBS = yaml.safe_load((CASES / "jobs.yaml").read_text())
+ANSWERS = load_yaml((CASES / "answers.yaml").read_text())
+OUTCOMES = load_yaml((CASES / "outcomes.yaml").read_text())
+JOBS = load_yaml((CASES / "jobs.yaml").read_text())
 GET = Request.to("unisphere_prod", "GET", "/x")
 
 

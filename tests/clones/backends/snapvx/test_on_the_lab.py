@@ -25,6 +25,7 @@ from hooks.symcli import SymcliHook
 from lab import Lab
 from lab.check import findings
 from tests.conftest import ROOT
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 SYMID, SERVER = "000297600001", "unisphere01"
@@ -78,7 +79,7 @@ LOST: list[dict[str, Any]] = [
 @pytest.fixture
 def lab(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """One PowerMax with its Unisphere and no host that uses it, on a clock that only pauses turn."""
-    config = yaml.safe_load((ROOT / "lab" / "powermax.yaml").read_text())
+    config = load_yaml((ROOT / "lab" / "powermax.yaml").read_text())
     config["hosts"] = [host for host in config["hosts"] if host["name"] == "lnxlock01"]
     powermax = tmp_path / "powermax.yaml"
     powermax.write_text(yaml.safe_dump(config))

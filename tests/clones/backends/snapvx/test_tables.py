@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.backends.snapvx import tables
 from clones.backends.snapvx.intents import Intent, What
@@ -24,8 +23,9 @@ from clones.decide.start_order import decide_start
 from clones.observe.sync import to_plain
 from clones.states import State
 from tests.clones.backends.snapvx.written_unisphere import NOON, SOURCE, TARGET, Unisphere, drive, scope
+from tests.support.tables import load_yaml
 
-CASES = yaml.safe_load((Path(__file__).parents[2] / "cases/snapvx/decisions.yaml").read_text())
+CASES = load_yaml((Path(__file__).parents[2] / "cases/snapvx/decisions.yaml").read_text())
 KEY = key_of(scope().service.syncs[0])
 DAYS = {"A": 3, "B": 2, "C": 1}
 COLUMNS = ("resync", "again", "break", "mend", "rewind", "retire", "create")

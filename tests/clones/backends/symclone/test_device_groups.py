@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.backends.symclone import device_groups
@@ -20,9 +19,10 @@ from clones.decide.rules import Verdict
 from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
 from hooks.configuration import load
 from tests.clones.one_by_one import one_by_one
+from tests.support.tables import load_yaml
 
 HERE = Path(__file__).parents[2]
-CASES = yaml.safe_load((HERE / "cases" / "provision.yaml").read_text())
+CASES = load_yaml((HERE / "cases" / "provision.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")
 SCOPE = Scope("aastmphpux", CONFIG.services["aastmphpux"], CONFIG.symcli)
 SYNC = SCOPE.service.sync("data")

@@ -12,6 +12,7 @@ import yaml
 
 from cli.read_answer import main
 from lab.__main__ import main as lab_main
+from tests.support.tables import load_yaml
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def cases(lab: Any, tmp_path: Path) -> dict[str, Path]:
     out = ["--host-key", to["extra"]["host_key"], "--out", str(tmp_path / "cases")]
     asyncio.set_event_loop(asyncio.new_event_loop())
     assert lab_main(["record", *address, *scope, *out]) == 0
-    return {yaml.safe_load(p.read_text())["name"]: p for p in sorted((tmp_path / "cases").glob("*.yaml"))}
+    return {load_yaml(p.read_text())["name"]: p for p in sorted((tmp_path / "cases").glob("*.yaml"))}
 
 
 # An array with other exit codes of `verify` leaves one of its answers open.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from clones.asking.steps import Command, Result
 from clones.backends.symclone import commands, output
@@ -17,10 +16,11 @@ from clones.config.scope import Scope
 from clones.errors import Locked, Refused, TryAgain, Unknown
 from clones.states import PairSeen
 from hooks.configuration import load
+from tests.support.tables import load_yaml
 
 HERE = Path(__file__).parents[2]
-QUERIES = yaml.safe_load((HERE / "cases" / "symcli" / "query.yaml").read_text())
-DEVICES = yaml.safe_load((HERE / "cases" / "symcli" / "devices.yaml").read_text())
+QUERIES = load_yaml((HERE / "cases" / "symcli" / "query.yaml").read_text())
+DEVICES = load_yaml((HERE / "cases" / "symcli" / "devices.yaml").read_text())
 CONFIG = load(HERE.parents[1] / "config" / "services.yaml")
 GROUP = """<SymCLI_ML>
   <DG>
