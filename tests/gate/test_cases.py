@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.gate.judging import GATE, judge, sent, with_blocks
-from tests.support.tables import load_yaml
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
-TABLES: dict[str, dict[str, Any]] = {path.stem: load_yaml(path.read_text()) for path in CASES}
+TABLES: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in CASES}
 
 
 def policy_of(name: str, folder: Path) -> Path:

@@ -1,4 +1,7 @@
-"""Case files, as the product reads its own file: by libyaml. In Python it takes ten times as long."""
+"""Case files, as the product reads its own file: by libyaml. In Python it takes ten times as long.
+
+An escaped surrogate (``\\ud800``) libyaml refuses: a file that has one is read by `yaml.safe_load`.
+"""
 
 from __future__ import annotations
 
