@@ -14,6 +14,7 @@ ENV PATH=/home/airflow/.local/bin:$PATH AIRFLOW_HOME=/opt/airflow DUMB_INIT_SETS
 # pip compiles by one processor; a few files of other people's are of another Python.
 RUN python3 -m venv /home/airflow/.local \
     && pip install --quiet --no-cache-dir --no-compile --require-hashes --no-deps -r /tmp/requirements.txt \
-    && { python3 -m compileall -qq -j 0 /home/airflow/.local/lib || true; }
+    && { python3 -m compileall -qq -j 0 /home/airflow/.local/lib || true; } \
+    && ls /home/airflow/.local/lib/python3*/site-packages/airflow/__pycache__/__init__.*.pyc
 WORKDIR /opt/airflow
 ENTRYPOINT ["/usr/bin/dumb-init", "--", "/entrypoint"]
