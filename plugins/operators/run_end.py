@@ -185,7 +185,7 @@ class RunEndOperator(CloneOperator):
         :param found: states, by task.
         """
         tasks = left_by(self, context, found, plan)
-        if not (well and plan):
+        if not (well and plan and plan.get("phases")):
             return tasks, {}, None
         return tasks, completed.shown_paces(context, plan["estimates"], tasks), completed.read(context, scope)
 
