@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,4 +60,5 @@ def for_state(
         if ended.seen is not None:
             one.run.xcom[one.task.task_id, "seen"] = to_plain(ended.seen)
         return Came(ends_task=True)
-    return Came({"status": ended.status, "message": ended.message})
+    seen = {"seen": json.loads(json.dumps(to_plain(ended.seen)))} if ended.seen is not None else {}
+    return Came({"status": ended.status, "message": ended.message, **seen})

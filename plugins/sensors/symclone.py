@@ -142,5 +142,6 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
             if isinstance(error, Refused):
                 raise
             raise AirflowSensorTimeout(str(error)) from None
-        context["ti"].xcom_push(key="seen", value=event["seen"])
+        if "seen" in event:
+            context["ti"].xcom_push(key="seen", value=event["seen"])
         return None
