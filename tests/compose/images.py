@@ -14,23 +14,19 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 IMAGES = {name: f"symclone-test/{name}" for name in ("airflow", "postgres", "redis")}
 
 
-def build(engine: Engine, lock: Path) -> None:
+def build(engine: Engine) -> None:
     """Bootstrap Debian, and build the three images on it, side by side: they wait for the network, too.
 
     Nothing of them is to outlast a power failure: packages are unpacked without waiting for the disk.
-
-    :param lock: which packages the image of Airflow has, so that a release installs what it has beside them.
     """
     tree = engine.folder / "debian.tar"
     options = ["--quiet", "--variant=minbase", "--mode=root", "--dpkgopt=force-unsafe-io"]
-    options += ["--skip=cleanup/apt/lists"]  # of which packages there are; else each image would fetch them
     engine.run("mmdebstrap", *options, SUITE, str(tree))
     engine.run("docker", "import", str(tree), "symclone-test/debian")
     tree.unlink()
     context = engine.folder / "images"
     shutil.copytree(FOLDER, context)
     shutil.copy(AUTHORITIES, context)
-    shutil.copy(lock, context / "requirements.txt")
 
     def build_one(name: str) -> None:
         file = f"debian-{name}.Dockerfile"

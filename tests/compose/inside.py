@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,21 +19,18 @@ print("token", signer.generate({"sub": sys.argv[1]}))
 """
 """Makes a user's token as Airflow does, with the key that this container has; without one it makes one up."""
 SQL = """
-import json, os, sys
+import os, sys
 import psycopg2
 url = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
-said = []
 with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-    for statement in sys.argv[1:]:
-        try:
-            cursor.execute(statement)
-            said.append(str(cursor.rowcount))
-        except psycopg2.errors.InsufficientPrivilege:
-            said.append("refused")
-        except psycopg2.Error as error:
-            said.append(f"allowed, but wrong: {error.pgcode}")
-        connection.rollback()
-print(json.dumps(said))
+    try:
+        cursor.execute(sys.argv[1])
+        print(cursor.rowcount)
+    except psycopg2.errors.InsufficientPrivilege:
+        print("refused")
+    except psycopg2.Error as error:
+        print("allowed, but wrong:", error.pgcode)
+    connection.rollback()
 """
 PING = """
 import os, sys
@@ -82,30 +77,22 @@ def processes(project: Project, service: str) -> Mapping[str, list[str]]:
     return json.loads(run(project, service, SHOWN))  # type: ignore[no-any-return]
 
 
-def sql(project: Project, service: str, *statements: str) -> list[str]:
-    """How many rows each statement is about, with the database user that a container has, or `refused`.
-
-    None of them changes anything.
-    """
-    said: list[str] = json.loads(run(project, service, SQL, *statements))
-    assert len(said) == len(statements)
-    return said
+def sql(project: Project, service: str, statement: str) -> str:
+    """How many rows a statement is about, with the database user that a container has, or `refused`."""
+    return run(project, service, SQL, statement)
 
 
 @contextmanager
 def command_lines(project: Project) -> Iterator[set[str]]:
     """The variables of .env whose values stood on a command line of this machine meanwhile, however short."""
-    names = {value.encode(): name for name, value in project.secrets.items()}
-    secret = re.compile(b"|".join(map(re.escape, names)))
     seen: set[str] = set()
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(0.05):
-            for process in filter(str.isdigit, os.listdir("/proc")):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
                 with suppress(OSError):
-                    words = Path(f"/proc/{process}/cmdline").read_bytes()
-                    seen.update(names[one] for one in secret.findall(words))
+                    seen.update(held(project, [path.read_bytes().decode(errors="replace")]))
 
     watcher = threading.Thread(target=look)
     watcher.start()
