@@ -24,16 +24,9 @@ PIECE = 10
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For `--numprocesses auto`. 0: no worker, for one core, and for tests that are named one by one.
-
-    With Airflows among the tests one more than there are cores: an Airflow waits half of its time.
-    """
-    cores = os.cpu_count() or 1
-    if cores == 1 or all("::" in word for word in config.args):
-        return 0
-    named = config.args_source is pytest.Config.ArgsSource.ARGS
-    more = 0 if named or "not airflow" in config.option.markexpr else 1
-    return min(cores + more, MOST)
+    """For `--numprocesses auto`. 0: no worker, for one core, and for tests that are named one by one."""
+    cores = min(os.cpu_count() or 1, MOST)
+    return 0 if cores == 1 or all("::" in word for word in config.args) else cores
 
 
 @pytest.hookimpl(optionalhook=True)
