@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from threading import Lock, Thread
+from functools import partial
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -30,6 +31,7 @@ from clones.asking.steps import Command, Request, Result
 from clones.asking.steps import run as as_steps
 from clones.errors import CloneError
 from clones.runs.record import TaskRecord
+from hooks.beside import beside
 from hooks.connection import Login, read
 from hooks.driver import Driver
 from hooks.early import Early
@@ -168,14 +170,7 @@ class SymcliHook(Driver):
             except CloneError:
                 continue  # said when it is asked
             self._background = self._background or Background()
-            self._coming[host] = Future()
-            Thread(target=self._fulfil, args=(self._coming[host], host, login), daemon=True).start()
-
-    def _fulfil(self, coming: Future[asyncssh.SSHClientConnection], host: str, login: Login) -> None:
-        try:
-            coming.set_result(self._connect(host, login))
-        except BaseException as error:  # raised where it is waited for
-            coming.set_exception(error)
+            self._coming[host] = beside(partial(self._connect, host, login))
 
     def run_command(self, words: Sequence[str], *, timeout: float = 60.0) -> Result:
         """Run one command on the host of :attr:`connection`, and log it with what came back.

@@ -8,10 +8,8 @@ as long as one of these. A login sends no command, and nothing is decided here: 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
-from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow.sdk import BaseOperator, Context
@@ -20,6 +18,7 @@ from airflow.sdk.execution_time.comms import CommsDecoder
 from jinja2 import Environment
 
 from clones.config.scope import Scope
+from hooks.beside import beside
 
 if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
@@ -45,7 +44,7 @@ class AheadOperator(BaseOperator):
 
     def asks(self, scope: Scope) -> Sequence[str]:
         """The hosts that this task asks in any case, by connection, the first one first."""
-        return (scope.control_host,)
+        raise NotImplementedError
 
     def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
         """As Airflow's, right after which the logins begin."""
@@ -77,13 +76,4 @@ def aside(ask: Callable[[], T]) -> Callable[[], T]:
     """
     if not isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), CommsDecoder):
         return cache(ask)
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:  # raised where it is waited for
-            answer.set_exception(error)
-
-    Thread(target=run, name="symclone-aside", daemon=True).start()
-    return answer.result
+    return beside(ask).result

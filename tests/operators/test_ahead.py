@@ -45,6 +45,7 @@ def test_a_task_logs_in_once_and_before_it_works(lab: Any, context: dict[str, An
 def test_a_wait_that_may_be_over_logs_in_when_it_looks(lab: Any, context: dict[str, Any]) -> None:
     wait = SymcloneStateSensor(task_id="wait", service="aastmphpux", sync="data", wanted="none")
     wait.render_template_fields(context, Environment())
+    assert wait._known is None
     wait.resume(context, {"status": "reached", "message": "", "seen": {}})
     assert not events(lab, "connect")
 
