@@ -1,7 +1,8 @@
 """A host that is this machine, in mount and process namespaces of its own.
 
 Its first process holds the namespaces and ends with the lab, whatever ends that; all others end with it, and
-so do its mounts. Below `/srv` it has a file system in memory with the nodes of its disks.
+so do its mounts. Below `/srv` it has a file system in memory with the nodes of its disks. Another one is at
+`/var/tmp`, where who logs in keeps its files by default.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from lab.world import World
 # Foreign mounts are copied into the namespace. As slaves they go when they are unmounted outside.
 NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--fork", "--kill-child", "--mount-proc")
 # The shell stays to take up what its children leave behind.
-HOLD = f"mount -t tmpfs -o mode=755 symclone-lab {ROOT} && echo ready && {{ sleep infinity & wait; }}"
+MODES = {ROOT: "755", "/var/tmp": "1777"}
+IN_MEMORY = " && ".join(f"mount -t tmpfs -o mode={mode} symclone-lab {path}" for path, mode in MODES.items())
+HOLD = f"{IN_MEMORY} && echo ready && {{ sleep infinity & wait; }}"
 PROGRAMS = {
     "unshare": "util-linux",
     "nsenter": "util-linux",

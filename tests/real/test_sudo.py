@@ -29,7 +29,8 @@ from tests.support.tables import load_yaml
 
 SUDO = Become.read("sudo")
 CASE: dict[str, Any] = load_yaml((Path(__file__).parent / "privileges.yaml").read_text())
-PAIRS = "/var/tmp/symclone-airflow/one.data-0123456789abcdef.pairs"
+WORK = "-work"
+"""The end of the name of the folder for locks and pair files, which any account may write to."""
 PROGRAMS = ("symcli", "symcfg", "symclone", "symdev", "symdg", "symld")
 SCRIPT = '#!/bin/sh\necho "$0 $*"\nexec env\n'
 
@@ -39,16 +40,21 @@ def symcli() -> Iterator[str]:
     """A folder of root's with what stands in for SYMCLI."""
     folder = Path(tempfile.mkdtemp(prefix="symclone-symcli-"))
     folder.chmod(0o755)
+    work = Path(f"{folder}{WORK}")
+    work.mkdir()
+    work.chmod(0o777)
     for name in PROGRAMS:
         (folder / name).write_text(SCRIPT)
         (folder / name).chmod(0o755)
     yield str(folder)
     shutil.rmtree(folder)
+    shutil.rmtree(work)
 
 
 def config(symcli: str) -> Config:
     """One host that is all: control host and service host, with most of what needs root."""
-    return Config.model_validate({"symcli": {"bin": symcli, "become": "sudo"}, "services": CASE["services"]})
+    called = {"bin": symcli, "become": "sudo", "work_dir": f"{symcli}{WORK}"}
+    return Config.model_validate({"symcli": called, "services": CASE["services"]})
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +98,8 @@ def test_each_command_is_allowed(made: Account) -> None:
 
 def words_of(line: str, symcli: str) -> list[str]:
     """A line of the cases."""
-    return line.replace("SYMCLI", symcli).replace("PAIRS", PAIRS).split(" ")
+    pairs = f"{symcli}{WORK}/one.data-0123456789abcdef.pairs"
+    return line.replace("SYMCLI", symcli).replace("PAIRS", pairs).split(" ")
 
 
 def test_no_neighbour_is_allowed(made: Account, symcli: str) -> None:
@@ -117,7 +124,7 @@ def test_looks_are_run(made: Account, symcli: str) -> None:
     """Those of SYMCLI with the variables that it needs, and no others."""
     before = {"LC_ALL": "C", "SYMCLI_CONNECT": "elsewhere", "LD_PRELOAD_X": "x"}
     for sent in sent_to("host", config(symcli)):
-        if sent.command.changes or symcli not in sent.command.line() or "-l" in sent.command.words:
+        if sent.command.changes or f"{symcli}/" not in sent.command.line() or "-l" in sent.command.words:
             continue
         line = sent.command.line()
         line = line.replace("9DEV1CES", "1234,4321")
