@@ -31,6 +31,24 @@ class Node:
         return self.source() if self.source else self.text
 
 
+class Nodes(dict[str, Node]):
+    """By path; `inside` has the names in each directory."""
+
+    def __init__(self) -> None:
+        self.inside: dict[str, set[str]] = {}
+
+    def __setitem__(self, path: str, node: Node) -> None:
+        super().__setitem__(path, node)
+        if path != "/":
+            above, _, name = path.rpartition("/")
+            self.inside.setdefault(above or "/", set()).add(name)
+
+    def __delitem__(self, path: str) -> None:
+        super().__delitem__(path)
+        above, _, name = path.rpartition("/")
+        self.inside[above or "/"].remove(name)
+
+
 EXISTS = "File exists"
 NO_ENTRY = "No such file or directory"
 NOT_DIRECTORY = "Not a directory"
@@ -51,7 +69,7 @@ class FileSystem:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.nodes: dict[str, Node] = {}
+        self.nodes = Nodes()
         # How many characters of a write to a path still fit, or None: the disk has room.
         self.full: Callable[[str], int | None] = lambda path: None
         for path, mode in SKELETON:
@@ -105,11 +123,7 @@ class FileSystem:
         return node is not None and node.directory
 
     def children(self, path: str) -> list[str]:
-        start = path if path.endswith("/") else path + "/"
-        depth, length = start.count("/"), len(start)
-        return sorted(
-            p[length:] for p in self.nodes if p.count("/") == depth and p.startswith(start) and p != start
-        )
+        return sorted(self.nodes.inside.get(path, ()))
 
     def allowed(self, path: str, login: str, bit: int) -> bool:
         """bit 2 is write, 4 is read; no groups."""

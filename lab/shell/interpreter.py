@@ -273,6 +273,9 @@ class Shell(ShellProcess):
 
     async def _fields(self, word: Word) -> list[str]:
         """The fields that a word becomes: (text, pattern) pairs until the end, for quotes hide `*`."""
+        only = word[0] if len(word) == 1 else None
+        if only and only.kind == "text" and (only.quoted or not SPECIAL_IN_NAMES.search(only.value)):
+            return [only.value]
         done: list[tuple[str, str]] = []
         text, pattern, begun = "", "", False
 
@@ -334,9 +337,12 @@ class Shell(ShellProcess):
                 directory = files.resolve(base or ".", self.cwd)
                 if not files.is_directory(directory):
                     continue
-                for name in files.children(directory):
-                    if fnmatch.fnmatchcase(name, step) and (step.startswith(".") or not name.startswith(".")):
-                        following.append(base + name if base in ("", "/") else f"{base}/{name}")
+                if SPECIAL_IN_NAMES.search(step):
+                    names = fnmatch.filter(files.children(directory), step)
+                    names = [name for name in names if step.startswith(".") or not name.startswith(".")]
+                else:
+                    names = [step] if files.exists(files.resolve(step, directory)) else []
+                following += [base + name if base in ("", "/") else f"{base}/{name}" for name in names]
             found = following
         return sorted(found)
 
