@@ -26,6 +26,8 @@ class Sharing:
         """Also in one worker of pytest-xdist."""
         items.sort(key=shares)
         for item in items:
+            if "database" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.database)
             if name := shares(item):
                 item.add_marker(pytest.mark.xdist_group(name))
 
