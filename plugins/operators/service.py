@@ -11,10 +11,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from clones.act import change_over, stop_and_start
 from clones.act.before_start import run_before_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
+from clones.actions import ACTIONS, RESYNC, REWIND
 from clones.asking.steps import Steps
 from clones.backends.doing import doing_of
 from clones.config import Hook
 from clones.config.scope import Scope
+from clones.decide.identity import Activation
 from clones.runs.old_copies import why_left_down
 from clones.runs.result import PLAN, RESTARTED
 from operators.base import CloneOperator
@@ -38,6 +40,18 @@ def _intend(context: Context, scope: Scope) -> None:
     plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
     on = scope.target_set  # without a plan it is only stopped
     target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
+
+
+def _copies_of_run(context: Context, scope: Scope) -> tuple[dict[str, Activation], bool]:
+    """By sync, the newest activation that was kept; whether the run makes the copies itself.
+
+    A refresh does, and a rewind that links them to another snapshot.
+
+    :raises Unknown: the store did not answer.
+    """
+    action = str((context.get("params") or {}).get("action"))
+    fresh = RESYNC in ACTIONS.get(action, ()) or (action == REWIND and scope.service.snapshots)
+    return (completed.activations if fresh else completed.in_order)(context, scope), fresh
 
 
 class ServiceStopOperator(CloneOperator):
@@ -87,7 +101,8 @@ class ServiceStartOperator(CloneOperator):
 
     def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
         """What of the service it starts."""
-        return stop_and_start.start(scope, self.listed, completed.in_order(context, scope))
+        known, fresh = _copies_of_run(context, scope)
+        return stop_and_start.start(scope, self.listed, known, fresh=fresh)
 
 
 class ServiceStartDisksOperator(ServiceStartOperator):
@@ -102,7 +117,8 @@ class ServiceStartDisksOperator(ServiceStartOperator):
     """
 
     def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
-        return stop_and_start.start_disks(scope, self.listed, completed.in_order(context, scope))
+        known, fresh = _copies_of_run(context, scope)
+        return stop_and_start.start_disks(scope, self.listed, known, fresh=fresh)
 
 
 class ServiceStartApplicationsOperator(ServiceStartOperator):
@@ -133,8 +149,8 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
             for hook, task in self.hook_task_ids.items()
         }
         behind = {hook: copies for hook, copies in found.items() if copies}
-        known = completed.in_order(context, scope)
-        return stop_and_start.start_applications(scope, behind, self.listed, known)
+        known, fresh = _copies_of_run(context, scope)
+        return stop_and_start.start_applications(scope, behind, self.listed, known, fresh=fresh)
 
 
 class ServiceCommandOperator(CloneOperator):

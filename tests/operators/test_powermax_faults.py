@@ -57,12 +57,21 @@ ONLY_CHANGES = {"a job that never ends", "a job that never ends, and does", "a j
 
 BY_THE_CLOCK = {"late", "goes on alone"}
 """In memory nobody would turn the clock on meanwhile."""
-CASES = [
-    (fault, call)
-    for fault in FAULTS
-    for call, match in CALLS.items()
-    if fault not in ONLY_CHANGES or not match.startswith("^GET")
-]
+
+
+def _cases() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each fault, with the requests at which it comes, one after the other on one lab."""
+    for fault in FAULTS:
+        calls = [
+            call for call, match in CALLS.items() if fault not in ONLY_CHANGES or not match.startswith("^GET")
+        ]
+        for alone in ("relink", *(("snapshot",) if fault.endswith("and does") else ())):
+            calls.remove(alone)
+            yield fault, (alone,)
+        yield fault, tuple(calls)
+
+
+CASES = list(_cases())
 
 
 def hasty(connection: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +80,9 @@ def hasty(connection: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, call: str) -> Iterator[Runs]:
+def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, calls: tuple[str, ...]) -> Iterator[Runs]:
     """By HTTPS where the target is relinked, else in memory, which takes a third of the time."""
-    https = call == "relink" or fault in BY_THE_CLOCK
+    https = calls == ("relink",) or fault in BY_THE_CLOCK
     with Lab(POWERMAX, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=https) as lab:
         if https:
             connect(monkeypatch, {**lab.connections, UNISPHERE: hasty(lab.connections[UNISPHERE])})
@@ -82,27 +91,30 @@ def pm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, call: str) -
         yield Runs(lab, monkeypatch)
 
 
-@pytest.mark.parametrize(("fault", "call"), CASES)
-def test_a_fault_at_one_request(pm: Runs, request: pytest.FixtureRequest, fault: str, call: str) -> None:
+@pytest.mark.parametrize(("fault", "calls"), CASES, ids=[f"{fault}: {calls[0]}" for fault, calls in CASES])
+def test_a_fault_at_one_request(
+    pm: Runs, request: pytest.FixtureRequest, fault: str, calls: tuple[str, ...]
+) -> None:
     """The lab's journal is judged at the end: nothing twice, nothing under a mounted file system."""
-    match = CALLS[call]
-    if fault.endswith("and does") and call == "snapshot":
+    if fault.endswith("and does") and calls == ("snapshot",):
         # What shows counts, and it shows: the lab takes such a job for a failure.
         request.applymarker(pytest.mark.may_break(4))
     assert pm.run("refresh").result == "done"
-    pm.lab.advance(3600)
-    pm.lab.fault(**FAULTS[fault], match=match, count=1)
-    run = pm.run("refresh")
-    for _ in range(3):
-        if run.result == "done":
-            break
-        assert run.errors, "it says why"
-        pm.lab.advance(600)
+    for call in calls:
+        pm.lab.advance(3600)
+        pm.lab.fault(**FAULTS[fault], match=CALLS[call], count=1)
+        run = pm.run("refresh")
+        for _ in range(3):
+            if run.result == "done":
+                break
+            assert run.errors, (call, "it says why")
+            pm.lab.advance(600)
+            pm.lab.clear_faults()
+            if "has not ended" in " ".join(run.errors.values()):
+                pm.lab.restart_unisphere("unisphere01")  # nothing else ends such a job
+            # As its messages say: a new run where the service runs again, else the failed tasks.
+            again = "trigger the action again" in " ".join(run.errors.values())
+            run = pm.run("refresh") if again else pm.clear(run)
+        assert run.result == "done", (call, run.errors)
+        assert pm.lab.host("lnxpm01").mounts()
         pm.lab.clear_faults()
-        if "has not ended" in " ".join(run.errors.values()):
-            pm.lab.restart_unisphere("unisphere01")  # nothing else ends such a job
-        # As its messages say: a new run where the service runs again, else the failed tasks.
-        again = "trigger the action again" in " ".join(run.errors.values())
-        run = pm.run("refresh") if again else pm.clear(run)
-    assert run.result == "done", run.errors
-    assert pm.lab.host("lnxpm01").mounts()

@@ -56,6 +56,8 @@ def start(
     scope: Scope,
     listed: Mapping[str, Result] = MappingProxyType({}),
     known: Mapping[str, Activation] | None = MappingProxyType({}),
+    *,
+    fresh: bool = False,
 ) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
@@ -66,28 +68,30 @@ def start(
         :func:`start_applications`.
     """
     if not scope.service.before_start:
-        return (yield from _bring_up(scope, listed, known))
+        return (yield from _bring_up(scope, listed, known, fresh=fresh))
     running = yield from applications(scope)
     if all(row.probe.use is Use.UP for row in running):
         yield from note("Every application is up already: no hook of before_start runs")
-        return (yield from _bring_up(scope, listed, known))
-    yield from start_disks(scope, listed, known)
+        return (yield from _bring_up(scope, listed, known, fresh=fresh))
+    yield from start_disks(scope, listed, known, fresh=fresh)
     behind = {}
     for hook in scope.service.before_start:
         behind[hook.name] = yield from run_before_start(scope, hook)
-    yield from start_applications(scope, behind, listed, known)
+    yield from start_applications(scope, behind, listed, known, fresh=fresh)
 
 
 def start_disks(
     scope: Scope,
     listed: Mapping[str, Result] = MappingProxyType({}),
     known: Mapping[str, Activation] | None = MappingProxyType({}),
+    *,
+    fresh: bool = False,
 ) -> Steps[None]:
     """Bring up what comes before the first application, as :func:`start` does.
 
     :raises CloneError: as :func:`start_applications`.
     """
-    yield from _bring_up(scope, listed, known, slice(scope.service.first_app))
+    yield from _bring_up(scope, listed, known, slice(scope.service.first_app), fresh=fresh)
 
 
 def start_applications(
@@ -95,6 +99,8 @@ def start_applications(
     behind: Mapping[str, CopiesRead],
     listed: Mapping[str, Result] = MappingProxyType({}),
     known: Mapping[str, Activation] | None = MappingProxyType({}),
+    *,
+    fresh: bool = False,
 ) -> Steps[None]:
     """Bring up the first application and what comes after it, on disks that are up.
 
@@ -103,6 +109,7 @@ def start_applications(
         waited for.
     :param known: by sync, the newest activation that was kept; None when the service has run on these very
         copies: whether they are in order is not asked then.
+    :param fresh: the run has made the copies itself: a sync that is another one than `known` has is refused.
     :raises Locked: that is so.
     :raises Refused: a hook is not known to have succeeded; a sync is not wholly active, torn or out of
         order, or changed since this start or one of the hooks began; another host runs the service, or
@@ -110,7 +117,7 @@ def start_applications(
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
     """
-    yield from _bring_up(scope, listed, known, slice(scope.service.first_app, None), behind)
+    yield from _bring_up(scope, listed, known, slice(scope.service.first_app, None), behind, fresh=fresh)
 
 
 def _bring_up(
@@ -119,6 +126,8 @@ def _bring_up(
     known: Mapping[str, Activation] | None,
     part: slice = slice(None),
     behind: Mapping[str, CopiesRead] | None = None,
+    *,
+    fresh: bool,
 ) -> Steps[None]:
     """Bring a part of the resources up, in order.
 
@@ -133,7 +142,7 @@ def _bring_up(
     seen = [outcome.value() for outcome in outcomes]
     for sync, shown in zip(syncs, seen, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
-    decision = _decide(seen, known)
+    decision = _decide(seen, known, fresh)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
@@ -166,7 +175,7 @@ def _bring_up(
                 touched += [driver] if driver not in touched else []
                 if driver in uses:
                     copies = before.copies or (yield from _look_again(scope, seen))
-                    _refuse_changed(scope, seen, copies, known)
+                    _refuse_changed(scope, seen, copies, known, fresh)
             following = [
                 look_before(
                     later,
@@ -211,12 +220,18 @@ def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen,
     return tuple((yield from abreast(observe(scope, sync, before) for sync, before in syncs)))
 
 
-def _decide(seen: Sequence[SyncSeen], known: Mapping[str, Activation] | None) -> Decision:
-    return decide_start(seen, None if known is None else sent_at(seen, known))
+def _decide(seen: Sequence[SyncSeen], known: Mapping[str, Activation] | None, fresh: bool) -> Decision:
+    return decide_start(
+        seen, None if known is None else sent_at(seen, known), known if known and fresh else {}
+    )
 
 
 def _refuse_changed(
-    scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen], known: Mapping[str, Activation] | None
+    scope: Scope,
+    seen: Sequence[SyncSeen],
+    now: Sequence[SyncSeen],
+    known: Mapping[str, Activation] | None,
+    fresh: bool,
 ) -> None:
     """:raises Refused: the copies are not what this start has begun on."""
     for sync, before, shown in zip(scope.service.syncs, seen, now, strict=True):
@@ -228,7 +243,7 @@ def _refuse_changed(
                 + "\nNothing on it is mounted.",
                 f"find out who changed it ({shown.tools.audit}), then run the action `refresh`",
             )
-    decision = _decide(now, known)
+    decision = _decide(now, known, fresh)
     if decision.verdict is Verdict.REFUSE:
         raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
 

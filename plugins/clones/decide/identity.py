@@ -242,15 +242,25 @@ def planned_stamps(plan: Mapping[str, Any] | None, sync: Sync) -> dict[str, str 
     return None
 
 
+def acted_on_since(seen: SyncSeen, known: Activation | None) -> str:
+    """What speaks against a sync being the copy that its newest activation made; empty: nothing.
+
+    :param known: that one, None when none was kept.
+    """
+    if known is None or known.made(seen):
+        return ""
+    dag_id, run_id = known.run
+    return f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"
+
+
 def not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None, run: Run) -> list[str]:
     """The pairs of which the array does not show that this run has split them, in sentences.
 
     :param plan: as :func:`planned_stamps` has it.
     :param known: the newest activation of the sync that was kept.
     """
-    if known is not None and not known.made(seen):
-        dag_id, run_id = known.run
-        return [f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"]
+    if since := acted_on_since(seen, known):
+        return [since]
     if known is not None and known.run != run:
         dag_id, run_id = known.run
         return [f"sync {seen.name}: run {run_id} of {dag_id} has activated it since this run did"]

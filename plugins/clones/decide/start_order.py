@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from clones.decide.identity import Activation, acted_on_since
 from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, labels
 from clones.states import ACTIVE, SyncSeen
 
@@ -18,13 +19,17 @@ ZONES_APART = timedelta(hours=26)
 
 
 def decide_start(
-    syncs: Sequence[SyncSeen], sent: Mapping[str, datetime] | None = MappingProxyType({})
+    syncs: Sequence[SyncSeen],
+    sent: Mapping[str, datetime] | None = MappingProxyType({}),
+    fresh: Mapping[str, Activation] = MappingProxyType({}),
 ) -> Decision:
     """Whether the service may be started: all syncs wholly active, each at one point in time, in order.
 
     :param sent: by sync, when the activation was sent that is known to have made it
         (:func:`clones.decide.identity.sent_at`). None: the order is not asked, for the service has run on
         these very copies.
+    :param fresh: in a run that makes the copies itself, by sync, the newest activation that was kept: another
+        copy than that is not what the run was to start the service on.
     """
     for seen in syncs:
         idle = tuple(pair for pair in seen.pairs if pair.wrong or pair.state not in ACTIVE)
@@ -42,6 +47,14 @@ def decide_start(
                 f"sync {seen.name} is torn: {seen.torn}",
                 seen.pairs,
                 "run the action `refresh`: it copies all pairs again at one point in time",
+            )
+        if since := acted_on_since(seen, fresh.get(seen.name)):
+            return Decision(
+                Verdict.REFUSE,
+                since,
+                seen.pairs,
+                f"find out who acted on it ({seen.tools.audit}); then run the action `refresh`, or `start` "
+                "to run on it as it is",
             )
     for number, seen in enumerate(syncs):
         times = [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]

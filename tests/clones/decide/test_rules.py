@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clones.decide import merge_back, rules, start_order
+from clones.decide.identity import Activation, stamps
 from clones.decide.rules import Decision, Verdict
 from clones.states import ACTIVE, GROUPS, PREPARED, State, SyncSeen
 from tests.clones.cases_in_tables import CASES, cells, spoken
@@ -89,7 +90,8 @@ def test_in_time(case: dict[str, Any]) -> None:
     if action == "start":
         kept = case.get("sent", {})
         sent = {name: datetime.fromisoformat(f"{text}:00+00:00") for name, text in (kept or {}).items()}
-        decision = start_order.decide_start(shown, None if kept is None else sent)
+        fresh = {one.name: made(one, case["made"][one.name]) for one in shown} if "made" in case else {}
+        decision = start_order.decide_start(shown, None if kept is None else sent, fresh)
     elif action == "wait":
         decision = rules.decide_wait(shown[0], case["wanted"])
     else:
@@ -97,6 +99,12 @@ def test_in_time(case: dict[str, Any]) -> None:
     check(decision, case["is"])
     assert case.get("why", "") in decision.why
     assert case.get("remedy", "") in decision.remedy
+
+
+def made(shown: SyncSeen, this: bool) -> Activation:
+    """An activation of a run; with `this`: the copy that is shown is still the one that it made."""
+    after = {key: str(stamp) if this else "another" for key, stamp in stamps(shown).items()}
+    return Activation(("erp", "run"), NOON, after)
 
 
 def time(text: str | None) -> datetime | None:
