@@ -13,6 +13,7 @@ from tests.conftest import connect
 from tests.support.powermax import POWERMAX, SERVICES, UNISPHERE, Runs
 from tests.support.without_ssh import connect_directly
 
+pytestmark = pytest.mark.same_for_hosts
 HTML = "<html><body>Service Unavailable</body></html>"
 FAULTS: dict[str, dict[str, Any]] = {
     "lost before": {"kind": "cut_before"},

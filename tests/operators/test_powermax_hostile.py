@@ -46,6 +46,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     yield from _start(tmp_path, monkeypatch, file)
 
 
+pytestmark = pytest.mark.same_for_hosts
 GROUPS = {"data": "test_data_sg", "archivelogs": "test_arch_sg"}
 
 

@@ -20,6 +20,7 @@ from tests.conftest import connect
 from tests.support.powermax import PM, POWERMAX, SERVICES, Runs
 from tests.support.without_ssh import connect_directly
 
+pytestmark = pytest.mark.same_for_hosts
 MOST = 60
 """Requests of one refresh, at most."""
 PARTS = 6
