@@ -35,6 +35,7 @@ from tests.conftest import (
     typed,
 )
 from tests.support.mortal import Killed
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 DATA = {"service": "aastmphpux", "sync": "data"}
@@ -150,6 +151,32 @@ def test_what_somebody_has_acted_on_since_is_refused(lab: Any, context: dict[str
     with pytest.raises(Refused, match="and it was acted on since"):
         recreate(lab, context, **DATA)
     assert len(sent(lab, "recreate")) == 1
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("syncs", [(DATA, LOGS), (DATA,)], ids=["two syncs", "one sync"])
+def test_a_refresh_starts_the_service_on_its_own_copies_only(
+    lab: Any, context: dict[str, Any], tmp_path: Path, syncs: tuple[dict[str, str], ...]
+) -> None:
+    service = load_yaml(SERVICES.read_text())["services"]["aastmphpux"]
+    service["syncs"] = [one for one in service["syncs"] if one["name"] in {sync["sync"] for sync in syncs}]
+    given = {"name": "aastmphpux", **service}
+    take_down(lab)
+    for sync in (DATA, LOGS):
+        recreate(lab, context, **sync)
+        activate(lab, context, **sync)
+    lab.advance(600)
+    lab.set_last_action(SYMID, "1234", "4321", 300)  # somebody recreates and splits it
+    start = ServiceStartOperator(task_id="start", service=given)
+    context["params"] = {"action": "refresh"}
+    with pytest.raises(Refused, match="sync data: it was acted on since run manual__1") as raised:
+        start.execute(context)  # type: ignore[arg-type]
+    assert "`start` to run on it as it is" in str(raised.value)
+    assert not lab.host("aastmphpux").mounts()
+    context["params"] = {"action": "start"}
+    if len(syncs) == 1:  # else it is newer than what comes after it
+        start.execute(context)  # type: ignore[arg-type]
+        assert lab.host("aastmphpux").mounts()
 
 
 @ONE_ARRAY
