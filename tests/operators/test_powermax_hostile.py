@@ -20,6 +20,8 @@ from tests.support.powermax import PM, POWERMAX, SERVICES, Runs
 from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
+pytestmark = pytest.mark.same_for_hosts
+
 
 def _start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[Runs]:
     with Lab(config, directory=tmp_path / "lab", clock="manual", services=SERVICES, ports=False) as lab:
@@ -46,7 +48,6 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     yield from _start(tmp_path, monkeypatch, file)
 
 
-pytestmark = pytest.mark.same_for_hosts
 GROUPS = {"data": "test_data_sg", "archivelogs": "test_arch_sg"}
 
 

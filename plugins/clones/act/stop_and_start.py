@@ -221,9 +221,8 @@ def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen,
 
 
 def _decide(seen: Sequence[SyncSeen], known: Mapping[str, Activation] | None, fresh: bool) -> Decision:
-    return decide_start(
-        seen, None if known is None else sent_at(seen, known), known if known and fresh else {}
-    )
+    sent = None if known is None else sent_at(seen, known)
+    return decide_start(seen, sent, (known or {}) if fresh else {})
 
 
 def _refuse_changed(
