@@ -144,10 +144,12 @@ BY_HAND = {
 
 
 @pytest.mark.may_break(1, 6)  # what he does while the service is up is his
-@pytest.mark.parametrize("what", BY_HAND)
+@pytest.mark.parametrize(
+    ("action", "what"), [*(("refresh", what) for what in BY_HAND), ("rewind", "a second link")]
+)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_with_a_second_administrator_in_between(
-    sites: Callable[[], tuple[Runs, Wire]], what: str, when: str
+    sites: Callable[[], tuple[Runs, Wire]], action: str, what: str, when: str
 ) -> None:
     for at in range(1, 9):
         runs, wire = sites()
@@ -168,7 +170,7 @@ def test_killed_with_a_second_administrator_in_between(
 
         wire.at, wire.only = at, lambda request: request.changes
         setattr(wire, when, come)
-        run = runs.run("refresh")
+        run = runs.run(action)
         if run.result != "done":
             assert "What to do: " in " ".join(run.errors.values())
         assert not [one for one in runs.changes if "before_upgrade" in one or "by_hand" in one]
