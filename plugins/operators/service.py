@@ -16,7 +16,7 @@ from clones.asking.steps import Steps
 from clones.backends.doing import doing_of
 from clones.config import Hook
 from clones.config.scope import Scope
-from clones.decide.identity import Activation
+from clones.decide.start_order import HAS_RUN_ON_THEM, Kept
 from clones.runs.old_copies import why_left_down
 from clones.runs.result import PLAN, RESTARTED
 from operators.base import CloneOperator
@@ -42,16 +42,17 @@ def _intend(context: Context, scope: Scope) -> None:
     target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
 
 
-def _copies_of_run(context: Context, scope: Scope) -> tuple[dict[str, Activation], bool]:
-    """By sync, the newest activation that was kept; whether the run makes the copies itself.
+def _kept(context: Context, scope: Scope) -> Kept:
+    """What runs have kept of the copies.
 
-    A refresh does, and a rewind that links them to another snapshot.
+    A refresh makes them itself, and so does a rewind that links them to another snapshot.
 
     :raises Unknown: the store did not answer.
     """
     action = str((context.get("params") or {}).get("action"))
-    fresh = RESYNC in ACTIONS.get(action, ()) or (action == REWIND and scope.service.snapshots)
-    return (completed.activations if fresh else completed.in_order)(context, scope), fresh
+    if RESYNC in ACTIONS.get(action, ()) or (action == REWIND and scope.service.snapshots):
+        return Kept(completed.activations(context, scope), made_here=True)
+    return Kept(completed.in_order(context, scope))
 
 
 class ServiceStopOperator(CloneOperator):
@@ -101,8 +102,7 @@ class ServiceStartOperator(CloneOperator):
 
     def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
         """What of the service it starts."""
-        known, fresh = _copies_of_run(context, scope)
-        return stop_and_start.start(scope, self.listed, known, fresh=fresh)
+        return stop_and_start.start(scope, self.listed, _kept(context, scope))
 
 
 class ServiceStartDisksOperator(ServiceStartOperator):
@@ -117,8 +117,7 @@ class ServiceStartDisksOperator(ServiceStartOperator):
     """
 
     def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
-        known, fresh = _copies_of_run(context, scope)
-        return stop_and_start.start_disks(scope, self.listed, known, fresh=fresh)
+        return stop_and_start.start_disks(scope, self.listed, _kept(context, scope))
 
 
 class ServiceStartApplicationsOperator(ServiceStartOperator):
@@ -149,8 +148,7 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
             for hook, task in self.hook_task_ids.items()
         }
         behind = {hook: copies for hook, copies in found.items() if copies}
-        known, fresh = _copies_of_run(context, scope)
-        return stop_and_start.start_applications(scope, behind, self.listed, known, fresh=fresh)
+        return stop_and_start.start_applications(scope, behind, self.listed, _kept(context, scope))
 
 
 class ServiceCommandOperator(CloneOperator):
@@ -233,7 +231,7 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         if why:
             raise AirflowSkipException(why)
         self.log.info("No copy was changed by this run: the service is started again on its old copies.")
-        hosts.run(stop_and_start.start(scope, self.listed, None))
+        hosts.run(stop_and_start.start(scope, self.listed, HAS_RUN_ON_THEM))
         hosts.run(run_hooks(scope, scope.service.after_start, "after_start"))
         context["ti"].xcom_push(key=RESTARTED, value=True)
         raise AirflowFailException(

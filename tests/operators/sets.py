@@ -17,6 +17,7 @@ from clones.asking.steps import Command, Steps
 from clones.backends.symclone.act import resync, split
 from clones.config.scope import Scope
 from clones.decide.identity import Ledger
+from clones.decide.start_order import Kept
 from clones.decide.target_sets import Recorded, refuse_last_good, refuse_moved
 from clones.errors import MustWait
 from clones.runs import change_over as plans
@@ -155,7 +156,7 @@ class Run:
             elif step == STOP:
                 yield step, lambda: self._stop(former)
             else:
-                started = partial(change_over.start, known=self._known(to))
+                started = partial(change_over.start, kept=Kept(self._known(to)))
                 yield step, lambda started=started: it.do(self._not_moved(started, to))
                 for place in ("after_start", "probes"):
                     yield place, lambda place=place: it.do(run_hooks(to, getattr(to.service, place), place))

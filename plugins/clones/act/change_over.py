@@ -19,6 +19,7 @@ from clones.asking.steps import Result, Steps, note
 from clones.config.scope import Scope
 from clones.config.target_sets import is_own
 from clones.decide.identity import Activation, Run, not_made
+from clones.decide.start_order import HAS_RUN_ON_THEM, NOTHING_KEPT, Kept
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import CloneError, Refused, Unknown
 from clones.observe.proof_down import Row, look
@@ -63,19 +64,18 @@ def refuse_elsewhere(scope: Scope) -> Steps[None]:
 def start(
     scope: Scope,
     listed: Mapping[str, Result] = MappingProxyType({}),
-    known: Mapping[str, Activation] | None = MappingProxyType({}),
+    kept: Kept = NOTHING_KEPT,
 ) -> Steps[None]:
     """Bring the service up on a target set, once it is proven down on all others.
 
     :param scope: the service on the set that it is started on.
     :param listed: as :func:`clones.act.stop_and_start.start` has it.
-    :param known: by sync of this set, the newest activation that was kept; None where the order of the syncs
-        is not asked.
+    :param kept: what runs have kept of the copies of this set.
     :raises Refused: another set is in use; an application is up while nothing of this set is.
     :raises CloneError: as :func:`clones.act.stop_and_start.start`.
     """
     yield from prove_down_elsewhere(scope)
-    yield from stop_and_start.start(scope, listed, known)
+    yield from stop_and_start.start(scope, listed, kept)
 
 
 def prove_down_elsewhere(scope: Scope) -> Steps[None]:
@@ -197,7 +197,7 @@ def back(scope: Scope, new: Scope, listed: Mapping[str, Result] = MappingProxyTy
         yield from _take_down(scope, _shared_elsewhere(scope))
     yield from release(new)
     # The service has run on these very copies: their order is not asked.
-    yield from start(scope, listed, None)
+    yield from start(scope, listed, HAS_RUN_ON_THEM)
 
 
 _OnHost = tuple[Driver, str]

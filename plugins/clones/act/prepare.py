@@ -15,7 +15,7 @@ from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
-from clones.decide.start_order import decide_start
+from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import Refused, Unknown
 from clones.observe.proof_down import Row, Seen, look_around, prove_down, require_known, unexplained
@@ -90,7 +90,7 @@ def prepare(scope: Scope) -> Steps[None]:
     copies = [outcome.value() for outcome in outcomes]
     for sync, shown in zip(scope.service.syncs, copies, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
-    decision = decide_start(copies, None)
+    decision = decide_start(copies, HAS_RUN_ON_THEM)
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
         raise kind(f"{scope.who}: it is not prepared: {decision.why}.", decision.remedy)

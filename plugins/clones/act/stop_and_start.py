@@ -18,10 +18,9 @@ from clones.asking.side_by_side import abreast, attempts, both
 from clones.asking.steps import Result, Steps, note
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, sent_at
 from clones.decide.right_pairs import refuse_wrong_pairs
-from clones.decide.rules import Decision, Verdict
-from clones.decide.start_order import decide_start
+from clones.decide.rules import Verdict
+from clones.decide.start_order import NOTHING_KEPT, Kept, decide_start
 from clones.errors import CloneError, Fenced, Refused, Stale, Unknown
 from clones.guards import guards
 from clones.guards.address import AddressGuard
@@ -55,9 +54,7 @@ def stop(scope: Scope) -> Steps[None]:
 def start(
     scope: Scope,
     listed: Mapping[str, Result] = MappingProxyType({}),
-    known: Mapping[str, Activation] | None = MappingProxyType({}),
-    *,
-    fresh: bool = False,
+    kept: Kept = NOTHING_KEPT,
 ) -> Steps[None]:
     """Bring the service up on its first host, if its copies allow it (D6) and it runs nowhere else.
 
@@ -68,48 +65,42 @@ def start(
         :func:`start_applications`.
     """
     if not scope.service.before_start:
-        return (yield from _bring_up(scope, listed, known, fresh=fresh))
+        return (yield from _bring_up(scope, listed, kept))
     running = yield from applications(scope)
     if all(row.probe.use is Use.UP for row in running):
         yield from note("Every application is up already: no hook of before_start runs")
-        return (yield from _bring_up(scope, listed, known, fresh=fresh))
-    yield from start_disks(scope, listed, known, fresh=fresh)
+        return (yield from _bring_up(scope, listed, kept))
+    yield from start_disks(scope, listed, kept)
     behind = {}
     for hook in scope.service.before_start:
         behind[hook.name] = yield from run_before_start(scope, hook)
-    yield from start_applications(scope, behind, listed, known, fresh=fresh)
+    yield from start_applications(scope, behind, listed, kept)
 
 
 def start_disks(
     scope: Scope,
     listed: Mapping[str, Result] = MappingProxyType({}),
-    known: Mapping[str, Activation] | None = MappingProxyType({}),
-    *,
-    fresh: bool = False,
+    kept: Kept = NOTHING_KEPT,
 ) -> Steps[None]:
     """Bring up what comes before the first application, as :func:`start` does.
 
     :raises CloneError: as :func:`start_applications`.
     """
-    yield from _bring_up(scope, listed, known, slice(scope.service.first_app), fresh=fresh)
+    yield from _bring_up(scope, listed, kept, slice(scope.service.first_app))
 
 
 def start_applications(
     scope: Scope,
     behind: Mapping[str, CopiesRead],
     listed: Mapping[str, Result] = MappingProxyType({}),
-    known: Mapping[str, Activation] | None = MappingProxyType({}),
-    *,
-    fresh: bool = False,
+    kept: Kept = NOTHING_KEPT,
 ) -> Steps[None]:
     """Bring up the first application and what comes after it, on disks that are up.
 
     :param behind: by `before_start` hook, the copies on which it has succeeded.
     :param listed: by host, what runs there: an application that is down, and whose start still runs, is
         waited for.
-    :param known: by sync, the newest activation that was kept; None when the service has run on these very
-        copies: whether they are in order is not asked then.
-    :param fresh: the run has made the copies itself: a sync that is another one than `known` has is refused.
+    :param kept: what runs have kept of the copies.
     :raises Locked: that is so.
     :raises Refused: a hook is not known to have succeeded; a sync is not wholly active, torn or out of
         order, or changed since this start or one of the hooks began; another host runs the service, or
@@ -117,17 +108,15 @@ def start_applications(
     :raises NotDone: a resource is not up after its commands.
     :raises Unknown: something could not be told.
     """
-    yield from _bring_up(scope, listed, known, slice(scope.service.first_app, None), behind, fresh=fresh)
+    yield from _bring_up(scope, listed, kept, slice(scope.service.first_app, None), behind)
 
 
 def _bring_up(
     scope: Scope,
     listed: Mapping[str, Result],
-    known: Mapping[str, Activation] | None,
+    kept: Kept,
     part: slice = slice(None),
     behind: Mapping[str, CopiesRead] | None = None,
-    *,
-    fresh: bool,
 ) -> Steps[None]:
     """Bring a part of the resources up, in order.
 
@@ -135,14 +124,14 @@ def _bring_up(
     disks (a file system, a command) the copies are looked at again, together with that resource.
     """
     syncs = scope.service.syncs
-    hints = {name: one.snapshots for name, one in (known or {}).items()}
+    hints = {name: one.snapshots for name, one in kept.newest.items()}
     looks = attempts(observe(scope, sync, snapshots=hints.get(sync.name, {})) for sync in syncs)
     running, outcomes = yield from both(list_running(scope), looks)
     refuse_leftovers(scope, running, syncs, "start")
     seen = [outcome.value() for outcome in outcomes]
     for sync, shown in zip(syncs, seen, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
-    decision = _decide(seen, known, fresh)
+    decision = decide_start(seen, kept)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
@@ -175,7 +164,7 @@ def _bring_up(
                 touched += [driver] if driver not in touched else []
                 if driver in uses:
                     copies = before.copies or (yield from _look_again(scope, seen))
-                    _refuse_changed(scope, seen, copies, known, fresh)
+                    _refuse_changed(scope, seen, copies, kept)
             following = [
                 look_before(
                     later,
@@ -220,18 +209,7 @@ def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen,
     return tuple((yield from abreast(observe(scope, sync, before) for sync, before in syncs)))
 
 
-def _decide(seen: Sequence[SyncSeen], known: Mapping[str, Activation] | None, fresh: bool) -> Decision:
-    sent = None if known is None else sent_at(seen, known)
-    return decide_start(seen, sent, (known or {}) if fresh else {})
-
-
-def _refuse_changed(
-    scope: Scope,
-    seen: Sequence[SyncSeen],
-    now: Sequence[SyncSeen],
-    known: Mapping[str, Activation] | None,
-    fresh: bool,
-) -> None:
+def _refuse_changed(scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen], kept: Kept) -> None:
     """:raises Refused: the copies are not what this start has begun on."""
     for sync, before, shown in zip(scope.service.syncs, seen, now, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
@@ -242,7 +220,7 @@ def _refuse_changed(
                 + "\nNothing on it is mounted.",
                 f"find out who changed it ({shown.tools.audit}), then run the action `refresh`",
             )
-    decision = _decide(now, known, fresh)
+    decision = decide_start(now, kept)
     if decision.verdict is Verdict.REFUSE:
         raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
-from clones.decide.identity import Activation, acted_on_since
+from clones.decide.identity import Activation, acted_on_since, sent_at
 from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, labels
 from clones.states import ACTIVE, SyncSeen
 
@@ -18,19 +18,28 @@ ZONES_APART = timedelta(hours=26)
 """The farthest that two clocks are apart which show the same moment, one at UTC+14, one at UTC-12."""
 
 
-def decide_start(
-    syncs: Sequence[SyncSeen],
-    sent: Mapping[str, datetime] | None = MappingProxyType({}),
-    fresh: Mapping[str, Activation] = MappingProxyType({}),
-) -> Decision:
-    """Whether the service may be started: all syncs wholly active, each at one point in time, in order.
+@dataclass(frozen=True)
+class Kept:
+    """What runs have kept of a service's copies, and what of it a start goes by.
 
-    :param sent: by sync, when the activation was sent that is known to have made it
-        (:func:`clones.decide.identity.sent_at`). None: the order is not asked, for the service has run on
-        these very copies.
-    :param fresh: in a run that makes the copies itself, by sync, the newest activation that was kept: another
-        copy than that is not what the run was to start the service on.
+    :param newest: by sync, the newest activation that was kept.
+    :param ordered: whether the syncs must be in order. Not where the service has run on these very copies.
+    :param made_here: the run makes the copies itself: another copy than the newest activation's is not what
+        it was to start the service on.
     """
+
+    newest: Mapping[str, Activation] = field(default_factory=dict)
+    ordered: bool = True
+    made_here: bool = False
+
+
+NOTHING_KEPT = Kept()
+HAS_RUN_ON_THEM = Kept(ordered=False)
+
+
+def decide_start(syncs: Sequence[SyncSeen], kept: Kept = NOTHING_KEPT) -> Decision:
+    """Whether the service may be started: all syncs wholly active, each at one point in time, in order."""
+    sent = sent_at(syncs, kept.newest)
     for seen in syncs:
         idle = tuple(pair for pair in seen.pairs if pair.wrong or pair.state not in ACTIVE)
         if idle:
@@ -48,7 +57,7 @@ def decide_start(
                 seen.pairs,
                 "run the action `refresh`: it copies all pairs again at one point in time",
             )
-        if since := acted_on_since(seen, fresh.get(seen.name)):
+        if since := acted_on_since(seen, kept.newest.get(seen.name)) if kept.made_here else "":
             return Decision(
                 Verdict.REFUSE,
                 since,
@@ -76,8 +85,8 @@ def decide_start(
                 seen.pairs,
                 "run the action `refresh`: it copies all pairs again at one point in time",
             )
-        for before in syncs[:number] if sent is not None else ():
-            order = _in_order(before, seen, sent or {})
+        for before in syncs[:number] if kept.ordered else ():
+            order = _in_order(before, seen, sent)
             if order is not None:
                 return order
     return Decision(Verdict.ACT, "every sync is fully active, in order")

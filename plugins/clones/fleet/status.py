@@ -14,7 +14,7 @@ from types import MappingProxyType
 from clones.config import Service
 from clones.decide.freshness import PREPARING, Freshness, Status, decisive, freshness, remedy_of_old
 from clones.decide.rules import Verdict
-from clones.decide.start_order import decide_start
+from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
 from clones.durations import spoken
 from clones.errors import NOTHING_CHANGED, Missing
 from clones.fleet.look import Looked, trouble
@@ -161,7 +161,7 @@ def _unready(looked: Sequence[Looked]) -> str:
     for one in looked:
         if one.seen is None:
             return f"sync {one.sync.name} could not be seen"
-    decision = decide_start([one.seen for one in looked if one.seen is not None], None)
+    decision = decide_start([one.seen for one in looked if one.seen is not None], HAS_RUN_ON_THEM)
     return decision.why if decision.verdict is Verdict.REFUSE else ""
 
 

@@ -13,10 +13,10 @@ from clones.backends import backend_of
 from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
-from clones.decide.identity import Activation, sent_at
+from clones.decide.identity import Activation
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Decision, Verdict
-from clones.decide.start_order import decide_start
+from clones.decide.start_order import Kept, decide_start
 from clones.errors import MustWait, Refused, Unknown
 from clones.observe import estimates
 from clones.runs.refresh_steps import Decided
@@ -165,7 +165,7 @@ def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
 def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen], known: Mapping[str, Activation]) -> None:
     """:raises Refused: what is split already may not be started on."""
     split = [shown for shown in seen if shown.all_in(ACTIVE)]
-    decision = decide_start(split, sent_at(split, known))
+    decision = decide_start(split, Kept(known))
     if decision.verdict is Verdict.REFUSE and not decision.unknown:  # that is said of all pairs at once
         raise refusal(scope.who, action, decision)
 
@@ -220,7 +220,7 @@ def _refuse_unfit(
     scope: Scope, action: str, seen: Sequence[SyncSeen], known: Mapping[str, Activation]
 ) -> None:
     """:raises CloneError: the service may not be started on these copies as they are."""
-    decision = decide_start(seen, sent_at(seen, known))
+    decision = decide_start(seen, Kept(known))
     if decision.verdict is Verdict.REFUSE:
         if decision.unknown:
             raise Unknown(f"{scope.who}: {action} is refused: {decision.why}.", decision.remedy)

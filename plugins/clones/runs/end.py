@@ -33,10 +33,10 @@ from typing import Any
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.backends import backend_of
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, Run, not_made, sent_at
+from clones.decide.identity import Activation, Run, not_made
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
-from clones.decide.start_order import decide_start
+from clones.decide.start_order import Kept, decide_start
 from clones.errors import CloneError, Refused
 from clones.observe import own_state
 from clones.observe.own_state import OwnState
@@ -107,7 +107,7 @@ def falls_short(
         except CloneError as error:
             unseen.append(f"the state of sync {sync.name} could not be read: {error.what}")
     if wanted is _active and not wrong:
-        decision = decide_start(seen, sent_at(seen, known))
+        decision = decide_start(seen, Kept(known))
         if decision.verdict is Verdict.REFUSE:
             wrong.append(decision.why)
         elif RESYNC in phases:

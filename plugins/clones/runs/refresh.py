@@ -15,7 +15,7 @@ from clones.config import Service
 from clones.config.scope import Scope
 from clones.decide.identity import AT_STAKE, Activation, require_stamps
 from clones.decide.rules import Verdict, decide_under_service
-from clones.decide.start_order import decide_start
+from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
 from clones.decide.target_sets import Recorded
 from clones.errors import Refused, Unknown
 from clones.observe import estimates
@@ -194,7 +194,7 @@ def unchanged_since(scope: Scope, plan: dict[str, Any]) -> Steps[bool]:
     now = yield from abreast(observe(scope, sync) for sync in scope.service.syncs)
     if len(now) != len(plan["syncs"]):
         return False
-    decision = decide_start(now, None)  # the service has run on them in this order
+    decision = decide_start(now, HAS_RUN_ON_THEM)
     if decision.unknown:
         raise Unknown(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
     return decision.verdict is Verdict.ACT and all(

@@ -88,10 +88,14 @@ def test_in_time(case: dict[str, Any]) -> None:
         for name, states in syncs.items()
     ]
     if action == "start":
-        kept = case.get("sent", {})
-        sent = {name: datetime.fromisoformat(f"{text}:00+00:00") for name, text in (kept or {}).items()}
-        fresh = {one.name: made(one, case["made"][one.name]) for one in shown} if "made" in case else {}
-        decision = start_order.decide_start(shown, None if kept is None else sent, fresh)
+        sent, own = case.get("sent", {}), case.get("made", {})
+        newest = {
+            one.name: activation(one, (sent or {}).get(one.name), own.get(one.name, True))
+            for one in shown
+            if one.name in own or one.name in (sent or {})
+        }
+        kept = start_order.Kept(newest, ordered=sent is not None, made_here=bool(own))
+        decision = start_order.decide_start(shown, kept)
     elif action == "wait":
         decision = rules.decide_wait(shown[0], case["wanted"])
     else:
@@ -101,10 +105,11 @@ def test_in_time(case: dict[str, Any]) -> None:
     assert case.get("remedy", "") in decision.remedy
 
 
-def made(shown: SyncSeen, this: bool) -> Activation:
-    """An activation of a run; with `this`: the copy that is shown is still the one that it made."""
-    after = {key: str(stamp) if this else "another" for key, stamp in stamps(shown).items()}
-    return Activation(("erp", "run"), NOON, after)
+def activation(shown: SyncSeen, sent: str | None, made: bool) -> Activation:
+    """One of a run; with `made`: the copy that is shown is still the one that it made."""
+    after = {key: str(stamp) if made else "another" for key, stamp in stamps(shown).items()}
+    at = datetime.fromisoformat(f"{sent}:00+00:00") if sent else NOON
+    return Activation(("erp", "run"), at, after)
 
 
 def time(text: str | None) -> datetime | None:
