@@ -155,7 +155,8 @@ class Bench:
 def running(sizes: Sequence[int], build: Path) -> Iterator[Bench]:
     """The lab and Airflow, in processes of their own.
 
-    :param build: the folder of the build whose DAGs and plugins Airflow has.
+    :param build: the folder of the build whose DAGs and plugins Airflow has. The lab is that build's, too: it
+        knows the commands that are sent.
     """
     tracks = [int(RATE * LONGEST * part / 2) for part in SPREAD]
     count = sum(sizes) + 1
@@ -169,7 +170,7 @@ def running(sizes: Sequence[int], build: Path) -> Iterator[Bench]:
         config, lab_config = home / "services.yaml", home / "lab.yaml"
         config.write_text(yaml.safe_dump(many.services()))
         lab_config.write_text(json.dumps(many.lab()))
-        with LocalLab(home / "lab", config=lab_config) as lab:
+        with LocalLab(home / "lab", config=lab_config, checkout=build) as lab:
             airflow = LocalAirflow(
                 home / "airflow",
                 dags=home / "dags",

@@ -24,14 +24,18 @@ class LocalLab:
 
     :param config: YAML of the arrays and hosts; None: the lab's own demo.
     :param speed: lab seconds per second.
+    :param checkout: the folder whose lab it is.
     """
 
-    def __init__(self, folder: Path, *, config: Path | None = None, speed: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, config: Path | None = None, speed: float = 1.0, checkout: Path = ROOT
+    ) -> None:
         self.folder = folder.absolute()
         self.log = self.folder / "lab.log"
         self._argv = [sys.executable, "-m", "lab", "--dir", str(self.folder), "--speed", str(speed)]
         if config:
             self._argv += ["--config", str(config.absolute())]
+        self._checkout = checkout
         self._processes = Processes()
         self._facts: dict[str, Any] = {}
 
@@ -43,7 +47,8 @@ class LocalLab:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         try:
-            self._processes.start("lab", self._argv, env=clean_environment(), log=self.log, cwd=ROOT)
+            env = clean_environment()
+            self._processes.start("lab", self._argv, env=env, log=self.log, cwd=self._checkout)
             self._facts = self._wait(timeout)
         except BaseException:
             self.stop()
