@@ -283,7 +283,7 @@ def _start(
     copies: list[Asset],
 ) -> list[BaseOperator]:
     """One task; with `before_start` hooks one for the disks, one for each hook, one for the applications."""
-    starts = {**step, **on_host, **({"inlets": copies} if service.sets else {})}
+    starts = {**step, **on_host, "inlets": copies}
     if not service.before_start:
         return [ServiceStartOperator(task_id="service", **starts)]
     hooks = _commands("before_start", service, limits, step)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.context import OutletEventAccessors
@@ -216,6 +217,7 @@ class _Written(Store):
 
 
 def context_of(one: Try) -> Any:
+    """What a task is handed; of the assets' stores those of its own inlets and outlets only."""
     run = one.run
     ti = TaskInstance(one)
     dag_run = SimpleNamespace(
@@ -229,13 +231,16 @@ def context_of(one: Try) -> Any:
         clear_number=run.clears,
         conf=run.conf,
     )
+    handed = {}
+    if assets := [it for it in (*one.task.inlets, *one.task.outlets) if isinstance(it, Asset)]:
+        handed["asset_state_store"] = {asset: run.airflow.asset_stores[asset] for asset in assets}
     return {
+        **handed,
         "ti": ti,
         "task_instance": ti,
         "task": one.task,
         "dag_run": dag_run,
         "params": run.conf,
-        "asset_state_store": run.airflow.asset_stores,
         "task_state_store": _Written(one, run.stores[one.task.task_id]),
         "outlet_events": OutletEventAccessors(),
     }

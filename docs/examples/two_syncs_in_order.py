@@ -13,9 +13,11 @@ from airflow.sdk.bases.operator import chain
 from operators.run_end import RunEndOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
+from reporting.completed import copy_asset
 from sensors.symclone import SymcloneStateSensor
 
 SERVICE = "aastmphpux"  # as in services.yaml
+SYNCS = ("data", "archivelogs")
 
 with DAG(
     "copy_in_order",
@@ -26,7 +28,7 @@ with DAG(
 ):
     # A recreate is refused while anything of the service is up.
     steps = [ServiceStopOperator(task_id="stop", service=SERVICE)]
-    for sync in ("data", "archivelogs"):
+    for sync in SYNCS:
         about = {"service": SERVICE, "sync": sync}
         steps += [
             SymcloneRecreateOperator(task_id=f"recreate_{sync}", **about),
@@ -35,7 +37,10 @@ with DAG(
             SymcloneStateSensor(task_id=f"copied_{sync}", wanted="copied", timeout=6 * 3600, **about),
         ]
     steps += [
-        ServiceStartOperator(task_id="start", service=SERVICE),
+        # By what was kept of the copies it knows their order, also where two arrays show their times.
+        ServiceStartOperator(
+            task_id="start", service=SERVICE, inlets=[copy_asset(SERVICE, sync) for sync in SYNCS]
+        ),
         # It gives the lock back whatever happened before, and fails when a task before it did.
         RunEndOperator(task_id="finish", service=SERVICE, trigger_rule="all_done"),
     ]

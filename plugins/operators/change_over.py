@@ -38,7 +38,7 @@ class ServicePrepareOperator(CloneOperator):
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         target_sets.refuse_moved(context, scope)
-        hosts.run(prepare(scope))
+        hosts.run(prepare(scope, completed.kept(context, scope)))
 
 
 class ServiceChangeBackOperator(CloneOperator):

@@ -129,7 +129,7 @@ class RunEndOperator(CloneOperator):
         if result.at and result.at != ti.task_id:
             result = result.because(tasks.get(result.at))
         news: list[Copy] = []
-        split = completed.split_copies(known, after) if result.ok and BREAK in phases else []
+        split = completed.split_copies(known or {}, after) if result.ok and BREAK in phases else []
         if result.ok and phases:
             # Before the lock is given back: whoever takes it next reads this.
             fresh = (plan or {}).get("action") != REWIND

@@ -11,12 +11,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from clones.act import change_over, stop_and_start
 from clones.act.before_start import run_before_start
 from clones.act.hooks import hook_named, run_hook, run_hooks
-from clones.actions import ACTIONS, RESYNC, REWIND
 from clones.asking.steps import Steps
 from clones.backends.doing import doing_of
 from clones.config import Hook
 from clones.config.scope import Scope
-from clones.decide.start_order import HAS_RUN_ON_THEM, Kept
+from clones.decide.start_order import HAS_RUN_ON_THEM
 from clones.runs.old_copies import why_left_down
 from clones.runs.result import PLAN, RESTARTED
 from operators.base import CloneOperator
@@ -40,19 +39,6 @@ def _intend(context: Context, scope: Scope) -> None:
     plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan") or {}
     on = scope.target_set  # without a plan it is only stopped
     target_sets.intend(context, scope, plan.get("from_set", on), plan.get("to_set", on))
-
-
-def _kept(context: Context, scope: Scope) -> Kept:
-    """What runs have kept of the copies.
-
-    A refresh makes them itself, and so does a rewind that links them to another snapshot.
-
-    :raises Unknown: the store did not answer.
-    """
-    action = str((context.get("params") or {}).get("action"))
-    if RESYNC in ACTIONS.get(action, ()) or (action == REWIND and scope.service.snapshots):
-        return Kept(completed.activations(context, scope), made_here=True)
-    return Kept(completed.in_order(context, scope))
 
 
 class ServiceStopOperator(CloneOperator):
@@ -80,7 +66,8 @@ class ServiceStartOperator(CloneOperator):
     """Bring a service's resources up, in order, if every sync is wholly active; what is up is left alone.
 
     The `before_start` hooks of the service run within this task, before the first application. Of a service
-    with target sets it first proves the service down on every other set.
+    with target sets it first proves the service down on every other set. Which runs have activated the copies
+    it asks where these keep it: it needs an inlet of each sync (:func:`reporting.completed.copy_assets`).
 
     :raises clones.errors.CloneError: a sync is not usable, a hook fails, a resource stays down, or cannot
         tell.
@@ -102,7 +89,7 @@ class ServiceStartOperator(CloneOperator):
 
     def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
         """What of the service it starts."""
-        return stop_and_start.start(scope, self.listed, _kept(context, scope))
+        return stop_and_start.start(scope, self.listed, completed.kept(context, scope))
 
 
 class ServiceStartDisksOperator(ServiceStartOperator):
@@ -117,7 +104,7 @@ class ServiceStartDisksOperator(ServiceStartOperator):
     """
 
     def bring_up(self, context: Context, scope: Scope) -> Steps[None]:
-        return stop_and_start.start_disks(scope, self.listed, _kept(context, scope))
+        return stop_and_start.start_disks(scope, self.listed, completed.kept(context, scope))
 
 
 class ServiceStartApplicationsOperator(ServiceStartOperator):
@@ -148,7 +135,7 @@ class ServiceStartApplicationsOperator(ServiceStartOperator):
             for hook, task in self.hook_task_ids.items()
         }
         behind = {hook: copies for hook, copies in found.items() if copies}
-        return stop_and_start.start_applications(scope, behind, self.listed, _kept(context, scope))
+        return stop_and_start.start_applications(scope, behind, self.listed, completed.kept(context, scope))
 
 
 class ServiceCommandOperator(CloneOperator):

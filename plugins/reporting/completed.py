@@ -14,10 +14,11 @@ from typing import Any, cast
 from airflow.sdk import Asset, AssetAlias, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from clones.actions import BREAK, RESYNC
+from clones.actions import ACTIONS, BREAK, RESYNC, REWIND
 from clones.config import Service, Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, Ledger
+from clones.decide.start_order import Kept
 from clones.errors import Unknown
 from clones.observe import estimates
 from clones.observe.estimates import Pace
@@ -162,16 +163,28 @@ def ledger(
 
 def activations(
     context: Context, scope: Scope, known: Mapping[str, Activation] = MappingProxyType({})
-) -> dict[str, Activation]:
-    """By sync, the newest activation that was kept.
+) -> dict[str, Activation] | None:
+    """By sync, the newest activation that was kept; None where this task has no place to ask.
 
     :param known: those that need not be asked for.
     :raises Unknown: the store did not answer.
     """
-    found = {
-        sync.name: known.get(sync.name) or ledger(context, scope, sync).last for sync in scope.service.syncs
-    }
-    return {name: last for name, last in found.items() if last is not None}
+    found = dict(known)
+    for sync in scope.service.syncs:
+        if sync.name in known:
+            continue
+        asked = ledger(context, scope, sync)
+        if not asked.lasting:
+            log.warning(
+                "Which run has activated sync %s is not asked: this task has no inlet %s. What to do: give "
+                "it `inlets=copy_assets(...)` of its service (reporting.completed)",
+                sync.name,
+                copy_asset(scope.name, sync.name).name,
+            )
+            return None
+        if asked.last is not None:
+            found[sync.name] = asked.last
+    return found
 
 
 def in_order(context: Context, scope: Scope) -> dict[str, Activation]:
@@ -179,7 +192,22 @@ def in_order(context: Context, scope: Scope) -> dict[str, Activation]:
 
     :raises Unknown: the store did not answer.
     """
-    return activations(context, scope) if len(scope.service.syncs) > 1 else {}
+    return (activations(context, scope) or {}) if len(scope.service.syncs) > 1 else {}
+
+
+def kept(context: Context, scope: Scope) -> Kept:
+    """What was kept of the copies, and by what of it the service may be started in this run.
+
+    A refresh makes the copies itself, and so does a rewind that links them to another snapshot.
+
+    :raises Unknown: the store did not answer.
+    """
+    action = str((context.get("params") or {}).get("action"))
+    made_here = RESYNC in ACTIONS.get(action, ()) or (action == REWIND and scope.service.snapshots)
+    newest = activations(context, scope) if made_here else None
+    if newest is None:
+        return Kept(in_order(context, scope))
+    return Kept(newest, made_here=True, target_set=scope.target_set)
 
 
 def split_copies(known: Mapping[str, Activation], after: Sequence[SyncSeen]) -> list[Copy]:

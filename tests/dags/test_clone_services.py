@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from airflow.sdk import Asset
 
-from clones.actions import ACTIONS
+from clones.actions import ACTIONS, BREAK, RESYNC
 from clones.config import Service
-from tests.conftest import ONE_ARRAY, SERVICES, SYMID, TWO_SETS, connect, control, sent
+from clones.runs.result import BACK
+from hooks import configuration
+from lab import Lab
+from reporting.completed import copy_assets
+from tests.conftest import ONE_ARRAY, POWERMAX, SERVICES, SYMID, TWO_SETS, connect, control, sent
 from tests.dags.conftest import dags, run
+from tests.support.tables import load_yaml
 
 
 def test_one_dag_a_service() -> None:
@@ -33,6 +40,42 @@ def test_the_chain() -> None:
     assert upstream["break.archivelogs.activate"] == ["break.data.activate"]
     assert upstream["start.service"] == ["break.archivelogs.wait_copied", "break.data.wait_copied"]
     assert upstream["start.on_old_copies"] == ["break.archivelogs.wait_copied", "break.data.wait_copied"]
+
+
+@pytest.mark.parametrize("file", [SERVICES, TWO_SETS, POWERMAX], ids=["one set", "two sets", "snapshots"])
+def test_what_goes_by_the_newest_activation_may_ask_for_it(file: Path) -> None:
+    """Airflow hands a task the stores of its own inlets and outlets only."""
+    from hooks.configuration import load
+
+    module = dags()
+    for name, service in load(file).services.items():
+        whole = {"plan", "finish", "start.service", "start.disks", "prepare.service", BACK}
+        own = {f"{phase}.{sync.name}": sync for phase in (RESYNC, BREAK) for sync in service.syncs}
+        for task in module.build(name, service).tasks:
+            given = {one.name for one in (*task.inlets, *task.outlets) if isinstance(one, Asset)}
+            copies = {one.name for one in copy_assets(name, service)}
+            if task.task_id in whole:
+                assert given >= copies, task.task_id
+            group, _, step = task.task_id.rpartition(".")
+            if step in ("recreate", "activate"):
+                assert f"{name}/{own[group].name}" in given, task.task_id
+
+
+def test_a_service_whose_copies_are_on_two_arrays_is_started(
+    database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two arrays' clocks show no order: only what the run has kept tells it, in Airflow's own store."""
+    file = load_yaml(SERVICES.read_text())
+    file["services"]["lnxpp"]["syncs"] += file["services"].pop("reporting_copies")["syncs"]
+    path = tmp_path / "services.yaml"
+    path.write_text(yaml.safe_dump(file))
+    monkeypatch.setattr(configuration, "CONFIG", str(path))
+    with Lab(directory=tmp_path / "lab", speed=15, services=path) as lab:
+        connect(monkeypatch, lab.connections)
+        for _ in range(2):
+            ended = run(dags().lnxpp, action="refresh")
+            assert str(ended.state) == "success"
+            assert lab.host("lnxpp01").mounts()
 
 
 @pytest.mark.parametrize("name", ["aastmphpux", "lnxpp", "reporting_copies"])

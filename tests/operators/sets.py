@@ -152,11 +152,14 @@ class Run:
                         ),
                     )
             elif step == PREPARE:
-                yield step, lambda: it.do(self._not_moved(prepare, to))
+                kept = Kept(self._known(to), made_here=RESYNC in phases, target_set=to.target_set)
+                ready = partial(prepare, kept=kept)
+                yield step, lambda ready=ready: it.do(self._not_moved(ready, to))
             elif step == STOP:
                 yield step, lambda: self._stop(former)
             else:
-                started = partial(change_over.start, kept=Kept(self._known(to)))
+                kept = Kept(self._known(to), made_here=RESYNC in phases, target_set=to.target_set)
+                started = partial(change_over.start, kept=kept)
                 yield step, lambda started=started: it.do(self._not_moved(started, to))
                 for place in ("after_start", "probes"):
                     yield place, lambda place=place: it.do(run_hooks(to, getattr(to.service, place), place))

@@ -140,6 +140,23 @@ def test_a_set_that_is_not_wholly_active_is_not_prepared(played: Played) -> None
     assert len(played.commands) == already and mounted(played) == A
 
 
+def test_what_the_start_would_refuse_is_refused_while_the_service_runs(played: Played) -> None:
+    run = played.begin("refresh")
+    steps = run._steps
+
+    def acted_on(phases: Any) -> Any:
+        for name, do in steps(phases):
+            if name == "prepare":
+                played.lab.advance(60)
+                played.lab.set_last_action("000190107777", "0C03", "0E03", 0)
+            yield name, do
+
+    run._steps = acted_on  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="set b: it is not prepared: sync archivelogs: it was acted on since"):
+        run.go()
+    assert mounted(played) == A and run.done[-1] == "break.archivelogs"
+
+
 def test_the_service_is_not_stopped_on_a_set_that_it_is_not_on(played: Played) -> None:
     with pytest.raises(Refused, match="set b: the service is not stopped there: set a is in use"):
         played.do(change_over.stop(played.on("b")))

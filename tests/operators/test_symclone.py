@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from clones.errors import RETRIES, MustWait, Refused, Torn, TornForNow, Unknown
+from clones.states import SyncSeen
 from hooks.symcli import SymcliHook
 from lab import Lab
 from operators.base import CloneOperator
@@ -176,6 +179,85 @@ def test_a_refresh_starts_the_service_on_its_own_copies_only(
     if syncs == 1:  # else it is newer than what comes after it
         start.execute(context)  # type: ignore[arg-type]
         assert lab.host("aastmphpux").mounts()
+
+
+@ONE_ARRAY
+def test_what_somebody_splits_in_a_first_refresh_is_not_started_on(lab: Any, context: dict[str, Any]) -> None:
+    """There is nothing to activate then, and no run has kept anything of that sync."""
+    take_down(lab)
+    for sync in (DATA, LOGS):
+        recreate(lab, context, **sync)
+    lab.advance(60)
+    program = "/usr/symcli/bin/symclone -noprompt activate -consistent"
+    lab.administrator("symcli01", f"sh -c 'echo 1234 4321 > /tmp/p; {program} -sid {SYMID} -f /tmp/p'")
+    lab.advance(60)
+    for sync in (DATA, LOGS):
+        activate(lab, context, **sync)
+    context["params"] = {"action": "refresh"}
+    with pytest.raises(Refused, match="sync data: no run has kept that it activated it"):
+        ServiceStartOperator(task_id="start", service="aastmphpux").execute(context)  # type: ignore[arg-type]
+    assert not lab.host("aastmphpux").mounts()
+
+
+@ONE_ARRAY
+def test_an_activation_ends_once_its_copy_has_shown_its_time(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_down(lab)
+    for sync in (DATA, LOGS):
+        recreate(lab, context, **sync)
+    lab.advance(60)
+    with monkeypatch.context() as patch, pytest.raises(Unknown, match="does not show the time of the last"):
+        act = sys.modules["clones.backends.symclone.act"]
+        look = act.look  # type: ignore[attr-defined]
+
+        def mute(scope: Any, sync: Any, before: Any = None) -> Any:
+            return without_times((yield from look(scope, sync, before)))
+
+        patch.setattr(act, "look", mute)
+        activate(lab, context, **DATA)
+    for sync in (DATA, LOGS):
+        activate(lab, context, **sync)
+    assert len(sent(lab, "activate")) == 2, "it was sent once, and looked at again"
+    context["params"] = {"action": "refresh"}
+    ServiceStartOperator(task_id="start", service="aastmphpux").execute(context)  # type: ignore[arg-type]
+    assert lab.host("aastmphpux").mounts()
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("action", ["start", "refresh"])
+@pytest.mark.parametrize("look", ["observe", "_look_again"])
+def test_a_time_that_is_not_shown_at_the_start_is_read_by_the_next_try(
+    lab: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, action: str, look: str
+) -> None:
+    """Nobody has acted on the copy: it is not known, and not refused for good."""
+    take_down(lab)
+    for sync in (DATA, LOGS):
+        recreate(lab, context, **sync)
+        activate(lab, context, **sync)
+    context["params"] = {"action": action}
+    start = ServiceStartOperator(task_id="start", service="aastmphpux")
+    with monkeypatch.context() as patch, pytest.raises(Unknown, match="does not show the time of the last"):
+        there = sys.modules["clones.act.stop_and_start"]
+        real = getattr(there, look)
+
+        def mute(*given: Any, **named: Any) -> Any:
+            seen = yield from real(*given, **named)
+            return tuple(map(without_times, seen)) if isinstance(seen, tuple) else without_times(seen)
+
+        patch.setattr(there, look, mute)
+        start.execute(context)  # type: ignore[arg-type]
+    assert not lab.host("aastmphpux").mounts()
+    start.execute(context)  # type: ignore[arg-type]
+    assert lab.host("aastmphpux").mounts()
+
+
+def without_times(seen: SyncSeen) -> SyncSeen:
+    """As if the array did not show when the pairs were last acted on."""
+    pairs = [
+        replace(pair, session=pair.session and replace(pair.session, last_action=None)) for pair in seen.pairs
+    ]
+    return replace(seen, pairs=tuple(pairs))
 
 
 @ONE_ARRAY

@@ -92,7 +92,7 @@ def activated(context: dict[str, Any], shown: SyncSeen, run_id: str = "manual__1
 def announced(context: dict[str, Any], *after: SyncSeen) -> list[tuple[str, str]]:
     """The copies that one try of the last task makes events of, with their time on the array."""
     context = {**context, "outlet_events": OutletEventAccessors()}
-    split = known_copies(activations(context, scope_of()), after)  # type: ignore[arg-type]
+    split = known_copies(activations(context, scope_of()) or {}, after)  # type: ignore[arg-type]
     announce(context, scope_of(), write(context, scope_of(), ["break"], split))  # type: ignore[arg-type]
     events = context["outlet_events"][fresh_copies("aastmphpux")].asset_alias_events
     for event in events:
@@ -165,7 +165,7 @@ def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str
     archivelogs = activated(context, copy("archivelogs", 5), "manual__0")
     stores = context["asset_state_store"]
     for after in ([data, copy("archivelogs", 4)], [data, archivelogs]):
-        write(context, scope_of(), ["break"], known_copies(activations(context, scope_of()), after))  # type: ignore[arg-type]
+        write(context, scope_of(), ["break"], known_copies(activations(context, scope_of()) or {}, after))  # type: ignore[arg-type]
         kept = read(context, scope_of())  # type: ignore[arg-type]
         for seen, left in zip((data, archivelogs), kept.records(scope_of().service), strict=True):
             if seen in after:

@@ -107,7 +107,12 @@ def prove_down_elsewhere(scope: Scope) -> Steps[None]:
 
 
 def why_left(
-    scope: Scope, plan: Mapping[str, Any] | None, *, run: Run, stopped: bool, known: Mapping[str, Activation]
+    scope: Scope,
+    plan: Mapping[str, Any] | None,
+    *,
+    run: Run,
+    stopped: bool,
+    known: Mapping[str, Activation] | None,
 ) -> Steps[str]:
     """Why a run that failed does not change back; empty when it is to.
 
@@ -115,7 +120,8 @@ def why_left(
     :param plan: XCom `plan` of the run, None when it has left none.
     :param run: that run.
     :param stopped: the run has begun to stop the service: the recorded intent is its own.
-    :param known: by sync of the set that it was to change over to, the newest activation that was kept.
+    :param known: by sync of the set that it was to change over to, the newest activation that was kept; None
+        where no run can keep any.
     :raises CloneError: the copies cannot be seen.
     """
     on = f"set {scope.target_set}"
@@ -141,7 +147,9 @@ def why_left(
     return (yield from _gone_on(scope, plan, run, known))
 
 
-def _gone_on(scope: Scope, plan: Mapping[str, Any], run: Run, known: Mapping[str, Activation]) -> Steps[str]:
+def _gone_on(
+    scope: Scope, plan: Mapping[str, Any], run: Run, known: Mapping[str, Activation] | None
+) -> Steps[str]:
     """Whether the service runs on what another run has made or chosen since, in a sentence; else empty.
 
     Only a set that is in use is asked for: to leave another one takes nothing down.
@@ -159,7 +167,7 @@ def _gone_on(scope: Scope, plan: Mapping[str, Any], run: Run, known: Mapping[str
         return ""
     now = yield from abreast(observe(new, sync) for sync in new.service.syncs)
     if BREAK in plan["phases"]:
-        wrong = [text for shown in now for text in not_made(plan, shown, known.get(shown.name), run)]
+        wrong = [text for shown in now for text in not_made(plan, shown, known, run)]
     else:
         pairs = zip(plan["syncs"], now, strict=False)
         wrong = [

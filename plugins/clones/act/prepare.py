@@ -15,7 +15,7 @@ from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
-from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
+from clones.decide.start_order import NOTHING_KEPT, Kept, decide_start
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import Refused, Unknown
 from clones.observe.proof_down import Row, Seen, look_around, prove_down, require_known, unexplained
@@ -74,13 +74,15 @@ def prove_down_or_ready(scope: Scope) -> Steps[list[Seen]]:
     return [*rows, *quiet]
 
 
-def prepare(scope: Scope) -> Steps[None]:
+def prepare(scope: Scope, kept: Kept = NOTHING_KEPT) -> Steps[None]:
     """Make the set ready on its first host.
 
     What is so already is left alone; so is a set that the service is on.
 
     :param scope: the service on that set.
-    :raises Refused: a sync of the set is not wholly active at one point in time.
+    :param kept: what runs have kept of its copies: what the start would refuse is refused here, while the
+        service still runs.
+    :raises Refused: the service could not be started on the copies of the set.
     :raises CloneError: a disk is not there, a group does not come up, a check fails, or something could not
         be told.
     """
@@ -90,7 +92,7 @@ def prepare(scope: Scope) -> Steps[None]:
     copies = [outcome.value() for outcome in outcomes]
     for sync, shown in zip(scope.service.syncs, copies, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
-    decision = decide_start(copies, HAS_RUN_ON_THEM)
+    decision = decide_start(copies, kept)
     if decision.verdict is Verdict.REFUSE:
         kind = Unknown if decision.unknown else Refused
         raise kind(f"{scope.who}: it is not prepared: {decision.why}.", decision.remedy)

@@ -19,7 +19,7 @@ from clones.asking.steps import Result, Steps, note
 from clones.config import Ip, Vg
 from clones.config.scope import Scope
 from clones.decide.right_pairs import refuse_wrong_pairs
-from clones.decide.rules import Verdict
+from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import NOTHING_KEPT, Kept, decide_start
 from clones.errors import CloneError, Fenced, Refused, Stale, Unknown
 from clones.guards import guards
@@ -134,8 +134,7 @@ def _bring_up(
     decision = decide_start(seen, kept)
     yield from note(f"Decided for start: {decision.verdict.name.lower()}", decision.why)
     if decision.verdict is Verdict.REFUSE:
-        kind = Unknown if decision.unknown else Refused
-        raise kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+        raise _not_started(scope, decision)
     if behind is not None:
         refuse_other_copies(scope, seen, behind)
     first, *others = scope.service.hosts
@@ -210,7 +209,13 @@ def _look_again(scope: Scope, seen: Sequence[SyncSeen]) -> Steps[tuple[SyncSeen,
 
 
 def _refuse_changed(scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSeen], kept: Kept) -> None:
-    """:raises Refused: the copies are not what this start has begun on."""
+    """:raises Refused: the copies are not what this start has begun on.
+
+    :raises Unknown: that cannot be told.
+    """
+    decision = decide_start(now, kept)
+    if decision.unknown:
+        raise _not_started(scope, decision)
     for sync, before, shown in zip(scope.service.syncs, seen, now, strict=True):
         refuse_wrong_pairs(scope.name, sync, shown)
         if not is_same(to_plain(before), shown):
@@ -220,9 +225,13 @@ def _refuse_changed(scope: Scope, seen: Sequence[SyncSeen], now: Sequence[SyncSe
                 + "\nNothing on it is mounted.",
                 f"find out who changed it ({shown.tools.audit}), then run the action `refresh`",
             )
-    decision = decide_start(now, kept)
     if decision.verdict is Verdict.REFUSE:
-        raise Refused(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
+        raise _not_started(scope, decision)
+
+
+def _not_started(scope: Scope, decision: Decision) -> CloneError:
+    kind = Unknown if decision.unknown else Refused
+    return kind(f"Service {scope.name} is not started: {decision.why}.", decision.remedy)
 
 
 def _not_down_elsewhere(scope: Scope, row: Row) -> CloneError:

@@ -110,6 +110,8 @@ class Ledger:
         self.run = run
         self.lasting = lasting
         self._clock, self._keep, self._kept, self._asked = clock, keep, kept, asked or kept
+        self._before: dict[str, Any] | None = None
+        """What was kept before the activation that this try has sent."""
 
     @cached_property
     def _known(self) -> dict[str, Any]:
@@ -144,7 +146,10 @@ class Ledger:
         """
         mine = Activation(self.run, at or self._clock()).to_plain()
         kept = self._known.get(INTENT) if intent is None else dict(intent)
-        return self._replace({**mine, **({INTENT: kept} if kept else {})})
+        before = dict(self._known)
+        take_back = self._replace({**mine, **({INTENT: kept} if kept else {})})
+        self._before = before
+        return take_back
 
     def intend(self, intent: Mapping[str, Any]) -> Callable[[], None]:
         """A request is about to be sent that is no activation. What is returned takes that back.
@@ -182,6 +187,14 @@ class Ledger:
             self._known = before
 
         return take_back
+
+    def was_refused(self) -> None:
+        """The activation that this try has sent did nothing, for sure: the one before is the newest."""
+        if self._before is not None:
+            former = {key: value for key, value in self._before.items() if key != INTENT}
+            self._before = None
+            kept = self._known.get(INTENT)
+            self._set({**former, **({INTENT: kept} if kept else {})})
 
     def saw(self, seen: SyncSeen) -> None:
         """The sync was looked at; of each pair only the first stamp after the sending is kept."""
@@ -242,28 +255,61 @@ def planned_stamps(plan: Mapping[str, Any] | None, sync: Sync) -> dict[str, str 
     return None
 
 
-def acted_on_since(seen: SyncSeen, known: Activation | None) -> str:
+def is_unseen(seen: SyncSeen, known: Activation | None) -> bool:
+    """Whether a sync may be what its newest activation made, and no look after that has shown all of it."""
+    shown = stamps(seen)
+    return (
+        known is not None
+        and known.after.keys() < shown.keys()
+        and all(shown[key] == stamp for key, stamp in known.after.items())
+    )
+
+
+def not_its_own(seen: SyncSeen, known: Activation | None) -> str:
     """What speaks against a sync being the copy that its newest activation made; empty: nothing.
 
     :param known: that one, None when none was kept.
     """
-    if known is None or known.made(seen):
+    if known is None:
+        return f"sync {seen.name}: no run has kept that it activated it"
+    if known.made(seen):
         return ""
     dag_id, run_id = known.run
+    if is_unseen(seen, known):
+        return f"sync {seen.name}: run {run_id} of {dag_id} has not seen what came of its activation"
     return f"sync {seen.name}: it was acted on since run {run_id} of {dag_id} activated it"
 
 
-def not_made(plan: Mapping[str, Any], seen: SyncSeen, known: Activation | None, run: Run) -> list[str]:
+def require_own_seen(scope: Scope, sync: Sync, seen: SyncSeen, ledger: Ledger | None) -> None:
+    """An activation has ended once each pair has shown its time: only by that it is known again.
+
+    :raises Unknown: a pair has not.
+    """
+    own = ledger.own if ledger is not None else None
+    if own is not None and seen.all_in(ACTIVE) and is_unseen(seen, own):
+        missing = [pair for pair in seen.pairs if _key(seen.symid, pair.source, pair.target) not in own.after]
+        raise Unknown(
+            f"{scope.subject(sync)}: it is active, and the array does not show the time of the last action "
+            f"of {labels(missing)}, by which this run would know its copy again.",
+            _find_it(seen.tools),
+        )
+
+
+def not_made(
+    plan: Mapping[str, Any], seen: SyncSeen, kept: Mapping[str, Activation] | None, run: Run
+) -> list[str]:
     """The pairs of which the array does not show that this run has split them, in sentences.
 
     :param plan: as :func:`planned_stamps` has it.
-    :param known: the newest activation of the sync that was kept.
+    :param kept: by sync, the newest activation that was kept; None where no run can keep any.
     """
-    if since := acted_on_since(seen, known):
-        return [since]
-    if known is not None and known.run != run:
-        dag_id, run_id = known.run
-        return [f"sync {seen.name}: run {run_id} of {dag_id} has activated it since this run did"]
+    if kept is not None:
+        known = kept.get(seen.name)
+        if other := not_its_own(seen, known):
+            return [other]
+        if known is not None and known.run != run:
+            dag_id, run_id = known.run
+            return [f"sync {seen.name}: run {run_id} of {dag_id} has activated it since this run did"]
     before = {
         (pair["source"], pair["target"]): pair["last_action"]
         for sync in plan.get("syncs", ())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from clones.decide.identity import Activation, acted_on_since, sent_at
+from clones.decide.identity import Activation, is_unseen, not_its_own, sent_at
 from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, labels
 from clones.states import ACTIVE, SyncSeen
 
@@ -26,11 +26,13 @@ class Kept:
     :param ordered: whether the syncs must be in order. Not where the service has run on these very copies.
     :param made_here: the run makes the copies itself: another copy than the newest activation's is not what
         it was to start the service on.
+    :param target_set: the set whose copies they are; empty: the service has no sets.
     """
 
     newest: Mapping[str, Activation] = field(default_factory=dict)
     ordered: bool = True
     made_here: bool = False
+    target_set: str = ""
 
 
 NOTHING_KEPT = Kept()
@@ -57,14 +59,6 @@ def decide_start(syncs: Sequence[SyncSeen], kept: Kept = NOTHING_KEPT) -> Decisi
                 seen.pairs,
                 "run the action `refresh`: it copies all pairs again at one point in time",
             )
-        if since := acted_on_since(seen, kept.newest.get(seen.name)) if kept.made_here else "":
-            return Decision(
-                Verdict.REFUSE,
-                since,
-                seen.pairs,
-                f"find out who acted on it ({seen.tools.audit}); then run the action `refresh`, or `start` "
-                "to run on it as it is",
-            )
     for number, seen in enumerate(syncs):
         times = [p.session.last_action for p in seen.pairs if p.session and p.session.last_action]
         if len(times) < len(seen.pairs):
@@ -78,6 +72,8 @@ def decide_start(syncs: Sequence[SyncSeen], kept: Kept = NOTHING_KEPT) -> Decisi
                 "action `refresh`)",
                 unknown=True,
             )
+        if kept.made_here and (other := not_its_own(seen, kept.newest.get(seen.name))):
+            return Decision(Verdict.REFUSE, other, seen.pairs, _remedy(seen, kept))
         if max(times) - min(times) > ONE_POINT_IN_TIME:
             return Decision(
                 Verdict.REFUSE,
@@ -92,15 +88,25 @@ def decide_start(syncs: Sequence[SyncSeen], kept: Kept = NOTHING_KEPT) -> Decisi
     return Decision(Verdict.ACT, "every sync is fully active, in order")
 
 
+def _remedy(seen: SyncSeen, kept: Kept) -> str:
+    """For a sync that is not what the run has made."""
+    if is_unseen(seen, kept.newest.get(seen.name)):
+        return "clear the task that activates it: it looks again; or run the action `refresh`"
+    # A service with sets is back on its former one by then.
+    anyway = "" if kept.target_set else ", or `start` to run on it as it is"
+    return f"find out who acted on it ({seen.tools.audit}); then run the action `refresh`{anyway}"
+
+
 def _in_order(before: SyncSeen, seen: SyncSeen, sent: Mapping[str, datetime]) -> Decision | None:
     """None when a sync is not older than one before it.
 
-    Two arrays' times are by two clocks, and may be by two zones, and no array's goes back once a year without
-    telling: where the runs have kept when they sent both activations, that decides.
+    Two arrays' times are by two clocks, and may be by two zones, and an array's goes back once a year without
+    telling: where the runs have kept when they sent both activations, that decides. Not of snapshots of one
+    array: their times are in UTC, by one clock, and what was kept may be by two.
     """
     first, second = _last(before), _last(seen)
     apart = second - first
-    if before.name in sent and seen.name in sent:
+    if before.name in sent and seen.name in sent and not (before.snapshots and before.symid == seen.symid):
         kept = sent[seen.name] - sent[before.name]
         if abs(kept) > CLOCK_TOLERANCE:
             first, second, apart = sent[before.name], sent[seen.name], kept

@@ -93,7 +93,8 @@ def judge(scope: Scope, action: str, phases: Sequence[str], known: Mapping[str, 
             _refuse_mixed_rewind(scope, decisions)
         elif BREAK in phases and RESYNC not in phases and not refused:
             if goes_by_order(phases):
-                _refuse_start(scope, action, seen, known)
+                stays = [one.seen for one in decisions if one.decision.verdict is Verdict.NOTHING]
+                _refuse_start(scope, action, stays, known)
             _refuse_order(scope, action, seen)
         elif START in phases and RESYNC not in phases and not refused:
             _refuse_unfit(scope, action, seen, known)
@@ -162,10 +163,14 @@ def refuse_shared_devices(scope: Scope, seen: list[SyncSeen]) -> None:
                 )
 
 
-def _refuse_start(scope: Scope, action: str, seen: list[SyncSeen], known: Mapping[str, Activation]) -> None:
-    """:raises Refused: what is split already may not be started on."""
-    split = [shown for shown in seen if shown.all_in(ACTIVE)]
-    decision = decide_start(split, Kept(known))
+def _refuse_start(
+    scope: Scope, action: str, stays: Sequence[SyncSeen], known: Mapping[str, Activation]
+) -> None:
+    """:param stays: the syncs that stay as they are.
+
+    :raises Refused: what is split already may not be started on.
+    """
+    decision = decide_start(stays, Kept(known))
     if decision.verdict is Verdict.REFUSE and not decision.unknown:  # that is said of all pairs at once
         raise refusal(scope.who, action, decision)
 

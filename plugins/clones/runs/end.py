@@ -66,7 +66,7 @@ def falls_short(
     scope: Scope,
     plan: Mapping[str, Any],
     looks: Sequence[SyncSeen | CloneError],
-    known: Mapping[str, Activation] = MappingProxyType({}),
+    known: Mapping[str, Activation] | None = MappingProxyType({}),
     *,
     run: Run,
     own: OwnState | None = None,
@@ -75,7 +75,7 @@ def falls_short(
 
     :param plan: the XCom `plan` of its first task.
     :param looks: each sync as it is seen now, or why it could not be.
-    :param known: by sync, the newest activation that was kept.
+    :param known: by sync, the newest activation that was kept; None where no run can keep any.
     :param run: this run.
     :param own: how the service itself is seen now, None when it has no resources.
     :returns: None when it is all there.
@@ -107,11 +107,11 @@ def falls_short(
         except CloneError as error:
             unseen.append(f"the state of sync {sync.name} could not be read: {error.what}")
     if wanted is _active and not wrong:
-        decision = decide_start(seen, Kept(known))
+        decision = decide_start(seen, Kept(known or {}))
         if decision.verdict is Verdict.REFUSE:
             wrong.append(decision.why)
         elif RESYNC in phases:
-            wrong += [text for one in seen for text in not_made(plan, one, known.get(one.name), run)]
+            wrong += [text for one in seen for text in not_made(plan, one, known, run)]
     if wrong or service:
         again = "trigger the action again" if phases else "trigger it again"
         remedy = f"find out who {_changed(scope) if wrong else 'started or stopped it since'}"

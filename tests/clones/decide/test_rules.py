@@ -84,17 +84,19 @@ def test_in_time(case: dict[str, Any]) -> None:
             seen(*states, times=times(at.get(name)), name=name),
             precopied=case.get("precopied"),
             **({"symid": case["arrays"][name]} if "arrays" in case else {}),
+            **({"snapshots": {f"of {name}": 1}} if case.get("snapshots") else {}),
         )
         for name, states in syncs.items()
     ]
     if action == "start":
         sent, own = case.get("sent", {}), case.get("made", {})
         newest = {
-            one.name: activation(one, (sent or {}).get(one.name), own.get(one.name, True))
+            one.name: activation(one, (sent or {}).get(one.name), own.get(one.name, "itself"))
             for one in shown
-            if one.name in own or one.name in (sent or {})
+            if own.get(one.name, "not kept") != "not kept" or one.name in (sent or {})
         }
-        kept = start_order.Kept(newest, ordered=sent is not None, made_here=bool(own))
+        on = case.get("set", "")
+        kept = start_order.Kept(newest, ordered=sent is not None, made_here=bool(own), target_set=on)
         decision = start_order.decide_start(shown, kept)
     elif action == "wait":
         decision = rules.decide_wait(shown[0], case["wanted"])
@@ -103,11 +105,14 @@ def test_in_time(case: dict[str, Any]) -> None:
     check(decision, case["is"])
     assert case.get("why", "") in decision.why
     assert case.get("remedy", "") in decision.remedy
+    assert not ("set" in case and "`start`" in decision.remedy), "it is back on its former set by then"
 
 
-def activation(shown: SyncSeen, sent: str | None, made: bool) -> Activation:
-    """One of a run; with `made`: the copy that is shown is still the one that it made."""
-    after = {key: str(stamp) if made else "another" for key, stamp in stamps(shown).items()}
+def activation(shown: SyncSeen, sent: str | None, made: str) -> Activation:
+    """One of a run, which has made the copy that is shown, another one, or has not seen what came of it."""
+    after = {key: str(stamp) if made == "itself" else "another" for key, stamp in stamps(shown).items()}
+    if made == "unseen":
+        after = {}
     at = datetime.fromisoformat(f"{sent}:00+00:00") if sent else NOON
     return Activation(("erp", "run"), at, after)
 

@@ -73,7 +73,7 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
         plan |= {"from_set": former, "to_set": new, "up": case.get("up", True)}
     looks = [look(name, said) for name, said in case["seen"].items()]
     by = case.get("kept_by", "this run")
-    known = {name: kept(name, times, by) for name, times in case.get("kept", {}).items()}
+    known = {name: kept(name, times, by) for name, times in case["kept"].items()} if "kept" in case else None
     own = OwnState(State(case["service"]), "here", case.get("set")) if "service" in case else None
     found = falls_short(scope, plan, looks, known, run=RUN, own=own)
     if case["short"] == "none":

@@ -66,7 +66,7 @@ def resync(
     seen = yield from _look_for_own(scope, sync, kept, known_snapshots(plan, sync.name, kept))
     refuse_wrong_pairs(scope.name, sync, seen)
     seen = yield from again_if_gone(scope, sync, seen, kept)
-    kept.saw(seen)
+    saw_link(kept, seen)
     decision = decide_resync_again(
         sync, seen, planned_stamps(plan, sync), kept, planned_snapshots(plan, sync.name)
     )
@@ -175,7 +175,7 @@ def split(
     seen = own.value()
     refuse_wrong_pairs(scope.name, sync, seen)
     seen = yield from again_if_gone(scope, sync, seen, kept)
-    kept.saw(seen)
+    saw_link(kept, seen)
     intended = find_intended(seen, kept)
     decision = _decide_split(sync, seen, intended, mend_torn, plan)
     yield from decided(scope, sync, "break", decision, wait_seconds=sync.copy_timeout)
@@ -318,6 +318,13 @@ def _look_for_own(
     if seen.listed is None or mine in seen.listed:
         return (yield from look(scope, sync, known, group=group))
     return seen
+
+
+def saw_link(ledger: Ledger, seen: SnapSeen) -> None:
+    """Of a link that an earlier try has sent. The one before it is active, too: that is not what it made."""
+    intent = kept_intent(ledger)
+    if intent is not None and intent.what is not What.SNAPSHOT and seen.wholly_on(intent.name):
+        ledger.saw(seen)
 
 
 def again_if_gone(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[SnapSeen]:

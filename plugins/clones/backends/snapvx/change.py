@@ -177,6 +177,8 @@ def settle(
         raise
     except CloneError as error:
         raise Unknown(f"{subject}: the result is not known: {error.what}", CHECKS_FIRST) from error
+    if sent.outcome in _SURE or job.state is JobState.FAILED:
+        ledger.was_refused()
     raise _not_seen(scope, sync, sent, job, action, changed)
 
 

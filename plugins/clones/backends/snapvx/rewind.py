@@ -8,7 +8,7 @@ from typing import Any
 
 from clones.act.decided import decided
 from clones.asking.steps import Steps
-from clones.backends.snapvx.act import relink
+from clones.backends.snapvx.act import relink, saw_link
 from clones.backends.snapvx.change import need, wait_out
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.names import key_of, ours
@@ -71,7 +71,7 @@ def rewind(
     kept = need(scope, sync, ledger)
     yield from wait_out(scope, sync, kept)
     seen = yield from look_to_rewind(scope, sync, kept, plan)
-    kept.saw(seen)
+    saw_link(kept, seen)
     to = planned_rewind(plan, sync.name)
     intent = kept_intent(kept)
     if to is None and intent is not None and intent.run == kept.run and intent.what is What.REWIND:

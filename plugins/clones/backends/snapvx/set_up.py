@@ -12,7 +12,7 @@ from dataclasses import replace
 from clones.act.decided import decided
 from clones.asking.steps import Steps, note, pause, run_together
 from clones.backends.snapvx import answers, requests
-from clones.backends.snapvx.act import LAG, relink, take
+from clones.backends.snapvx.act import LAG, relink, saw_link, take
 from clones.backends.snapvx.answers import Volume
 from clones.backends.snapvx.change import need, wait_out
 from clones.backends.snapvx.groups import devices_of
@@ -64,7 +64,7 @@ def create(
         again = yield from look(scope, sync, seen.snapshots, group=True)
         refuse_wrong_pairs(scope.name, sync, again)
         seen = again if any(pair.state is not State.NONE for pair in again.pairs) else seen
-    kept.saw(seen)
+    saw_link(kept, seen)
     decision = decide_create(sync, seen)
     yield from decided(scope, sync, "create", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:

@@ -20,7 +20,7 @@ from clones.backends.symclone import commands
 from clones.backends.symclone.exit_codes import Outcome, classify, failure
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger, clocks_apart, decide_again, planned_stamps
+from clones.decide.identity import Ledger, clocks_apart, decide_again, planned_stamps, require_own_seen
 from clones.decide.rules import (
     MEND_TORN,
     Decision,
@@ -119,6 +119,7 @@ def split(
         ledger.saw(seen)  # of an earlier try that did not come to look
     decision = yield from _decide_split(scope, sync, seen, mend_torn, plan)
     if decision.verdict is Verdict.NOTHING:
+        require_own_seen(scope, sync, seen, ledger)
         return seen
     require_active(scope, sync, [outcome.value() for outcome in earlier])
     if decision.torn:
@@ -141,6 +142,7 @@ def split(
         look=look if ledger is None else _look_for(ledger),
         if_torn=TornForNow if mend_torn else Torn,
     )
+    require_own_seen(scope, sync, after, ledger)
     apart = clocks_apart(seen, after)
     if apart:
         yield from note(
