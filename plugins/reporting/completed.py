@@ -100,23 +100,20 @@ class Completed:
 
 def read(context: Context, scope: Scope) -> Completed:
     """What the service's completed runs have left; nothing where there is no store or no answer."""
-    stores = context.get("asset_state_store")
-    if stores is None:
+    stores = {sync.name: _store(context, scope, sync.name) for sync in scope.service.syncs}
+    first = stores[scope.service.syncs[0].name]
+    if first is None:
         return Completed()
-    assets = copy_assets(scope.name, scope.service)
     try:
-        kept: Any = stores[assets[0]].get(COMPLETED)
+        kept: Any = first.get(COMPLETED)
         if kept is not None:
             return Completed(kept["runs"], kept["syncs"])
-        runs = cast("dict[str, str]", stores[assets[0]].get(FORMER_RUNS, {}))
+        runs = cast("dict[str, str]", first.get(FORMER_RUNS, {}))
         # With it stood all else.
-        found = [
-            (sync.name, stores[asset])
-            for sync, asset in zip(scope.service.syncs, assets, strict=True)
-            if runs
-        ]
+        found = {name: store for name, store in stores.items() if runs and store is not None}
         return Completed(
-            runs, {name: {key: store.get(former) for key, former in FORMER.items()} for name, store in found}
+            runs,
+            {name: {key: one.get(former) for key, former in FORMER.items()} for name, one in found.items()},
         )
     except AirflowRuntimeError as error:
         log.warning("What earlier runs completed could not be read, and is taken for nothing: %s", error)
@@ -279,11 +276,11 @@ def write(
             )
     for name, pace in paces.items():
         syncs.setdefault(name, {})["pace"] = pace.to_plain()
-    stores = context.get("asset_state_store")
-    if stores is not None and before.known:
+    store = _store(context, scope, scope.service.syncs[0].name)
+    if store is not None and before.known:
         left = Completed(superseded.remember(before.runs, run_id, datetime.now(UTC)), syncs).to_plain()
         try:
-            stores[copy_asset(scope.name, scope.service.syncs[0].name)].set(COMPLETED, left)
+            store.set(COMPLETED, left)
         except AirflowRuntimeError as error:
             log.warning("That this run was completed could not be remembered: %s", error)
     return news

@@ -154,9 +154,17 @@ def test_what_is_news() -> None:
     }
 
 
-def test_without_a_store_nothing_is_known_to_be_the_runs_own(context: dict[str, Any]) -> None:
+@pytest.mark.parametrize("stores", [None, {}], ids=["none at all", "of other assets"])
+def test_without_a_store_nothing_is_known_to_be_the_runs_own(
+    context: dict[str, Any], stores: dict[str, Any] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow hands a task the stores of its own inlets and outlets; a site's own DAG need not have ours."""
     del context["asset_state_store"]
+    if stores is not None:
+        context["asset_state_store"] = stores
     assert announced(context, copy("data", 10)) == []
+    assert read(context, scope_of()) == Completed()  # type: ignore[arg-type]
+    assert "this task has no inlet aastmphpux/data. What to do: give it `inlets=" in caplog.text
 
 
 def test_a_completed_run_leaves_when_its_copies_were_activated(context: dict[str, Any]) -> None:
