@@ -67,12 +67,15 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                 response_timeout=timedelta(seconds=service.approval_timeout),
             ),
         ]
+        ended: dict[str, str] = {}
         with TaskGroup("restore", tooltip="Overwrite production, sync by sync"):
             for sync in service.syncs:
                 pool = array_pool(limits, service, sync)
                 with TaskGroup(sync.name):
                     tasks += [
-                        MergeBackRestoreOperator(task_id="restore", sync=sync.name, pool=pool, **step),
+                        MergeBackRestoreOperator(
+                            task_id="restore", sync=sync.name, ended_task_ids={**ended}, pool=pool, **step
+                        ),
                         SymcloneStateSensor(
                             task_id="wait_restored",
                             sync=sync.name,
@@ -83,7 +86,8 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
                         ),
                         MergeBackEndOperator(task_id="terminate", sync=sync.name, pool=pool, **step),
                     ]
-        tasks.append(MergeBackConfirmOperator(task_id="confirm", **step))
+                ended[sync.name] = tasks[-1].task_id
+        tasks.append(MergeBackConfirmOperator(task_id="confirm", ended_task_ids=ended, **step))
         chain(*tasks)
         # As the only leaf it decides the run's state.
         tasks[-1] >> RunEndOperator(task_id="finish", inlets=set_inlets(name, service), **step)

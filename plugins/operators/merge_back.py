@@ -45,6 +45,9 @@ class _MergeBackOperator(CloneOperator):
     """One step under the service's lock.
 
     :param plan_task_id: the task whose XCom `plan` holds the run's plan.
+    :param ended_task_ids: by each sync before this step, the task that ended its restore
+        (:class:`MergeBackEndOperator`): each must still be as that left it. None: that they were acted on
+        since the plan must do, and the approval must be recent at each sync.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class _MergeBackOperator(CloneOperator):
         *,
         service: str | Mapping[str, Any],
         plan_task_id: str = "plan",
+        ended_task_ids: Mapping[str, str] | None = None,
         config: str = CONFIG,
         target_set: str = "",
         needs_pools: Sequence[str] = (),
@@ -68,6 +72,14 @@ class _MergeBackOperator(CloneOperator):
             **kwargs,
         )
         self.plan_task_id = plan_task_id
+        self.ended_task_ids = ended_task_ids
+
+    def ended(self, context: Context) -> dict[str, Any] | None:
+        """By sync, what its restore has left; None for one that has not come to its end."""
+        if self.ended_task_ids is None:
+            return None
+        pull = context["ti"].xcom_pull
+        return {sync: pull(task_ids=task, key="return_value") for sync, task in self.ended_task_ids.items()}
 
     def plan(self, context: Context) -> dict[str, Any]:
         """:raises Refused: there is none."""
@@ -148,6 +160,7 @@ class MergeBackRestoreOperator(_MergeBackOperator):
             sent=Approval.read(sent),
             spend=spend,
             now=datetime.now(UTC),
+            ended=self.ended(context),
         )
         return to_plain(hosts.run(steps))
 
@@ -187,4 +200,4 @@ class MergeBackConfirmOperator(_MergeBackOperator):
     """
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> list[dict[str, object]]:
-        return hosts.run(merge_back.confirm(scope, self.plan(context)))
+        return hosts.run(merge_back.confirm(scope, self.plan(context), self.ended(context)))

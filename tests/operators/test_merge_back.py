@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput, TaskDeferred
 
 from clones.asking.steps import Command
@@ -35,10 +36,24 @@ from tests.conftest import (
     typed,
 )
 from tests.support.production import HOST, PRODUCTION, services, with_production
+from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 SERVICE = "aastmphpux"
 PAIRS = {"data": ("1234", "4321"), "archivelogs": ("1235", "4322")}
+BEFORE: dict[str, dict[str, str]] = {"data": {}, "archivelogs": {"data": "restore.data.terminate"}}
+"""By sync, the tasks that end the restores of those before it."""
+
+
+class Task(TaskInstance):
+    """With what the tasks of the run have left; :attr:`left` is by task."""
+
+    def __init__(self, run_states: dict[str, str]) -> None:
+        super().__init__(run_states)
+        self.left: dict[str, Any] = {}
+
+    def xcom_pull(self, task_ids: str, key: str) -> Any:
+        return self.left.get(task_ids) if key == "return_value" else super().xcom_pull(task_ids, key)
 
 
 class MergeBack:
@@ -48,7 +63,7 @@ class MergeBack:
         self, lab: Any, config: Path, monkeypatch: pytest.MonkeyPatch, service: str = SERVICE
     ) -> None:
         self.lab, self.config, self.service = lab, str(config), service
-        self.ti = TaskInstance({"manual__1": "success"})  # whoever has stopped or started the service
+        self.ti = Task({"manual__1": "success"})  # whoever has stopped or started the service
         self.ti.id = "42"  # type: ignore[attr-defined]
         self.run = SimpleNamespace(
             dag_id=f"{SERVICE}_merge_back",
@@ -104,17 +119,20 @@ class MergeBack:
         self.answer(self.ask())
 
     def restore(self, sync: str = "data") -> Any:
-        return self.step(MergeBackRestoreOperator, sync)
+        return self.step(MergeBackRestoreOperator, sync, ended_task_ids=BEFORE[sync])
 
     def wait(self, sync: str = "data") -> None:
         self.lab.advance(600)
         self.step(SymcloneStateSensor, sync, wanted="restored")
 
     def end(self, sync: str = "data") -> Any:
-        return self.step(MergeBackEndOperator, sync)
+        self.ti.left[f"restore.{sync}.terminate"] = left = self.step(MergeBackEndOperator, sync)
+        return left
 
     def confirm(self) -> Any:
-        return self.step(MergeBackConfirmOperator)
+        return self.step(
+            MergeBackConfirmOperator, ended_task_ids={s: f"restore.{s}.terminate" for s in BEFORE}
+        )
 
     def state(self, sync: str = "data") -> str:
         return str(self.lab.session(SYMID, *PAIRS[sync])["state"])
@@ -530,6 +548,69 @@ def test_the_next_sync_waits_for_the_one_before(merge_back: MergeBack) -> None:
     merge_back.approve()
     merge_back.refused(lambda: merge_back.restore("archivelogs"), "sync data comes before it")
     merge_back.refused(merge_back.confirm, "it is not merged back")
+
+
+@ONE_ARRAY
+def test_a_sync_that_was_acted_on_since_is_not_merged_back_by_this_run(merge_back: MergeBack) -> None:
+    """Its copy was made anew, say: the next sync would go with another point in time."""
+    take_down(merge_back.lab)
+    merge_back.approve()
+    for step in (merge_back.restore, merge_back.wait, merge_back.end):
+        step()
+    merge_back.lab.advance(60)
+    merge_back.lab.set_last_action(SYMID, *PAIRS["data"], age_seconds=0)
+    says = "sync data comes before it, and is not as this run has merged it back"
+    merge_back.refused(lambda: merge_back.restore("archivelogs"), says)
+
+
+@ONE_ARRAY
+def test_a_sync_whose_tasks_were_marked_is_not_merged_back(merge_back: MergeBack) -> None:
+    take_down(merge_back.lab)
+    merge_back.approve()
+    merge_back.lab.advance(60)
+    merge_back.lab.set_last_action(SYMID, *PAIRS["data"], age_seconds=0)
+    says = "sync data comes before it, and is not as this run has merged it back"
+    merge_back.refused(lambda: merge_back.restore("archivelogs"), says)
+    for sync in PAIRS:
+        merge_back.lab.set_last_action(SYMID, *PAIRS[sync], age_seconds=0)
+    merge_back.refused(merge_back.confirm, "and is not as this run has left it")
+
+
+@ONE_ARRAY
+def test_the_next_sync_does_not_go_on_after_a_month(merge_back: MergeBack) -> None:
+    """Production may have run since."""
+    take_down(merge_back.lab)
+    merge_back.approve()
+    for step in (merge_back.restore, merge_back.wait, merge_back.end):
+        step()
+    merge_back.lab.advance(30 * 86400)
+    says = "sync data before it was merged back longer ago than `approval_timeout`"
+    merge_back.refused(lambda: merge_back.restore("archivelogs"), says)
+
+
+@ONE_ARRAY
+def test_another_copy_that_was_acted_on_since_the_approval_makes_it_void(merge_back: MergeBack) -> None:
+    """It may have been merged back: then production is not what was to be overwritten."""
+    take_down(merge_back.lab)
+    merge_back.lab.remove_session(SYMID, "1236", "4323")
+    merge_back.lab.set_state(SYMID, "1236", "4323", "Copied")
+    merge_back.lab.set_source(SYMID, "1236", "4323", "1234")
+    merge_back.approve()
+    merge_back.lab.advance(60)
+    merge_back.lab.set_last_action(SYMID, "1234", "4323", age_seconds=0)
+    says = ("it is not what boss approved any more", "other_copies.1234 -> 4323: approved")
+    merge_back.refused(merge_back.restore, *says)
+
+
+def test_what_must_say_that_the_service_is_down_is_approved_too(merge_back: MergeBack) -> None:
+    take_down(merge_back.lab)
+    merge_back.approve()
+    path = Path(merge_back.config)
+    read = load_yaml(path.read_text())
+    checks = [{"name": "backup", "connection": "aastmphpux", "command": ["/opt/site/bin/unused"]}]
+    read["services"][SERVICE]["down_checks"] = checks
+    path.write_text(yaml.safe_dump(read))
+    merge_back.refused(merge_back.restore, "it is not what boss approved any more", "down_checks")
 
 
 def test_another_clone_of_the_source_that_is_merged_back(merge_back: MergeBack) -> None:

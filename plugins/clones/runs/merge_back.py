@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from clones.act.prepare import prove_down_or_ready, release
@@ -28,7 +28,7 @@ from clones.decide.rules import Decision, Verdict
 from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
 from clones.observe.proof_down import prove_down, prove_production_down
 from clones.observe.running_commands import list_running, nothing_still_runs, refuse_leftovers
-from clones.observe.sync import observe, to_plain
+from clones.observe.sync import is_same, observe, to_plain
 from clones.resources.base import Use
 from clones.states import PairSeen, State, SyncSeen, device_text
 
@@ -82,6 +82,7 @@ def restore(
     sent: Approval | None,
     spend: Callable[[], Callable[[], None]],
     now: datetime,
+    ended: Mapping[str, Mapping[str, Any] | None] | None = None,
 ) -> Steps[SyncSeen]:
     """Overwrite the sources of a sync with what its targets hold, if that is still what was approved.
 
@@ -91,6 +92,8 @@ def restore(
     :param spend: keeps `approval` as such, durably; called right before the command is sent. What it returns
         takes that back, when the command is not sent after all.
     :param now: with a zone; an approval is too old to begin with after `approval_timeout`.
+    :param ended: by each sync before it, what this run saw of it when it had ended its restore; None where
+        nobody has kept that.
     :raises Refused: it is not what was approved, or must not be done. Nothing was sent, unless it says so.
     :raises Unknown, NotDone: after the command was sent.
     """
@@ -108,15 +111,17 @@ def restore(
         raise _refusal(scope, sync, decision)
     if decision.verdict is Verdict.NOTHING:
         return seen[at]
-    if at == 0:
-        require_recent(approval, now, scope.service.approval_timeout, subject)
     for before, shown in zip(planned[:at], seen[:at], strict=False):
-        if not shown.all_in(AFTERWARDS) or _any_unmoved(before, shown):
+        if not _is_merged_back(before, shown, ended):
             raise Refused(
-                f"{subject}: sync {shown.name} comes before it and is not merged back by this run. "
+                f"{subject}: sync {shown.name} comes before it, and is not as this run has merged it back. "
                 "Nothing was sent to the array.",
                 f"clear the failed task of {shown.name} first, or {ASK_AGAIN}",
             )
+    if at == 0 or ended is None:
+        require_recent(approval, now, scope.service.approval_timeout, subject)
+    else:
+        _require_to_go_on(scope, subject, ended[syncs[at - 1].name], seen[at - 1])
     bound = _bound(scope, [*planned[:at], *(_essence(shown) for shown in seen[at:])])
     if digest(bound) != approval.digest or decision.verdict is not Verdict.ACT:
         raise Refused(
@@ -127,7 +132,7 @@ def restore(
     refuse_leftovers(scope, running, syncs, "restore")
     if scope.target_set and (yield from release(scope)):
         # That may have taken long.
-        return (yield from restore(scope, sync, kept, approval, sent=sent, spend=spend, now=now))
+        return (yield from restore(scope, sync, kept, approval, sent=sent, spend=spend, now=now, ended=ended))
     yield from both(prove_down(scope.own()), prove_production_down(scope))
     command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
@@ -158,20 +163,27 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     )
 
 
-def confirm(scope: Scope, kept: Mapping[str, Any]) -> Steps[list[dict[str, object]]]:
-    """See that every sync was merged back: the restore flag gone, and acted on since the plan.
+def confirm(
+    scope: Scope, kept: Mapping[str, Any], ended: Mapping[str, Mapping[str, Any] | None] | None = None
+) -> Steps[list[dict[str, object]]]:
+    """See that every sync was merged back: the restore flag gone, and as this run has left it.
 
+    :param ended: by sync, as :func:`restore` has it; None: acted on since the plan is enough.
     :raises Refused: one was not.
     """
     shown = []
     looked = yield from abreast(_look(scope, sync) for sync in scope.service.syncs)
     for sync, seen, before in zip(scope.service.syncs, looked, kept["bound"]["syncs"], strict=False):
-        if not seen.all_in(AFTERWARDS) or _any_unmoved(before, seen):
+        if not _is_merged_back(before, seen, ended):
+            moved = ", with the last action that the plan saw" if _any_unmoved(before, seen) else ""
             raise Refused(
                 f"{scope.subject(sync)}: it is not merged back: "
                 + ", ".join(f"{pair.label} is {pair.state}" for pair in seen.pairs)
-                + ("" if seen.all_in(AFTERWARDS) else " (expected: Copied or Split)")
-                + (", with the last action that the plan saw" if _any_unmoved(before, seen) else ""),
+                + (
+                    (moved or ", and is not as this run has left it")
+                    if seen.all_in(AFTERWARDS)
+                    else f" (expected: Copied or Split){moved}"
+                ),
                 f"leave production down, and check what was done to it ({seen.tools.query}, "
                 f"{seen.tools.audit})",
             )
@@ -291,19 +303,31 @@ def _other_line(pair: PairSeen, other: Any) -> str:
 
 
 def _essence(seen: SyncSeen) -> dict[str, Any]:
-    """What of an observation an approval is bound to: no clock, no progress."""
+    """What of an observation an approval is bound to: no clock, no progress.
+
+    Of another copy of a source the last action: it may be one that has overwritten production since.
+    """
     kept = ("pair", "source", "target", "state", "last_action")
     plain: Any = to_plain(seen)
-    return {
-        "sync": seen.name,
-        "symid": seen.symid,
-        "pairs": [{name: pair[name] for name in kept} for pair in plain["pairs"]],
-    }
+    pairs = []
+    for pair, shown in zip(plain["pairs"], seen.pairs, strict=True):
+        others = {
+            f"{device_text(one.source)} -> {device_text(one.target)}": str(one.last_action)
+            for one in shown.others
+        }
+        pairs.append({**{name: pair[name] for name in kept}, **({"other_copies": others} if others else {})})
+    return {"sync": seen.name, "symid": seen.symid, "pairs": pairs}
 
 
 def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """All that an approval is bound to: the copies as seen, and whose being down was proven."""
-    who = {"control_host", "hosts", "resources", "production"}
+    who = {
+        "control_host",
+        "hosts",
+        "resources",
+        "production",
+        *(["down_checks"] if scope.service.down_checks else []),
+    }
     # Neither the folder for tokens nor the keys of target sets, which say nothing where a set is named, are
     # part of it: a yes from before there were any is still a yes.
     no_hosts: Any = {"__all__": {"work_dir", "sets"}}
@@ -324,6 +348,27 @@ def _bound(scope: Scope, syncs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 if entry["vg"] and entry["vg"][key] == Vg.model_fields[key].default:
                     del entry["vg"][key]
     return {"service": scope.name, **scope.set_to_plain(), **service, "syncs": list(syncs)}
+
+
+def _is_merged_back(
+    before: Mapping[str, Any], seen: SyncSeen, ended: Mapping[str, Mapping[str, Any] | None] | None
+) -> bool:
+    """Whether a sync is as this run has left it, or, where that is not kept, was at least acted on since."""
+    if not seen.all_in(AFTERWARDS) or _any_unmoved(before, seen):
+        return False
+    left = ended.get(seen.name) if ended is not None else None
+    return ended is None or (left is not None and is_same(dict(left), seen))
+
+
+def _require_to_go_on(scope: Scope, subject: str, left: Mapping[str, Any] | None, seen: SyncSeen) -> None:
+    """:raises Refused: the sync before it was merged back too long ago, both by its control host's clock."""
+    since = datetime.fromisoformat(left["clock"]) if left else datetime.min
+    if abs(seen.clock - since) > timedelta(seconds=scope.service.approval_timeout):
+        raise Refused(
+            f"{subject}: sync {seen.name} before it was merged back longer ago than `approval_timeout`: what "
+            "was approved is not good any more. Nothing was sent to the array.",
+            f"leave production down, and {ASK_AGAIN}",
+        )
 
 
 def _any_unmoved(before: Mapping[str, Any], seen: SyncSeen) -> bool:
