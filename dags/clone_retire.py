@@ -57,6 +57,7 @@ def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
             task_id="plan",
             reason="{{ params.reason }}",
             needs_pools=needs,
+            inlets=set_inlets(name, service),
             **{**step, **retries(service), "retries": PLAN_RETRIES},
         )
         approve = SecondPersonApprovalOperator(

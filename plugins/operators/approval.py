@@ -82,7 +82,7 @@ class PlanToApproveOperator(CloneOperator):
     does: ClassVar[str]
     """What it is the plan of, in a word."""
 
-    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
+    def plan(self, context: Context, scope: Scope) -> Steps[dict[str, Any]]:
         """The plan, as plain JSON: its ``text`` in lines for the approver, and the ``digest`` of the rest."""
         raise NotImplementedError
 
@@ -138,7 +138,7 @@ class PlanToApproveOperator(CloneOperator):
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         try:
             self.refuse_set(context, scope)
-            plan = hosts.run(self.plan(scope))
+            plan = hosts.run(self.plan(context, scope))
         finally:
             self.give_back(scope, hosts)
         made = datetime.now(UTC).isoformat(timespec="seconds")

@@ -37,7 +37,7 @@ class MergeBackPlanOperator(PlanToApproveOperator):
 
     does = "merge-back"
 
-    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
+    def plan(self, context: Context, scope: Scope) -> Steps[dict[str, Any]]:
         return merge_back.plan(scope)
 
 

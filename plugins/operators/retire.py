@@ -15,6 +15,7 @@ from clones.decide.approval import Approval, require, require_recent
 from clones.runs import retire
 from operators.approval import APPROVAL, PlanToApproveOperator
 from operators.own_activation import OwnActivationOperator
+from reporting import target_sets
 from reporting.completed import ledger
 
 if TYPE_CHECKING:
@@ -100,5 +101,5 @@ class RetirePlanOperator(PlanToApproveOperator):
 
     does = "retire"
 
-    def plan(self, scope: Scope) -> Steps[dict[str, Any]]:
-        return retire.to_approve(scope)
+    def plan(self, context: Context, scope: Scope) -> Steps[dict[str, Any]]:
+        return retire.to_approve(scope, target_sets.recorded(context, scope) if scope.target_set else None)

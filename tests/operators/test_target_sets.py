@@ -348,3 +348,13 @@ def test_without_rollback_nothing_goes_back(two_sets: Any, context: dict[str, An
     with pytest.raises(AirflowSkipException, match="`rollback` is false"):
         ServiceChangeBackOperator(target_set="a", **about).execute(context)  # type: ignore[arg-type]
     assert recorded(context) == ("a", "b", "a")
+
+
+@pytest.mark.parametrize("good", ["b", "a"])
+def test_who_approves_a_retirement_reads_that_it_is_the_last_good_set(
+    two_sets: Any, context: dict[str, Any], good: str
+) -> None:
+    record(context, good=good)
+    RetirePlanOperator(reason="test", target_set="b", **ABOUT).execute(context)  # type: ignore[arg-type]
+    shown = "\n".join(context["ti"].xcom["plan"]["text"])
+    assert ("nothing can go back to it then" in shown) == (good == "b")

@@ -298,8 +298,10 @@ def _one_in_use(
             "name a set that is not in use, or leave the field `set` empty",
         )
     if action == "rewind":
-        back = good if good and good != on else _before(names, on)
+        back = good if good in names and good != on else _before(names, on)
         return Chosen(on, asked or back, _said(used))
+    if action in OVERWRITES and good and good not in names:
+        return NotChosen(_renamed(good), MAKE_GOOD.format(start=again, used=on, good=_before(names, on)))
     if action in OVERWRITES and recorded.from_nowhere(on):
         return NotChosen(
             f"the start on set {on} has not ended well, and it is not known on which set the service was "
@@ -323,12 +325,17 @@ def _none_in_use(action: str, names: Sequence[str], recorded: Recorded, asked: s
     to = intent.to_set if intent and intent.to_set in names else ""
     if not (to or good or asked):
         return NotChosen("no target set is in use, and none is recorded", ASK)
+    if action in OVERWRITES and recorded.last_good and not good:
+        return NotChosen(
+            _renamed(recorded.last_good),
+            f"run the action `start`, and {ASK} on which it is to be: once it is well there, that is known",
+        )
     why = _recorded(recorded)
     last = to or good
     if action in ("start", "stop"):
         return Chosen(asked or last, asked or last, why)
     if action == "rewind":
-        other = asked or (good if good != last else _before(names, last))
+        other = asked or (good if good not in ("", last) else _before(names, last))
         return Chosen(last if last not in ("", other) else _before(names, other), other, why)
     free = [name for name in (*([to] if to else []), *_after(names, good)) if name != good]
     if action == "break" and good:
@@ -340,6 +347,13 @@ def _none_in_use(action: str, names: Sequence[str], recorded: Recorded, asked: s
         )
     chosen = asked or free[0]
     return Chosen(good if good not in ("", chosen) else _before(names, chosen), chosen, why)
+
+
+def _renamed(good: str) -> str:
+    return (
+        f"services.yaml has no set {good} any more, on which the service last started well: one with another "
+        "name may hold that copy"
+    )
 
 
 def _recorded(recorded: Recorded) -> str:

@@ -11,6 +11,7 @@ from clones.config.scope import Scope
 from clones.decide.approval import digest
 from clones.decide.identity import require_stamps
 from clones.decide.rules import Verdict
+from clones.decide.target_sets import Recorded
 from clones.errors import Refused
 from clones.observe.sync import to_plain
 from clones.runs.planned import Step, conclude, plain, sent_by
@@ -49,15 +50,18 @@ def plan(scope: Scope) -> Steps[list[Step]]:
     )
 
 
-def to_approve(scope: Scope) -> Steps[dict[str, Any]]:
+def to_approve(scope: Scope, recorded: Recorded | None = None) -> Steps[dict[str, Any]]:
     """The plan as a second person is to approve it.
 
+    :param recorded: what runs have recorded of the service's target sets, where it has any.
     :returns: ``bound``: the commands, and each sync as seen; its ``digest``; ``commands`` as
         :func:`clones.runs.planned.plain` writes them; and ``text`` for the approver, in lines. Plain JSON.
     :raises CloneError: as :func:`plan`.
     """
     shown = plain((yield from plan(scope)))
     lines = [f"{scope.who}: the sessions of its copies are ended, its device groups deleted.", ""]
+    if recorded is not None and recorded.last_good == scope.target_set:
+        lines += ["It is the set on which the service last started well: nothing can go back to it then.", ""]
     syncs = []
     for sync in scope.service.syncs:
         seen = yield from doing_of(sync).see_to_end(scope, sync)

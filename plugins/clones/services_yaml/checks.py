@@ -34,24 +34,28 @@ class _End(NamedTuple):
         return f"service {self.location[1]}{at}, sync {self.sync.name}, pair {self.pair.label}"
 
 
-def _names(service: Service, sync: Sync, name: str, device: int | None) -> set[tuple[object, ...]]:
+def _names(
+    service: Service, sync: Sync, name: str, device: int | None, arrays: frozenset[str]
+) -> set[tuple[object, ...]]:
+    """:param arrays: all that the file names. A number without an array may be of any of them."""
     names: set[tuple[object, ...]] = set()
     if sync.symdg is not None:
         names.add((service.control_host, sync.symdg, name))
-    if sync.symid is not None and device is not None:
-        names.add((sync.symid, device))
+    if device is not None:
+        names |= {(symid, device) for symid in ([sync.symid] if sync.symid else [*arrays, "no array"])}
     return names
 
 
 def _pairs(config: Config) -> Iterator[tuple[_End, _End]]:
+    syncs = [sync for service in config.services.values() for sync in service.syncs]
+    arrays = frozenset(sync.symid for sync in syncs if sync.symid)
     for service_name, service in config.services.items():
         for sync_index, sync in enumerate(service.syncs):
             for place, pair in _places(sync):
                 location = ("services", service_name, "syncs", sync_index, *place)
-                yield (
-                    _End(location, sync, pair, _names(service, sync, pair.source, pair.source_device)),
-                    _End(location, sync, pair, _names(service, sync, pair.target, pair.target_device)),
-                )
+                source = _names(service, sync, pair.source, pair.source_device, arrays)
+                target = _names(service, sync, pair.target, pair.target_device, arrays)
+                yield _End(location, sync, pair, source), _End(location, sync, pair, target)
 
 
 def _places(sync: Sync) -> Iterator[tuple[tuple[str | int, ...], Pair]]:
@@ -129,11 +133,17 @@ def _beside_the_source(vg: Vg, sources: set[str]) -> str | None:
     return None
 
 
+def _which(*ends: _End) -> str:
+    """What else may be meant where a number is taken for one of any array."""
+    unsaid = [end.text for end in ends if end.sync.symid is None]
+    return f". If it is of another array, give {' and '.join(unsaid)} its `symid`" if unsaid else ""
+
+
 def check_pairs_across(config: Config) -> list[Problem]:
     """Refuse by name what could write to a device that something else owns.
 
-    Logical names that are not pinned to device numbers are compared by name only; their numbers are
-    compared when a run has asked the array (:mod:`clones.decide.right_pairs`).
+    Logical names that are not pinned to device numbers are compared by name only. Within a service a run
+    compares their numbers (:mod:`clones.decide.right_pairs`), across services the preflight does.
     """
     problems: list[Problem] = []
     targets: dict[tuple[object, ...], _End] = {}
@@ -148,7 +158,8 @@ def check_pairs_across(config: Config) -> list[Problem]:
                     (
                         target.location,
                         f"{target.text}: its target is already the target of {first.text}; "
-                        "a device can hold one copy: give this pair a target of its own",
+                        "a device can hold one copy: give this pair a target of its own"
+                        f"{_which(target, first)}",
                     )
                 )
                 break
@@ -160,7 +171,8 @@ def check_pairs_across(config: Config) -> list[Problem]:
                     (
                         source.location,
                         f"{source.text}: its source is overwritten as the target of {owner.text}; "
-                        "a source must never be a target: check the direction of both pairs",
+                        "a source must never be a target: check the direction of both "
+                        f"pairs{_which(source, owner)}",
                     )
                 )
                 break
