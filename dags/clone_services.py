@@ -372,9 +372,7 @@ def _params(service: Service) -> dict[str, Param]:
             description_md="\n".join(f"* **{action}**: {help_of(action, service)}" for action in actions),
         ),
         **_set_param(service),
-        "reason": reason_param(
-            "Why you run it. The run's record shows it.", scheduled=bool(service.schedule)
-        ),
+        "reason": reason_param("Why you run it. The run's record shows it.", scheduled=True),
         "plan_only": plan_only_param(),
     }
 

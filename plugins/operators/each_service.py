@@ -55,7 +55,7 @@ def each_service(
             dag = build(name, service, read.limits) if wanted(service) else None
         except Exception as error:
             log.exception("DAG %s cannot be built; the others are", name + suffix)
-            dag = _not_built(name, suffix, config, f"{type(error).__name__}: {error}")
+            dag = _not_built(name, suffix, config, service, f"{type(error).__name__}: {error}")
         if dag is not None:
             found[f"<{dag.dag_id}>"] = dag
     return found
@@ -64,8 +64,9 @@ def each_service(
 def reason_param(says: str, *, scheduled: bool = False) -> Param:
     """The field in which a run's reason is asked for; Airflow takes no form without one.
 
-    :param scheduled: the DAG has a schedule: Airflow then wants a value that its own runs can have, so that
-        the form cannot refuse an empty one, and the plan does.
+    :param scheduled: the DAG has a schedule, or may have had one when a run began: Airflow holds the form of
+        a run against today's DAG before each task, and a task that does not fit dies without a word. So an
+        empty one must fit, and the plan refuses it.
     """
     words: dict[str, Any] = {"maxLength": 500, "title": "Reason"}
     if scheduled:
@@ -148,8 +149,11 @@ def _pairs(sync: Sync) -> str:
     return "; ".join(f"set {name}: {listed(pairs)}" for name, pairs in sync.targets.items())
 
 
-def _not_built(name: str, suffix: str, config: str, why: str) -> DAG:
-    """It stands in the place of a DAG: its description says why, and a run of it fails and is told."""
+def _not_built(name: str, suffix: str, config: str, service: Service, why: str) -> DAG:
+    """It stands in the place of a DAG: its description says why, and a run of it fails and is told.
+
+    Airflow deletes what is kept of an asset that no DAG refers to any more.
+    """
     with DAG(
         dag_id=name + suffix,
         description=f"CANNOT BE BUILT: {why}",
@@ -159,7 +163,8 @@ def _not_built(name: str, suffix: str, config: str, why: str) -> DAG:
         **ONE_AT_A_TIME,
     ) as dag:
         # Named as the last task of every run: one that goes on meanwhile ends here, too, and not as done.
-        NotBuiltOperator(task_id="finish", service=name, config=config, why=why)
+        copies = copy_assets(name, service)
+        NotBuiltOperator(task_id="finish", service=name, config=config, why=why, inlets=copies)
     return dag
 
 

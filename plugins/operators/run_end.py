@@ -120,7 +120,8 @@ class RunEndOperator(CloneOperator):
             mine = own_copies(tasks, after)
             active = BREAK in phases or START in phases
             known = completed.activations(context, scope, mine) if active else {}
-            short = falls_short(scope, plan, looks, known, run=(ti.dag_id, ti.run_id), own=own)
+            asked = known if completed.keeps_activations(plan) else None
+            short = falls_short(scope, plan, looks, asked, run=(ti.dag_id, ti.run_id), own=own)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")
             result = not_done(short.why, short.remedy) if short else result

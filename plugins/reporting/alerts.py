@@ -59,10 +59,16 @@ def pool_gives_no_place(stuck: Stuck, at: datetime, config: str, context: Contex
 
 
 def run_without_finish(
-    context: Mapping[str, Any], service: str, dag_id: str, run_id: str, config: str
+    context: Mapping[str, Any], service: str, dag_id: str, run_id: str, config: str, *, silent: bool = False
 ) -> None:
-    """What the sweep calls for a run that has ended without its last task. The context is the sweep's own."""
-    _tell(alerts.without_finish(service, dag_id, run_id, _url(dag_id, run_id)), config, context)
+    """What the sweep calls for a run that has ended without its last task. The context is the sweep's own.
+
+    :param silent: that task has failed, and left no result.
+    """
+    alert = (alerts.silent if silent else alerts.without_finish)(
+        service, dag_id, run_id, _url(dag_id, run_id)
+    )
+    _tell(alert, config, context)
 
 
 def deadline(name: str, service: Service, config: str) -> DeadlineAlert | None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -23,16 +23,20 @@ from clones.errors import Unknown
 from clones.observe import estimates
 from clones.observe.estimates import Pace
 from clones.runs import superseded
-from clones.runs.fresh_copies import Copy, announcement, is_news, known_copies, last_action
+from clones.runs.fresh_copies import Copy, announcement, is_said, known_copies
+from clones.runs.result import PLAN
 from clones.states import SyncSeen
 
 ACTIVATION = "activation"
 """The newest activation of this sync that any run has sent; of a target set :func:`of_set` of it."""
 COMPLETED = "completed"
 """Everything else, of all syncs, in the store of the first sync's asset: :meth:`Completed.to_plain`."""
-FORMER = {"last": "last_completed", "pace": "pace", "announced": "announced"}
+FORMER = {"last": "last_completed", "pace": "pace"}
 FORMER_RUNS = "completed_runs"
 """Until 0.2 each stood under a key of its own, of each sync."""
+
+CLOCKS_APART = timedelta(hours=1)
+"""By so much the clocks of a worker and of the API server may differ."""
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +208,15 @@ def kept(context: Context, scope: Scope) -> Kept:
     newest = activations(context, scope) if made_here else None
     if newest is None:
         return Kept(in_order(context, scope))
-    return Kept(newest, made_here=True, target_set=scope.target_set)
+    if len(newest) < len(scope.service.syncs):
+        plan = context["ti"].xcom_pull(task_ids=PLAN, key="plan")
+        made_here = plan is None or keeps_activations(plan)
+    return Kept(newest, made_here=made_here, target_set=scope.target_set)
+
+
+def keeps_activations(plan: Mapping[str, Any]) -> bool:
+    """Whether each activation of a plan's run is kept; not of one that a release before 0.2 has begun."""
+    return "record" in plan
 
 
 def split_copies(known: Mapping[str, Activation], after: Sequence[SyncSeen]) -> list[Copy]:
@@ -255,8 +267,7 @@ def write(
     :param fresh: the copies are new: those of a rewind are not, and are announced to nobody.
     :param before: what completed runs have left, as :func:`read` gives it to who holds the lock; None: it is
         read here.
-    :returns: the copies that this run has to announce. They count as announced from now on, also when this
-        task is cleared; where that could not be told or kept, they are rather announced twice than never.
+    :returns: the copies that this run has made, for :func:`announce`.
     """
     ti, before = context["ti"], before or read(context, scope)
     run_id = context["dag_run"].run_id
@@ -265,14 +276,11 @@ def write(
     for seen, activation in split:
         mine = syncs.setdefault(scope.key(seen.name), {})
         mine["last"] = superseded.leave(run_id, phases, seen, activation.at)
-        if fresh and is_news(activation, (ti.dag_id, run_id), mine.get("announced")):
-            mine["announced"] = last_action(activation)
+        if fresh and activation.run == (ti.dag_id, run_id):
             news.append((seen, activation))
         else:
             log.info(
-                "Sync %s is not announced: another run has activated it, it was announced before, or it is a "
-                "former copy",
-                seen.name,
+                "Sync %s is not announced: another run has activated it, or it is a former copy", seen.name
             )
     for name, pace in paces.items():
         syncs.setdefault(name, {})["pace"] = pace.to_plain()
@@ -289,13 +297,28 @@ def write(
 def announce(context: Context, scope: Scope, news: Sequence[Copy]) -> None:
     """Make an event of each copy that this run has made, for the DAGs that are scheduled on it.
 
-    Its extra is what :func:`clones.runs.fresh_copies.announcement` makes.
+    Airflow makes it when this try has succeeded. So a later one asks for the events that there are: what it
+    cannot be told of is rather announced twice than never.
 
     :param news: of :func:`write`.
     """
     for seen, activation in news:
+        if context["ti"].try_number > 1 and is_said(activation, _events(context, scope, seen, activation)):
+            log.info("Sync %s is not announced: it was, before this task was cleared", seen.name)
+            continue
         extra = {**announcement(scope.name, seen.name, activation), **scope.set_to_plain()}
         context["outlet_events"][fresh_copies(scope.name)].add(copy_asset(scope.name, seen.name), extra=extra)
+
+
+def _events(context: Context, scope: Scope, seen: SyncSeen, activation: Activation) -> list[dict[str, Any]]:
+    """What Airflow has of a copy's events since it was made; nothing where that cannot be told."""
+    try:
+        events: Any = context["inlet_events"][copy_asset(scope.name, seen.name)]
+        # The event's time is by another clock.
+        return [event.extra for event in events.after((activation.at - CLOCKS_APART).isoformat())]
+    except (AirflowRuntimeError, KeyError) as error:
+        log.warning("Whether sync %s was announced could not be asked: %s", seen.name, error)
+        return []
 
 
 def shown_paces(

@@ -132,6 +132,21 @@ def test_the_values_of_a_form_fit_and_no_task_has_a_copy_of_it() -> None:
             dag.params.validate()
 
 
+@pytest.mark.parametrize("file", [SERVICES, TWO_SETS, POWERMAX], ids=["one set", "two sets", "snapshots"])
+def test_a_scheduled_run_goes_on_when_its_schedule_is_taken_away(file: Path) -> None:
+    """Airflow holds a run's form against today's DAG before each task; one that does not fit says no word."""
+    from airflow.sdk.definitions.param import process_params
+
+    from hooks.configuration import load
+
+    module = dags()
+    for name, service in load(file).services.items():
+        for schedule in (None, "@daily"):
+            dag = module.build(name, service.model_copy(update={"schedule": schedule}))
+            form = process_params(dag, dag.get_task("finish"), {}, suppress_exception=False)
+            assert form["action"] == "refresh" and not form["reason"]
+
+
 def test_only_the_running_dag_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "lnxpp")
     module = dags()

@@ -129,7 +129,7 @@ def hosts() -> Any:
 def test_a_copy_that_nobody_made_is_not_done(lab: Any, context: dict[str, Any]) -> None:
     """Every task is green, and the copies are those that the plan saw."""
     plan = planned(new_context())
-    with pytest.raises(AirflowFailException, match="has the last action that the plan saw"):
+    with pytest.raises(AirflowFailException, match="sync data: no run has kept that it activated it"):
         finish(context, plan)
     result = context["ti"].xcom["result"]
     assert (result["result"], result["at"]) == ("stopped", "finish")
@@ -314,17 +314,27 @@ class Runs:
         self.told: list[str] = []
         self.asked: list[str] = []
         self.fails = False
+        self.silent: set[str] = set()
         monkeypatch.setattr(ended_runs, "run_without_finish", self._tell)
 
     def __setitem__(self, run_id: str, run: tuple[str, str, str]) -> None:
-        """State of the run, of its plan and of its last task; a plan `ended` it when it has said so."""
-        state, plan, last = run
-        tasks = {"plan": plan.removesuffix(" ended"), "finish": last}
-        self.runs[run_id] = (state, tasks, plan.endswith(" ended"))
+        """State of the run, of its plan and of its last task; a plan `ended` it when it has said so.
 
-    def _tell(self, context: Any, service: str, dag_id: str, run_id: str, config: str) -> None:
+        A last task fails `silently` when it does not come to its work.
+        """
+        state, plan, last = run
+        tasks = {"plan": plan.removesuffix(" ended"), "finish": last.removesuffix(" silently")}
+        self.runs[run_id] = (state, tasks, plan.endswith(" ended"))
+        self.silent.discard(run_id)
+        if last.endswith(" silently"):
+            self.silent.add(run_id)
+
+    def _tell(
+        self, context: Any, service: str, dag_id: str, run_id: str, config: str, silent: bool = False
+    ) -> None:
         if self.fails:
             raise ConnectionError("no mail")
+        assert silent == (run_id in self.silent)
         self.told.append(run_id)
 
     def get_dr_count(self, dag_id: str, states: list[str]) -> int:
@@ -342,6 +352,8 @@ class Runs:
         return self.runs[run_id][0]
 
     def xcom_pull(self, task_ids: str, dag_id: str, run_id: str, key: str) -> Any:
+        if task_ids == "finish":
+            return None if run_id in self.silent else {"result": "stopped", "at": "plan"}
         return {"result": "superseded", "at": ""} if self.runs[run_id][2] else None
 
     def sweep(self) -> list[str]:
@@ -358,8 +370,10 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
 def test_each_run_without_its_last_task_is_told_once(runs: Runs) -> None:
     assert runs.sweep() == []
     runs["good"] = ("success", "success", "success")
-    runs["bad"] = ("failed", "failed", "failed")
     assert runs.sweep() == [] and runs.asked == [], "two counts tell that nothing is wrong"
+    runs["bad"] = ("failed", "failed", "failed")
+    assert runs.sweep() == [] and runs.asked == ["s"], "it has said how it stands"
+    assert runs.sweep() == [] and runs.asked == []
     runs["superseded"] = ("success", "success ended", "skipped")
     runs["marked"] = ("failed", "success", "skipped")
     runs["green"] = ("success", "success", "skipped")
@@ -379,6 +393,37 @@ def test_each_run_without_its_last_task_is_told_once(runs: Runs) -> None:
     assert runs.sweep() == []
     runs["marked"] = ("failed", "success", "skipped")
     assert runs.sweep() == ["marked"], "a second end is told again"
+
+
+def test_a_last_task_that_failed_before_its_work_is_told_of(runs: Runs) -> None:
+    """Its process was killed, or it died on a DAG that was changed under it: no callback of Airflow's ran."""
+    runs["old"] = ("failed", "success", "failed silently")
+    assert runs.sweep() == [] and runs.sweep() == []
+    runs["killed"] = ("failed", "success", "failed silently")
+    runs.fails = True
+    assert runs.sweep() == []
+    runs.fails = False
+    assert runs.sweep() == ["killed"] and runs.sweep() == []
+    runs["killed"] = ("running", "success", "None")
+    assert runs.sweep() == []
+    runs["killed"] = ("failed", "success", "failed silently")
+    assert runs.sweep() == ["killed"], "a second end is told again"
+    runs["killed"] = ("success", "success", "success")
+    runs["another"] = ("success", "success", "success")
+    assert runs.sweep() == []
+
+
+def test_what_an_earlier_release_kept_is_gone_on_from(runs: Runs) -> None:
+    """What had failed by then is not told."""
+    runs["killed"] = ("failed", "success", "failed silently")
+    runs.sweep()
+    assert runs.kept is not None
+    kept = dict(runs.kept["s"])
+    runs.kept["s"] = {key: kept[key] for key in ("seen", "told", "fine")}
+    runs["good"] = ("success", "success", "success")
+    assert runs.sweep() == []
+    runs["another"] = ("failed", "success", "failed silently")
+    assert runs.sweep() == ["another"]
 
 
 def test_what_was_there_before_the_first_look_is_not_told(runs: Runs) -> None:

@@ -52,6 +52,17 @@ def without_finish(service: str, dag_id: str, run_id: str, url: str = "") -> Ale
     return Alert("ended", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
 
 
+def silent(service: str, dag_id: str, run_id: str, url: str = "") -> Alert:
+    """The last task of a run has failed before it said how the run stands: it was killed, or never began."""
+    subject = f"The last task of a run of {dag_id} failed, and has not said how the run stands."
+    press = (
+        "The service may be down, and the lock of the run held.\n"
+        "What to do: open the log of that task, and of Airflow's scheduler where it has none; mend what "
+        "ended it (memory, a DAG or form that was changed under the run), then Clear, *Only failed tasks*."
+    )
+    return Alert("ended", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
+
+
 def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") -> Alert:
     """A run has not ended within so many minutes, and goes on."""
     subject = f"A run of {dag_id} has not ended after {minutes} min."

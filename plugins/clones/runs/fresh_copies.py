@@ -51,14 +51,10 @@ def last_action(activation: Activation) -> str:
     return min(activation.after.values())
 
 
-def is_news(activation: Activation, run: tuple[str, str], announced: object) -> bool:
-    """Whether this run announces the copy: it has made it, and nobody has announced it.
-
-    :param run: DAG id and run id.
-    :param announced: :func:`last_action` of what was announced last, None for nothing or where that is not
-        known: a copy is rather announced twice than never.
-    """
-    return activation.run == run and announced != last_action(activation)
+def is_said(activation: Activation, announcements: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a copy is among what was announced: each as of :func:`announcement`."""
+    copy = (activation.run[1], last_action(activation))
+    return copy in [(one.get("run_id"), one.get("last_action")) for one in announcements]
 
 
 def announcement(service: str, sync: str, activation: Activation) -> dict[str, Any]:
