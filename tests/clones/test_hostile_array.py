@@ -268,7 +268,6 @@ def test_no_configuration_with_a_device_that_is_overwritten_by_another_service()
         known = [
             tuple((SYMID, end[2]) for end in pair)
             for sync in every
-            if "symid" in sync
             for pair in ends_of(sync)
             if None not in (pair[0][2], pair[1][2])
         ]

@@ -16,8 +16,12 @@ from fuzz.cases import ACTIONS, KINDS, WAYS, Case, drawn, every
 from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
-TWICE = "lnxts refresh overlap+hooks+consistent+retries0 215:killed-after,241:killed-after trigger 0"
-"""The start on the other set dies, and so does the way back to the former one."""
+THRICE = (
+    "lnxts refresh overlap+hooks+consistent+retries0 "
+    "215:killed-after,241:killed-after,271:killed-after trigger 0"
+)
+"""The start on the other set dies, so does the way back to the former one, and so does the rewind that is
+then asked for."""
 UNLIKE = "aastmphpux refresh overlap+consistent+retries0 22:admin-start trigger 0"
 """Somebody mounts the file system by hand when the service was stopped, before its disks are resynced."""
 
@@ -100,8 +104,8 @@ def test_a_product_that_does_not_look_is_found_out(tmp_path: Path) -> None:
 
 def test_a_product_that_forgets_the_good_set_is_found_out(tmp_path: Path) -> None:
     cases = tmp_path / "cases.txt"
-    cases.write_text(TWICE + "\n")
+    cases.write_text(THRICE + "\n")
     code, printed = fuzz("--file", str(cases), program=(str(HERE / "without_good_set.py"),))
-    assert code == 1 and f"--case '{TWICE}'" in printed, printed
+    assert code == 1 and f"--case '{THRICE}'" in printed, printed
     said = r"invariant 12, line \d+: .* well on no other copy than that of set a, and .*:0C01>0D01 is overwr"
     assert re.search(said, printed), printed
