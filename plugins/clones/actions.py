@@ -104,6 +104,12 @@ def actions_of(service: Service) -> tuple[str, ...]:
     return ("refresh", "resync", "break", *((REWIND,) if service.snapshots else ()))
 
 
+def makes_copies(action: str, service: Service) -> bool:
+    """Whether a run makes the copies itself that it starts the service on: a refresh does, and a rewind that
+    links them to another snapshot."""
+    return RESYNC in ACTIONS.get(action, ()) or (action == REWIND and service.snapshots)
+
+
 def help_of(action: str, service: Service) -> str:
     """What an action does for a service, for its form."""
     if service.snapshots:

@@ -14,7 +14,7 @@ from typing import Any, cast
 from airflow.sdk import Asset, AssetAlias, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from clones.actions import ACTIONS, BREAK, RESYNC, REWIND
+from clones.actions import BREAK, RESYNC, makes_copies
 from clones.config import Service, Sync
 from clones.config.scope import Scope
 from clones.decide.identity import Activation, Ledger
@@ -199,12 +199,9 @@ def in_order(context: Context, scope: Scope) -> dict[str, Activation]:
 def kept(context: Context, scope: Scope) -> Kept:
     """What was kept of the copies, and by what of it the service may be started in this run.
 
-    A refresh makes the copies itself, and so does a rewind that links them to another snapshot.
-
     :raises Unknown: the store did not answer.
     """
-    action = str((context.get("params") or {}).get("action"))
-    made_here = RESYNC in ACTIONS.get(action, ()) or (action == REWIND and scope.service.snapshots)
+    made_here = makes_copies(str((context.get("params") or {}).get("action")), scope.service)
     newest = activations(context, scope) if made_here else None
     if newest is None:
         return Kept(in_order(context, scope))

@@ -50,6 +50,16 @@ def refuse(runs: Runs, group: str, status: int) -> None:
     runs.lab.fault(kind="http", status=status, body='{"message": "no"}', match=match, count=1000)
 
 
+def go_on(runs: Runs, *actions: str) -> None:
+    """Unisphere is well again: the service is up after these."""
+    runs.lab.clear_faults()
+    runs.lab.advance(600)
+    for action in actions:
+        run = runs.run(action)
+        assert run.result == "done", run.errors
+    assert {*runs.lab.host("lnxpm01").mounts()} == MOUNTS
+
+
 @pytest.mark.parametrize("status", [403, 409], ids=["for good", "busy"])
 def test_what_it_has_not_made_is_not_taken_for_its_own(runs: Runs, status: int) -> None:
     """The former link stays active: the next try must not see it as what came of the refused one."""
@@ -61,32 +71,16 @@ def test_what_it_has_not_made_is_not_taken_for_its_own(runs: Runs, status: int) 
     assert run.result == "unchanged", run.errors
     assert [{name: one[name] for name in ("run", "at", "after")} for one in kept(runs)] == before
     assert {*runs.lab.host("lnxpm01").mounts()} == MOUNTS
-    runs.lab.clear_faults()
-    runs.lab.advance(600)
-    for action in ("stop", "start"):
-        run = runs.run(action)
-        assert run.result == "done", run.errors
-    assert {*runs.lab.host("lnxpm01").mounts()} == MOUNTS
+    go_on(runs, "stop", "start")
 
 
-def test_a_start_links_what_a_failed_refresh_has_left_to_link(runs: Runs) -> None:
-    """Its first sync is newer than its second one until then: that is no reason against it."""
+@pytest.mark.parametrize("actions", [("start",), ("break", "start")], ids=" then ".join)
+def test_what_a_failed_refresh_has_left_to_link_is_linked_and_started_on(
+    runs: Runs, actions: tuple[str, ...]
+) -> None:
+    """Its first sync is newer than its second one until then, which is no reason against it. Links by two
+    runs are in the order of their snapshots."""
     refuse(runs, "prod_arch_sg", 403)
     run = runs.run()
     assert (run.result, run.step) == ("stopped", "break.archivelogs.activate"), run.errors
-    runs.lab.clear_faults()
-    runs.lab.advance(600)
-    run = runs.run("start")
-    assert run.result == "done", run.errors
-    assert {*runs.lab.host("lnxpm01").mounts()} == MOUNTS
-
-
-def test_links_by_two_runs_are_in_the_order_of_their_snapshots(runs: Runs) -> None:
-    refuse(runs, "prod_arch_sg", 403)
-    assert runs.run().step == "break.archivelogs.activate"
-    runs.lab.clear_faults()
-    runs.lab.advance(600)
-    for action in ("break", "start"):
-        run = runs.run(action)
-        assert run.result == "done", run.errors
-    assert {*runs.lab.host("lnxpm01").mounts()} == MOUNTS
+    go_on(runs, *actions)
