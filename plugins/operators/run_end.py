@@ -14,7 +14,7 @@ from clones.asking.side_by_side import attempts
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
-from clones.decide.identity import Activation
+from clones.decide.ledger import Activation
 from clones.errors import CloneError, TryAgain, Unknown
 from clones.observe import own_state
 from clones.observe.estimates import Pace

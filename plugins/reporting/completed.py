@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from clones.actions import BREAK, RESYNC, makes_copies
 from clones.config import Service, Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, Ledger
+from clones.decide.ledger import Activation, Ledger
 from clones.decide.start_order import Kept
 from clones.errors import Unknown
 from clones.observe import estimates

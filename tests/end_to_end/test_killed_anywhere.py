@@ -15,7 +15,7 @@ from clones.asking.steps import Command, Result, Steps
 from clones.backends.symclone import act as resync_and_break
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.errors import Locked
 from clones.runs import refresh as planning
 from clones.states import SyncSeen

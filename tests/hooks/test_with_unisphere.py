@@ -13,7 +13,7 @@ from clones.asking import slots
 from clones.asking.fence import Fence, Token, put
 from clones.asking.steps import Command, Request, run
 from clones.backends.snapvx import doing
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.errors import Refused, Unknown
 from clones.services_yaml.file import scope_from
 from hooks.symcli import SymcliHook

@@ -16,7 +16,7 @@ from clones.actions import BREAK, PREPARE, RESYNC, START, STOP, phases_run
 from clones.asking.steps import Command, Steps
 from clones.backends.symclone.act import resync, split
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.decide.start_order import Kept
 from clones.decide.target_sets import Recorded, refuse_last_good, refuse_moved
 from clones.errors import MustWait

@@ -23,7 +23,7 @@ from clones.asking.whole_answers import END
 from clones.backends.symclone import act as resync_and_break
 from clones.backends.symclone import commands
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, stamps
+from clones.decide.ledger import Activation, stamps
 from clones.errors import CloneError, MustWait, Refused
 from clones.observe.sync import observe
 from clones.runs.plan_only import foresee

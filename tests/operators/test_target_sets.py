@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import (
 )
 
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, stamps
+from clones.decide.ledger import Activation, stamps
 from clones.decide.target_sets import Recorded
 from clones.errors import ConfigError, Refused, Unknown
 from clones.observe.sync import observe

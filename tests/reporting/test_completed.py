@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, stamps
+from clones.decide.ledger import Activation, stamps
 from clones.observe.estimates import Pace
 from clones.runs.fresh_copies import announcement, is_said, known_copies, own_copies
 from clones.states import SyncSeen

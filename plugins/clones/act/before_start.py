@@ -16,7 +16,8 @@ from clones.asking.side_by_side import abreast
 from clones.asking.steps import Steps
 from clones.config import App, Hook
 from clones.config.scope import Scope
-from clones.decide.identity import AT_STAKE, require_stamps, stamps
+from clones.decide.identity import AT_STAKE, require_stamps
+from clones.decide.ledger import stamps
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.errors import Refused, Unknown
 from clones.observe.proof_down import Row, look

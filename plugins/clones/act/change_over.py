@@ -18,7 +18,8 @@ from clones.asking.side_by_side import abreast, both
 from clones.asking.steps import Result, Steps, note
 from clones.config.scope import Scope
 from clones.config.target_sets import is_own
-from clones.decide.identity import Activation, Run, not_made
+from clones.decide.identity import not_made
+from clones.decide.ledger import Activation, Run
 from clones.decide.start_order import HAS_RUN_ON_THEM, NOTHING_KEPT, Kept
 from clones.decide.target_sets import SERVES, InUse, SetSeen
 from clones.errors import CloneError, Refused, Unknown

@@ -11,7 +11,7 @@ from clones.backends.symclone import doing as symclone
 from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.decide.target_sets import Recorded
 from clones.states import SyncSeen
 

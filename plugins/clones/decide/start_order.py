@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from clones.decide.identity import Activation, is_unseen, not_its_own, sent_at
+from clones.decide.identity import is_unseen, not_its_own, sent_at
+from clones.decide.ledger import Activation
 from clones.decide.rules import CLOCK_TOLERANCE, Decision, Verdict, labels
 from clones.states import ACTIVE, SyncSeen
 

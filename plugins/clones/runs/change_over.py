@@ -11,7 +11,8 @@ from clones.asking.side_by_side import Ended, abreast, attempts, both
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
-from clones.decide.identity import AT_STAKE, Activation, require_stamps
+from clones.decide.identity import AT_STAKE, require_stamps
+from clones.decide.ledger import Activation
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.target_sets import CHANGES_OVER, SERVES, Chosen, NotChosen, Recorded, choose
 from clones.errors import CloneError, Refused, Unknown

@@ -13,7 +13,7 @@ from clones.backends import backend_of
 from clones.backends.doing import doing_of
 from clones.config.scope import Scope
 from clones.decide.freshness import freshness
-from clones.decide.identity import Activation
+from clones.decide.ledger import Activation
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Decision, Verdict
 from clones.decide.start_order import Kept, decide_start

@@ -33,7 +33,8 @@ from typing import Any
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.backends import backend_of
 from clones.config.scope import Scope
-from clones.decide.identity import Activation, Run, not_made
+from clones.decide.identity import not_made
+from clones.decide.ledger import Activation, Run
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.decide.start_order import Kept, decide_start

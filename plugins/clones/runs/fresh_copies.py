@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clones.actions import BREAK
-from clones.decide.identity import Activation
+from clones.decide.ledger import Activation
 from clones.states import SyncSeen
 
 Copy = tuple[SyncSeen, Activation]

@@ -10,7 +10,7 @@ from clones.asking.read_only import Eyes
 from clones.asking.side_by_side import both
 from clones.asking.steps import Steps, note
 from clones.config.scope import Scope
-from clones.decide.identity import Activation
+from clones.decide.ledger import Activation
 from clones.errors import Locked
 from clones.observe.estimates import Pace
 from clones.observe.running_commands import list_running, refuse_leftovers

@@ -114,7 +114,7 @@ class TaskRecord:
         self._this["seen"] = dict(seen)
 
     def activated(self, activation: Mapping[str, Any]) -> None:
-        """Which activation of the sync is this run's, as :meth:`clones.decide.identity.Activation.to_plain`
+        """Which activation of the sync is this run's, as :meth:`clones.decide.ledger.Activation.to_plain`
         writes it."""
         self._this["activated"] = dict(activation)
 

@@ -13,7 +13,8 @@ from clones.asking.side_by_side import abreast
 from clones.asking.steps import Steps, note
 from clones.config import Service
 from clones.config.scope import Scope
-from clones.decide.identity import AT_STAKE, Activation, require_stamps
+from clones.decide.identity import AT_STAKE, require_stamps
+from clones.decide.ledger import Activation
 from clones.decide.rules import Verdict, decide_under_service
 from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
 from clones.decide.target_sets import Recorded

@@ -10,7 +10,8 @@ import pytest
 
 from clones.act import stop_and_start
 from clones.asking.steps import Command, Result, Steps
-from clones.decide.identity import Activation, Ledger, clocks_apart, decide_again, planned_stamps, stamps
+from clones.decide.identity import clocks_apart, decide_again, planned_stamps
+from clones.decide.ledger import Activation, Ledger, stamps
 from clones.decide.rules import Decision, Verdict
 from clones.errors import CloneError, Fenced, Refused, Unknown
 from clones.observe.sync import is_same, to_plain

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clones.decide import merge_back, rules, start_order
-from clones.decide.identity import Activation, stamps
+from clones.decide.ledger import Activation, stamps
 from clones.decide.rules import Decision, Verdict
 from clones.states import ACTIVE, GROUPS, PREPARED, State, SyncSeen
 from tests.clones.cases_in_tables import CASES, cells, spoken

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clones.decide.identity import Activation, stamps
+from clones.decide.ledger import Activation, stamps
 from clones.errors import CloneError, Locked, Missing
 from clones.observe.own_state import OwnState, State
 from clones.runs.end import falls_short

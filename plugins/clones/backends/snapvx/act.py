@@ -38,7 +38,8 @@ from clones.backends.snapvx.tables import (
 from clones.backends.snapvx.tidy import tidy
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger, planned_stamps
+from clones.decide.identity import planned_stamps
+from clones.decide.ledger import Ledger
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Decision, Verdict, decide_under_service
 from clones.errors import Refused, Torn, TornForNow, Unknown

@@ -22,7 +22,7 @@ from clones.backends.snapvx.jobs import Job, JobState
 from clones.backends.snapvx.outcomes import Outcome, classify, failure, meaning_of
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.errors import CloneError, Locked, NotDone, Refused, Torn, TryAgain, Unknown
 from clones.time_limits import CHECKED, JOB, REST, REST_WRITE, SETTLE
 

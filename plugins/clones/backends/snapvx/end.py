@@ -20,7 +20,7 @@ from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.approval import ASK_AGAIN
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.errors import NotDone, Refused

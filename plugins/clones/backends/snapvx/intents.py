@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from clones.decide.identity import Ledger, Run
+from clones.decide.ledger import Ledger, Run
 
 
 class What(enum.StrEnum):

@@ -22,7 +22,7 @@ from clones.backends.snapvx.tables import Intended, decide_create
 from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Verdict
 from clones.decide.target_sets import Recorded

@@ -13,7 +13,8 @@ from clones.backends.snapvx.answers import Snapshot
 from clones.backends.snapvx.intents import MAKES, What, kept_intent
 from clones.backends.snapvx.observe import SnapSeen
 from clones.config import Sync
-from clones.decide.identity import Ledger, decide_again
+from clones.decide.identity import decide_again
+from clones.decide.ledger import Ledger
 from clones.decide.rules import Decision, Verdict, gravest, labels
 from clones.states import PairSeen, PointInTime, State, SyncSeen, device_text
 

@@ -20,7 +20,7 @@ from clones.backends.snapvx.observe import SnapSeen
 from clones.backends.snapvx.outcomes import Outcome, classify, message
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.errors import CloneError, Fenced, Stale
 from clones.time_limits import SETTLE
 

@@ -20,7 +20,8 @@ from clones.backends.symclone import commands
 from clones.backends.symclone.exit_codes import Outcome, classify, failure
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger, clocks_apart, decide_again, planned_stamps, require_own_seen
+from clones.decide.identity import clocks_apart, decide_again, planned_stamps, require_own_seen
+from clones.decide.ledger import Ledger
 from clones.decide.rules import (
     MEND_TORN,
     Decision,

@@ -17,7 +17,7 @@ from clones.backends.symclone.set_up import look_to_set_up as look_to_set_up
 from clones.backends.symclone.set_up import provide as provide
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 
 
 def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:

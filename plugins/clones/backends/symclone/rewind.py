@@ -9,7 +9,7 @@ from clones.asking.steps import Steps
 from clones.backends.symclone.looking import no_former_copy
 from clones.config import Sync
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.states import SyncSeen
 
 

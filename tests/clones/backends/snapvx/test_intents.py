@@ -14,7 +14,7 @@ from clones.backends.snapvx.intents import (
     known_snapshots,
     planned_snapshots,
 )
-from clones.decide.identity import Activation
+from clones.decide.ledger import Activation
 from clones.errors import Fenced
 from tests.clones.backends.snapvx.written_unisphere import NOON, Unisphere
 

@@ -16,7 +16,7 @@ from clones.asking.steps import Command, run
 from clones.backends.snapvx import doing
 from clones.backends.snapvx.observe import observe
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.errors import CloneError, Locked, MustWait, Refused, TryAgain
 from clones.observe.sync import to_plain
 from clones.services_yaml.file import scope_from

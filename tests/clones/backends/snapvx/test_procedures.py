@@ -14,7 +14,7 @@ from clones.backends.snapvx import doing
 from clones.backends.snapvx.names import is_ours, key_of, new_name
 from clones.backends.snapvx.observe import SnapSeen, observe
 from clones.config.scope import Scope
-from clones.decide.identity import Activation
+from clones.decide.ledger import Activation
 from clones.errors import (
     CloneError,
     Fenced,

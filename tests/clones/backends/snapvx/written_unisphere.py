@@ -27,7 +27,7 @@ from clones.asking.steps import (
     answer,
 )
 from clones.config.scope import Scope
-from clones.decide.identity import Ledger
+from clones.decide.ledger import Ledger
 from clones.services_yaml.file import scope_from
 
 SYMID = "000120000099"
