@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE = 2.0  # seconds between SIGTERM and SIGKILL when nobody is left to say otherwise
+KILLED_WITHIN = 30.0  # seconds after SIGKILL by which a process is gone
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -100,11 +101,25 @@ class Supervisor:
         child = self.children[name]
         self.reap()
         below = descendants(child.pid) if tree else []
-        if child.pid not in self.ended:
-            os.kill(child.pid, number)
-        for pid in below:
+        for pid in [child.pid, *below] if child.pid not in self.ended else below:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+        if number == signal.SIGKILL:
+            self.await_end(child.pid, below)
+
+    def await_end(self, child: int, below: list[int]) -> None:
+        """Wait until they are gone, so that a name that was killed can be started at once.
+
+        A process that is a zombie by ``/proc`` may have threads that still end: what counts is that it
+        could be waited for.
+
+        :raises TimeoutError: when one is left :data:`KILLED_WITHIN` seconds after SIGKILL.
+        """
+        end = time.monotonic() + KILLED_WITHIN
+        while self.reap() and (child not in self.ended or any(_stat(str(pid)) for pid in below)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{child}, or one below it, lives {KILLED_WITHIN:g} s after SIGKILL")
+            time.sleep(0.001)
 
     def reap(self) -> bool:
         """Collect what has ended, adopted orphans too.

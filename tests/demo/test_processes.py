@@ -45,8 +45,29 @@ def test_a_name_is_started_once_and_again_after_its_end(tmp_path: Path) -> None:
         with pytest.raises(ProcessError, match="running already"):
             processes.start("sleep", **command)  # type: ignore[arg-type]
         processes.kill("sleep")
-        assert wait_exit(processes, "sleep") == -signal.SIGKILL
         assert processes.start("sleep", **command) != first  # type: ignore[arg-type]
+
+
+THREADS = """
+import subprocess, threading, time
+held = bytearray(256 << 20)
+subprocess.Popen(["sleep", "60"])
+for _ in range(50):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+print("ready", flush=True)
+"""
+
+
+@pytest.mark.parametrize("tree", [False, True])
+def test_what_was_killed_is_gone_when_the_kill_returns(tmp_path: Path, tree: bool) -> None:
+    """Also a process that takes its time: with threads, memory and a child. A wait of 1 ms would not do."""
+    with Processes() as processes:
+        log = tmp_path / "log"
+        processes.start("slow", [sys.executable, "-c", THREADS], env=clean_environment(), log=log)
+        while "ready" not in tail(log, 1):
+            time.sleep(0.02)
+        processes.kill("slow", tree=tree)
+        assert processes.status()["slow"]["exit"] == -signal.SIGKILL
 
 
 def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
