@@ -13,7 +13,7 @@ import yaml
 from clones.errors import NotDone, Refused, Unknown
 from operators.service import ServiceStartOperator, ServiceStopOperator
 from operators.symclone import SymcloneActivateOperator, SymcloneRecreateOperator
-from tests.conftest import ROOT, new_context, perform, puts_token, without_script
+from tests.conftest import ROOT, new_context, perform, puts_token, sent, without_script
 from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
@@ -241,6 +241,28 @@ OWN = {
     ],
 }
 """How the copy gets an identity of its own, for the first time and again."""
+
+
+@pytest.mark.parametrize("service", ["aixpp", "sunpp"])
+def test_a_disk_of_the_copy_in_a_group_of_another_name(make: Make, service: str) -> None:
+    """An administrator has imported the copy by hand, under a name of his own, and works on it."""
+    config = lab_config()
+    host = next(host for host in config["hosts"] if host["name"] == HOSTS[service])
+    group, *others = host["volume_groups"]
+    volume = group["logical_volumes"][0]
+    host["addresses"] = []
+    group["name"] = "testvg"
+    if service == "aixpp":
+        volume["name"] = "testlv"
+    else:
+        volume["mountpoint"] = "/dba"
+    host["mounts"] = [{"device": "/dev/testlv" if service == "aixpp" else "testvg/data", "directory": "/dba"}]
+    for other in others:
+        other |= {"imported": False, "active": False}
+    bench = make(config, services())
+    with pytest.raises(Refused, match="testvg"):
+        bench.refresh(service)
+    assert sent(bench.lab, "symclone") == []
 
 
 def beside(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:

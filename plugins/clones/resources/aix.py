@@ -23,6 +23,9 @@ Output                                                Reading                   
 ``hdisk4 00f6050a4f2c5a51 ppvg``                      down, at `varied off`                     documented
 no row of the group, and rootvg is ``active``         down, at `exported`                       documented
 the group has other disks than `devices`              up, at `elsewhere`; else unknown          by decision
+one of `devices` in another group, ``active``         up, at `elsewhere`                        documented
+the same without a state, or with another name than   unknown                                   documented
+a group's (a disk of GPFS shows its NSD)
 ``0516-...`` on stderr (a lock, an ODM that fails)    unknown                                   documented
 a state besides these (``locked``), of another group  passed over                               documented
 ``LABEL locked``, or ``?``, in place of the group,    unknown; passed over where `devices` are  documented
@@ -174,6 +177,10 @@ class VgDriver(GroupOnHost):
         for line, _, state in mine:
             if state & _VARIED_ON:
                 return up(ELSEWHERE if others else ACTIVE, line)
+        elsewhere = [one for one in rows if self._is_of_another(one[1])]
+        for line, _, state in elsewhere:
+            if state & _VARIED_ON:
+                return up(ELSEWHERE, f"not in {self.name}: {line}")
         foreign = [line for line, row in found if not row]
         complaints = [line for line in lines(result.stderr) if "0516-" in line]
         if foreign or complaints:
@@ -183,6 +190,8 @@ class VgDriver(GroupOnHost):
                 return unknown(f"a state of {self.name} that is not known: {line}")
             if self._may_be_hidden(row, state):
                 return unknown(f"this may be a disk of {self.name}, whose name it does not show: {line}")
+        if elsewhere:
+            return unknown(f"not in {self.name}, and whether it is in use is not shown: {elsewhere[0][0]}")
         if not any(row["vg"] == "rootvg" and state & _VARIED_ON for _, row, state in rows):
             return unknown(f"no active rootvg among {len(rows)} disks: the table cannot be trusted")
         if others:
@@ -190,6 +199,10 @@ class VgDriver(GroupOnHost):
         if mine:
             return down(VARIED_OFF, f"not varied on: {mine[0][0]}")
         return down(EXPORTED, f"no disk of {self.name} among {len(rows)} rows of lspv")
+
+    def _is_of_another(self, row: re.Match[str]) -> bool:
+        """Whether one of `devices` is in another group, or another name: one of GPFS shows no state."""
+        return row["disk"] in self.disks and row["vg"] not in (self.name, "None", "none")
 
     def _may_be_hidden(self, row: re.Match[str], state: set[str]) -> bool:
         """Whether the group's name may be missing in a row: a label of ``lkdev`` takes its place."""

@@ -31,7 +31,9 @@ alias set to 0.0.0.0: no row, 0.0.0.0 or `none`       down, at `absent`         
 no address 127.0.0.1                                  the table is not whole              by decision
 ====================================================  ==================================  ==========
 
-``/usr/sbin/vgdisplay VG`` (``-v`` with `devices`), its exit code, and ``ls -d /dev/VG/group``
+``/usr/sbin/vgdisplay VG``, its exit code, and ``ls -d /dev/VG/group``; with `devices` ``vgdisplay -v VG``,
+then ``vgdisplay -v``: a disk may have been imported in a group of another name. Disks of groups that are not
+active it does not show.
 
 ====================================================  ===================  ============
 Output                                                Reading              How sure
@@ -44,7 +46,11 @@ the same kind (disk or dsk), no ``Alternate Link``
 display volume group "VG".``, exit 1 to 125                                code assumed
 ``Volume group "/dev/VG" does not exist in the        down, at `exported`  documented;
 "/etc/lvmtab" file.``, exit 1 to 125                                       code assumed
-the same, and there is /dev/VG/group                  unknown              by decision
+the same, and there is /dev/VG/group, or a folder     unknown              by decision
+/dev/VG that the account may not look into
+``PV Name`` of one of `devices` behind the ``VG       up, at `elsewhere`   documented;
+Name`` of another group, by ``vgdisplay -v``          that it shows each
+                                                      active group, too
 ====================================================  ===================  ============
 
 When absence counts: /etc/lvmtab is a file that can be lost or rebuilt while a group is active (documented:
@@ -104,9 +110,12 @@ KEEP_MAP = (
 
 SHOW = (
     f'{BECOME}name=$1; shift; $become "$0" "$@" "$name" 2>&1; code=$?; echo; echo "exit code $code"; '
-    '/usr/bin/ls -d "/dev/$name/group" 2>/dev/null; exit 0'
+    '/usr/bin/ls -d "/dev/$name/group" 2>/dev/null; '
+    'test ! -d "/dev/$name" || test -x "/dev/$name" || '
+    'echo "/dev/$name, which the account may not look into"; '
+    'test $# -eq 0 || { echo "all groups"; $become "$0" "$@" 2>&1; }; exit 0'
 )
-"""VG, behind it the options of vgdisplay."""
+"""VG, behind it the options of vgdisplay, with which all groups are shown, too."""
 _DISK = re.compile(r"/dev/r?(disk|dsk)/([\w.]+)")
 _ODD = re.compile(r".*[^ \t][ \t]+/.*[ \t]\d+[ \t]+\d+[ \t\r]*")
 """A row of ``mount -p`` whose first words cannot be told apart."""
@@ -213,14 +222,21 @@ class VgDriver(GroupOnHost):
         options = ("-v",) if self.block else ()
         words = ("vgdisplay", *options, self.name)
         program = "/usr/sbin/vgdisplay"
-        needed = [(program, *options, self.name)]
+        needed = [(program, *options, self.name), *([(program, *options)] if options else [])]
         return self.look_with(SHOW, program, self.name, *options, title=" ".join(words), as_root=needed)
 
     def read_whole(self, result: Result) -> Probe:
         shown, told, behind = result.stdout.rpartition("\nexit code ")
+        behind, _, others = behind.partition("\nall groups\n")
         number, *files = lines(behind)[:2] or [""]
         if not told or not number.isdigit():
             return unknown(f"vgdisplay did not finish: {result.said()}")
+        name = ""
+        for row in (line.split() for line in lines(others)):
+            if row[:2] == ["VG", "Name"]:
+                name = row[-1].removeprefix("/dev/")
+            elif row[:2] == ["PV", "Name"] and name != self.name and row[2:3] and row[2] in self.block:
+                return up(ELSEWHERE, f"group {name} is on {row[2]}")
         return self._read(lines(shown), int(number), files)
 
     def _read(self, text: list[str], code: int, files: list[str]) -> Probe:

@@ -25,6 +25,7 @@ disk: ``c2t0d3 ONLINE ...``, deeper than the pool's
 rows ``mirror-0``, ``raidz1-0``, ``logs``, ...        passed over             documented
 a disk of the pool that is none of `devices`          up, at `elsewhere`;     by decision
                                                       it is not imported
+one of `devices` in another pool                      up, at `elsewhere`      documented
 two pools of that name, or none                       it is not imported      documented
 ====================================================  ======================  ===========
 
@@ -101,9 +102,13 @@ class PoolDriver(GroupOnHost):
         if self.disks:
             begin = next((n for n, line in enumerate(text) if line.startswith("pool: ")), len(text))
             text, status = text[:begin], text[begin:]
-            others = [disk for disks in _pools(status, self.name) for disk in sorted(disks - self.disks)]
-            if others:
-                return up(ELSEWHERE, f"{self.name} is on {', '.join(others)}, which `devices` does not list")
+            pools = _pools(status)
+            for name, disks in pools:
+                others = ", ".join(sorted(disks - self.disks))
+                if name == self.name and others:
+                    return up(ELSEWHERE, f"{name} is on {others}, which `devices` does not list")
+                if name != self.name and disks & self.disks:
+                    return up(ELSEWHERE, f"pool {name} is on {', '.join(sorted(disks & self.disks))}")
         for line in text[1:]:
             if line.split()[0] == self.name:
                 return up(IMPORTED, line)
@@ -122,7 +127,8 @@ class PoolDriver(GroupOnHost):
     def failure(self, command: Command, result: Result) -> Failure | None:
         if command != self._importable():
             return super().failure(command, result)
-        pools = _pools([" ".join(line.split()) for line in lines(result.stdout)], self.name)
+        listed = _pools([" ".join(line.split()) for line in lines(result.stdout)])
+        pools = [disks for name, disks in listed if name == self.name]
         if not broken(result) and pools == [self.disks]:
             return None
         shown = " and ".join(", ".join(sorted(disks)) for disks in pools) or result.said()
@@ -137,15 +143,12 @@ class PoolDriver(GroupOnHost):
         return [self.change(ZPOOL, "export", self.name, root=True)] if at == IMPORTED else []
 
 
-def _pools(text: list[str], name: str) -> list[set[str]]:
-    """The disks of every pool of that name, by what ``zpool status`` or ``zpool import`` shows."""
-    found: list[set[str]] = []
-    mine = False
+def _pools(text: list[str]) -> list[tuple[str, set[str]]]:
+    """Every pool and its disks, by what ``zpool status`` or ``zpool import`` shows; a name may come twice."""
+    found: list[tuple[str, set[str]]] = []
     for line in text:
         if line.startswith("pool: "):
-            mine = line == f"pool: {name}"
-            found += [set()] if mine else []
-        disk = _DISK.fullmatch(line.split()[0])
-        if mine and disk:
-            found[-1].add(disk["disk"])
+            found.append((line.removeprefix("pool: "), set()))
+        elif found and (disk := _DISK.fullmatch(line.split()[0])):
+            found[-1][1].add(disk["disk"])
     return found
