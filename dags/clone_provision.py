@@ -12,6 +12,7 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup
 from airflow.sdk.bases.operator import chain
 
 from clones.config import NO_LIMITS, Limits, Service
+from clones.runs.end import PROVISION
 from clones.runs.pools import array_pool
 from hooks.configuration import CONFIG
 from operators.each_service import (
@@ -39,7 +40,7 @@ SUFFIX = "_provision"
 def build(name: str, service: Service, limits: Limits = NO_LIMITS) -> DAG:
     """The DAG that provisions one service."""
     about = {"service": name, "config": CONFIG, "target_set": set_asked(service)}
-    step: dict[str, Any] = {**about, "hold_lock": True}
+    step: dict[str, Any] = {**about, "hold_lock": True, "phase": PROVISION}
     inlets = copy_assets(name, service) if service.snapshots else set_inlets(name, service)
     pools = {sync.name: array_pool(limits, service, sync) for sync in service.syncs}
     with DAG(

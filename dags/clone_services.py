@@ -154,6 +154,7 @@ def _phases(
     }
     ends: list[BaseOperator] = []
     for phase in phases_of(service):
+        step = {**step, "phase": phase}
         if phase == STOP:
             tasks[STOP] = _stop(service, limits, {**step, **on_former}, on_host)
         elif phase == RESYNC:

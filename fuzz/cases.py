@@ -41,9 +41,9 @@ names stand for the pair of another service; start: he mounts the service's file
 """
 
 NEAR = 20
-WAYS = ("trigger", "clear", "mark")
+WAYS = ("trigger", "clear", "mark", "outside")
 """How it is run again: by a new run; by Clear, Only failed tasks; or a person marks the run as failed at the
-fault already, and clears it."""
+fault already, and clears it; or does so, and clears its first task that is not green with Downstream."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ PLUMBING = r"^(?!(\S*/)?(sh|env|test|\[|mkdir|rmdir|rm|cat|ls|mv|cp|echo|date|ps
 LATER = (20.0, 120.0, 600.0, 2400.0)
 """Lab seconds after which a command goes on that was left alone."""
 BIN = "/usr/symcli/bin"
+MAKE_NO_COPY = ("start", "stop", "break", "rewind", "merge_back", "retire")
+"""Actions that leave out to recreate."""
 IN_THE_MIDDLE = 60
 """Commands of the others, at most, after which a worker that stood still goes on, if not at their end."""
 ADMIN_FILE = "/tmp/admin.pairs"
@@ -46,6 +48,9 @@ class Disturbances:
         """What meets these commands, each with which of them; the numbers go on."""
         first = self.count
         self.count += len(turns.commands)
+        for command in turns.commands:
+            if command.changes and "recreate" in command.words and one.run.action in MAKE_NO_COPY:
+                self._play.breach(f"{one.task.task_id} of a run with the action {one.run.action}: recreate")
         due = [(fault, fault.at - first) for fault in self._left if first <= fault.at < self.count]
         self._left = [fault for fault in self._left if fault not in [one for one, _ in due]]
         if one.in_triggerer:  # it is started again from its arguments, as if nothing had been

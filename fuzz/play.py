@@ -185,8 +185,10 @@ class Play:
 
     def clear(self, run: Run) -> None:
         """*Clear, Only failed tasks*."""
+        self._go_on_cleared(run, run.clear_failed())
+
+    def _go_on_cleared(self, run: Run, cleared: list[str]) -> None:
         self.outcome.runs += 1
-        cleared = run.clear_failed()
         self.outcome.story.append(f"{run.name}: cleared {', '.join(cleared)}")
         self.note_begin(run)
         self.go_on(run)
@@ -251,10 +253,13 @@ class Play:
         first = self.airflows[0]
         self._prepare()
         case = self.case
-        self.disturbances = Disturbances(self, case.faults, case.salt, mark=case.way == "mark")
+        self.disturbances = Disturbances(self, case.faults, case.salt, mark=case.way in ("mark", "outside"))
         run = self.begin(first.trigger(case.service, case.action))
         self.settle()
         self.advance((0.0, 30.0, SETTLED)[case.salt % 3])
+        if not self._done(run) and case.way == "outside" and run.ended:
+            self._go_on_cleared(run, run.clear_from_first())
+            self.settle()
         if not self._done(run):
             run = self._again(run, by_clear=case.way != "trigger")
         for number in range(TRIES):

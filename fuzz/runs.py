@@ -107,13 +107,21 @@ class Run:
 
     def clear_failed(self) -> list[str]:
         """*Clear, Only failed tasks*. Returns which were."""
-        failed = [task for task, state in self.states.items() if state in (FAILED, UPSTREAM_FAILED)]
-        for task in failed:
-            del self.states[task]
+        return self._clear([t for t, state in self.states.items() if state in (FAILED, UPSTREAM_FAILED)])
+
+    def clear_from_first(self) -> list[str]:
+        """Clear the first task that is not green, with Downstream and not Only failed. Returns them."""
+        first = next(task for task in self.order if self.states.get(task.task_id) != SUCCESS)
+        later = {task.task_id for task in first.get_flat_relatives(upstream=False)}
+        return self._clear([task.task_id for task in self.order if task is first or task.task_id in later])
+
+    def _clear(self, tasks: list[str]) -> list[str]:
+        for task in tasks:
+            self.states.pop(task, None)
             self.before[task] = self.tries[task]
         self.clears += 1
         self.started = None
-        return failed
+        return tasks
 
     def marked_failed(self) -> None:
         """A person marks the run: what runs is failed, and what has not begun is skipped."""

@@ -19,9 +19,10 @@ from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
 from operators.ahead import AheadOperator
 from operators.ended_from_outside import heard_from, refuse_ended
-from operators.newest_try import NewestTryOperator, look_limit
+from operators.newest_try import look_limit
 from operators.retrying import RETRY_POLICY
 from operators.retrying import retries as retries
+from operators.taken_up import PhaseOperator
 from operators.task_record import leave_word, recorded
 from operators.templates import PlainFieldsOperator
 from operators.waits import WaitingOperator
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from hooks.symcli import SymcliHook
 
 
-class CloneOperator(NewestTryOperator, WaitingOperator, AheadOperator, PlainFieldsOperator):
+class CloneOperator(PhaseOperator, WaitingOperator, AheadOperator, PlainFieldsOperator):
     """One step for one service.
 
     :param service: name of a service in the configuration file (a template), or a whole service as a mapping
@@ -47,6 +48,8 @@ class CloneOperator(NewestTryOperator, WaitingOperator, AheadOperator, PlainFiel
         to exist.
     :param deferrable: while a copy is moving, or another run works on the service, wait in the triggerer;
         else fail, to be tried again.
+    :param phase: as of :class:`operators.taken_up.PhaseOperator`.
+    :raises airflow.sdk.exceptions.AirflowSkipException: the run's plan has nothing for this task.
     :raises clones.errors.Refused: a rule says no. Airflow fails the task at once.
     :raises clones.errors.ConfigError: the service is not configured, or not well. Airflow fails the task at
         once.
@@ -124,6 +127,7 @@ class CloneOperator(NewestTryOperator, WaitingOperator, AheadOperator, PlainFiel
         asked = clock.awake() if self.runs_anyway else heard_from(context, self, resumed=self._resumed)
         try:
             scope, hosts = self.begun()
+            self.skip_left_out(context, scope)
             if self.needs_pools:
                 pools.require(self.needs_pools, known_pools() or ())
         except CloneError as error:

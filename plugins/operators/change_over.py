@@ -58,6 +58,7 @@ class ServiceChangeBackOperator(CloneOperator):
     """
 
     any_set = True
+    mends = True
 
     def acts_on(self, scope: Scope) -> Sequence[str]:
         return scope.service_hosts()

@@ -52,6 +52,9 @@ class NewestTryOperator(BaseOperator):
         """The service hosts out of which earlier tries are shut before this task looks, by connection."""
         return ()
 
+    def take_up(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
+        """The run has not held the lock: it begins, or it has ended and was cleared in parts."""
+
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
         """What the task does; what it returns becomes its XCom."""
         raise NotImplementedError
@@ -70,6 +73,8 @@ class NewestTryOperator(BaseOperator):
             try:
                 if self.hold_lock:
                     self.hold(context, scope, hosts)
+                    if hosts.fence and not hosts.fence.goes_on and number == 1:
+                        self.take_up(context, scope, hosts)
                     if hosts.clock() - asked > STOOD_STILL:
                         self._go_on_if_run(context, scope, hosts)
                 return self.work(context, scope, hosts)

@@ -121,7 +121,8 @@ class RunEndOperator(CloneOperator):
             active = BREAK in phases or START in phases
             known = completed.activations(context, scope, mine) if active else {}
             asked = known if completed.keeps_activations(plan) else None
-            short = falls_short(scope, plan, looks, asked, run=(ti.dag_id, ti.run_id), own=own)
+            run = (ti.dag_id, ti.run_id)
+            short = falls_short(scope, plan, looks, asked, run=run, own=own, tasks=tasks)
             if short and short.unknown and ti.try_number <= getattr(ti, "max_tries", 0):
                 raise Unknown(f"Service {scope.name}: {short.why}", "wait for the retry")
             result = not_done(short.why, short.remedy) if short else result

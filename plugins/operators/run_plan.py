@@ -60,6 +60,7 @@ class RunPlanOperator(CloneOperator):
 
     template_fields: Sequence[str] = (*CloneOperator.template_fields, "action", "reason", "plan_only")
     any_set = True
+    plans = True
 
     def __init__(
         self,

@@ -206,6 +206,8 @@ class ServiceRestartUnchangedOperator(CloneOperator):
         )
         self.plan_task_id = plan_task_id
 
+    mends = True
+
     def acts_on(self, scope: Scope) -> Sequence[str]:
         return scope.service_hosts()
 

@@ -82,6 +82,7 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         heard_from(context, self, resumed=False)
+        self.skip_left_out(context, self.scope())
         if not self.deferrable:
             return BaseSensorOperator.execute(self, context)
         try:

@@ -102,6 +102,17 @@ def test_a_product_that_does_not_look_is_found_out(tmp_path: Path) -> None:
     assert printed.splitlines()[-1].startswith("fuzz: 1 cases,") and ", 1 breaches" in printed
 
 
+def test_a_product_that_does_what_its_plan_leaves_out_is_found_out(tmp_path: Path) -> None:
+    """Ended from outside, and cleared as it says itself: the first task that is not green was left out."""
+    case = "lnxts rewind overlap+consistent+retries0 70:killed-after outside 0"
+    cases = tmp_path / "cases.txt"
+    cases.write_text(case + "\n")
+    code, printed = fuzz("--file", str(cases))
+    assert code == 0, printed
+    code, printed = fuzz("--file", str(cases), program=(str(HERE / "without_phases.py"),))
+    assert code == 1 and "of a run with the action rewind: recreate" in printed, printed
+
+
 def test_a_product_that_forgets_the_good_set_is_found_out(tmp_path: Path) -> None:
     cases = tmp_path / "cases.txt"
     cases.write_text(THRICE + "\n")

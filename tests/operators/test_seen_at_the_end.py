@@ -17,6 +17,7 @@ from operators.run_plan import RunPlanOperator
 from operators.status import CloneStatusOperator
 from reporting.alerts import MistypedRun
 from reporting.last_seen import CHANGES, FLEET
+from reporting.run_records import KEEPS_RECORD
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, Log, Store, new_context, take_down
 
 PLAN = {"action": "start", "phases": ["start"], "syncs": [], "estimates": {}}
@@ -32,7 +33,9 @@ def finish(context: dict[str, Any], plan_left: dict[str, Any] = PLAN, **states: 
     with DAG("aastmphpux"):
         end = RunEndOperator(task_id="finish", service="aastmphpux")
         for name in context["ti"].task_states:
-            BaseOperator(task_id=name) >> end
+            other = BaseOperator(task_id=name)
+            setattr(other, KEEPS_RECORD, True)
+            other >> end
     end.execute(context)  # type: ignore[arg-type]
 
 
@@ -132,10 +135,22 @@ def test_a_service_that_is_not_as_the_action_leaves_it(
 @ONE_ARRAY
 def test_a_host_that_is_down_keeps_no_run_from_its_end(lab: Any, context: dict[str, Any]) -> None:
     lab.fault("down", host="aastmphpux")
-    finish(context)
+    context["ti"].xcom["record"] = [{"try": 1, "began": "10:00", "ended": "10:01", "error": "", "events": []}]
+    finish(context, **{"start.service": "success"})
     state = context["asset_state_store"][FLEET]["aastmphpux"]["own"]
     assert state["state"] == "unknown" and "cannot be reached over SSH" in state["why"]
     assert context["ti"].xcom["result"]["result"] == "done"
+
+
+@ONE_ARRAY
+def test_a_start_that_was_marked_is_not_done_while_its_host_is_down(
+    lab: Any, context: dict[str, Any]
+) -> None:
+    lab.fault("down", host="aastmphpux")
+    failed = {"try": 1, "began": "10:00", "ended": "10:01", "error": "it does not answer", "events": []}
+    context["ti"].xcom["record"] = [failed]
+    with pytest.raises(AirflowFailException, match=r"start\.service did not end well by itself"):
+        finish(context, **{"start.service": "success"})
 
 
 @ONE_ARRAY

@@ -25,7 +25,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clones.asking import fence
 from clones.asking.fence import NOT_MADE, Fence, Token
@@ -145,7 +145,7 @@ def take(
 
     :param has_ended: whether another run of this Airflow has ended; None when that is not known.
     :param former: how this Airflow was named in locks of before 0.2 (:data:`INSTANCE`); None: not at all.
-    :returns: the token, which stands on the control host.
+    :returns: the token, which stands on the control host. It goes on when this run has held the lock already.
     :raises NotMyTurn: another run holds it, and has not ended.
     :raises Locked: others are taking it at this moment.
     :raises Fenced: a later try of this task holds it.
@@ -153,12 +153,14 @@ def take(
     """
     place = _folder(scope)
     unread: Result | None = None
+    of_another = False
     for _ in range(ROUNDS):
         result = yield from run(_take(scope, owner, "take"))
         if result.exit_code is None:
             raise _unknown(scope, result)
         if result.exit_code == 0:
-            return (yield from _taken(scope, owner, result))
+            taken = yield from _taken(scope, owner, result)
+            return replace(taken, goes_on=taken.goes_on and not of_another)
         if result.exit_code == NOT_MADE:
             raise _not_writable(scope, result)
         if result.exit_code == OVER:
@@ -199,6 +201,7 @@ def take(
             )
         moved = yield from run(_sh(scope.control_host, TAKE_OVER, place, str(held_by), str(owner)))
         if moved.exit_code == 0:
+            of_another = not own
             yield from note(
                 f"Took over the lock of service {scope.name}",
                 _BEFORE_UPGRADE
@@ -284,14 +287,15 @@ def _taken(scope: Scope, owner: Owner, result: Result) -> Steps[Fence]:
     token = Token.read(result.stdout.rstrip("\n").rpartition("\n")[2])
     if token is None or token.nonce != owner.nonce:
         raise _unknown(scope, result)
+    held = result.stdout.startswith("held")
     yield from note(
         f"This run holds the lock of service {scope.name}"
-        if result.stdout.startswith("held")
+        if held
         else f"Took the lock of service {scope.name}",
         f"try number {token.count} of this service",
     )
     host, place = scope.control_host, fence.folder(scope.symcli.work_dir, scope.name)
-    return Fence(scope.name, token, {host: place})
+    return Fence(scope.name, token, {host: place}, goes_on=held)
 
 
 def _take(scope: Scope, owner: Owner, mode: str, floor: int = 0) -> Command:

@@ -92,11 +92,13 @@ class Fence:
     :param service: its name, for messages.
     :param folders: by host, where the tokens are; a host that is not there refuses nothing, so nothing is
         ever sent to it.
+    :param goes_on: the run has held the lock since an earlier try of its.
     """
 
     service: str
     token: Token
     folders: dict[str, str] = field(default_factory=dict)
+    goes_on: bool = False
 
     def around(self, command: Command) -> Command:
         """The command as it is sent: the host runs it only for the newest try.

@@ -96,6 +96,15 @@ class Ledger:
         self._before: dict[str, Any] | None = None
         """What was kept before the activation that this try has sent."""
 
+    @classmethod
+    def to_read(cls, run: Run, newest: Activation | None) -> Ledger:
+        """One to which nothing is added.
+
+        :param newest: the newest activation that is known, None when none is.
+        """
+        kept = newest.to_plain() if newest else None
+        return cls(run, lambda: datetime.max, lambda _: None, lambda: kept, lasting=False)
+
     @cached_property
     def _known(self) -> dict[str, Any]:
         return dict(self._asked() or {})

@@ -18,7 +18,7 @@ set, also a rewind, must see that set wholly active.
 A run that ends with start must see its service up as well, one that only stops it must see it down: a run
 that is cleared has proven that long ago. Of a service with target sets it must be up on the set that the run
 works on; a run that leaves it running must see it up on the set on which its plan saw it. A service that
-cannot be asked then stands as its last task saw it.
+cannot be asked then stands as its last task saw it, if that task has ended well by itself.
 
 What could not be seen of a sync is not done either (D2).
 """
@@ -71,6 +71,7 @@ def falls_short(
     *,
     run: Run,
     own: OwnState | None = None,
+    tasks: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
 ) -> Shortfall | None:
     """Hold what is seen at the end against what the run was to bring about.
 
@@ -79,6 +80,7 @@ def falls_short(
     :param known: by sync, the newest activation that was kept; None where no run can keep any.
     :param run: this run.
     :param own: how the service itself is seen now, None when it has no resources.
+    :param tasks: what the run's tasks did, by task id, each with its tries (:mod:`clones.runs.record`).
     :returns: None when it is all there.
     """
     phases, action = plan.get("phases", ()), plan.get("action", "")
@@ -92,7 +94,7 @@ def falls_short(
     )  # fmt: skip
     service = _service(plan, own)
     wrong: list[str] = []
-    unseen: list[str] = []
+    unseen = _not_told(plan, own, tasks)
     seen: list[SyncSeen] = []
     for sync, look in zip(scope.service.syncs, looks, strict=True):
         if wanted is None:
@@ -118,9 +120,7 @@ def falls_short(
         remedy = f"find out who {_changed(scope) if wrong else 'started or stopped it since'}"
         return Shortfall(_said([*wrong, *service, *unseen]), f"{remedy}; then {again}.")
     if unseen:
-        return Shortfall(
-            _said(unseen), f"find out why the array could not be checked; then {LOOK_AGAIN}.", True
-        )
+        return Shortfall(_said(unseen), f"find out why that could not be checked; then {LOOK_AGAIN}.", True)
     return None
 
 
@@ -146,6 +146,21 @@ def _service(plan: Mapping[str, Any], own: OwnState | None) -> list[str]:
     if found == _on(wanted, on):
         return []
     return [f"the service is {found}, not {_on(wanted, on)}" + (f": {own.why}" if own.why else "")]
+
+
+def _not_told(
+    plan: Mapping[str, Any], own: OwnState | None, tasks: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[str]:
+    """That nobody has seen the service as the run was to leave it: it cannot be asked now, and the task that
+    brought it there did not end well, or was not run."""
+    phases = plan.get("phases", ())
+    last = START if START in phases else STOP if STOP in phases else None
+    if own is None or last is None or own.state is not own_state.State.UNKNOWN:
+        return []
+    tries = tasks.get(f"{last}.service", ())
+    if tries and tries[-1].get("ended") and not tries[-1].get("error"):
+        return []
+    return [f"the service could not be asked, and {last}.service did not end well by itself: {own.why}"]
 
 
 def _on(state: own_state.State, target_set: str | None) -> str:

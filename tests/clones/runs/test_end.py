@@ -44,6 +44,13 @@ def planned(name: str, times: list[str]) -> dict[str, Any]:
 
 
 RUN = ("s", "this run")
+LAST: dict[str, list[dict[str, str]]] = {
+    "well": [{"ended": "10:00", "error": "busy"}, {"ended": "10:01", "error": ""}],
+    "failed": [{"ended": "10:00", "error": "the host does not answer"}],
+    "killed": [{"ended": "", "error": ""}],
+    "not run": [],
+}
+"""What a task has left of its tries."""
 
 
 def kept(name: str, times: list[str], by: str = "this run") -> Activation:
@@ -75,7 +82,9 @@ def test_its_own_look_decides(case: dict[str, Any]) -> None:
     by = case.get("kept_by", "this run")
     known = {name: kept(name, times, by) for name, times in case["kept"].items()} if "kept" in case else None
     own = OwnState(State(case["service"]), "here", case.get("set")) if "service" in case else None
-    found = falls_short(scope, plan, looks, known, run=RUN, own=own)
+    last = LAST[case.get("last", "well")]
+    tasks = {task: last for task in ("stop.service", "start.service")}
+    found = falls_short(scope, plan, looks, known, run=RUN, own=own, tasks=tasks)
     if case["short"] == "none":
         assert found is None
         return
