@@ -12,8 +12,6 @@ PATH = "/dev(?:/[A-Za-z0-9_@+=:,-][A-Za-z0-9_@+=:,.-]{0,254}){1,16}"
 KNAME = "[A-Za-z][A-Za-z0-9_!-]{0,63}"
 DEVICES = {"00A1", "00A2", "00A3", "00B1", "00B2", "0A1B2"}
 PAIRS = {"00A1 00B1", "00A2 00B2"}
-TEXTS = {"FENCE", "LOOK", "LOCK", "PUT", "PAIRS", "TOGETHER"}
-"""Of this policy. In a real one no text could be a name; here they could, and are taken for nothing else."""
 FILE = rf"/data/billing\.data-{HEX16}\.pairs"
 SYMCLONE = ["/usr/symcli/bin/symclone", "-sid", "000190101234", "-f"]
 BY_FILE = ["/bin/sh", "-c", "PAIRS", "pairs", "/data"]
@@ -50,10 +48,6 @@ def _is(words: list[str], form: list[str]) -> bool:
     )
 
 
-def _is_name(word: str) -> bool:
-    return bool(re.fullmatch(NAME, word)) and word not in TEXTS
-
-
 def _some(text: str, parted: str, those: set[str]) -> bool:
     found = text.split(parted)
     return set(found) <= those and len(set(found)) == len(found)
@@ -72,7 +66,7 @@ def _look(words: list[str]) -> bool:
     return (
         any(_is(words, form) for form in LOOKS)
         or (words[:8] == symdev and words[9:] == ["-output", "xml_e"] and _some(words[8], ",", DEVICES))
-        or (words[0] == "/usr/bin/echo" and len(words) > 1 and all(map(_is_name, words[1:])))
+        or (words[0] == "/usr/bin/echo" and len(words) > 1 and all(re.fullmatch(NAME, w) for w in words[1:]))
         or (words[0] == "/usr/bin/lsblk" and len(words) > 1 and all(re.fullmatch(PATH, w) for w in words[1:]))
         or (_is(words, ["/usr/bin/cmp", PATH, PATH]) and words[1] == words[2])
         or _by_file(words, [], ["query"])

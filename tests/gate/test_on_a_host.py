@@ -335,7 +335,7 @@ def test_faults_of_a_policy_are_named_by_their_lines(host: Installed) -> None:
     host.allow(
         HEAD
         + "look /bin/a <nothing>\nlook /bin/a <in:none>\nlook /bin/a  b\nlook /bin/a%2fb\nlook <same:1>\n"
-        "nonsense x y\nlook /bin/a <text:none>\n"
+        "nonsense x y\nlook /bin/sh -c <text:none>\nlook /bin/a -c <text:fence>\n"
         "for /x\nlook /bin/<number>+\nset one a\nlook <in:one>+ <same:1>\n"
         "for /y\nlook <in:one>\nfor a;b\nlook c\n"
     )
@@ -344,7 +344,7 @@ def test_faults_of_a_policy_are_named_by_their_lines(host: Installed) -> None:
     first = HEAD.count("\n") + 1
     assert said.returncode == 1 and said.stderr == ""
     found = [line.removeprefix(f"{host.policy}:") for line in said.stdout.splitlines()]
-    blocks = first + 7 + 3 + 1
+    blocks = first + 8 + 3 + 1
     assert found == [
         f"{first}: a class that is none",
         f"{first + 1}: no set none",
@@ -353,6 +353,7 @@ def test_faults_of_a_policy_are_named_by_their_lines(host: Installed) -> None:
         f"{first + 4}: no class before <same:1>",
         f"{first + 5}: a line that this gate does not know",
         f"{first + 6}: no text none",
+        f"{first + 7}: a text that is not behind /bin/sh -c",
         f"{blocks + 5}: no set one",
         f"{blocks + 6}: TEXT has other characters than it may have",
     ]

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clones.asking import fence
+from clones.asking.fence import Token
+from clones.asking.one_trip import SCRIPT
+from clones.asking.steps import Command
+from clones.policy.sent import Sent
+from clones.policy.text import Fence, policy
 from tests.gate.judging import Judge, judge, sent
 from tests.gate.oracle import allows
 from tests.gate.test_cases import TABLES, policy_of
@@ -96,8 +105,39 @@ def test_any_bytes_alone_and_around_an_allowed_line(gate: Judge, some: bytes, li
         agree(gate, sent_so)
 
 
-@pytest.mark.parametrize("line", [line for line in ACCEPTED if b"FENCE" in line][:2] + ACCEPTED[3:5])
+@pytest.mark.parametrize("line", [line for line in ACCEPTED if b"FENCE fence" in line][:2] + ACCEPTED[3:5])
 def test_one_byte_changed_at_each_place(gate: Judge, line: bytes) -> None:
     for at in range(len(line)):
         for other in (b"", b" ", b"'", b"\n", b"0", b"A", b"/", b";", line[at : at + 1] * 2):
             agree(gate, line[:at] + other + line[at + 1 :])
+
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+FEW = ["/bin/sh", "-c", "/opt/x", "start", "fence", "together", "/f/fences/s", fence.RUN, SCRIPT]
+"""So few that one is drawn several times: as the text of a shell, and as a word that stands for itself."""
+COMMANDS = st.one_of(
+    st.lists(st.sampled_from(FEW), min_size=1, max_size=5),
+    st.lists(st.sampled_from(FEW), min_size=1, max_size=3).map(lambda words: ["/bin/sh", "-c", *words]),
+).map(tuple)
+
+
+@given(st.lists(COMMANDS, max_size=4), st.lists(COMMANDS, max_size=4), st.lists(COMMANDS, max_size=9))
+@settings(deadline=None)
+def test_what_a_policy_is_made_of_is_let_through_and_nothing_else(
+    looks: list[tuple[str, ...]], changes: list[tuple[str, ...]], others: list[tuple[str, ...]]
+) -> None:
+    """Whatever words stand twice: maker and gate take the same ones for texts."""
+    every = [Sent(Command("h", words, changes=False), "", "look") for words in looks]
+    every += [Sent(Command("h", words, changes=True), "s", "change") for words in changes]
+    every.append(Sent(Command("h", ("/bin/true",), changes=False), "", "one at least"))
+    held = fence.Fence("s", Token(1, "a" * 16), {"h": "/f/fences/s"})
+    with TemporaryDirectory() as place:
+        path = Path(place) / "policy"
+        path.write_text(policy("h", every, [Fence("s", "/f/fences/s")], NOON, remedy="x").text)
+        with judge(path) as gate:
+            for words in (*looks, *changes, *others):
+                if words[:3] == ("/bin/sh", "-c", SCRIPT) or words[:3] == ("/bin/sh", "-c", fence.RUN):
+                    continue  # the gate's own
+                assert gate.accepts(shlex.join(words).encode()) is (words in looks), words
+                behind = held.around(Command("h", words, changes=True)).line()
+                assert gate.accepts(behind.encode()) is (words in changes), words

@@ -369,8 +369,7 @@ def _not_writable(scope: Scope, result: Result) -> Refused:
     return Refused(
         f"Service {scope.name}: the lock {_folder(scope)} could not be made on {scope.control_host}: "
         f"{result.said()}",
-        f"let the SSH account write to {scope.symcli.work_dir} there, or set `symcli.work_dir` in "
-        "services.yaml",
+        fence.let_write(scope, scope.control_host),
     )
 
 

@@ -137,6 +137,15 @@ def folder(work_dir: str, service: str) -> str:
     return f"{work_dir}/fences/{service}"
 
 
+def let_write(scope: Scope, host: str) -> str:
+    """What to do where the folder for locks and tokens cannot be written."""
+    return (
+        f"let the SSH account write to {scope.work_dir_on(host)} there. Change {scope.work_dir_key(host)} in "
+        "services.yaml only while no run of the service goes on: in another folder earlier tries are not "
+        "blocked"
+    )
+
+
 def folder_of_slots(fences: str) -> str:
     """Where slots are (:mod:`clones.asking.slots`), beside the folder of a service's tokens.
 
@@ -171,8 +180,7 @@ def put(scope: Scope, fence: Fence, host: str) -> Steps[Result]:
         raise Refused(
             f"Service {scope.name}: {place} on {host} cannot be written: {result.said()}. Nothing was "
             "changed.",
-            f"let the SSH account write to {scope.work_dir_on(host)} there, or set `work_dir` in "
-            "services.yaml",
+            let_write(scope, host),
         )
     newest, _, listed = result.stdout.partition("\n")
     found = Token.read(newest)

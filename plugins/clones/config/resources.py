@@ -446,7 +446,8 @@ class Host(Model):
     work_dir: AbsolutePath | None = Field(
         None,
         description="Folder on this host for the tokens that block earlier tries, writable by the SSH "
-        "account; by default the `work_dir` of its service's control host (`symcli.work_dir`).",
+        "account; by default the `work_dir` of its service's control host (`symcli.work_dir`). A control "
+        "host has no other one than that of its locks.",
         examples=["/var/tmp/symclone"],
     )
     sets: tuple[SetName, ...] = Field(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clones.config import Service, Symcli, Sync
+from clones.config import Host, Service, Symcli, Sync
 from clones.errors import ConfigError
 
 
@@ -106,10 +106,24 @@ class Scope:
         return self.service.unisphere
 
     def work_dir_on(self, host: str) -> str:
-        """The folder for this project's own files on a host, by its connection."""
-        hosts = (self.whole or self.service).hosts
-        own = [one.work_dir for one in hosts if one.connection == host and one.work_dir]
-        return own[0] if own else self.symcli.work_dir
+        """The folder for this project's own files on a host, by its connection.
+
+        The control host has one folder, whatever else it is: the lock puts each try's token there
+        (:mod:`clones.act.lock`), and a fence that looked in another one would know of no newer try.
+        """
+        own = [one.work_dir for one in self._listed(host) if one.work_dir]
+        return own[0] if own and host != self.control_host else self.symcli.work_dir
+
+    def work_dir_key(self, host: str) -> str:
+        """What of services.yaml says which folder that is."""
+        own = host != self.control_host and self._listed(host)
+        return "`work_dir` of the host" if own else "`symcli.work_dir`"
+
+    def _listed(self, host: str) -> list[Host]:
+        """What the file says of a host; nothing of one that only runs hooks."""
+        service = self.whole or self.service
+        hosts = (*service.hosts, *(service.production.hosts if service.production else ()))
+        return [one for one in hosts if one.connection == host]
 
     def service_hosts(self) -> list[str]:
         """Every host on which tasks stop or start a part of the service, by connection.

@@ -91,13 +91,12 @@ def scopes(connection: str, config: Config) -> list[Scope]:
 
 def fences(connection: str, config: Config) -> list[Fence]:
     """Where tokens stand there, for each service whose changes go there."""
-    found: dict[Fence, None] = {}
-    for scope in scopes(connection, config):
-        if scope.control_host == connection:
-            found[Fence(scope.name, fence.folder(scope.symcli.work_dir, scope.name))] = None
-        if connection in scope.fenced_hosts():
-            found[Fence(scope.name, fence.folder(scope.work_dir_on(connection), scope.name))] = None
-    return list(found)
+    found = (
+        Fence(scope.name, fence.folder(scope.work_dir_on(connection), scope.name))
+        for scope in scopes(connection, config)
+        if connection in (scope.control_host, *scope.fenced_hosts())
+    )
+    return list(dict.fromkeys(found))
 
 
 def group_names(connection: str, config: Config) -> list[str]:

@@ -157,14 +157,15 @@ class _Site:
                 for program in needed_programs(service, on) if on.connection == host else ():
                     programs.setdefault(program, {})["making disks usable"] = None
         absolute = [program for program in programs if program.startswith("/")]
-        places = [_with_parents(scope.work_dir_on(host)) for scope in scopes if host in scope.fenced_hosts()]
+        fenced = [scope for scope in scopes if host in scope.fenced_hosts()]
+        places = {tuple(_with_parents(one.work_dir_on(host))): one.work_dir_key(host) for one in fenced}
         folders = [folder for place in places for folder in place]
         files = yield from self._told(where, look_at_files(host, (*absolute, *folders)))
         if files is None:
             return
         self._reached(where, files)
-        for place in dict.fromkeys(map(tuple, places)):
-            self._work_dir(where, files, place, "the tokens of tries", "`work_dir` of the host")
+        for place, key in places.items():
+            self._work_dir(where, files, place, "the tokens of tries", key)
         for program, labels in programs.items():
             needed = f"needed for {', '.join(labels)}"
             if program not in absolute:

@@ -44,6 +44,7 @@ from clones.services_yaml.checks import (
 from clones.services_yaml.claims import check_claims
 from clones.services_yaml.storage_groups import check_storage_groups
 from clones.services_yaml.words import not_yaml, said, worth_saying
+from clones.services_yaml.work_dirs import check_work_dirs
 
 _MODELS: dict[str, type[BaseModel]] = {
     "symcli": SymcliOfHosts,
@@ -163,6 +164,7 @@ def _check(config: Config, path: str, root: yaml.Node | None, remedy: str) -> No
     problems = (
         check_names(config)
         or check_becomes(config)
+        or check_work_dirs(config)
         or check_resources(config)
         or check_beside_the_source(config)
         or check_pairs_across(config)

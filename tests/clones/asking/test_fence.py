@@ -15,7 +15,7 @@ from clones.asking import fence
 from clones.asking.fence import MARK, NOT_NEWEST, SAID, Fence, Token
 from clones.asking.steps import Command, Result, answer
 from clones.backends.symclone.running import LOOKS
-from clones.config import Symcli
+from clones.config import Host, Production, Symcli
 from clones.config.scope import Scope
 from clones.errors import Fenced, Refused, Unknown
 from hooks.configuration import load
@@ -157,6 +157,38 @@ def taken(scope: Scope, owner: Owner) -> Fence:
     made, _ = drive(lock.take(scope, owner, lambda other: True))
     assert isinstance(made, Fence)
     return made
+
+
+def with_host(scope: Scope, host: Host, *, production: bool) -> Scope:
+    """The same with one more host, or as production's."""
+    service, original = scope.service, Production(hosts=(host,), resources=scope.service.resources[:1])
+    change = {"production": original} if production else {"hosts": (*service.hosts, host)}
+    return Scope(scope.name, service.model_copy(update=change), scope.symcli)
+
+
+@pytest.mark.parametrize("production", [False, True])
+def test_a_control_host_has_one_folder_whatever_else_it_is(
+    scope: Scope, tmp_path: Path, production: bool
+) -> None:
+    """An earlier try was to act on it as a service host too; a later one takes only the lock."""
+    other = Host(connection=scope.control_host, family="linux", work_dir=str(tmp_path / "tokens"))
+    both = with_host(scope, other, production=production)
+    late = taken(both, Owner("d", "r", "airflow1", "a" * 16, "recreate", 1))
+    drive(fence.put_on(both, late, [both.control_host]))
+    taken(both, Owner("d", "r", "airflow1", "b" * 16, "activate", 1))
+    sent = late.around(Command(both.control_host, ("/usr/bin/touch", str(tmp_path / "x")), changes=True))
+    assert subprocess.run(sent.line(), shell=True, capture_output=True).returncode == NOT_NEWEST
+    assert not (tmp_path / "x").exists() and not (tmp_path / "tokens").exists()
+    assert both.work_dir_key(both.control_host) == "`symcli.work_dir`"
+
+
+@pytest.mark.parametrize("production", [False, True])
+def test_a_host_has_the_folder_that_the_file_gives_it(scope: Scope, production: bool) -> None:
+    own = with_host(scope, Host(connection="h", family="linux", work_dir="/srv/x"), production=production)
+    assert (own.work_dir_on("h"), own.work_dir_key("h")) == ("/srv/x", "`work_dir` of the host")
+    assert own.work_dir_key(HOST) == "`work_dir` of the host"
+    elsewhere = (own.work_dir_on("of a hook"), own.work_dir_key("of a hook"))
+    assert elsewhere == (scope.symcli.work_dir, "`symcli.work_dir`"), "the file has no other setting for it"
 
 
 def test_the_count_goes_on_when_the_lock_is_given_back(scope: Scope) -> None:
