@@ -74,7 +74,7 @@ _KEYWORDS: _Table = (
     ),
     ("stat_timeout|check_read|status_log|info|info_timeout", "is for the agent's own status", _NOTHING),
     ("lock_timeout|show_disabled|bwlimit|create_pg|pg_.*|aws.*|scale.*", "has no meaning here", _NOTHING),
-    ("id|app|env|service_type|subset|comment|access|pool", "has no meaning here", _NOTHING),
+    ("id|app|env|service_type|comment|access|pool", "has no meaning here", _NOTHING),
     (".*", "is not known to this import", "read the agent's documentation, and add by hand what is needed"),
 )
 _SEVERAL = frozenset({"drpnodes", "encapnodes"})

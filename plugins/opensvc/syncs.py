@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from clones.config.placeholders import fill_in
 from clones.names import GroupName, SymId, match_pair
 from opensvc.evaluating import View
-from opensvc.fields import duration, entries, flag, in_use, not_optional, text_or_placeholder
+from opensvc.fields import by_subset, duration, entries, flag, in_use, not_optional, text_or_placeholder
 from opensvc.values import fits, shown
 from opensvc.writing import Block
 
 _SYMID = "the array's 12 digits, as `symcfg list` shows them"
+_ORDER = "check that it is the order in which the copies must be made: data first, then its logs"
 _DEVICES = "SOURCE:TARGET, device numbers of the array"
 
 
@@ -29,14 +30,15 @@ def clone_syncs(view: View) -> list[str]:
             )
         elif in_use(view, section):
             found.append(section)
-    if found != sorted(found):
+    ordered = by_subset(view, found, _ORDER)
+    if ordered == found != sorted(found):
         view.remark_keyword(
             found[0],
             next(iter(view.sections[found[0]].values)),
             f"the order is by number: {', '.join(found)}",
-            "check that it is the order in which the copies must be made: data first, then its logs",
+            _ORDER,
         )
-    return found
+    return ordered
 
 
 def report_same_sources(view: View, sections: Sequence[str]) -> None:
