@@ -100,6 +100,13 @@ class View:
                     return given
         return None
 
+    def forms(self, section: str, keyword: str) -> list[Given]:
+        """A keyword with each of the scopes that it is given with, and without."""
+        values = self.sections[section].values
+        given = [self._resolved(section, section, one) for one in values if one.partition("@")[0] == keyword]
+        self._used.update(*(one.made_of for one in given))
+        return given
+
     def peek(self, section: str, keyword: str) -> Given | None:
         """A keyword of a section that is reported as a whole, whoever reads it."""
         self._questions[section, (keyword,), False] = None
