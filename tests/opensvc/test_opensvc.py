@@ -121,6 +121,7 @@ ANSWERS = {
     "map_file": "/var/map",
     "mnt": "/mnt",
     "type": "ext4",
+    "down_exit_codes": "1",
 }
 
 
