@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from clones.config.placeholders import fill_in
@@ -18,7 +19,13 @@ def app(view: View, section: str) -> Block:
     """One ``app`` of the service's ``resources``."""
     index = group_and_index(section)[1]
     name = "app" + "".join(char for char in index if char.isascii() and char.isalnum())[:29]
-    script = view.take(section, "script")
+    script, kind = view.take(section, "script"), view.take(section, "type")
+    if kind and kind.text.strip().lower().rpartition(".")[2] == "simple":
+        view.remark(
+            kind,
+            "a start of type simple may stay in the foreground, and here it must return",
+            "check that `start` returns once the application runs; if not, start it by a launcher that does",
+        )
     return Block(
         entries(
             name=name,
@@ -81,26 +88,28 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _down_codes(view: View, section: str) -> list[int]:
+def _down_codes(view: View, section: str) -> list[int] | list[str]:
     """The exit codes of ``check`` that the agent takes for down."""
     given = view.take(section, "retcodes")
     if given is None:
         return [1]
-    up, down, others = list[int](), list[int](), list[str]()
-    for word in given.text.split():
-        code, _, status = word.partition(":")
-        if code.isdecimal() and status in ("up", "down") and len(code) < 4:
-            (up if status == "up" else down).append(int(code))
-        else:
-            others.append(word)
+    words = [re.fullmatch(r"([0-9]{1,3}):([a-z/]+)", word) for word in given.text.split()]
+    codes = [(int(word[1]), word[2]) for word in words if word]
+    up, down = ([code for code, status in codes if status == which] for which in ("up", "down"))
     usable = [code for code in down if 1 <= code <= 125]
-    if given.trouble or others or up != [0] or usable != down or not usable:
+    wrong = given.trouble or (None if usable else "none of its exit codes can mean down here")
+    if len(codes) < len(words):  # beside a word that is no code, a code may be part of a remark
+        wrong = wrong or "it holds a word that is no exit code"
+    if wrong:
+        view.remark(given, f"{shown(given.text)} is not carried over: {wrong}", "fill it in by hand")
+        return [fill_in(f"exit codes of `check` that mean down, 1 to 125; the agent had {shown(given.text)}")]
+    if up != [0] or usable != down or len(up) + len(down) < len(codes):
         view.remark(
             given,
             f"{shown(given.text)} is carried over in part: here only 0 is up, and what is neither is unknown",
             "check that `check` ends with 0 when it runs, and `down_exit_codes` names what means down",
         )
-    return usable or [1]
+    return usable
 
 
 def _timeout(view: View, section: str) -> int | None:

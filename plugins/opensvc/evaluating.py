@@ -26,12 +26,14 @@ class Given:
     :param keyword: as written, with its scope.
     :param text: with its references resolved; as written if one of them cannot be.
     :param trouble: why a reference cannot be resolved, else None.
+    :param made_of: sections and keywords: its own, and those that it took in.
     """
 
     section: str
     keyword: Keyword
     text: str
     trouble: str | None = None
+    made_of: frozenset[tuple[str, Keyword]] = frozenset()
 
 
 def group_and_index(section: str) -> tuple[str, str]:
@@ -60,6 +62,9 @@ class View:
             self.remarks.append(Remark(default.line, "DEFAULT", "", what, remedy))
         self._used: set[tuple[str, str]] = set()
         self._asked: set[tuple[str, str]] = set()
+        self._questions: dict[tuple[str, tuple[str, ...], bool], None] = {}
+        self._same: set[tuple[str, str]] = set()
+        self.elsewhere: dict[tuple[str, str], bool] = {}
         self._whole: set[str] = set()
         self.node = node.lower() if node else None
         self.nodes: list[str] = []
@@ -84,17 +89,27 @@ class View:
 
         :param inherit: whether ``[DEFAULT]`` speaks for the section.
         """
+        self._questions[section, keywords, inherit] = None
         for place in (section, "DEFAULT") if inherit else (section,):
             for keyword in keywords:
                 self._asked.add((place, keyword))
                 found = self._scoped(place, keyword)
                 if found is not None:
-                    self._used.add((place, found))
-                    return self._resolved(place, section, found)
+                    given = self._resolved(place, section, found)
+                    self._used |= given.made_of
+                    return given
         return None
+
+    def forms(self, section: str, keyword: str) -> list[Given]:
+        """A keyword with each of the scopes that it is given with, and without."""
+        values = self.sections[section].values
+        given = [self._resolved(section, section, one) for one in values if one.partition("@")[0] == keyword]
+        self._used.update(*(one.made_of for one in given))
+        return given
 
     def peek(self, section: str, keyword: str) -> Given | None:
         """A keyword of a section that is reported as a whole, whoever reads it."""
+        self._questions[section, (keyword,), False] = None
         found = self._scoped(section, keyword)
         return None if found is None else self._resolved(section, section, found)
 
@@ -108,17 +123,16 @@ class View:
         return next((key for name in [*scopes, keyword] for key in values if key == name), None)
 
     def _resolved(self, place: str, section: str, keyword: Keyword) -> Given:
-        text = self.sections[place].values[keyword]
+        text, own = self.sections[place].values[keyword], frozenset({(place, keyword)})
         try:
             text, referenced = self._without_references(text, section)
-            self._used |= referenced
-            return Given(place, keyword, text)
+            return Given(place, keyword, text, made_of=own | referenced)
         except LookupError as error:
-            return Given(place, keyword, text, str(error.args[0]))
+            return Given(place, keyword, text, str(error.args[0]), own)
 
-    def _without_references(self, text: str, section: str) -> tuple[str, set[tuple[str, str]]]:
+    def _without_references(self, text: str, section: str) -> tuple[str, set[tuple[str, Keyword]]]:
         """The text, and the keywords that it took in: they are used only if all of it can be resolved."""
-        referenced: set[tuple[str, str]] = set()
+        referenced: set[tuple[str, Keyword]] = set()
         for _ in range(_MOST_REFERENCES):
             found = _REFERENCE.search(text)
             if not found:
@@ -132,7 +146,7 @@ class View:
                 break
         raise LookupError("its references go round in a circle, or are too many")
 
-    def _referenced(self, name: str, section: str) -> tuple[str, set[tuple[str, str]]]:
+    def _referenced(self, name: str, section: str) -> tuple[str, set[tuple[str, Keyword]]]:
         name = name.strip().lower()
         if name in ("svcname", "name"):
             return self.name, set()
@@ -147,6 +161,7 @@ class View:
             if name.startswith(f"{place.lower()}."):
                 places.insert(0, (place, name[len(place) + 1 :]))
         for place, keyword in places:
+            self._asked.add((place, keyword))
             found = self._scoped(place, keyword)
             if found is not None:
                 return self.sections[place].values[found], {(place, found)}
@@ -179,20 +194,60 @@ class View:
         if remark not in self.remarks:
             self.remarks.append(remark)
 
+    def compare_hosts(self) -> dict[tuple[str, Keyword], list[str]]:
+        """What was asked for and is another value on another host: the keyword, and what it is on which host.
+
+        What another host's value is made of is noted, to be told from what nobody refers to.
+        """
+        differs: dict[tuple[str, Keyword], list[str]] = {}
+        for host in dict.fromkeys([*self.nodes, *self.drpnodes]):
+            other = View(self.sections, self.name, host)
+            for section, keywords, inherit in list(self._questions):
+                mine = self.take(section, *keywords, inherit=inherit)
+                theirs = other.take(section, *keywords, inherit=inherit)
+                made_of = theirs.made_of if theirs else frozenset()
+                if (mine and (mine.text, mine.trouble)) == (theirs and (theirs.text, theirs.trouble)):
+                    self._same |= made_of
+                    continue
+                taken = bool(mine and not mine.trouble)
+                for key in made_of:
+                    self.elsewhere[key] = taken or self.elsewhere.get(key, False)
+                at = mine or theirs
+                if at and not at.trouble and not self._speaks_for_itself(theirs):
+                    said = differs.setdefault((at.section, at.keyword), [])
+                    there = f"on {host} it is {_told(theirs)}"
+                    said += [there] if there not in said else []
+        return differs
+
+    def _speaks_for_itself(self, theirs: Given | None) -> bool:
+        """Whether another host's value has a keyword of its own, which is among the unused."""
+        return (
+            theirs is not None
+            and theirs.section not in self._whole
+            and (theirs.section, theirs.keyword) not in self._used
+        )
+
     def took(self, section: str, name: str) -> bool:
         """Whether a keyword was asked for there, and found, with whatever scope."""
         return any(place == section and found.partition("@")[0] == name for place, found in self._used)
 
     def asked(self, section: str, name: str) -> bool:
-        """Whether a keyword was asked for there, found or not."""
+        """Whether a keyword was asked for or referred to there, found or not."""
         return (section, name) in self._asked
 
     def unused(self) -> list[tuple[str, Keyword]]:
-        """Sections and keywords that were neither asked for nor reported."""
+        """Sections and keywords that nobody asked for or reported, and that make no host the same value."""
+        silent = self._used | (self._same - self.elsewhere.keys())
         return [
             (section.name, keyword)
             for section in self.sections.values()
             if section.name not in self._whole
             for keyword in section.values
-            if (section.name, keyword) not in self._used
+            if (section.name, keyword) not in silent
         ]
+
+
+def _told(given: Given | None) -> str:
+    if given is None:
+        return "not given"
+    return f"not known ({given.trouble})" if given.trouble else shown(given.text)

@@ -93,6 +93,24 @@ def in_use(view: View, section: str) -> bool:
     return True
 
 
+def by_subset(view: View, sections: list[str], remedy: str) -> list[str]:
+    """Sections of one group in the agent's order: subsets by their names; where there is one, it is reported.
+
+    :param sections: in their order within a subset, which is by number.
+    """
+    given = {section: one for section in sections if (one := view.take(section, "subset"))}
+    names = {section: one.text.strip() for section, one in given.items()}
+    ordered = sorted(sections, key=lambda section: names.get(section, ""))
+    if given:
+        which = ", ".join(f"{one} ({names[one]})" if one in names else one for one in ordered)
+        what = f"the order is by subset, then by number: {which}"
+        if len(given) < len(sections):
+            what += "; where the agent has those without a subset is not known"
+        what += "".join(f"; {one.trouble}" for one in given.values() if one.trouble)
+        view.remark(next(iter(given.values())), what, remedy)
+    return ordered
+
+
 def not_optional(view: View, section: str, what: str) -> None:
     """Report ``optional = true``: here no failure is passed over.
 

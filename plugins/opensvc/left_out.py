@@ -9,6 +9,8 @@ from opensvc.evaluating import View, group_and_index
 _NOTHING = "nothing"
 _HOOKS = "if it is needed, write it as a hook that is safe to run twice (docs/how-to/your-site.md)"
 _CLUSTER = "check that the cluster does not start the service during a refresh"
+_OWN_COPIES = "if that host has copies of its own, import a copy of the file with --node"
+_WITHOUT_HOST = "leave that host out of `hosts`, and write a `down_checks` command for it"
 
 _Table = tuple[tuple[str, str, str], ...]
 """A pattern of names, what is said of them, and the remedy; the first that fits."""
@@ -72,7 +74,7 @@ _KEYWORDS: _Table = (
     ),
     ("stat_timeout|check_read|status_log|info|info_timeout", "is for the agent's own status", _NOTHING),
     ("lock_timeout|show_disabled|bwlimit|create_pg|pg_.*|aws.*|scale.*", "has no meaning here", _NOTHING),
-    ("id|app|env|service_type|subset|comment|access|pool", "has no meaning here", _NOTHING),
+    ("id|app|env|service_type|comment|access|pool", "has no meaning here", _NOTHING),
     (".*", "is not known to this import", "read the agent's documentation, and add by hand what is needed"),
 )
 _SEVERAL = frozenset({"drpnodes", "encapnodes"})
@@ -86,6 +88,8 @@ def report_the_rest(view: View) -> None:
         group, _ = group_and_index(name)
         if group not in known:
             view.remark(name, *_found(_SECTIONS, group)[1:])
+    for (section, keyword), there in view.compare_hosts().items():
+        view.remark_keyword(section, keyword, *_by_host(view, section, "; ".join(there)))
     for section, keyword in view.unused():
         view.remark_keyword(section, keyword, *_why(view, section, keyword))
 
@@ -93,26 +97,35 @@ def report_the_rest(view: View) -> None:
 def _why(view: View, section: str, keyword: str) -> tuple[str, str]:
     name, _, scope = keyword.partition("@")
     known = _found(_KEYWORDS, name)
-    if section.lower() == "env":
+    taken = view.took(section, name) or view.elsewhere.get((section, keyword), False)
+    others = taken or (section, keyword) in view.elsewhere or (scope and view.asked(section, name))
+    if section.lower() == "env" and not others:
         return "nothing that was carried over refers to it", _NOTHING
     if scope not in ("", "nodes") and name == "disable" and section == "DEFAULT":
         which = "those hosts" if scope in _SEVERAL else "that host"
         return f"the service was disabled on {which} only", f"take {which} out of `hosts` if it stays so"
-    others = view.took(section, name) or (scope and view.asked(section, name))
     if not others and (known is not _KEYWORDS[-1] or not scope):
         return known[1:]
     if section.lower().startswith("sync"):
-        return (
-            f"is another host's; the service was imported as {view.node or 'no host by name'} sees it",
-            "if that host has copies of its own, import a copy of the file with --node",
-        )
+        what = f"is another host's; the service was imported as {view.node or 'no host by name'} sees it"
+        return what, _OWN_COPIES
     return (
         "services.yaml has one value for all hosts, and another was taken: where this is the host's, a proof "
         "would look for the wrong thing"
-        if view.took(section, name)
+        if taken
         else "is that of another host only, and services.yaml has one value for all hosts: none was taken",
-        "leave that host out of `hosts`, and write a `down_checks` command for it",
+        _WITHOUT_HOST,
     )
+
+
+def _by_host(view: View, section: str, there: str) -> tuple[str, str]:
+    """Of a keyword that was asked for, whose value is another one on other hosts."""
+    if section.lower().startswith("sync"):
+        return f"the service was imported as {view.node} sees it; {there}", _OWN_COPIES
+    what = (
+        f"services.yaml has one value for all hosts, and that of {view.node} counts; {there}: a proof there"
+    )
+    return f"{what} would look for the wrong thing", _WITHOUT_HOST
 
 
 def _found(table: _Table, name: str) -> tuple[str, str, str]:

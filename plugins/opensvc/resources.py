@@ -18,7 +18,7 @@ from clones.names import (
 )
 from opensvc import apps
 from opensvc.evaluating import Given, View
-from opensvc.fields import entries, flag, in_use, not_optional, text_or_placeholder
+from opensvc.fields import by_subset, entries, flag, in_use, not_optional, text_or_placeholder
 from opensvc.values import fits, shown
 from opensvc.writing import Block, Entry
 from opensvc.zones import of_zone, on_the_host
@@ -41,6 +41,7 @@ _DISKLESS = frozenset(
     {"bind", "directory", "docker", "flag", "lofs", "none", "shm", "shmfs", "switch", "tmpfs"}
     | {"ceph", "cephfs", "cifs", "glusterfs", "nfs", "nfs3", "nfs4", "s3fs", "smbfs"}
 )
+_ORDER = "check that it is the order in which they must be started"
 _COMMAND = "if it lies on the copied disks, write a `command` resource for it; if not, nothing"
 
 
@@ -49,25 +50,27 @@ def resources(view: View, families: set[str]) -> list[Block]:
 
     :param families: of the hosts; empty: not known.
     """
-    made = []
-    for section in view.of_group("ip"):
-        if _usable(view, section, "host", {"host"}):
-            made.append(_entry("ip", _ip(view, section)))
-    for section in view.of_group("disk", "vg", "pool"):
-        default = "zpool" if section.lower().startswith("pool") else "vg"
-        if _usable(view, section, default, set(_MANAGERS)):
-            made.append(_entry("vg", _vg(view, section, default, families)))
-    usable = [
-        section
-        for section in view.of_group("fs")
-        if _on_a_disk(view, section) and _usable(view, section, "", None)
+    ips = [one for one in view.of_group("ip") if _usable(view, one, "host", {"host"})]
+    groups = [
+        one
+        for one in view.of_group("disk", "vg", "pool")
+        if _usable(view, one, _manager(one), set(_MANAGERS))
     ]
-    for section in sorted(usable, key=lambda section: _place(view, section)):
-        made.append(_entry("fs", _fs(view, section)))
-    for section in sorted(view.of_group("app"), key=lambda section: apps.order(view, section)):
-        if _usable(view, section, "forking", {"forking", "simple"}):
-            made.append(_entry("app", apps.app(view, section)))
-    return made
+    mounted = [one for one in view.of_group("fs") if _on_a_disk(view, one) and _usable(view, one, "", None)]
+    started = [one for one in view.of_group("app") if _usable(view, one, "forking", {"forking", "simple"})]
+    mounted.sort(key=lambda section: _place(view, section))
+    started.sort(key=lambda section: apps.order(view, section))
+    return [
+        *(_entry("ip", _ip(view, one)) for one in by_subset(view, ips, _ORDER)),
+        *(_entry("vg", _vg(view, one, families)) for one in by_subset(view, groups, _ORDER)),
+        *(_entry("fs", _fs(view, one)) for one in mounted),
+        *(_entry("app", apps.app(view, one)) for one in by_subset(view, started, _ORDER)),
+    ]
+
+
+def _manager(section: str) -> str:
+    """The type of a disk group that names none."""
+    return "zpool" if section.lower().startswith("pool") else "vg"
 
 
 def _entry(kind: str, block: Block) -> Block:
@@ -122,8 +125,8 @@ def _ip(view: View, section: str) -> Block:
     return Block(entries(ipname=address, ipdev=device, netmask=netmask))
 
 
-def _vg(view: View, section: str, default: str, families: set[str]) -> Block:
-    manager = _MANAGERS[_type(view.take(section, "type"), default)]
+def _vg(view: View, section: str, families: set[str]) -> Block:
+    manager = _MANAGERS[_type(view.take(section, "type"), _manager(section))]
     name = view.take(section, "name", "vgname", "poolname", "dgname")
     own_names = view.take(section, "dsf")
     if own_names and flag(view, own_names) is False:
@@ -184,7 +187,9 @@ def _place(view: View, section: str) -> tuple[bool, str]:
 
 def _fs(view: View, section: str) -> Block:
     given, zone = _inside(view, section), of_zone(view, section)
-    options = view.take(section, "mnt_opt")
+    options, subset = view.take(section, "mnt_opt"), view.take(section, "subset")
+    if subset:
+        view.remark(subset, "file systems are mounted by mount point, whatever their subset", _ORDER)
     kind = text_or_placeholder(view, view.take(section, "type"), FsType, "the type, like vxfs, ext4 or xfs")
     device = text_or_placeholder(view, view.take(section, "dev"), FsDevice, "the block device")
     at = view.take(section, "dev")

@@ -74,9 +74,12 @@ def convert(text: str, path: str, name: str, facts: Facts = Facts()) -> Imported
         )
     clones = syncs.clone_syncs(view)
     if not clones:
+        several = len(known) > 1
+        seen = f" as {view.node} sees it" if several else ""
+        elsewhere = ", or name another of its hosts with --node" if several else ""
         raise ConfigError(
-            f"{path}: has no sync of type symclone that is in use.",
-            "leave this file out: its service has no copies for this project",
+            f"{path}: has no sync of type symclone that is in use{seen}.",
+            f"leave this file out: its service has no copies for this project{elsewhere}",
         )
     hosts = {name: _family(name, facts) for name in _hosts(view)}
     made = resources(view, {family for family in hosts.values() if family})

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from clones.config.placeholders import fill_in
 from clones.names import GroupName, SymId, match_pair
-from opensvc.evaluating import View
-from opensvc.fields import duration, entries, flag, in_use, not_optional, text_or_placeholder
+from opensvc.evaluating import Given, View
+from opensvc.fields import by_subset, duration, entries, flag, in_use, not_optional, text_or_placeholder
 from opensvc.values import fits, shown
 from opensvc.writing import Block
 
 _SYMID = "the array's 12 digits, as `symcfg list` shows them"
+_ORDER = "check that it is the order in which the copies must be made: data first, then its logs"
 _DEVICES = "SOURCE:TARGET, device numbers of the array"
 
 
@@ -29,14 +30,15 @@ def clone_syncs(view: View) -> list[str]:
             )
         elif in_use(view, section):
             found.append(section)
-    if found != sorted(found):
+    ordered = by_subset(view, found, _ORDER)
+    if ordered == found != sorted(found):
         view.remark_keyword(
             found[0],
             next(iter(view.sections[found[0]].values)),
             f"the order is by number: {', '.join(found)}",
-            "check that it is the order in which the copies must be made: data first, then its logs",
+            _ORDER,
         )
-    return found
+    return ordered
 
 
 def report_same_sources(view: View, sections: Sequence[str]) -> None:
@@ -44,9 +46,9 @@ def report_same_sources(view: View, sections: Sequence[str]) -> None:
     first: dict[int, str] = {}
     for section in sections:
         given = view.take(section, "pairs")
-        if given is None or given.trouble:
+        if given is None or _no_pairs(given):
             continue
-        sources = {number for word in given.text.split() for number in _source(word)}
+        sources = {int(str(match_pair(word, in_group=False)["source"]), 16) for word in given.text.split()}
         for other in sorted({first[number] for number in sources & first.keys()}):
             view.remark(
                 given,
@@ -57,12 +59,14 @@ def report_same_sources(view: View, sections: Sequence[str]) -> None:
         first |= {number: section for number in sources - first.keys()}
 
 
-def _source(pair: str) -> Iterator[int]:
+def _no_pairs(given: Given) -> str | None:
+    """Why nothing of `pairs` can be taken. Beside a word that is no pair, a pair may be part of a remark."""
     try:
-        found = match_pair(pair, in_group=False)
-    except ValueError:
-        return
-    yield int(str(found["source"]), 16)
+        for word in given.text.split():
+            match_pair(word, in_group=False)
+    except ValueError as error:
+        return given.trouble or str(error)
+    return given.trouble
 
 
 def sync(view: View, section: str, name: str) -> Block:
@@ -92,21 +96,25 @@ def sync(view: View, section: str, name: str) -> Block:
 
 
 def _by_numbers(view: View, section: str) -> Block:
-    symid = text_or_placeholder(view, view.take(section, "symid"), SymId, _SYMID)
-    given = view.take(section, "pairs")
-    if given is None or not given.text.strip():
-        return Block(entries(symid=symid, pairs=[fill_in(_DEVICES)]))
-    if given.trouble:
-        return Block(entries(symid=symid, pairs=[text_or_placeholder(view, given, str, _DEVICES)]))
-    pairs = []
-    for word in given.text.split():
-        try:
-            match_pair(word, in_group=False)
-            pairs.append(word)
-        except ValueError as error:
-            view.remark(given, f"one of the pairs is not carried over: {error}", "fill it in by hand")
-            pairs.append(fill_in(f"{_DEVICES}; the agent had {shown(word)}"))
-    return Block(entries(symid=symid, pairs=pairs))
+    given, symid = view.take(section, "pairs"), _symid(view, section)
+    if given and (wrong := _no_pairs(given)):
+        view.remark(given, f"{shown(given.text)} is not carried over: {wrong}", "fill it in by hand")
+        return Block(entries(symid=symid, pairs=[fill_in(f"{_DEVICES}; the agent had {shown(given.text)}")]))
+    pairs = given.text.split() if given else []
+    return Block(entries(symid=symid, pairs=pairs or [fill_in(_DEVICES)]))
+
+
+def _symid(view: View, section: str) -> str:
+    """The array, where no scope has a say in it: agent 2.1 reads `symid` without one."""
+    given = view.forms(section, "symid")
+    referred = {key for one in given for key in one.made_of if key != (section, one.keyword)}
+    bare = not given or any(one.keyword == "symid" for one in given)
+    if bare and len({one.text for one in given}) < 2 and not any("@" in keyword for _, keyword in referred):
+        return text_or_placeholder(view, view.take(section, "symid"), SymId, _SYMID)
+    for one in given:
+        what = f"{shown(one.text)} is not carried over: agent 2.1 takes no scope into account here"
+        view.remark(one, what, "fill in the array that has its pairs")
+    return fill_in(f"{_SYMID}; the agent had {' and '.join(shown(one.text) for one in given)}")
 
 
 def _in_group(view: View, section: str) -> Block:

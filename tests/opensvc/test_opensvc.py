@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clones.config.placeholders import still_to_fill_in
@@ -119,6 +121,7 @@ ANSWERS = {
     "map_file": "/var/map",
     "mnt": "/mnt",
     "type": "ext4",
+    "down_exit_codes": "1",
 }
 
 
@@ -156,7 +159,7 @@ def filled_in(document: Any) -> Any:
         if key == "devices":
             return f"/dev/mapper/mpath{next(numbers)}"
         if key == "name":
-            return f"{around['name']}_b"
+            return "vg" if node == around["name"] else f"{around['name']}_b"
         if key == "map_file" and "set b" in node:
             return "/var/map_b"
         if key == "source_name":
@@ -177,8 +180,13 @@ def filled_in(document: Any) -> Any:
 @pytest.mark.parametrize("case", CASES_OF_SERVICES)
 def test_no_keyword_is_dropped_in_silence(case: dict[str, Any]) -> None:
     """Each is in the report, or what is written depends on it: another value makes another result."""
-    lines = case["input"].splitlines()
-    one = imported(case)
+    assert nothing_is_dropped(case["input"], facts_of(case)), "the case has nothing that is carried over"
+
+
+def nothing_is_dropped(text: str, facts: Facts) -> int:
+    """How many keywords were tried."""
+    lines = text.splitlines()
+    one = convert(text, "svc1.conf", "svc1", facts)
     reported = {remark.line for remark in one.remarks if remark.keyword}
     whole = {remark.section for remark in one.remarks if not remark.keyword}
     section, tried = "", 0
@@ -191,11 +199,76 @@ def test_no_keyword_is_dropped_in_silence(case: dict[str, Any]) -> None:
         changed = "\n".join([*lines[: number - 1], f"{keyword}= zz9,", *lines[number:]])
         tried += 1
         try:
-            other = convert(changed, "svc1.conf", "svc1", facts_of(case))
+            other = convert(changed, "svc1.conf", "svc1", facts)
         except ConfigError:
             continue
         assert (written(other), report(other)) != (written(one), report(one)), f"line {number}: {line}"
-    assert tried, "the case has nothing that is carried over"
+    return tried
+
+
+SCOPES = ["", "@nodes", "@n1", "@n2"]
+OF_A_HOST = ["x", "{nodename}", "{short_nodename}", "{env.a}", "{env.{nodename}}", "{env.b}_{base}"]
+"""Parts of names, which the same text makes another one of on another host."""
+
+
+def scoped(keyword: str, form: str, parts: list[str] = OF_A_HOST) -> st.SearchStrategy[list[str]]:
+    """The keyword in some scopes, each with a value of such a part."""
+    values = st.dictionaries(st.sampled_from(SCOPES), st.sampled_from(parts))
+    return values.map(
+        lambda chosen: [f"{keyword}{scope} = {form.format(part)}" for scope, part in chosen.items()]
+    )
+
+
+@settings(deadline=None)
+@given(
+    base=scoped("base", "{}", ["x", "y", "{nodename}"]),
+    env=st.tuples(*(scoped(name, "{}", ["x", "y", "{nodename}"]) for name in ("a", "b", "n1", "n2"))),
+    disk=st.tuples(scoped("name", "vg{}"), scoped("disable", "{}", ["true", "false"])),
+    fs=st.tuples(
+        scoped("mnt", "/m/{}"), scoped("dev", "/dev/{}/lv"), scoped("dev", "/dev/{{disk#1.name}}/{}")
+    ),
+    sync=st.tuples(
+        scoped("pairs", "{}", ["1234:4321", "1235:4321", "{env.pairs}"]),
+        scoped("precopy", "{}", ["true", "{env.a}"]),
+    ),
+    pairs=scoped("pairs", "{}", ["1236:4321", "1237:4321"]),
+    by_group=st.booleans(),
+)
+def test_no_host_is_dropped_in_silence(
+    base: list[str],
+    env: tuple[list[str], ...],
+    disk: tuple[list[str], ...],
+    fs: tuple[list[str], list[str], list[str]],
+    sync: tuple[list[str], ...],
+    pairs: list[str],
+    by_group: bool,
+) -> None:
+    """On two hosts: what the view of the other one makes otherwise is in the report."""
+    mnt, direct, referring = fs
+    sections = {
+        "DEFAULT": ["nodes = n1 n2", "sync_max_delay = 60", *base],
+        "env": [*chain(*env), *pairs],
+        "disk#1": [*chain(*disk)],
+        "fs#1": ["type = ext4", *mnt, *(referring if by_group else direct)],
+        "sync#1": ["type = symclone", "symid = 000190101234", *chain(*sync)],
+    }
+    text = "\n".join(line for name, lines in sections.items() for line in [f"[{name}]", *lines])
+    nothing_is_dropped(text, FACTS)
+    one, other = (convert(text, "a.conf", "a", replace(FACTS, node=node)) for node in ("n1", "n2"))
+    said = {(remark.section, remark.keyword.partition("@")[0]) for remark in one.remarks}
+    here, there = carried_over(one), carried_over(other)
+    for at in here.keys() | there.keys():
+        by = {at, (at[0], "disable")}
+        assert here.get(at) == there.get(at) or by & said, f"{at} is another one on n2"
+
+
+def carried_over(imported: Imported) -> dict[tuple[str, str], Any]:
+    """What a service of one group, one file system and one sync has, by the keyword that gave it."""
+    service = yaml.load(written(imported), Loader=yaml.BaseLoader)["services"][imported.name]
+    made = {kind: of for resource in service["resources"] for kind, of in resource.items()}
+    found = {("fs#1", key): value for key, value in made["fs"].items()}
+    found |= {("sync#1", key): value for key, value in service["syncs"][0].items()}
+    return found | {("disk#1", "name"): made.get("vg", {}).get("name")}
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=[case["name"] for case in REFUSED])
