@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from itertools import dropwhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -351,8 +352,8 @@ def carried_out(line: str) -> list[str]:
         words = words[7:]
         pairs = [pair.split() for pair in content.splitlines()]
         words[words.index(path)] = ",".join(f"{source}:{target}" for source, target in pairs)
-    environment = ["env", *ENVIRONMENT]
-    words = words[len(environment) :] if words[: len(environment)] == environment else words
+    if words[:1] == ["env"]:
+        words = [*dropwhile(lambda word: word in ENVIRONMENT, words[1:])]
     become = Become.read(words[0]).words if words[:1] and words[0].rpartition("/")[2] in KINDS else ()
     return words[len(become) :] if tuple(words[: len(become)]) == become else words
 

@@ -40,6 +40,11 @@ CONTROL = TimeLimit(
     "longer than the 10 minutes that `-i 20 -c 30` may spend on a locked array",
     "symcli.command_timeout",
 )
+LOCKED = TimeLimit(
+    30,
+    "A SYMCLI command that overwrites waits for a locked array",
+    "the proof before it grows old; the task's further tries prove anew",
+)
 DISK_SCAN = TimeLimit(600, "Letting a host find its disks again", "a host may have many paths")
 IP = TimeLimit(30, "Setting or removing an address", "no disk is touched", "resources[].ip.timeout")
 VG = TimeLimit(180, "Each command of a volume group", "a host may have many disks", "resources[].vg.timeout")
@@ -112,7 +117,7 @@ CLOSE = TimeLimit(2, "Closing a connection", "nothing rests on it")
 
 GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
-    "Commands that change something": (CONTROL, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
+    "Commands that change something": (CONTROL, LOCKED, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
     "Unisphere": (REST, SETTLE, JOB, REST_CONNECT, REST_WRITE, CHECKED, INTENT, SLOT_TURN, SLOT),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),

@@ -173,13 +173,13 @@ def test_command_not_found(lab: Any, context: dict[str, Any]) -> None:
 def test_array_locked_for_longer_than_the_retries(
     context: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`-i 20 -c 30` is ten minutes; on a clock 2,000 times as fast it is 0.3 s."""
+    """`-i 10 -c 3` is half a minute; on a clock 200 times as fast it is 0.15 s."""
     from lab import Lab
 
-    with Lab(directory=tmp_path / "lab", speed=2000) as lab:
+    with Lab(directory=tmp_path / "lab", speed=200) as lab:
         connect(monkeypatch, lab.connections)
         take_down(lab)
-        lab.fault(host="symcli_demo", match="recreate", kind="lock", exit=3, count=40)
+        lab.fault(host="symcli_demo", match="recreate", kind="lock", exit=3, count=4)
         message = fails(
             Locked, context, lab, "exit code 3", "locked by another process", "Nothing was changed"
         )
@@ -212,7 +212,7 @@ def test_a_command_of_an_earlier_try_is_waited_out(lab: Any, context: dict[str, 
     """It hangs on a locked array, its task gives up on it; sent again it could come through twice."""
     take_down(lab)
     service = {**inline(), "symcli": {"command_timeout": 0.5}}
-    lab.fault(host="symcli_demo", match="recreate", kind="lock", exit=3, count=5)
+    lab.fault(host="symcli_demo", match="recreate", kind="lock", exit=3, count=3)
     line = f"/usr/symcli/bin/symclone -sid {SYMID} -f /var/tmp/symclone-airflow/inline.data-"
     fails(Unknown, context, lab, "longer than 0.5 s and may still be running there", service=service)
     fails(

@@ -13,7 +13,7 @@ import yaml
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput, TaskDeferred
 
 from clones.asking.steps import Command
-from clones.errors import CloneError, ConfigError, Fenced, Locked, Refused, Unknown
+from clones.errors import CloneError, ConfigError, Fenced, Locked, NotDone, Refused, Unknown
 from clones.runs.result import judge
 from hooks.symcli import SymcliHook
 from operators.approval import SecondPersonApprovalOperator
@@ -35,6 +35,7 @@ from tests.conftest import (
     take_down,
     typed,
 )
+from tests.support.locked import under_lock
 from tests.support.production import HOST, PRODUCTION, services, with_production
 from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
@@ -194,8 +195,8 @@ def test_a_whole_merge_back(merge_back: MergeBack) -> None:
         assert merge_back.state(sync) in ("Split", "Copied")
     assert len(merge_back.confirm()) == 2
     assert merge_back.restores() == [
-        f"symclone -sid {SYMID} -f 1234:4321 -noprompt restore -i 20 -c 30",
-        f"symclone -sid {SYMID} -f 1235:4322 -noprompt restore -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt restore -i 10 -c 3",
+        f"symclone -sid {SYMID} -f 1235:4322 -noprompt restore -i 10 -c 3",
     ]
     assert [typed(entry["command"]) for entry in sent(merge_back.lab, "terminate")] == [
         f"symclone -sid {SYMID} -f 1234:4321 -noprompt terminate -restored -i 20 -c 30",
@@ -216,7 +217,7 @@ def test_pairs_by_device_number(lab: Any, config: Path, monkeypatch: pytest.Monk
         run.end(sync)
     assert len(run.confirm()) == 2
     words = [command.split()[5:] for command in run.restores()]
-    assert words == [["-noprompt", "restore", "-i", "20", "-c", "30"]] * 2
+    assert words == [["-noprompt", "restore", "-i", "10", "-c", "3"]] * 2
 
 
 @ONE_ARRAY
@@ -290,6 +291,50 @@ def test_a_service_that_came_up_after_the_approval(merge_back: MergeBack) -> Non
     merge_back.approve()
     ServiceStartOperator(task_id="start", service=SERVICE).execute(new_context())  # type: ignore[arg-type]
     merge_back.refused(merge_back.restore, f"Service {SERVICE} is not down")
+
+
+@ONE_ARRAY
+def test_production_that_is_started_while_the_array_is_locked(merge_back: MergeBack) -> None:
+    """Nothing came of the restore, and nothing will: the next try proves all, under the same approval."""
+    take_down(merge_back.lab)
+    merge_back.approve()
+    merge_back.lab.fault("lock", exit=3, seconds=300, match="noprompt restore")
+    error, waited = under_lock(merge_back.lab, merge_back.restore, 300)
+    assert isinstance(error, Locked) and "needs no new approval" in str(error) and waited == 30
+    assert set(merge_back.stores["MergeBackRestoreOperator.data"]) == {"record"}
+    merge_back.lab.advance(210)
+    for line in ("vgchange -a y vgCVI", "mount -F vxfs /dev/vgCVI/lv_CVI /prodcvi"):
+        merge_back.lab.administrator(HOST, f"/usr/sbin/{line}")
+    merge_back.refused(merge_back.restore, f"Production of service {SERVICE} is not down")
+    merge_back.lab.advance(300)
+    assert merge_back.state() == "Copied"
+
+
+@ONE_ARRAY
+def test_an_approval_that_a_lock_gave_back_is_good_for_one_restore(merge_back: MergeBack) -> None:
+    take_down(merge_back.lab)
+    merge_back.approve()
+    merge_back.lab.fault("exit", match="noprompt restore", exit=3, stderr="locked", count=1)
+    with pytest.raises(Locked, match="exit code 3"):
+        merge_back.restore()
+    merge_back.restore()
+    merge_back.wait()
+    merge_back.end()
+    merge_back.refused(merge_back.restore, "a restore was sent under this approval already", "ask again")
+
+
+@ONE_ARRAY
+def test_a_pair_that_has_changed_meanwhile_spends_the_approval(merge_back: MergeBack) -> None:
+    """That it gave up is not believed of a pair that is not as it was."""
+    lab = merge_back.lab
+    take_down(lab)
+    merge_back.approve()
+    lab.fault("lock", exit=3, seconds=300, match="noprompt restore")
+    error, _ = under_lock(
+        lab, merge_back.restore, 300, lambda: lab.set_last_action(SYMID, *PAIRS["data"], age_seconds=5)
+    )
+    assert isinstance(error, NotDone) and "leave production down" in str(error)
+    merge_back.refused(merge_back.restore, "a restore was sent under this approval already", "ask again")
 
 
 @ONE_ARRAY

@@ -58,7 +58,7 @@ def do(lab: Any, kind: Any, service: str, target_set: str, sync: str) -> None:
 
 def test_a_set_is_ended_and_made_again_beside_the_other(two_sets: Any) -> None:
     """The source's name stays in the device group: it is that of the other set, too."""
-    ended = f"symclone -sid {SYMID} -f 0C11:0E11 -noprompt terminate -i 20 -c 30"
+    ended = f"symclone -sid {SYMID} -f 0C11:0E11 -noprompt terminate -i 10 -c 3"
     removed = "symld -g DGHTS remove SETB001 -i 20 -c 30"
     plan = planned(RetirePlanOperator, "hpxts", "b")
     assert lines(plan)[0] == ended and removed in lines(plan)

@@ -36,7 +36,7 @@ FILLED = [
     f"symdg -g DGREP -sid {SYMID} add dev 1237 DEV002 -i 20 -c 30",
     f"symdg -g DGREP -sid {SYMID} add dev 4324 CLONE002 -tgt -i 20 -c 30",
 ]
-CREATED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt create -diff -precopy -i 20 -c 30"
+CREATED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt create -diff -precopy -i 10 -c 3"
 
 
 def by_hand(*lines: str) -> None:

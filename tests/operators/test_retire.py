@@ -33,7 +33,7 @@ from tests.operators.test_provision import (
 from tests.support.mortal import Killed, MortalHook
 from tests.support.without_ssh import connect_directly
 
-ENDED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt terminate -i 20 -c 30"
+ENDED = f"symclone -sid {SYMID} -f 1236:4323,1237:4324 -noprompt terminate -i 10 -c 3"
 REMOVED = [
     "symld -g DGREP remove DEV001 -i 20 -c 30",
     "symld -g DGREP remove CLONE001 -i 20 -c 30",
@@ -271,7 +271,7 @@ def test_what_is_refused(lab: Any, context: dict[str, Any], sync: dict[str, Any]
 def test_a_session_that_is_lost_at_any_command(
     lab: Any, context: dict[str, Any], step: int, cut: str
 ) -> None:
-    lab.fault(cut, host="symcli_demo", match="-i 20 -c 30", count=1, after=step)
+    lab.fault(cut, host="symcli_demo", match=r" -i \d+ -c \d+$", count=1, after=step)
     if cut == "cut_before":
         with pytest.raises(Unknown):
             whole(lab, context)

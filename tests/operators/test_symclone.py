@@ -63,7 +63,7 @@ def test_recreate_then_activate(lab: Any, context: dict[str, Any]) -> None:
     seen = activate(lab, context, **DATA)
     assert seen["pairs"][0]["state"] in ("CopyInProg", "Copied")
     assert [typed(entry["command"]) for entry in (*sent(lab, "recreate"), *sent(lab, "activate"))] == [
-        f"symclone -sid {SYMID} -f 1234:4321 -noprompt recreate -precopy -i 20 -c 30",
+        f"symclone -sid {SYMID} -f 1234:4321 -noprompt recreate -precopy -i 10 -c 3",
         f"symclone -sid {SYMID} -f 1234:4321 -noprompt activate -i 20 -c 30 -consistent",
     ]
 
@@ -551,7 +551,7 @@ def test_create_makes_only_what_is_missing(lab: Any, context: dict[str, Any]) ->
     perform(lab, create, context)
     perform(lab, create, context)
     assert [typed(entry["command"]) for entry in sent(lab, "create")] == [
-        f"symclone -sid {SYMID} -f 1237:4324 -noprompt create -diff -precopy -i 20 -c 30"
+        f"symclone -sid {SYMID} -f 1237:4324 -noprompt create -diff -precopy -i 10 -c 3"
     ]
 
 

@@ -15,7 +15,7 @@ from clones.config.resources import DownCheck, Host, Production, ResourceEntry
 from clones.config.schedule import Schedule, TimeZone, or_none
 from clones.config.syncs import Sync
 from clones.names import AbsolutePath, BecomeWritten, ConnectionId, DottedPath, ServiceName, Text
-from clones.time_limits import APPROVAL, CONTROL, QUERY, TURN
+from clones.time_limits import APPROVAL, CONTROL, LOCKED, QUERY, TURN
 
 
 class Symcli(Model):
@@ -45,7 +45,10 @@ class Symcli(Model):
         QUERY.seconds, description="Seconds a status command may take in all.", examples=[300]
     )
     retry_interval: Annotated[int, Within(1, 600, "seconds")] = Field(
-        20, description="`-i` of control commands, in seconds.", examples=[30]
+        20,
+        description="`-i` of control commands, in seconds. One that overwrites takes 10 at most, and waits "
+        f"for a locked array {LOCKED.seconds:g} seconds at most, whatever `retry_count` says.",
+        examples=[30],
     )
     retry_count: Annotated[int, Within(1, 1000, "times")] = Field(
         30, description="`-c` of control commands.", examples=[60]

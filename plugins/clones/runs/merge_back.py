@@ -25,7 +25,7 @@ from clones.decide.approval import ASK_AGAIN, Approval, differences, digest, req
 from clones.decide.merge_back import decide_end_restored, decide_merge_back
 from clones.decide.right_pairs import refuse_wrong_pairs
 from clones.decide.rules import Decision, Verdict
-from clones.errors import CloneError, MustWait, NotDone, Refused, Unknown
+from clones.errors import CloneError, Locked, MustWait, NotDone, Refused, Unknown
 from clones.observe.proof_down import prove_down, prove_production_down
 from clones.observe.running_commands import list_running, nothing_still_runs, refuse_leftovers
 from clones.observe.sync import is_same, observe, to_plain
@@ -38,6 +38,10 @@ AFTERWARDS = frozenset({State.COPIED, State.SPLIT})
 _LOOK_FIRST = (
     "leave production down. Clear this task: it checks first, and continues if the restore is under way; "
     "else it says how to ask again"
+)
+_LOCKED = (
+    "leave production down. Find out who holds the lock with `symcfg list -lock`, then clear this task: it "
+    "checks everything again, and needs no new approval"
 )
 
 
@@ -136,12 +140,20 @@ def restore(
     yield from both(prove_down(scope.own()), prove_production_down(scope))
     command = commands.restore(scope, sync, seen[at].symid, seen[at].pairs)
     yield from note(f"Restoring sync {sync.name}: approved by {approval.by} at {approval.at}", warning=True)
-    command = replace(command, before_send=spend)
-    return (
-        yield from _send(
-            scope, sync, "restore", command, frozenset({State.REST_IN_PROG, State.RESTORED}), _LOOK_FIRST
-        )
-    )
+    take_back: list[Callable[[], None]] = []
+
+    def spend_it() -> Callable[[], None]:
+        take_back.append(spend())
+        return take_back[-1]
+
+    command = replace(command, before_send=spend_it)
+    reached = frozenset({State.REST_IN_PROG, State.RESTORED})
+    try:
+        return (yield from _send(scope, sync, "restore", command, reached, _LOOK_FIRST, seen[at]))
+    except Locked:  # an approval is spent on what the array may have begun
+        for back in take_back:
+            back()
+        raise
 
 
 def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
@@ -158,7 +170,7 @@ def end(scope: Scope, sync: Sync) -> Steps[SyncSeen]:
     command = commands.end_restored(scope, sync, seen.symid, seen.pairs)
     return (
         yield from _send(
-            scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it checks first"
+            scope, sync, "terminate -restored", command, AFTERWARDS, "clear this task: it checks first", seen
         )
     )
 
@@ -266,9 +278,18 @@ def _refusal(scope: Scope, sync: Sync, decision: Decision, what: str = "merge-ba
 
 
 def _send(
-    scope: Scope, sync: Sync, action: str, command: Command, reached: frozenset[State], remedy: str
+    scope: Scope,
+    sync: Sync,
+    action: str,
+    command: Command,
+    reached: frozenset[State],
+    remedy: str,
+    before: SyncSeen,
 ) -> Steps[SyncSeen]:
-    """Send a command and see what came of it: only the observed state says that it worked."""
+    """Send a command and see what came of it: only the observed state says that it worked.
+
+    :raises Locked: it has given up on a lock, and everything is seen as before: nothing comes of it any more.
+    """
     result = yield from run(command)
     said = f"{scope.subject(sync)}: {action} ended with {result.ending()}: {result.said()}"
     try:
@@ -280,6 +301,8 @@ def _send(
             yield from note(f"{said}; but every pair is where it should be", warning=True)
         return after
     shown = "\n  ".join(after.lines())
+    if classify(result.exit_code) is Outcome.LOCKED and _essence(after) == _essence(before):
+        raise Locked(f"{said}\nNothing was changed on the array:\n  {shown}", _LOCKED)
     kind = Unknown if classify(result.exit_code) is Outcome.UNKNOWN else NotDone
     raise kind(f"{said}\nNot every pair is where it should be:\n  {shown}", remedy)
 

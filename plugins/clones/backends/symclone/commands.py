@@ -2,12 +2,13 @@
 
 Control commands of sessions name the pairs by a file of device numbers, also for a device group::
 
-    env ... /usr/symcli/bin/symclone -sid 000190101234 -f FILE -noprompt recreate -precopy -i 20 -c 30
+    env ... /usr/symcli/bin/symclone -sid 000190101234 -f FILE -noprompt recreate -precopy -i 10 -c 3
 
-`-noprompt` always; `-i/-c` on control commands only, where they retry while the array is locked; never
-`-force` or `-symforce` (D10). Environment is set by `env` because sshd does not hand it on; where the account
-needs `become` for SYMCLI, that stands between `env` and the program, and must let these variables through
-(:mod:`clones.privileges`).
+`-noprompt` always; `-i/-c` on control commands only, where they retry while the array is locked, for a short
+time where a command rests on the proof that a service is down, which grows old meanwhile (decision 0043);
+never `-force` or `-symforce` (D10). Environment is set by `env` because sshd does not hand it on; where the
+account needs `become` for SYMCLI, that stands between `env` and the program, and must let these variables
+through (:mod:`clones.privileges`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from clones.asking.steps import Command
 from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.states import PairSeen, device_text
+from clones.time_limits import LOCKED
 
-ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
+PARALLEL = "SYMCLI_CTL_ACCESS=PARALLEL"
+ENVIRONMENT = ("SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", PARALLEL)
+"""The first two wait for the database and for a gatekeeper, as long as it takes."""
 
 CLOCK_MARK = "control-host-clock"
 WITH_CLOCK = f'LC_ALL=C date "+{CLOCK_MARK} %Y-%m-%dT%H:%M:%S" && exec "$@"'
@@ -71,6 +75,7 @@ def _sent(
     *,
     before: tuple[str, ...] = (),
     changes: bool = False,
+    environment: tuple[str, ...] = ENVIRONMENT,
 ) -> Command:
     """One command of SYMCLI.
 
@@ -80,7 +85,7 @@ def _sent(
     called = (f"{symcli.bin}/{words[0]}", *words[1:])
     return Command(
         host,
-        (*before, "env", *ENVIRONMENT, *symcli.root(*called)),
+        (*before, "env", *environment, *symcli.root(*called)),
         timeout,
         changes=changes,
         title=shlex.join(called),
@@ -133,33 +138,33 @@ def list_devices(symcli: Symcli, host: str, symid: str, devices: Sequence[str]) 
 def create(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Make the sessions, differential, so that later only changed tracks move."""
     options = ("-diff", "-precopy") if sync.precopy else ("-diff",)
-    return _control(scope, sync, symid, "create", options, pairs)
+    return _proven(scope, sync, symid, "create", options, pairs)
 
 
 def recreate(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Re-establish the copy; the targets are not ready from here on."""
-    return _control(scope, sync, symid, "recreate", ("-precopy",) if sync.precopy else (), pairs)
+    return _proven(scope, sync, symid, "recreate", ("-precopy",) if sync.precopy else (), pairs)
 
 
 def activate(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Split the copy; the targets are read-write."""
     late = ("-consistent",) if sync.consistent else ()
-    return _control(scope, sync, symid, "activate", (), pairs, late)
+    return _control(scope, sync, symid, ("activate", *_retry(scope.symcli), *late), pairs)
 
 
 def restore(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Copy what the targets hold back on to the sources: production is overwritten."""
-    return _control(scope, sync, symid, "restore", (), pairs)
+    return _proven(scope, sync, symid, "restore", (), pairs)
 
 
 def end_restored(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """Remove the restore flag of sessions that are Restored; without `-restored` it would end them."""
-    return _control(scope, sync, symid, "terminate", ("-restored",), pairs)
+    return _control(scope, sync, symid, ("terminate", "-restored", *_retry(scope.symcli)), pairs)
 
 
 def terminate(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
     """End the sessions; what is on the targets stays there, as far as it was copied."""
-    return _control(scope, sync, symid, "terminate", (), pairs)
+    return _proven(scope, sync, symid, "terminate", (), pairs)
 
 
 def query(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairSeen]) -> Command:
@@ -175,21 +180,45 @@ def verify_precopied(scope: Scope, sync: Sync, symid: str, pairs: Sequence[PairS
     return _on_pairs(scope, sync, symid, ("verify", "-precopy", "-cycled"), pairs, timeout)
 
 
-def _control(
+def _proven(
     scope: Scope,
     sync: Sync,
     symid: str,
     action: str,
     options: tuple[str, ...],
     pairs: Sequence[PairSeen],
-    late_options: tuple[str, ...] = (),
 ) -> Command:
-    words = ("-noprompt", action, *options, *_retry(scope.symcli), *late_options)
-    return replace(_on_pairs(scope, sync, symid, words, pairs, scope.symcli.command_timeout), changes=True)
+    """A command that rests on the proof that nothing uses what it overwrites, or takes away.
+
+    Whoever brings the service up while it waits is not seen. So it waits for a short time only, whatever is
+    configured: the task's next try proves anew.
+    """
+    words = (action, *options, *_short_retry(scope.symcli))
+    return _control(scope, sync, symid, words, pairs, environment=(PARALLEL,))
+
+
+def _control(
+    scope: Scope,
+    sync: Sync,
+    symid: str,
+    action: tuple[str, ...],
+    pairs: Sequence[PairSeen],
+    *,
+    environment: tuple[str, ...] = ENVIRONMENT,
+) -> Command:
+    words, timeout = ("-noprompt", *action), scope.symcli.command_timeout
+    return replace(_on_pairs(scope, sync, symid, words, pairs, timeout, environment), changes=True)
 
 
 def _retry(symcli: Symcli) -> tuple[str, ...]:
     return ("-i", str(symcli.retry_interval), "-c", str(symcli.retry_count))
+
+
+def _short_retry(symcli: Symcli) -> tuple[str, ...]:
+    longest = int(LOCKED.seconds)
+    interval = min(symcli.retry_interval, longest // 3)  # a lock that goes soon is met by a few attempts
+    seconds = min(symcli.retry_interval * symcli.retry_count, longest)
+    return ("-i", str(interval), "-c", str(max(1, seconds // interval)))
 
 
 def _on_pairs(
@@ -199,6 +228,7 @@ def _on_pairs(
     action: tuple[str, ...],
     pairs: Sequence[PairSeen],
     timeout: float,
+    environment: tuple[str, ...] = ENVIRONMENT,
 ) -> Command:
     """`symclone` for these pairs, by their device numbers, also where they are configured by logical names.
 
@@ -213,7 +243,7 @@ def _on_pairs(
     path = f"{folder}/{scope.name}.{sync.name}-{digest}.pairs"
     words = ("symclone", "-sid", symid, "-f", path, *action)
     script = ("/bin/sh", "-c", WITH_PAIR_FILE, "pairs", folder, path, content)
-    return _sent(scope.symcli, scope.control_host, words, timeout, before=script)
+    return _sent(scope.symcli, scope.control_host, words, timeout, before=script, environment=environment)
 
 
 def _written(sync: Sync, seen: PairSeen) -> tuple[str, str]:

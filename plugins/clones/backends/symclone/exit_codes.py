@@ -92,7 +92,9 @@ def failure(result: Result, subject: str, *, consequence: str) -> CloneError:
         )
     if outcome is Outcome.LOCKED:
         return Locked(
-            what, "wait for the retry; if it stays, find out who holds the lock with `symcfg list -lock`"
+            what,
+            "wait for the retry; if it stays, find out who holds the lock with `symcfg list -lock`, then "
+            "clear this task",
         )
     if outcome is Outcome.UNKNOWN:
         return Unknown(what, "wait for the retry, which checks the array first")

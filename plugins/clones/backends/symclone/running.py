@@ -59,7 +59,7 @@ def _each_once(found: Sequence[str]) -> list[str]:
 def _begins(row: str, service: str) -> bool:
     if MARK in row:
         return may_begin(row, service)
-    if ENVIRONMENT[0] in row:
+    if any(setting in row for setting in ENVIRONMENT):
         return not re.search(r"/sym\w+", row)
     words = words_of(row)
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,16 +146,47 @@ def pairs(service: str, sync: str) -> tuple[Scope, Any, str, list[PairSeen]]:
 
 def test_control_commands_look_as_documented() -> None:
     """By number, also for a device group: its names may stand for others by the time the command lands."""
-    environment = ("env", "SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
-    for build, options in (
-        (commands.recreate, "recreate -precopy -i 20 -c 30"),
-        (commands.activate, "activate -i 20 -c 30 -consistent"),
+    short = ("env", "SYMCLI_CTL_ACCESS=PARALLEL")
+    long = ("env", "SYMCLI_WAIT_ON_DB=1", "SYMCLI_WAIT_ON_GK=1", "SYMCLI_CTL_ACCESS=PARALLEL")
+    for build, environment, options in (
+        (commands.create, short, "create -diff -precopy -i 10 -c 3"),
+        (commands.recreate, short, "recreate -precopy -i 10 -c 3"),
+        (commands.restore, short, "restore -i 10 -c 3"),
+        (commands.terminate, short, "terminate -i 10 -c 3"),
+        (commands.activate, long, "activate -i 20 -c 30 -consistent"),
+        (commands.end_restored, long, "terminate -restored -i 20 -c 30"),
     ):
         words = build(*pairs("aastmphpux", "data")).words
         assert words[3:5] == ("pairs", "/var/tmp/symclone-airflow") and words[6] == "1234 4321"
         file = words[5]
         program = f"/usr/symcli/bin/symclone -sid 000190101234 -f {file} -noprompt {options}"
         assert words[7:] == (*environment, *program.split())
+
+
+@pytest.mark.parametrize(
+    ("interval", "count", "sent"),
+    [
+        (20, 30, "-i 10 -c 3"),
+        (10, 3, "-i 10 -c 3"),
+        (10, 2, "-i 10 -c 2"),
+        (20, 1, "-i 10 -c 2"),
+        (15, 1, "-i 10 -c 1"),
+        (7, 30, "-i 7 -c 4"),
+        (5, 2, "-i 5 -c 2"),
+        (1, 1000, "-i 1 -c 30"),
+        (1, 1, "-i 1 -c 1"),
+        (600, 1, "-i 10 -c 3"),
+        (600, 1000, "-i 10 -c 3"),
+    ],
+)
+def test_what_rests_on_a_proof_waits_half_a_minute_at_most(interval: int, count: int, sent: str) -> None:
+    scope, *about = pairs("aastmphpux", "data")
+    waits = scope.symcli.model_copy(update={"retry_interval": interval, "retry_count": count})
+    scope = replace(scope, symcli=waits)
+    for build in (commands.create, commands.recreate, commands.restore, commands.terminate):
+        assert build(scope, *about).title.endswith(f" {sent}")
+    for build in (commands.activate, commands.end_restored):
+        assert f" -i {interval} -c {count}" in build(scope, *about).title
 
 
 def test_commands_on_groups() -> None:
