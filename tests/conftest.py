@@ -352,7 +352,7 @@ def carried_out(line: str) -> list[str]:
         words = words[7:]
         pairs = [pair.split() for pair in content.splitlines()]
         words[words.index(path)] = ",".join(f"{source}:{target}" for source, target in pairs)
-    if words[:1] == ["env"]:
+    if words[:1] == ["env"] and words[1] in ENVIRONMENT:
         words = [*dropwhile(lambda word: word in ENVIRONMENT, words[1:])]
     become = Become.read(words[0]).words if words[:1] and words[0].rpartition("/")[2] in KINDS else ()
     return words[len(become) :] if tuple(words[: len(become)]) == become else words

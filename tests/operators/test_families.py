@@ -243,6 +243,18 @@ OWN = {
 """How the copy gets an identity of its own, for the first time and again."""
 
 
+@pytest.mark.parametrize("service", ["aixpp", "sunpp", "lnxvx"])
+def test_without_its_group_a_file_system_is_no_proof(make: Make, service: str) -> None:
+    """Unmounted, it leaves its group active under the copy."""
+    alone = services()[service]
+    alone["resources"] = [entry for entry in alone["resources"] if "vg" not in entry]
+    bench = make(lab_config(), {service: alone})
+    bench.stop(service)
+    with pytest.raises(Refused, match="cannot be proven down"):
+        bench.refresh(service)
+    assert sent(bench.lab, "symclone") == []
+
+
 @pytest.mark.parametrize("service", ["aixpp", "sunpp"])
 def test_a_disk_of_the_copy_in_a_group_of_another_name(make: Make, service: str) -> None:
     """An administrator has imported the copy by hand, under a name of his own, and works on it."""

@@ -180,7 +180,12 @@ class Service(Model):
     )
     resources: tuple[ResourceEntry, ...] = Field(
         description="In the order in which they are started. `[]` for a service that only has syncs.",
-        examples=[[{"fs": {"dev": "/dev/vgCVI/lv_CVI", "mnt": "/aaststcvi", "type": "vxfs"}}]],
+        examples=[
+            [
+                {"vg": {"name": "vg_pp"}},
+                {"fs": {"dev": "/dev/vg_pp/lv_data", "mnt": "/pp/data", "type": "ext4"}},
+            ]
+        ],
     )
     unattended: bool = Field(
         False,
@@ -212,8 +217,11 @@ class Service(Model):
         "none.",
         examples=[
             {
-                "hosts": [{"connection": "oraprod", "family": "hpux"}],
-                "resources": [{"fs": {"dev": "/dev/vgPROD/lv_CVI", "mnt": "/aaprdcvi", "type": "vxfs"}}],
+                "hosts": [{"connection": "ppprod", "family": "linux"}],
+                "resources": [
+                    {"vg": {"name": "vg_prod"}},
+                    {"fs": {"dev": "/dev/vg_prod/lv_data", "mnt": "/pp/data", "type": "ext4"}},
+                ],
             }
         ],
     )

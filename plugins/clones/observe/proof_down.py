@@ -12,6 +12,7 @@ from clones.asking.side_by_side import abreast
 from clones.asking.steps import PROOF, Steps, note, run
 from clones.config import Production, Service
 from clones.config.scope import Scope
+from clones.decide.unlisted_groups import unlisted_groups
 from clones.errors import ConfigError, Refused, Unknown
 from clones.guards import Guard, guards
 from clones.guards.address import AddressGuard
@@ -148,6 +149,7 @@ def _look_around(
 
 
 def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[Seen]]:
+    refuse_unlisted_groups(subject, what)
     own, around = yield from _look_around(subject, what, guards(what))
     # With a resource up, the guards would only say the same again.
     rows: list[Seen] = [*own] if any(row.probe.use is Use.UP for row in own) else [*own, *around]
@@ -162,6 +164,21 @@ def _prove(subject: str, what: Service | Production, remedy: str) -> Steps[list[
     _require_known(subject, rows)
     yield from note(f"Proven: {subject} is down", *(row.line() for row in rows), kind=PROOF)
     return rows
+
+
+def refuse_unlisted_groups(subject: str, what: Service | Production) -> None:
+    """Nothing proves a group down that is not listed (:mod:`clones.decide.unlisted_groups`).
+
+    :raises Refused: naming each file system.
+    """
+    unlisted = unlisted_groups(what)
+    if unlisted:
+        raise Refused(
+            f"{subject[0].upper()}{subject[1:]} cannot be proven down: an active group would stay under the "
+            "copy:\n  " + "\n  ".join(unlisted) + "\nNothing was sent to the array.",
+            "list in services.yaml each group as a `vg` before its file systems; one that no driver knows as "
+            "a `command`",
+        )
 
 
 def require_known(scope: Scope, rows: Sequence[Seen]) -> None:

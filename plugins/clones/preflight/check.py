@@ -33,6 +33,7 @@ from clones.preflight.parts import parts
 from clones.preflight.privileges import look_at_privileges
 from clones.preflight.rules import (
     judge_devices,
+    judge_groups,
     judge_guard,
     judge_pair,
     judge_pid_files,
@@ -221,6 +222,9 @@ class _Site:
                 yield from self._sync(scope, sync)
         for part in parts(scopes):
             yield from self._resources(part)
+        for scope in scopes:
+            self.findings += judge_groups(_where(scope), scope.own().service)
+        self.findings += judge_groups(f"production of service {name}", scopes[0].service.production)
         self.findings += judge_pid_files(f"service {name}", scopes[0].whole or scopes[0].service)
         if scopes[0].service.unattended:
             what = "`unattended: true`: nothing proves that its targets are unused"

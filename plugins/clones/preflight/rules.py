@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from clones.backends import backend_of
-from clones.config import Service, Sync
+from clones.config import Production, Service, Sync
 from clones.decide.rules import Verdict
+from clones.decide.unlisted_groups import unlisted_groups
 from clones.observe.findings import Finding, Level
 from clones.observe.proof_down import GuardRow, Row, unexplained
 from clones.resources.base import Use
@@ -105,6 +106,15 @@ def judge_guard(where: str, seen: GuardRow, rows: Sequence[Row]) -> Finding:
 
 
 _PG_CTL = re.compile(r"\bpg_ctl(?:cluster)?\b")
+
+
+def judge_groups(where: str, what: Service | Production | None) -> Iterator[Finding]:
+    """:param what: on one target set, where the service has any."""
+    for unlisted in unlisted_groups(what) if what else ():
+        said = f"{unlisted}: nothing proves that group down, so no copy is made under it"
+        yield Finding(
+            Level.ERROR, where, said, "list the group as a `vg` before the file system; or as a `command`"
+        )
 
 
 def judge_pid_files(where: str, service: Service) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from clones.observe.proof_down import (
     look_around,
     look_at,
     look_at_all,
+    refuse_unlisted_groups,
     require_known,
     unexplained,
 )
@@ -100,6 +101,11 @@ def plan(
             refused.append(error)
     if STOP in phases:
         refused += stays_up(former, used)
+    if RESYNC in phases:
+        try:
+            refuse_unlisted_groups(to.who, to.own().service)
+        except Refused as error:
+            refused.append(error)
     if strange := unexplained([*own, *used, *shared], around):
         refused.append(in_use_by_others(to, action, strange))
     if refused:

@@ -20,7 +20,14 @@ from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
 from clones.decide.target_sets import Recorded
 from clones.errors import Refused, Unknown
 from clones.observe import estimates
-from clones.observe.proof_down import GuardRow, look_around, look_at_all, require_known, unexplained
+from clones.observe.proof_down import (
+    GuardRow,
+    look_around,
+    look_at_all,
+    refuse_unlisted_groups,
+    require_known,
+    unexplained,
+)
 from clones.observe.sync import is_same, observe, to_plain
 from clones.resources.base import Use
 from clones.runs.copies import all_at_once, estimate, judge, refusal, wait_until_settled
@@ -135,6 +142,11 @@ def plan(
             refused.append(error)
     if STOP in phases:
         refused += stays_up(scope, rows)
+    if overwrites:
+        try:
+            refuse_unlisted_groups(f"service {scope.name}", scope.service)
+        except Refused as error:
+            refused.append(error)
     strange = unexplained(rows, around)
     if strange:
         refused.append(in_use_by_others(scope, action, strange))
