@@ -260,7 +260,7 @@ class TaskInstance:
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.run_states[run_id]
 
-    def get_dr_count(self, dag_id: str, states: list[str]) -> int:
+    def get_dr_count(self, dag_id: str, states: list[str] | None = None) -> int:
         return int(dag_id == self.dag_id and states == ["running"])
 
     def get_ti_count(self, dag_id: str, states: list[str], task_ids: list[str] | None = None) -> int:

@@ -165,6 +165,7 @@ def row(facts: Facts, name: str, going: Mapping[str, Sequence[Run]]) -> dict[str
     dag, last = facts.dags.get(name), facts.last_run(name)
     by = held.by_whom(
         dag,
+        [dag_id for dag_id in dags_of(name) if dag_id in facts.dags and facts.dags[dag_id].paused],
         bool(service and service.schedule),
         working,
         last,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,13 @@ Held = dict[str, Any]
 
 SOON = timedelta(minutes=1)
 """Every task waits for its place for a moment; longer it is worth telling."""
+NOT_BEGUN = ("scheduled", "up_for_retry", "up_for_reschedule")
+"""States that a task of a paused DAG stays in: Airflow begins none (tried, 3.3.2)."""
 
 
 def by_whom(
     dag: Dag | None,
+    paused: Collection[str],
     scheduled: bool,
     going: Sequence[tuple[Run, Sequence[Task]]],
     last: Mapping[str, Any] | None,
@@ -29,6 +32,7 @@ def by_whom(
     """The first that applies, None when nobody does.
 
     :param dag: the service's own, None when Airflow has not read it.
+    :param paused: those of its DAGs that are.
     :param scheduled: whether the configuration gives it a schedule.
     :param going: its runs that go on or wait to, each with its tasks that have not ended.
     :param last: its last run, as :func:`board.runs.ended` writes it.
@@ -36,6 +40,15 @@ def by_whom(
     :param errors: by run and task, what its last try said.
     """
     for run, tasks in going:
+        if run.state == "running" and run.dag_id in paused:
+            tasks = [task for task in tasks if task.state not in NOT_BEGUN]
+            if not tasks:
+                return _said(
+                    f"DAG {run.dag_id} is paused amid run {run.run_id}: no further task starts until it is "
+                    "unpaused. The service may be down.",
+                    links.dag(run.dag_id),
+                    "unpause the DAG; the run continues from there",
+                )
         for task in tasks:
             held = _task(run, task, turns, errors, links, now)
             if held:
@@ -50,7 +63,7 @@ def by_whom(
                 f"Run {waiting[0].run_id} waits for run {ahead.run_id}.",
                 links.run(ahead.dag_id, ahead.run_id),
             )
-        if dag is not None and dag.paused:
+        if waiting[0].dag_id in paused:
             return _said(
                 "The DAG is paused: its run waits until it is unpaused.", links.dag(waiting[0].dag_id)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -33,6 +34,9 @@ GO_ON = (
 
 AGAIN = 3
 """How often a try looks at everything, when what it saw was too old each time to act on."""
+
+MOST_TRIES = 9999
+"""Of a task: its number may have as many digits in the name of a lock."""
 
 _ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
 
@@ -150,11 +154,16 @@ class NewestTryOperator(BaseOperator):
 def owner(context: Context) -> lock.Owner:
     """This try, as the lock names it: no two are the same.
 
-    :raises ConfigError: this Airflow has no installation id.
+    :raises ConfigError: this Airflow has no installation id, or this try or a later task of the run cannot
+        be named.
     """
-    run = context["dag_run"]
-    ti = context["ti"]
-    return lock.Owner(run.dag_id, run.run_id, this_airflow(), token_hex(8), ti.task_id, ti.try_number)
+    run, ti, task = context["dag_run"], context["ti"], context.get("task")
+    this = lock.Owner(run.dag_id, run.run_id, this_airflow(), token_hex(8), ti.task_id, ti.try_number)
+    if task is not None and task.has_dag():
+        # The plan is refused, not the task with the longest id amid the run.
+        ours = [name for name, one in task.dag.task_dict.items() if isinstance(one, NewestTryOperator)]
+        replace(this, task_id=max(ours, key=len, default=ti.task_id), number=MOST_TRIES)
+    return this
 
 
 def former_name() -> str | None:

@@ -129,7 +129,7 @@ class RunEndOperator(CloneOperator):
         elif result.ok and PLAN in found:
             result = not_done("its plan has left nothing: a user has set its state.", f"{OUTSIDE}.")
         if result.at and result.at != ti.task_id:
-            result = result.because(tasks.get(result.at))
+            result = result.because(tasks.get(result.at)).as_seen(own)
         news: list[Copy] = []
         split = completed.split_copies(known or {}, after) if result.ok and BREAK in phases else []
         if result.ok and phases:

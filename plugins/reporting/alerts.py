@@ -71,6 +71,11 @@ def run_without_finish(
     _tell(alert, config, context)
 
 
+def run_is_paused(context: Mapping[str, Any], service: str, dag_id: str, run_id: str, config: str) -> None:
+    """What the sweep calls for a run whose DAG is paused. The context is the sweep's own."""
+    _tell(alerts.paused(service, dag_id, run_id, _url(dag_id, run_id)), config, context)
+
+
 def deadline(name: str, service: Service, config: str) -> DeadlineAlert | None:
     """Of a service's DAG, None when it has none."""
     if service.run_deadline is None:

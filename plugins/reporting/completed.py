@@ -111,7 +111,9 @@ def read(context: Context, scope: Scope) -> Completed:
     try:
         kept: Any = first.get(COMPLETED)
         if kept is not None:
-            return Completed(kept["runs"], kept["syncs"])
+            run = context["dag_run"]
+            runs = superseded.without_namesake(kept["runs"], run.run_id, run.run_after)
+            return Completed(runs, kept["syncs"])
         runs = cast("dict[str, str]", first.get(FORMER_RUNS, {}))
         # With it stood all else.
         found = {name: store for name, store in stores.items() if runs and store is not None}

@@ -53,7 +53,8 @@ def test_who_holds_it_up(case: dict[str, Any]) -> None:
     dag = None if case.get("dag") == "missing" else Dag(case.get("dag") == "paused", None)
     turns = {number: tuple(run) for number, run in case.get("turns", {}).items()}
     errors = {(int(key.split()[0]), key.split()[1]): error for key, error in case.get("errors", {}).items()}
-    found = held.by_whom(dag, case.get("scheduled", False), going, last, turns, errors, Links(), NOW)
+    paused = case.get("paused", ["s"] if case.get("dag") == "paused" else [])
+    found = held.by_whom(dag, paused, case.get("scheduled", False), going, last, turns, errors, Links(), NOW)
     if case["held"] == "none":
         assert found is None
     else:

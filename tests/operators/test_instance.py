@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable, VariableResult
@@ -19,6 +20,7 @@ from hooks.from_airflow import known_pools, variable
 from hooks.installation import FILE_NAME, FILE_VARIABLE, VARIABLE
 from hooks.symcli import SymcliHook
 from operators import newest_try
+from operators.newest_try import NewestTryOperator
 
 CONTEXT: Any = {
     "dag_run": SimpleNamespace(dag_id="S", run_id="r"),
@@ -81,6 +83,19 @@ def test_a_lock_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_two_tries_have_one_name() -> None:
     first, second = newest_try.owner(CONTEXT), newest_try.owner(CONTEXT)
     assert first.run == second.run and first != second
+
+
+def test_the_first_task_says_that_a_later_one_could_not_be_named() -> None:
+    """A lock is a directory: the run would stop at its task with the longest id, in the middle."""
+    with DAG("S"):
+        first = NewestTryOperator(task_id="t")
+        NewestTryOperator(task_id="start.before_start.longer")
+        BaseOperator(task_id="not_ours" * 25)
+    run = SimpleNamespace(dag_id="S", run_id="r" * 190)
+    with pytest.raises(ConfigError, match=r"with its task start\.before_start\.longer has more than 255"):
+        newest_try.owner({**CONTEXT, "dag_run": run, "task": first})
+    run.run_id = "r" * 180
+    assert newest_try.owner({**CONTEXT, "dag_run": run, "task": first}).task_id == "t"
 
 
 def test_without_one_nothing_is_begun_and_none_is_made(

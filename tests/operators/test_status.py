@@ -35,7 +35,7 @@ class Sweeps:
     def __call__(self, config: str = str(SERVICES)) -> Told:
         """One sweep: what it tells."""
         context = new_context() | {"asset_state_store": self.stores}
-        context["ti"].get_dr_count = lambda dag_id, states: (
+        context["ti"].get_dr_count = lambda dag_id, states=None: (
             self.running.get(dag_id, 0) if states == ["running"] else 0
         )
         context["ti"].tasks_of_dags = self.tasks

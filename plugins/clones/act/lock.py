@@ -68,6 +68,8 @@ INSTANCE = "symclone_airflow_instance"
 """The Airflow variable by which releases before 0.2 named an Airflow. It stands in the metadata database, and
 so in every copy of it; it is only read to take over a lock of that time."""
 _BEFORE_UPGRADE = "this run took it before an upgrade"
+LONGEST_NAME = 255
+"""Bytes of a directory's name, on every file system that a lock may be on."""
 ROUNDS = 5
 """How often the lock is tried at once when others take it at the same moment."""
 
@@ -82,7 +84,7 @@ class Owner:
     :param task_id: whose try it is.
     :param number: of the try, as Airflow counts them.
     :raises ConfigError: a part holds an ``@``, a ``/``, a blank or nothing, or begins with a sign: it would
-        not name one directory, or a gate would not let it through.
+        not name one directory, or a gate would not let it through. Or all together are too long for one.
     """
 
     dag_id: str
@@ -102,6 +104,13 @@ class Owner:
                 )
         if self.nonce and not re.fullmatch(r"[0-9a-f]{16}", self.nonce):
             raise ConfigError(f"{self.nonce!r} is no nonce of a try. Nothing was done.")
+        more = len(str(self)) - LONGEST_NAME
+        if more > 0:
+            raise ConfigError(
+                f"The id of run {self.run_id} of {self.dag_id} is {more} characters too long: a lock that "
+                f"names it with its task {self.task_id} has more than {LONGEST_NAME}. Nothing was done.",
+                "trigger the DAG again with a shorter run id, or with none: Airflow then makes one",
+            )
 
     @property
     def run(self) -> str:

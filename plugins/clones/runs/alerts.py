@@ -1,4 +1,4 @@
-"""What is told of a run that failed, was ended from outside or is late: one line, and what to press."""
+"""What is told of a run that failed, was ended from outside, is late or waits: one line, what to press."""
 
 from __future__ import annotations
 
@@ -71,6 +71,17 @@ def late(service: str, dag_id: str, run_id: str, minutes: int, url: str = "") ->
         "finish while it copies; XCom `progress` has the percent and the estimated end. Nothing was ended."
     )
     return Alert("late", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
+
+
+def paused(service: str, dag_id: str, run_id: str, url: str = "") -> Alert:
+    """The DAG of a run is paused, and the run has not ended: Airflow starts no further task of it."""
+    subject = f"DAG {dag_id} is paused while a run of it is in progress: no further task starts."
+    press = (
+        "The service may be down, and stays as it is; the run holds its lock.\n"
+        "What to do: unpause the DAG: the run continues from there. To keep further runs from starting, "
+        "wait for its end, then pause."
+    )
+    return Alert("waiting", service, dag_id, run_id, subject, _text(subject, run_id, press, "", url), url)
 
 
 def waiting(pool: str, service: str, dag_ids: Sequence[str], minutes: int) -> Alert:

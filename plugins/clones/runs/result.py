@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clones.actions import BREAK, PREPARE, RESYNC, START, STOP
 from clones.decide.approval import ASK_AGAIN
 from clones.runs.advice import once_failed, taken_apart
 from clones.runs.result_on_sets import SetsOfRun
+
+if TYPE_CHECKING:
+    from clones.observe.own_state import OwnState
 
 PLAN, APPROVE, FINISH = "plan", "approve", "finish"
 REFUSED = "refused"
@@ -147,6 +150,10 @@ class RunResult:
         _, press = taken_apart(self.text())
         more = {"why": first_lines(self.why) or self.said, "press": press}
         return {"result": self.result, "at": self.at, **{key: text for key, text in more.items() if text}}
+
+    def as_seen(self, own: OwnState | None) -> RunResult:
+        """The same, with how the service itself was seen at the end: of one with target sets it is told."""
+        return self if self.sets is None else replace(self, sets=replace(self.sets, found=own))
 
     def because(self, tries: Sequence[Mapping[str, Any]] | None) -> RunResult:
         """The same, with what the task that failed said of its last try.

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clones.actions import STOP
+
+if TYPE_CHECKING:
+    from clones.observe.own_state import OwnState
 
 BEFORE_THE_STOP = ("resync.", "break.", "prepare.", "stop.before_stop.")
 """How the ids of tasks begin that leave the service running on the set that it is on."""
@@ -22,6 +25,7 @@ class SetsOfRun:
     :param up: whether the service was up there.
     :param changes_over: the run takes the service from one to the other.
     :param of: the point in time of the former set's copy, as the array shows it; empty when it is not known.
+    :param found: how the service was seen at the end of the run, None when it was not.
     """
 
     former: str
@@ -29,6 +33,7 @@ class SetsOfRun:
     up: bool
     changes_over: bool
     of: str = ""
+    found: OwnState | None = None
 
     @classmethod
     def read(cls, plan: Mapping[str, Any] | None) -> SetsOfRun | None:
@@ -63,11 +68,20 @@ class SetsOfRun:
         :param go_on: what continues the run.
         """
         if at.startswith(BEFORE_THE_STOP):
-            runs = f"the service runs on set {self.former}" if self.up else "the service is down"
-            return f"{runs} as before.", go_on
+            planned = f"the service runs on set {self.former}" if self.up else "the service is down"
+            as_planned = self.found and self.found.target_set == (self.former if self.up else "")
+            return f"{(not as_planned and self._seen()) or f'{planned} as before'}.", go_on
+        partly = "the service may be up in part only, on set"
         if at.startswith(f"{STOP}.") or not self.changes_over:
-            return f"the service may be up in part only, on set {self.former}.", go_on
+            return f"{self._seen() or f'{partly} {self.former}'}.", go_on
         return (
-            f"the service may be up in part only, on set {self.new}; {self.kept} was not changed.",
+            f"{self._seen() or f'{partly} {self.new}'}; {self.kept} was not changed.",
             f"{go_on} Or trigger the action `rewind`: it takes the service to set {self.former}.",
         )
+
+    def _seen(self) -> str:
+        """How the service stands, where that is known: another run may have moved it since the plan."""
+        if self.found is None or self.found.state not in ("up", "down"):
+            return ""
+        on = f" on set {self.found.target_set}" if self.found.target_set else ""
+        return f"the service is {self.found.state}{on}"

@@ -132,5 +132,14 @@ def remember(completed: Mapping[str, str], run_id: str, at: datetime) -> dict[st
     return dict(list(runs.items())[-REMEMBERED_RUNS:])
 
 
+def without_namesake(completed: Mapping[str, str], run_id: str, run_after: datetime) -> dict[str, str]:
+    """The completed runs without one of this id that was completed before this run was to begin.
+
+    That one was deleted since, and whoever triggered this one gave it the same id.
+    """
+    begins = run_after.replace(microsecond=0)  # to the second, as the others are kept
+    return {one: at for one, at in completed.items() if one != run_id or datetime.fromisoformat(at) >= begins}
+
+
 def _at(moment: datetime) -> str:
     return moment.isoformat(sep=" ", timespec="seconds")

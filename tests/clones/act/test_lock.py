@@ -214,3 +214,12 @@ def test_what_cannot_name_a_run_is_said_before_anything_is_sent(run: str) -> Non
     """A gate lets a name begin with a letter, a digit or `_` only (docs/decisions/0039-the-gate.md)."""
     with pytest.raises(ConfigError, match="cannot name a run"):
         Owner("svc", run, "airflow1", "a" * 16, "t", 1)
+
+
+def test_an_id_too_long_for_a_directory_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    fits = 255 - len("svc@@airflow1@aaaaaaaaaaaaaaaa@t@1")
+    owner = Owner("svc", "r" * fits, "airflow1", "a" * 16, "t", 1)
+    (tmp_path / str(owner)).mkdir()
+    with pytest.raises(ConfigError, match="is 1 characters too long") as refused:
+        Owner("svc", "r" * (fits + 1), "airflow1", "a" * 16, "t", 1)
+    assert "shorter run id" in refused.value.remedy

@@ -9,6 +9,7 @@ import pytest
 
 from clones.actions import ACTIONS_ON_SETS, actions_of, help_of, phases_run
 from clones.errors import ConfigError
+from clones.observe.own_state import OwnState, State
 from clones.runs.result import BACK, RESTART, first_lines, judge
 from hooks.configuration import load
 from tests.clones.cases_in_tables import CASES
@@ -152,7 +153,8 @@ def test_the_end_of_a_run_says_why(case: dict[str, Any]) -> None:
         states |= dict.fromkeys(["prepare.service"], states.get("prepare.service", "success"))
     back = RESTART if plan is None else BACK
     found = judge(states | ({back: "failed"} if restarted else {}), restarted=restarted, plan=plan)
-    result = found.because(tries)
+    own = OwnState(State(case["service"]), "here", case.get("set", "")) if "service" in case else None
+    result = found.because(tries).as_seen(own)
     assert result.text().splitlines() == case["text"].splitlines()
     plain = result.to_plain()
     assert plain["result"] == case["result"] and plain["at"] == at

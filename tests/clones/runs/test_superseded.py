@@ -86,3 +86,15 @@ def test_only_so_many_completed_runs_are_remembered() -> None:
     for number in range(superseded.REMEMBERED_RUNS + 5):
         runs = superseded.remember(runs, f"r{number}", datetime(2026, 11, 24, tzinfo=UTC))
     assert len(runs) == superseded.REMEMBERED_RUNS and next(iter(runs)) == "r5"
+
+
+def test_a_run_with_the_id_of_a_deleted_one_is_another_run() -> None:
+    """Deleted, and triggered again with the same id after the first was completed."""
+    completed = {"r0": "2026-11-24 03:05:00+00:00", "r1": "2026-11-24 02:00:00+00:00"}
+    for begins, known in (("02:30", True), ("03:05", True), ("03:06", False)):
+        left = superseded.without_namesake(completed, "r0", at(begins))
+        assert ("r0" in left) is known and "r1" in left
+        judged = superseded.judge(Asked("r0", ACTIONS["refresh"], None), left, [None])
+        assert judged.needed is not known
+    whole = superseded.remember({}, "r0", datetime(2026, 11, 24, 3, 5, 0, 900, tzinfo=UTC))
+    assert superseded.without_namesake(whole, "r0", datetime(2026, 11, 24, 3, 5, 0, 100, tzinfo=UTC)) == whole
