@@ -86,6 +86,11 @@ REST = TimeLimit(60, "An answer of Unisphere", "`answer_timeout` in the connecti
 SETTLE = TimeLimit(
     30, "Until Unisphere shows what it has done", "what it shows lags behind the array by some seconds"
 )
+LATE_LINK = TimeLimit(
+    600,
+    "A request that changes a link, where its answer and its job are not known",
+    "the vendor's clients for Go and for containers wait as long for an answer; one link took two minutes",
+)
 JOB = TimeLimit(120, "A job of Unisphere, in the task that began it", "then the task is tried again")
 REST_CONNECT = TimeLimit(
     5, "Its connection: TCP, then TLS, each", "`connect_timeout` in its extra sets another"
@@ -119,7 +124,7 @@ GROUPS: Mapping[str, tuple[TimeLimit, ...]] = {
     "Commands that only look": (QUERY, SMALL_LOOK, PROBE, DOWN_CHECK, DISK_LOOK, ON_HOST),
     "Commands that change something": (CONTROL, LOCKED, DISK_SCAN, IP, VG, FS, APP, COMMAND, HOOK),
     "Copies, people and other runs": (RECREATE, COPY, RESTORE, APPROVAL, TURN, REFUSED_WAIT, OLD_LOOK),
-    "Unisphere": (REST, SETTLE, JOB, REST_CONNECT, REST_WRITE, CHECKED, INTENT, SLOT_TURN, SLOT),
+    "Unisphere": (REST, SETTLE, LATE_LINK, JOB, REST_CONNECT, REST_WRITE, CHECKED, INTENT, SLOT_TURN, SLOT),
     "The SSH connection": (LOGIN, LOGIN_TURN, KEEPALIVE, LINGER, CLOSE),
 }
 """All limits, as the table shows them."""

@@ -268,6 +268,8 @@ class Driver(BaseHook):
                 self.pause(TURN_SECONDS)
 
     def _kept_and_sent(self, request: Request) -> Result:
+        if request.told:
+            request.told(self.servers.answer_seconds(request))
         kept = self.clock()
         take_back = request.before_send() if request.before_send else None
         try:

@@ -58,6 +58,10 @@ class Servers:
             self._servers[name] = Unisphere(server, self.hints.get(name))
         return self._servers[name]
 
+    def answer_seconds(self, request: Request) -> float:
+        """How long its answer may take."""
+        return self.of(request.host).server.answer_seconds or request.timeout
+
     def answers(self, requests: Sequence[Request]) -> list[Result]:
         """As :meth:`hooks.unisphere.Unisphere.answers`."""
         return self._call(self.of(requests[0].host).answers(requests))

@@ -9,6 +9,8 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from clones.act.wait import LAG, may_lag
+from clones.asking.steps import pause
 from clones.config.scope import Scope
 from clones.decide.rules import Verdict, decide_wait
 from clones.errors import CloneError, Refused, TryAgain
@@ -121,6 +123,9 @@ class SymcloneStateSensor(CloneOperator, BaseSensorOperator):
         with open_hosts() as hosts:
             try:
                 seen = hosts.run(observe(scope, sync))
+                if decide_wait(seen, self.wanted).verdict is Verdict.REFUSE and may_lag(scope, seen):
+                    hosts.run(pause(LAG, f"until the links of sync {sync.name} would show"))
+                    seen = hosts.run(observe(scope, sync))
             except TryAgain as error:
                 self.log.warning("Not known yet: %s", error)
                 return False, None

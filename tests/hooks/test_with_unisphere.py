@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -177,6 +178,19 @@ def test_a_refresh_by_the_back_end(lab: Any) -> None:
         assert resynced.prepared is not None and held(hosts) == 0
         broken = hosts.run(doing.split(scope, sync, ledger=ledger))
         assert held(hosts) == 0
+    assert kept["intent"]["answer"] == 60
     assert {pair.session.last_action for pair in broken.pairs if pair.session} == {resynced.prepared.at}
     changes = [one["method"] for one in lab.requests() if one["method"] != "GET"]
     assert changes == ["POST", "PUT"]
+
+
+def test_a_change_is_told_how_long_its_answer_may_take(lab: Any) -> None:
+    """As the connection says it: a try that finds no end of it waits as long."""
+    order: list[Any] = []
+    with SymcliHook(look_limit=120) as hosts:
+        newest(hosts)
+        server = hosts.servers.of("unisphere_demo")
+        server.server = replace(server.server, answer_seconds=300.0)
+        change = replace(CHANGE, told=order.append, before_send=lambda: order.append("kept") or order.clear)
+        hosts.run(run(change))
+    assert order == [300.0, "kept"]

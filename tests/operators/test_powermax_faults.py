@@ -22,6 +22,9 @@ FAULTS: dict[str, dict[str, Any]] = {
     "goes on alone": {"kind": "cut_running", "seconds": 40},
     "401": {"kind": "http", "status": 401, "body": '{"message": "Unauthorized"}'},
     "403": {"kind": "http", "status": 403, "body": '{"message": "Forbidden"}'},
+    "404 of the array": {
+        "kind": "http", "status": 404, "body": '{"message": "Symmetrix 000297600001 cannot be found"}',
+    },
     "409": {"kind": "http", "status": 409, "body": '{"message": "busy"}'},
     "500 of a lock": {
         "kind": "http", "status": 500,

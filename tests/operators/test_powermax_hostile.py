@@ -96,7 +96,7 @@ def test_jobs_whose_answers_are_all_lost_keep_the_service_down(
 
     def later(run: Run, task: Any) -> bool:
         slow = task.task_id == "break.data.activate"
-        pm.lab.set_unisphere_switch("unisphere01", "job_seconds", 3000 if slow else 1.5)
+        pm.lab.set_unisphere_switch("unisphere01", "job_seconds", 20_000 if slow else 1.5)
         return go_on(run, task)
 
     go_on = pm.airflow._task
@@ -107,7 +107,7 @@ def test_jobs_whose_answers_are_all_lost_keep_the_service_down(
     assert run.states[RESTART] == "failed" and "may be that of a request" in run.errors[RESTART]
     assert not pm.lab.host("lnxpm01").describe()["apps"]["pm"]
     pm.lab.clear_faults()
-    pm.lab.advance(4000)
+    pm.lab.advance(20_000)
     monkeypatch.setattr(pm.airflow, "_task", go_on)
     assert pm.clear(run).states["finish"] == "success"
 

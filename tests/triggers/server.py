@@ -127,6 +127,8 @@ class Server:
         return Result(request, status, text, lost="" if status else "no answer", clock=self.now())
 
     def _body(self, request: Request) -> Any:
+        if request.path.startswith("/{version}/system/symmetrix/"):
+            return {"local": True}
         path = request.path.removeprefix("/{version}/replication/symmetrix/")
         found = re.fullmatch(r"\d{12}/storagegroup/(\w+)(?:/snapshot(?:/(\w+)/snapid(?:/(\d+))?)?)?", path)
         assert found, path

@@ -11,6 +11,7 @@ import pytest
 from airflow.triggers.base import TaskSuccessEvent
 
 import triggers.watch
+from clones.asking.steps import Request
 from clones.config import Service, Symcli
 from clones.config.scope import Scope
 from clones.errors import Refused, Unknown
@@ -193,7 +194,16 @@ def test_a_wait_that_was_stored_before_there_were_snapshots_goes_on(site: Site) 
 
 @pytest.mark.parametrize(
     "said",
-    [(None, ""), (500, '{"message": "odd"}'), (502, "<html>"), (503, ""), (200, "<html>"), (200, "{}")],
+    [
+        (None, ""),
+        (500, '{"message": "odd"}'),
+        (502, "<html>"),
+        (503, ""),
+        (200, "<html>"),
+        (200, "{}"),
+        (404, '{"message": "Symmetrix cannot be found"}'),
+        (404, '{"message": "Cannot find it"}'),
+    ],
     ids=str,
 )
 def test_not_knowing_is_no_end(arrays: Arrays, site: Site, said: tuple[int | None, str]) -> None:
@@ -263,6 +273,26 @@ def test_a_target_that_somebody_has_linked_elsewhere_ends_the_wait(arrays: Array
     copy.linked = ""
     (event,) = site.all(wait)
     assert event.payload["status"] == "refused"
+
+
+def test_no_link_is_asked_for_once_more(arrays: Arrays, site: Site) -> None:
+    """A server that was just started may show an array before it shows what there is on it."""
+    arrays.copy(1)
+    arrays.copied_after(0)
+    (server,) = arrays.servers
+    blind = [True]
+
+    def others(request: Request) -> tuple[int, str] | None:
+        if not blind or "/system/" in request.path:
+            return None
+        if request.path.endswith("/tgt1"):
+            blind.clear()
+            return 200, '{"name": "tgt1", "numDevicesNonGk": 1, "isLinkTarget": false}'
+        return (200, '{"name": []}') if request.path.endswith("/snapshot") else (404, '{"message": "none"}')
+
+    server.others = others
+    assert reached(site.all(arrays.trigger(1)))
+    assert not blind and len(server.rounds) >= 2
 
 
 def test_what_is_seen_at_the_end_is_kept(arrays: Arrays, site: Site) -> None:

@@ -24,6 +24,8 @@ from clones.states import State, SyncSeen
 TELL_SECONDS = 60.0
 """Percent and rate are logged at most so often, or at every tenth of the copy."""
 TENTH = 10
+LAG = 5.0
+"""Seconds until it is asked once more where a link does not show: what a management server shows may lag."""
 SHOW_SECONDS = 15.0
 """Progress is published at most so often while the states stay: each time is a request to Airflow's API."""
 
@@ -39,6 +41,11 @@ class Ended:
     status: str
     message: str
     seen: SyncSeen | None = None
+
+
+def may_lag(scope: Scope, seen: SyncSeen) -> bool:
+    """Whether a pair without a link proves nothing yet."""
+    return scope.service.snapshots and any(pair.state is State.NONE for pair in seen.pairs)
 
 
 class Wait:
@@ -78,6 +85,7 @@ class Wait:
         self._had_rate = False
         self._shown_at = 0.0
         self._to_show = False
+        self._saw_none = False
 
     @property
     def subject(self) -> str:
@@ -128,9 +136,14 @@ class Wait:
         if decision.verdict is Verdict.NOTHING:
             self._report = self._plain(now)
             self._end("reached", decision.why)
+        elif decision.verdict is Verdict.REFUSE and may_lag(self.scope, seen) and not self._saw_none:
+            self._saw_none, self._pause = True, LAG
+            self._lines.append(f"{self.subject}: {decision.why}; it is asked once more")
+            self.due = at + min(LAG, self.left(now))
         elif decision.verdict is Verdict.REFUSE:
             self._end("refused", f"{self.subject}: {decision.why}\nWhat to do: {decision.remedy}")
         else:
+            self._saw_none = False
             self._tell(seen, at, now)
             self._go_on(at, now, "; ".join(seen.lines()))
 

@@ -91,6 +91,9 @@ class Request(Command):
         change is sent: its server cannot be fenced.
     :param slots: the places that a change takes on that host until it has ended, by name, and how many tries
         may have one at the same time.
+    :param holder: of a look, the look at what holds the thing that it asks for: a server that does not know
+        the whole array answers 404, too. Where that is there, :func:`run` asks for the thing once more.
+    :param told: of a change, is told the seconds that its answer may take, before `before_send` is called.
     """
 
     method: str = "GET"
@@ -99,6 +102,8 @@ class Request(Command):
     body: str = ""
     fence_host: str = ""
     slots: tuple[tuple[str, int], ...] = ()
+    holder: Request | None = field(default=None, compare=False)
+    told: Callable[[float], None] | None = field(default=None, compare=False)
 
     @classmethod
     def to(
@@ -113,6 +118,7 @@ class Request(Command):
         changes: bool = False,
         fence_host: str = "",
         slots: tuple[tuple[str, int], ...] = (),
+        holder: Request | None = None,
     ) -> Request:
         """Parameters as of the class.
 
@@ -124,7 +130,7 @@ class Request(Command):
         words = (method, shown, body) if body else (method, shown)
         return cls(
             host, words, timeout, changes, title=f"{method} {shown}", method=method, path=path, query=query,
-            body=body, fence_host=fence_host, slots=slots,
+            body=body, fence_host=fence_host, slots=slots, holder=holder,
         )  # fmt: skip
 
     def line(self) -> str:
@@ -144,6 +150,7 @@ class Result:
     :param among: how many commands came back in that time.
     :param clock: of a request, the server's own time as it says it, in UTC with its zone; None when it does
         not.
+    :param holder_there: of a look that was answered 404: its holder was there, and it was asked once more.
     """
 
     command: Command
@@ -154,6 +161,7 @@ class Result:
     lost: str = ""
     among: int = 1
     clock: datetime | None = None
+    holder_there: bool = False
 
     def ending(self) -> str:
         """How it ended, for a message."""
@@ -285,7 +293,17 @@ def run(command: Command) -> Steps[Result]:
     :raises Refused: a gate on the host has not let it through; or it is a change, and the host's `become`
         has not run it. A look has no exit code then.
     """
-    return _of_the_command((yield from hand_on(command)).let_through())
+    return (yield from _asked_again(_of_the_command((yield from hand_on(command)).let_through())))
+
+
+def _asked_again(result: Result) -> Steps[Result]:
+    """A look that was answered 404 is made once more behind one at its holder, if that is there."""
+    request = result.command
+    if not isinstance(request, Request) or request.holder is None or result.exit_code != 404:
+        return result
+    if (yield from hand_on(request.holder)).exit_code != 200:
+        return result
+    return replace((yield from hand_on(request)), holder_there=True)
 
 
 def in_a_row(commands: Sequence[Command], later: Sequence[Command] = ()) -> list[Command]:
@@ -317,7 +335,11 @@ def run_together(commands: Sequence[Command]) -> Steps[list[Result]]:
     :raises ValueError: as :class:`Together`.
     :raises Refused: a gate on the host has not let one of them through.
     """
-    return [_of_the_command(result.let_through()) for result in (yield from hand_on_together(commands))]
+    results = [_of_the_command(one.let_through()) for one in (yield from hand_on_together(commands))]
+    found = []
+    for one in results:
+        found.append((yield from _asked_again(one)))
+    return found
 
 
 def pause(seconds: float, title: str) -> Steps[None]:

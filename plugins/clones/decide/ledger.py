@@ -15,6 +15,7 @@ from clones.errors import Fenced
 from clones.states import ACTIVE, SyncSeen
 
 INTENT = "intent"
+ANSWER = "answer"
 
 Run = tuple[str, str]
 """DAG id and run id."""
@@ -93,6 +94,8 @@ class Ledger:
         self.run = run
         self.lasting = lasting
         self._clock, self._keep, self._kept, self._asked = clock, keep, kept, asked or kept
+        self._answer: float | None = None
+        """Seconds that the answer to the next request may take."""
         self._before: dict[str, Any] | None = None
         """What was kept before the activation that this try has sent."""
 
@@ -137,7 +140,7 @@ class Ledger:
         :raises Fenced: another activation was kept since this try looked.
         """
         mine = Activation(self.run, at or self._clock()).to_plain()
-        kept = self._known.get(INTENT) if intent is None else dict(intent)
+        kept = self._known.get(INTENT) if intent is None else self._with_answer(intent)
         before = dict(self._known)
         take_back = self._replace({**mine, **({INTENT: kept} if kept else {})})
         self._before = before
@@ -149,7 +152,14 @@ class Ledger:
         :param intent: kept in place of the one before.
         :raises Fenced: something else was kept since this try looked.
         """
-        return self._replace({**self._known, INTENT: dict(intent)})
+        return self._replace({**self._known, INTENT: self._with_answer(intent)})
+
+    def told(self, seconds: float) -> None:
+        """How long the answer to the request may take whose intent is kept next: it is kept with it."""
+        self._answer = seconds
+
+    def _with_answer(self, intent: Mapping[str, Any]) -> dict[str, Any]:
+        return {**intent, ANSWER: self._answer}
 
     def know(self, intent: Mapping[str, Any]) -> None:
         """What came of the request that was intended: a job, a number, that it has ended."""

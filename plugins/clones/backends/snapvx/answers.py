@@ -148,6 +148,7 @@ def names(result: Result, asked: str) -> Names:
     body = _body(result, asked, none_is_404=True)
     if body is None:
         return Names()
+    _refuse_a_message(body, "name", "snapshot_names", "sl_snapshot_name")
     return Names(
         tuple(texts(body, "name", "snapshot_names") or ()), tuple(texts(body, "sl_snapshot_name") or ())
     )
@@ -282,6 +283,7 @@ def array(result: Result, asked: str) -> Array | None:
     body = _body(result, asked, none_is_404=True)
     if body is None:
         return None
+    _refuse_a_message(body, "symmetrixId", "model", "microcode", "ucode", "local")
     code = text(body, "microcode", "ucode") or ""
     return Array(text(body, "model") or "", code, yes(body, "local"))
 
@@ -293,6 +295,7 @@ def capable(result: Result, asked: str) -> dict[str, bool | None]:
     """
     body = _body(result, asked)
     assert body is not None
+    _refuse_a_message(body, "symmetrixCapability", "symmetrix_capability")
     rows = objects(body, "symmetrixCapability", "symmetrix_capability") or ()
     return {text(row, "symmetrixId", "symmetrix_id") or "": yes(row, "snapVxCapable") for row in rows}
 
@@ -305,14 +308,14 @@ def job_of(result: Result) -> str:
         return ""
 
 
-def job_ids(result: Result) -> tuple[str, ...] | None:
-    """The ids of all jobs, the newest, which has the greatest number, first; None where there is no list.
+def job_ids(result: Result) -> tuple[str, ...]:
+    """The ids of all jobs, the newest, which has the greatest number, first.
 
     :raises CloneError: it could not be told.
     """
     body = _body(result, "the jobs of the array", none_is_404=True)
     if body is None:
-        return None
+        return ()
     rows = body.get("jobId", body.get("job_id"))
     if not isinstance(rows, list):
         raise unreadable("it has no list of jobs")
@@ -337,6 +340,12 @@ def _body(result: Result, asked: str, *, none_is_404: bool = False) -> Body | No
     if none_is_404 and outcome is Outcome.GONE:
         return None
     raise failure(result, asked, consequence="Only the state was read: nothing was changed.")
+
+
+def _refuse_a_message(body: Body, *names: str) -> None:
+    """:raises Unreadable: in place of all of these there is an error, although the status is 200."""
+    if "message" in body and not any(name in body for name in names):
+        raise unreadable(f"it only says {str(body['message'])[:200]!r}")
 
 
 def _device(written: str | None) -> DeviceNumber:

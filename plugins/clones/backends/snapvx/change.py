@@ -17,14 +17,14 @@ from clones.asking.slots import give_back, has_ended
 from clones.asking.steps import Request, Result, Steps, note, pause, run
 from clones.backends.snapvx import jobs
 from clones.backends.snapvx.answers import job_of
-from clones.backends.snapvx.intents import Intent, kept_intent
+from clones.backends.snapvx.intents import Intent, What, kept_intent
 from clones.backends.snapvx.jobs import Job, JobState
 from clones.backends.snapvx.outcomes import Outcome, classify, failure, meaning_of
 from clones.config import Sync
 from clones.config.scope import Scope
 from clones.decide.ledger import Ledger
 from clones.errors import CloneError, Locked, NotDone, Refused, Torn, TryAgain, Unknown
-from clones.time_limits import CHECKED, JOB, REST, REST_WRITE, SETTLE
+from clones.time_limits import CHECKED, JOB, LATE_LINK, REST, REST_WRITE, SETTLE
 
 T = TypeVar("T")
 
@@ -62,6 +62,7 @@ def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
     """Wait until nothing that an earlier try has sent can be pending any more.
 
     :raises Locked: its job is still running.
+    :raises TryAgain: it could not be told which jobs there are.
     """
     kept = kept_intent(ledger)
     if ledger is None or kept is None or kept.ended:
@@ -78,22 +79,26 @@ def wait_out(scope: Scope, sync: Sync, ledger: Ledger | None) -> Steps[None]:
         yield from note(f"Job {kept.job} is {found.state.value}: {found.said}")
         # What it has done may not show yet, and what does not show would be sent again.
         yield from pause(SETTLE.seconds, f"until Unisphere shows what job {kept.job} has done")
-    longest = timedelta(seconds=REST.seconds + SETTLE.seconds)
+        if found.state is not JobState.LOST:
+            ledger.know(replace(kept, ended=True).to_plain())
+            return
+    may_take = kept.answer or REST.seconds
+    if kept.what is not What.SNAPSHOT:
+        may_take = max(may_take, LATE_LINK.seconds)
+    longest = timedelta(seconds=may_take + SETTLE.seconds)
     # The clock that said when it was sent may be another worker's. Since this try's token stands, a request
     # of an earlier one is sent, and arrives, within this.
     least = timedelta(seconds=CHECKED.seconds + REST_WRITE.seconds)
-    left = max(min(kept.sent + longest - ledger.now(), longest), least) if not kept.job else timedelta(0)
-    if left > timedelta(0):
-        yield from pause(left.total_seconds(), f"until that request of sync {sync.name} has ended")
-    if not kept.job:
-        # The server may have made a job of it, and the answer that names it may be what was lost.
-        others = yield from jobs.unfinished(scope, sync)
-        for job in others:
-            found = yield from jobs.wait(scope, sync, job)
-            if found.state in (JobState.RUNNING, JobState.UNKNOWN):
-                raise _still_running(scope, sync, job, found, perhaps=True)
-        if others:
-            yield from pause(SETTLE.seconds, f"until Unisphere shows what job {', '.join(others)} has done")
+    left = max(min(kept.sent + longest - ledger.now(), longest), least)
+    yield from pause(left.total_seconds(), f"until that request of sync {sync.name} has ended")
+    # The server may have made a job of it, and the answer that names it may be what was lost.
+    others = yield from jobs.unfinished(scope, sync)
+    for job in others:
+        found = yield from jobs.wait(scope, sync, job)
+        if found.state in (JobState.RUNNING, JobState.UNKNOWN):
+            raise _still_running(scope, sync, job, found, perhaps=True)
+    if others:
+        yield from pause(SETTLE.seconds, f"until Unisphere shows what job {', '.join(others)} has done")
     ledger.know(replace(kept, ended=True).to_plain())
 
 
@@ -102,7 +107,7 @@ def send(request: Request, ledger: Ledger, begin: Callable[[], Callable[[], None
 
     :param begin: keeps the intent; what it returns takes that back when nothing was sent.
     """
-    result = yield from run(replace(request, before_send=begin))
+    result = yield from run(replace(request, before_send=begin, told=ledger.told))
     outcome = classify(result)
     job = job_of(result) if outcome is Outcome.RUNNING else ""
     kept = kept_intent(ledger)

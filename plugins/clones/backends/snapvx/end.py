@@ -10,12 +10,13 @@ from clones.act.decided import decided
 from clones.asking.steps import Steps, note, pause, run
 from clones.backends.snapvx import requests
 from clones.backends.snapvx.act import LAG
-from clones.backends.snapvx.change import intent_of, need, send, settle, wait_out
+from clones.backends.snapvx.change import FIRST_PAUSE, PAUSES, intent_of, need, send, settle, wait_out
 from clones.backends.snapvx.intents import Intent, What, known_snapshots
+from clones.backends.snapvx.names import is_ours, key_of
 from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.outcomes import Outcome, classify, failure
 from clones.backends.snapvx.tables import decide_retire
-from clones.backends.snapvx.tidy import read_one, still_shown, why_not
+from clones.backends.snapvx.tidy import read_one, why_not
 from clones.backends.todo import Todo
 from clones.config import Sync
 from clones.config.scope import Scope
@@ -27,6 +28,7 @@ from clones.errors import NotDone, Refused
 from clones.observe.proof_down import prove_down
 from clones.observe.sync import is_same
 from clones.states import State, SyncSeen
+from clones.time_limits import SETTLE
 
 
 def look_to_end(scope: Scope, sync: Sync, before: Sequence[Sync]) -> Steps[tuple[SyncSeen, list[Todo]]]:
@@ -97,7 +99,7 @@ def end(
 
 
 def remove(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) -> Steps[None]:
-    """End the sync's own snapshots, once its link is ended.
+    """End the sync's own snapshots, once its link is ended, and see that each is gone.
 
     :param approved: as of :func:`end`; nothing else is sent.
     :raises CloneError: see :mod:`clones.errors`.
@@ -109,6 +111,8 @@ def remove(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) 
             f"{scope.subject(sync)}: its snapshots stay, for {', '.join(alive)}.",
             "end the link first: clear the `terminate` task of this sync",
         )
+    if approved is not None:
+        seen = yield from _with_approved(scope, sync, seen, approved)
     left = _left(scope, sync, seen)
     if approved is not None and not {one.command.line() for one in left} <= set(approved["commands"]):
         raise Refused(
@@ -120,13 +124,53 @@ def remove(scope: Scope, sync: Sync, approved: Mapping[str, Any] | None = None) 
         result = yield from run(todo.command)
         if classify(result) not in (Outcome.DONE, Outcome.GONE, Outcome.UNKNOWN):
             raise failure(result, f"{scope.subject(sync)}: {todo.what}", consequence="It is still to do.")
-    shown = (yield from still_shown(scope, sync, [one.name for one in seen.details])) if left else []
-    if shown:
-        raise NotDone(
-            f"{scope.subject(sync)}: Unisphere still shows {', '.join(shown)}.",
-            "wait for the retry, which checks the array first",
-        )
+    yield from _see_gone(scope, sync, seen)
     yield from note(f"No snapshot of sync {sync.name} is left")
+
+
+def _with_approved(scope: Scope, sync: Sync, seen: SnapSeen, approved: Mapping[str, Any]) -> Steps[SnapSeen]:
+    """With those that were approved to be ended and that no list shows: an empty list proves nothing.
+
+    :raises CloneError: it could not be told, or one is still linked.
+    """
+    start = requests.delete(scope, sync, "", 0).line().removesuffix("/snapid/0")
+    details = list(seen.details)
+    for line in approved["commands"]:
+        name, _, number = line.removeprefix(start).partition("/snapid/")
+        if not line.startswith(start) or not is_ours(scope.name, key_of(sync), name):
+            continue
+        if any((one.name, str(one.snapid)) == (name, number) for one in details):
+            continue
+        found = yield from read_one(scope, sync, name, int(number))
+        if found is not None and any(link.group == sync.target_group for link in found.links):
+            raise NotDone(
+                f"{scope.subject(sync)}: Unisphere lists no link of the target group, and snapshot {name} "
+                "shows one. No snapshot was ended.",
+                "wait for the retry; if it stays, clear the `terminate` task of this sync",
+            )
+        details += [found] if found is not None else []
+    return replace(seen, details=tuple(details))
+
+
+def _see_gone(scope: Scope, sync: Sync, seen: SnapSeen) -> Steps[None]:
+    """Ask for each snapshot by its number until none is there.
+
+    :raises NotDone: one is still there after a while.
+    """
+    left, waited, number = list(seen.details), 0.0, 0
+    while left:
+        step = (FIRST_PAUSE, *PAUSES)[min(number, len(PAUSES))]
+        names = ", ".join(one.name for one in left)
+        yield from pause(step, f"until Unisphere shows that {names} is ended")
+        waited, number, there = waited + step, number + 1, []
+        for one in left:
+            there += [one] if (yield from read_one(scope, sync, one.name, one.snapid)) is not None else []
+        left = there
+        if left and waited >= SETTLE.seconds:
+            raise NotDone(
+                f"{scope.subject(sync)}: Unisphere still shows {', '.join(one.name for one in left)}.",
+                "wait for the retry, which checks the array first",
+            )
 
 
 def _left(scope: Scope, sync: Sync, seen: SnapSeen) -> list[Todo]:

@@ -39,6 +39,7 @@ class Intent:
     :param target: the storage group that is linked or unlinked; empty for a snapshot.
     :param at: the copy is of this moment or later, with zone.
     :param sent: when the request was about to be sent, with zone, by the clock of Airflow's worker.
+    :param answer: seconds that its answer may take, by the connection; None where that is not known.
     :param job: that works on it, as soon as it is known.
     :param ended: nothing of it is pending.
     :param known: by name, the numbers of all snapshots of this sync that are known.
@@ -60,6 +61,7 @@ class Intent:
     names: tuple[str, ...] = ()
     former: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
+    answer: float | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON; :meth:`read` reads it back."""
@@ -77,6 +79,7 @@ class Intent:
             "names": list(self.names),
             "former": list(self.former),
             "linked": list(self.linked),
+            "answer": self.answer,
         }
 
     @classmethod
@@ -99,6 +102,7 @@ class Intent:
             tuple(plain["names"]),
             tuple(plain.get("former", ())),
             tuple(plain.get("linked", ())),
+            plain.get("answer"),
         )
 
 

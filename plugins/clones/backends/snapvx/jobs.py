@@ -1,7 +1,8 @@
 """Jobs: what an asynchronous change has become, and waiting for its end.
 
 A change that was accepted is a job; the server may also have done it at once. A job that is not known any
-more (its server was started anew) has ended, nobody knows how: the array is looked at.
+more (its server was started anew) has ended, nobody knows how: the array is looked at. That it is not known
+says a 404 about the job, and none about its array.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clones.asking.pieces import pieces
-from clones.asking.steps import Result, Steps, note, pause, run, run_together
+from clones.asking.steps import Result, Steps, pause, run, run_together
 from clones.backends.snapvx import answers, requests
 from clones.backends.snapvx.answers import job_id
 from clones.backends.snapvx.outcomes import Outcome, classify
@@ -77,7 +78,7 @@ def look(scope: Scope, sync: Sync, job: str) -> Steps[Job]:
 def read(result: Result, job: str) -> Job:
     """What an answer says of a job."""
     outcome = classify(result)
-    if outcome is Outcome.GONE:
+    if outcome is Outcome.GONE and result.exit_code == 404:
         return Job(JobState.LOST, result.said()[:200])
     if outcome is not Outcome.DONE:
         return Job(JobState.UNKNOWN, f"{result.ending()}: {result.said()[:200]}")
@@ -100,12 +101,9 @@ def unfinished(scope: Scope, sync: Sync) -> Steps[list[str]]:
 
     :raises CloneError: it could not be told.
     """
-    listed = yield from run(requests.list_jobs(scope, sync))
-    found = answers.job_ids(listed)
-    if found is None:
-        yield from note(f"{scope.unisphere} does not list the jobs of {sync.symid}", warning=True)
+    found = answers.job_ids((yield from run(requests.list_jobs(scope, sync))))
     left = []
-    for some in pieces((found or ())[:MOST], AT_ONCE):
+    for some in pieces(found[:MOST], AT_ONCE):
         results = yield from run_together([requests.show_job(scope, sync, job) for job in some])
         for job, result in zip(some, results, strict=True):
             going_on = read(result, job).state in (JobState.RUNNING, JobState.UNKNOWN)

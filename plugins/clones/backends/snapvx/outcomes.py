@@ -2,17 +2,22 @@
 
 The array's refusals come as status 500 with ``{"message": "A problem occurred ...: TEXT"}``: they are read as
 TEXT says. The texts were seen in reports about other programs, and in their code; see
-``docs/reference/unisphere.md``. What is not in the table is unknown, not refused.
+``docs/reference/snapvx.md``. What is not in the table is unknown, not refused.
+
+A 404 says that something is not there, and not what: a server that was just started does not know its arrays.
+How it says so is not known, and differs between releases. So a look that was answered 404 counts only after
+the array was shown and the look was answered 404 once more, and not where the text speaks of the array alone.
 """
 
 from __future__ import annotations
 
 import enum
 import json
+import re
 from dataclasses import dataclass
 
 from clones.asking.steps import Request, Result
-from clones.errors import CloneError, Locked, Refused, Unknown
+from clones.errors import CloneError, Locked, NotDone, Refused, Unknown
 
 
 class Outcome(enum.Enum):
@@ -124,10 +129,30 @@ def classify(result: Result) -> Outcome:
     said = message(result)
     if code in (404, 500) and said is None:
         return Outcome.UNKNOWN  # whoever says so is not the server
+    if code == 404 and not _is_of_the_thing(result, str(said)):
+        return Outcome.UNKNOWN
     row = meaning_of(said) if said is not None and code >= 400 else None
     if row is not None and code not in (401, 403):
         return row.outcome
     return _STATUS.get(code, Outcome.UNKNOWN)
+
+
+def _is_of_the_thing(result: Result, said: str) -> bool:
+    """Whether a 404 is about what a look asks for, and not about its array. Of a change it says that it was
+    not made, whatever is missing.
+    """
+    request = result.command
+    if not isinstance(request, Request) or request.holder is None:
+        return True
+    array, _, below = request.path.partition("/symmetrix/")[2].partition("/")
+    asked = _words(" ".join((below, *(value for _, value in request.query))))
+    spoken = _words(re.sub(r"\S*/\S*", " ", said))  # a path that is quoted is what was asked
+    of_another = "/" in said or spoken & {"array", "symmetrix", array.lower()}
+    return result.holder_there and not (of_another and not spoken & asked)
+
+
+def _words(said: str) -> set[str]:
+    return set(re.findall(r"[\w-]+", said.lower()))
 
 
 def failure(result: Result, subject: str, *, consequence: str) -> CloneError:
@@ -158,6 +183,9 @@ def failure(result: Result, subject: str, *, consequence: str) -> CloneError:
         )
     if outcome is Outcome.LOCKED:
         return Locked(what, row.remedy if row else "wait for the retry")
+    if outcome is Outcome.GONE and row is None and result.command.changes:
+        # The thing or its array: the look of the next try tells.
+        return NotDone(what, "wait for the retry, which checks the array first")
     if outcome in (Outcome.REFUSED, Outcome.GONE):
         return Refused(
             what,

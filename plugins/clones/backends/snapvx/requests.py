@@ -33,7 +33,7 @@ def show_version(host: str) -> Request:
 
 def show_array(host: str, symid: str) -> Request:
     """One array: its model and microcode, and whether this server manages it."""
-    return Request.to(host, "GET", f"/{{version}}/system/symmetrix/{symid}", timeout=REST.seconds)
+    return Request.to(host, "GET", f"/{{version}}/system{_array(symid)}", timeout=REST.seconds)
 
 
 def list_capabilities(host: str) -> Request:
@@ -44,28 +44,28 @@ def list_capabilities(host: str) -> Request:
 
 def list_snapshots(scope: Scope, sync: Sync) -> Request:
     """The names of all snapshots of the source group, with those of policies."""
-    return _get(scope, f"{_group(sync, sync.source_group)}/snapshot")
+    return _get(scope, sync, f"{_group(sync, sync.source_group)}/snapshot")
 
 
 def list_snapids(scope: Scope, sync: Sync, name: str) -> Request:
     """The numbers of the snapshots of one name."""
-    return _get(scope, f"{_group(sync, sync.source_group)}/snapshot/{name}/snapid")
+    return _get(scope, sync, f"{_group(sync, sync.source_group)}/snapshot/{name}/snapid")
 
 
 def show_snapshot(scope: Scope, sync: Sync, name: str, snapid: int) -> Request:
     """One snapshot, with every pair that is linked to it."""
-    return _get(scope, _snapshot(sync, name, snapid))
+    return _get(scope, sync, _snapshot(sync, name, snapid))
 
 
 def show_group(scope: Scope, sync: Sync, group: str) -> Request:
     """A storage group as replication sees it: how many devices, whether it is linked."""
-    return _get(scope, _group(sync, group))
+    return _get(scope, sync, _group(sync, group))
 
 
 def list_volumes(scope: Scope, sync: Sync, group: str) -> Request:
     """The devices of a storage group; the first page of a long list."""
-    path = f"/{{version}}/sloprovisioning/symmetrix/{sync.symid}/volume"
-    return _get(scope, path, (("storageGroupId", group),))
+    path = f"/{{version}}/sloprovisioning{_array(sync.symid)}/volume"
+    return _get(scope, sync, path, (("storageGroupId", group),))
 
 
 def next_volumes(scope: Scope, iterator: str, first: int, last: int) -> Request:
@@ -75,23 +75,24 @@ def next_volumes(scope: Scope, iterator: str, first: int, last: int) -> Request:
     :param first: the first one asked for, counted from 1.
     """
     path = f"/common/Iterator/{iterator}/page"
-    return _get(scope, path, (("from", str(first)), ("to", str(last))))
+    query = (("from", str(first)), ("to", str(last)))
+    return Request.to(scope.unisphere, "GET", path, query=query, timeout=REST.seconds)
 
 
 def show_volume(scope: Scope, sync: Sync, device: int) -> Request:
     """One device: its size, and whether it is in a link."""
     number = device_text(device).zfill(5)
-    return _get(scope, f"/{{version}}/sloprovisioning/symmetrix/{sync.symid}/volume/{number}")
+    return _get(scope, sync, f"/{{version}}/sloprovisioning{_array(sync.symid)}/volume/{number}")
 
 
 def show_job(scope: Scope, sync: Sync, job: str) -> Request:
     """What has become of a change."""
-    return _get(scope, f"/{{version}}/system/symmetrix/{sync.symid}/job/{job}")
+    return _get(scope, sync, f"/{{version}}/system{_array(sync.symid)}/job/{job}")
 
 
 def list_jobs(scope: Scope, sync: Sync) -> Request:
     """The ids of the array's jobs, also of those that have ended."""
-    return _get(scope, f"/{{version}}/system/symmetrix/{sync.symid}/job")
+    return _get(scope, sync, f"/{{version}}/system{_array(sync.symid)}/job")
 
 
 def take_snapshot(scope: Scope, sync: Sync, name: str) -> Request:
@@ -127,8 +128,9 @@ def _put(scope: Scope, sync: Sync, name: str, snapid: int, action: str, **option
     )
 
 
-def _get(scope: Scope, path: str, query: tuple[tuple[str, str], ...] = ()) -> Request:
-    return Request.to(scope.unisphere, "GET", path, query=query, timeout=REST.seconds)
+def _get(scope: Scope, sync: Sync, path: str, query: tuple[tuple[str, str], ...] = ()) -> Request:
+    holder = show_array(scope.unisphere, str(sync.symid))
+    return Request.to(scope.unisphere, "GET", path, query=query, timeout=REST.seconds, holder=holder)
 
 
 def _change(scope: Scope, sync: Sync, method: str, path: str, body: Mapping[str, Any] | None) -> Request:
@@ -150,8 +152,12 @@ def _json(body: Mapping[str, Any]) -> str:
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
+def _array(symid: str | None) -> str:
+    return f"/symmetrix/{symid}"
+
+
 def _group(sync: Sync, group: str | None) -> str:
-    return f"/{{version}}/replication/symmetrix/{sync.symid}/storagegroup/{group}"
+    return f"/{{version}}/replication{_array(sync.symid)}/storagegroup/{group}"
 
 
 def _snapshot(sync: Sync, name: str, snapid: int) -> str:

@@ -21,7 +21,19 @@ CASES = Path(__file__).parents[2] / "cases" / "snapvx"
 ANSWERS = load_yaml((CASES / "answers.yaml").read_text())
 OUTCOMES = load_yaml((CASES / "outcomes.yaml").read_text())
 JOBS = load_yaml((CASES / "jobs.yaml").read_text())
-GET = Request.to("unisphere_prod", "GET", "/x")
+ARRAY = "000120000099"
+OF_ARRAY = Request.to("unisphere_prod", "GET", f"/100/system/symmetrix/{ARRAY}")
+
+
+def get(path: str) -> Request:
+    """A look at something of the array; with a query, as `volume?storageGroupId=pp`."""
+    path, _, query = path.partition("?")
+    asked = ((*query.split("="),),) if query else ()
+    whole = f"/100/replication/symmetrix/{ARRAY}/{path}"
+    return Request.to("unisphere_prod", "GET", whole, query=asked, holder=OF_ARRAY)  # type: ignore[arg-type]
+
+
+GET = get("storagegroup/prod/snapshot/SA_x/snapid/5")
 
 
 def result(case: dict[str, Any]) -> Result:
@@ -29,7 +41,14 @@ def result(case: dict[str, Any]) -> Result:
     code = None if case["status"] == "none" else case["status"]
     body = json.dumps({"message": case["said"]}) if "said" in case else case.get("body", "")
     text = body if isinstance(body, str) else json.dumps(body)
-    return Result(GET, code, stdout=text, lost="" if code else "no answer in 60 s")
+    request = PUT if case.get("asked") == "a change" else get(case["asked"]) if "asked" in case else GET
+    lost = "" if code else "no answer in 60 s"
+    return Result(request, code, stdout=text, lost=lost, holder_there=case.get("array") == "there")
+
+
+PUT = Request.to(
+    "unisphere_prod", "PUT", GET.path, body="{}", changes=True, fence_host="lockhost",
+)  # fmt: skip
 
 
 def ids(case: dict[str, Any]) -> str:
@@ -55,7 +74,14 @@ def test_every_text_of_the_table_has_a_case() -> None:
 @pytest.mark.parametrize("case", JOBS, ids=ids)
 def test_job(case: dict[str, Any]) -> None:
     of, made = scope(), Unisphere()
-    made.result = lambda request: dataclasses.replace(result(case), command=request)  # type: ignore[method-assign]
+
+    def said(request: Request) -> Result:
+        there = 200 if case.get("array") == "there" else 404
+        if request.holder is None:
+            return Result(request, there, stdout="{}")
+        return dataclasses.replace(result(case), command=request, holder_there=False)
+
+    made.result = said  # type: ignore[method-assign]
     found = drive(jobs.look(of, of.service.syncs[0], "7"), made)
     assert found.state is jobs.JobState[case["is"]], found
     assert case.get("says", "") in found.said

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 
-from clones.asking.steps import PROOF, Pause, Steps
+from clones.asking.steps import PROOF, Pause, Request, Steps
 from clones.backends.snapvx import doing
 from clones.backends.snapvx.names import is_ours, key_of, new_name
 from clones.backends.snapvx.observe import SnapSeen, observe
@@ -193,6 +193,60 @@ def test_a_try_waits_out_what_an_earlier_one_has_sent_before_it_looks(unisphere:
     assert kinds(unisphere) == [POST, POST]
 
 
+@pytest.mark.parametrize("fault", ["before", "kill before"])
+@pytest.mark.parametrize(("answer", "least"), [(60.0, 600), (300.0, 600), (900.0, 900)])
+def test_a_link_whose_end_is_not_known_is_waited_for_longer(
+    unisphere: Unisphere, fault: str, answer: float, least: float
+) -> None:
+    """What the site says of an answer counts, and never less than a link was seen to take, and more."""
+    of = scope()
+    resync(of, unisphere)
+    unisphere.answer = answer
+    unisphere.faults[len(unisphere.changes()) + 1] = fault
+    with pytest.raises((Unknown, Killed)):
+        split(of, unisphere)
+    sent = datetime.fromisoformat(unisphere.kept["intent"]["sent"])
+    before = len(unisphere.notes)
+    split(of, unisphere)
+    waits = [one for one in unisphere.notes[before:] if isinstance(one, Pause) and "has ended" in one.title]
+    assert len(waits) == 1 and kinds(unisphere).count(RELINK) == 2
+    again = datetime.fromisoformat(unisphere.kept["intent"]["sent"])
+    assert least + 30 <= (again - sent).total_seconds() < least + 60
+
+
+def test_a_link_whose_job_the_server_has_lost_may_still_be_made(unisphere: Unisphere) -> None:
+    """A server that was started anew knows no job, and the array may go on."""
+    of = scope()
+    resync(of, unisphere)
+    unisphere.job_seconds, unisphere.lose_jobs = 400, True
+    with pytest.raises(NotDone):
+        split(of, unisphere)
+    split(of, unisphere)
+    assert kinds(unisphere).count(RELINK) == 1 and len(unisphere.linked()) == 1
+
+
+@pytest.mark.parametrize("said", ["Symmetrix 000120000099 cannot be found", "not found"])
+@pytest.mark.parametrize("array", [404, 503])
+def test_jobs_that_cannot_be_had_are_not_none(unisphere: Unisphere, said: str, array: int) -> None:
+    of = scope()
+    unisphere.faults[1] = "before"
+    with pytest.raises(Unknown):
+        resync(of, unisphere)
+    looks = unisphere._get
+
+    def get(request: Request) -> tuple[int, Any]:
+        if request.path.endswith("/job"):
+            return 404, {"message": said}
+        return (array, {"message": "busy"}) if request.holder is None else looks(request)
+
+    unisphere._get = get  # type: ignore[method-assign]
+    with pytest.raises(Unknown, match="the jobs of the array"):
+        resync(of, unisphere)
+    unisphere._get = looks  # type: ignore[method-assign]
+    resync(of, unisphere)
+    assert kinds(unisphere) == [POST, POST]
+
+
 def test_a_job_that_runs_on_is_asked_for_and_nothing_is_sent_again(unisphere: Unisphere) -> None:
     of = scope()
     unisphere.job_seconds = 500
@@ -227,7 +281,7 @@ def test_a_long_job_whose_id_was_lost_is_waited_for(unisphere: Unisphere, step: 
     of = scope()
     if step is split:
         resync(of, unisphere)
-    unisphere.job_seconds = 300
+    unisphere.job_seconds = 300 if step is resync else 850
     unisphere.faults[len(unisphere.changes()) + 1] = "after"
     before = len(unisphere.changes())
     with pytest.raises(Unknown, match="no answer in 60 s"):

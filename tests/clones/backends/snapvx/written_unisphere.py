@@ -68,6 +68,7 @@ class Unisphere:
     """:param lag: seconds from a change to its showing.
     :param job_seconds: that a change takes; 0: it is done at once and answered with 200.
     :param planned: since when a job stands in its list that somebody has planned for later.
+    :param answer: seconds that an answer may take.
     :param faults: by the number of a change, counted from 1: `before` and `after` (lost, not carried out or
         carried out), `kill before`, `kill after`, a status with a message, or `job STATUS`.
     """
@@ -81,6 +82,7 @@ class Unisphere:
     lag: float = 0.0
     job_seconds: float = 0.0
     copies_at_once: bool = True
+    answer: float = 60.0
     faults: dict[int, str | tuple[int, str]] = field(default_factory=dict)
     sent: list[Request] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -213,6 +215,8 @@ class Unisphere:
     def _get(self, request: Request) -> tuple[int, Any]:
         parts = request.path.split("/")
         picture = self.picture()
+        if parts[-2] == "symmetrix":
+            return 200, {"symmetrixId": parts[-1], "local": True}
         if parts[-1] == "job":
             more = ["planned"] if self.planned else []
             return 200, {"jobId": [] if self.lose_jobs else [*self.jobs, *more]}
@@ -306,6 +310,8 @@ def drive(steps: Steps[T], unisphere: Unisphere, others: Callable[[Command], Res
         commands = asked.commands if isinstance(asked, Together) else (asked,)
         results = []
         for command in commands:
+            if isinstance(command, Request) and command.told is not None:
+                command.told(unisphere.answer)
             if command.before_send is not None:
                 command.before_send()
             unisphere.clock += timedelta(milliseconds=200)
