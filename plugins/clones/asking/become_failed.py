@@ -79,6 +79,9 @@ _BESIDE = re.compile(r"usage: sudo .*|\[.*\]|This incident .*")
 """What follows a refusal."""
 _SPEAKS = re.compile(rf"(?:{'|'.join(KINDS)}): |.*\bsudo(?:ers)?\b", re.I | re.A)
 
+_USER = re.compile(r"(?:.*: )?(?:su|runuser|ssh): ", re.A)
+"""What else runs a command as somebody else, and ends with 1 when it does not."""
+
 
 @dataclass(frozen=True)
 class NotRun:
@@ -127,6 +130,19 @@ def own_words(
             said = [line for line in said if not line.startswith(tuple(f"{one}: " for one in programs))]
         unclear = next((line for line in said if _is_unclear(line, programs)), None)
     return None if unclear is None else NotRun(unclear, False)
+
+
+def word_of_rights(stderr: str) -> str:
+    """A line by which `sudo`, `su` or the like may have refused to run something; empty when there is none.
+
+    For a site's own command, which may call one of them in its words or within a script.
+    """
+    for line in (line.strip() for line in stderr.splitlines()):
+        if any(pattern.fullmatch(line) for pattern in _REFUSALS):
+            return line
+        if (_SPEAKS.match(line) or _USER.match(line)) and not _WARNINGS.fullmatch(line):
+            return line
+    return ""
 
 
 def _refuses(line: str, programs: set[str]) -> bool:

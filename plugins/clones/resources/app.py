@@ -8,6 +8,8 @@ Exit code of `check`      Reading                                     How sure
 0                         up, at `running`                            the site's own contract
 one of `down_exit_codes`  down, at `stopped`                          the site's own contract; the default
                                                                       1 and 3 is that of init scripts
+the same, and a line of   unknown: it may be their exit code, and     by decision
+`sudo`, `su` or the like  the check was not run
 126, 127, 255, negative   unknown, even if listed as down: the check  documented (shell and SSH)
                           could not be run
 none, any other           unknown                                     by decision (D2)
@@ -17,6 +19,7 @@ none, any other           unknown                                     by decisio
 from __future__ import annotations
 
 from clones import config
+from clones.asking.become_failed import word_of_rights
 from clones.asking.steps import Command, Result
 from clones.become import Become
 from clones.resources.base import Probe
@@ -52,6 +55,8 @@ class AppDriver(OnHost):
         if code == 0:
             return up(RUNNING, evidence)
         if code in self.app.down_exit_codes:
+            if refused := word_of_rights(result.stderr):
+                return unknown(f"it may not have been run ({refused}), {evidence}")
             return down(STOPPED, evidence)
         return unknown(f"neither 0 nor one of `down_exit_codes`, {evidence}")
 
