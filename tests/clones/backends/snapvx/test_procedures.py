@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -489,6 +490,43 @@ def test_a_relink_of_some_pairs_only_is_torn_and_mended_by_the_next_try(unispher
         split(of, unisphere)
     split(of, unisphere)
     assert len(unisphere.linked()) == 1
+
+
+def test_a_new_run_that_mends_a_torn_sync_ends_the_torn_snapshot_and_not_the_one_before(
+    unisphere: Unisphere,
+) -> None:
+    """By what was linked before alone: no run is known to have started the service."""
+    of = scope()
+    resync(of, unisphere)
+    torn = unisphere.snapshots[-1]
+    torn.links[0x4322] = unisphere.snapshots[1].links.pop(0x4322)
+    resync(of, unisphere, plan_of(unisphere, of), run="r2")
+    newest = unisphere.names()[-1]
+    split(of, unisphere, run="r2")
+    assert sorted(unisphere.names()) == [name(1), newest] and unisphere.linked() == {newest}
+
+
+@pytest.mark.parametrize("known", ["", "gone", "of somebody else", "silent"])
+def test_what_the_service_was_started_on_is_the_newest_that_is_kept(unisphere: Unisphere, known: str) -> None:
+    """The linked one is of a refresh that ended before its start. Where that is not known, it is kept."""
+    of = scope()
+    resync(of, unisphere)
+    ledger = unisphere.ledger()
+    started = PointInTime(name(2), 1001, (NOON - 2 * DAY).replace(tzinfo=None))
+    if known in ("gone", "of somebody else"):
+        started = replace(started, name=name(3) if known == "gone" else "by_hand")
+
+    def started_on() -> PointInTime:
+        if known == "silent":
+            raise Unknown("Airflow's store did not answer", "wait")
+        return started
+
+    ledger.started_on = started_on
+    drive(doing.split(of, of.service.syncs[0], ledger=ledger), unisphere)
+    left = {name(1), name(2)} - {*unisphere.names()}
+    assert left == {"": {name(1)}, "silent": set()}.get(known, {name(2)}), "these were ended"
+    warned = [note.title for note in unisphere.notes if note.warning and "did not answer" in note.title]
+    assert bool(warned) == (known == "silent")
 
 
 @pytest.mark.parametrize("group", ["prod_data", "pp_data"])

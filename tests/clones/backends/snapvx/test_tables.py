@@ -178,6 +178,8 @@ def test_every_state_has_its_verdict() -> None:
         ("C", "ABC", 8, "A", "B"),
         ("C", "ABC", 0, "A", "AB"),
         ("A", "ABC", 0, "C", ""),
+        ("C", "ABC", 1, "AB", "B"),
+        ("C", "ABC", 8, "BA", "B"),
     ],
 )
 def test_what_is_over(linked: str, names: str, keep_count: int, former: str, over: str) -> None:
