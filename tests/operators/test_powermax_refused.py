@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.support.without_ssh import connect_directly
 
 pytestmark = pytest.mark.same_for_hosts
 MOUNTS = {"/pm/data", "/pm/arch"}
+COPIES = re.compile(r"\n +copy: false\n +wait_for: active")
 ONE_CLOCK = pytest.mark.parametrize("runs", [0], indirect=True, ids=[""])
 
 
@@ -155,3 +157,30 @@ def test_what_a_start_has_started_on_is_kept_too(runs: Runs) -> None:
     go_on(runs, "refresh")
     assert first != second
     assert [some[0] for some in snapshots(runs).values()] == second
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["linked by hand", "copy switched on"])
+def test_a_link_without_copy_of_a_sync_that_copies_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_hand: bool
+) -> None:
+    """It shows 0 % for ever. Copied, or with `copy: false`, it is refreshed."""
+    services = tmp_path / "services.yaml"
+    without, copies = SERVICES.read_text(), COPIES.sub("\n        copy_timeout: 600", SERVICES.read_text())
+    assert copies != without
+    services.write_text(copies if by_hand else without)
+    with Lab(POWERMAX, directory=tmp_path / "lab", clock="manual", services=services, ports=False) as lab:
+        connect_directly(monkeypatch, lab)
+        runs = Runs(lab, monkeypatch, services)
+        if not by_hand:
+            assert runs.run("refresh", "pmrep").result == "done"
+            lab.advance(7 * 3600)
+            services.write_text(copies)
+            runs = Runs(lab, monkeypatch, services)
+        sent, at = len(runs.changes), lab.now()
+        for action in ("refresh", "retire"):
+            run = runs.run(action, "pmrep")
+            assert run.result == "refused" and "set its mode to copy" in run.errors["plan"], run.errors
+        assert len(runs.changes) == sent and lab.now() - at < 600, "nothing is waited for"
+        services.write_text(without)
+        runs = Runs(lab, monkeypatch, services)
+        assert runs.run("refresh", "pmrep").result == "done"
