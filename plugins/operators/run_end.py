@@ -136,6 +136,8 @@ class RunEndOperator(CloneOperator):
             # Before the lock is given back: whoever takes it next reads this.
             fresh = (plan or {}).get("action") != REWIND
             news = completed.write(context, scope, phases, split, paces, fresh=fresh, before=before)
+            if START in phases:
+                completed.has_started_on(context, scope, after)
             if scope.target_set and START in phases:
                 result = self._started_well(context, scope, result)
         try:

@@ -25,10 +25,12 @@ from clones.observe.estimates import Pace
 from clones.runs import superseded
 from clones.runs.fresh_copies import Copy, announcement, is_said, known_copies
 from clones.runs.result import PLAN
-from clones.states import SyncSeen
+from clones.states import PointInTime, SyncSeen
 
 ACTIVATION = "activation"
 """The newest activation of this sync that any run has sent; of a target set :func:`of_set` of it."""
+STARTED_ON = "started_on"
+"""The snapshot of this sync that the service was last started on, by a run that ended well."""
 COMPLETED = "completed"
 """Everything else, of all syncs, in the store of the first sync's asset: :meth:`Completed.to_plain`."""
 FORMER = {"last": "last_completed", "pace": "pace"}
@@ -154,6 +156,11 @@ def ledger(
             # What was activated before the service had target sets: its pairs show which set that is.
             return store.get(key) or (store.get(ACTIVATION) if scope.target_set else None)
 
+    def started_on() -> PointInTime | None:
+        with _or_unknown(scope, sync.name):
+            found = store.get(STARTED_ON) if store is not None else None
+        return PointInTime.read(found) if found else None
+
     return Ledger(
         (ti.dag_id, ti.run_id),
         lambda: datetime.now(UTC),
@@ -161,7 +168,29 @@ def ledger(
         kept,
         asked=ask(kept) if ask else None,
         lasting=store is not None,
+        started_on=started_on,
     )
+
+
+def has_started_on(context: Context, scope: Scope, after: Sequence[SyncSeen]) -> None:
+    """Remember which snapshots this run has started the service on, where it ends well.
+
+    What cannot be written is said in the log: the set before stays the one that is never ended.
+    """
+    for seen in after:
+        store, linked = _store(context, scope, seen.name), [one for one in seen.kept if one.linked]
+        if store is None or len(linked) != 1 or linked[0].snapid is None or linked[0].at is None:
+            continue
+        point = PointInTime(linked[0].name, linked[0].snapid, linked[0].at)
+        try:
+            store.set(STARTED_ON, point.to_plain())
+        except AirflowRuntimeError as error:
+            log.warning(
+                "That the service was started on snapshot %s of sync %s could not be remembered: %s",
+                point.name,
+                seen.name,
+                error,
+            )
 
 
 def activations(

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from clones.errors import Fenced
-from clones.states import ACTIVE, SyncSeen
+from clones.states import ACTIVE, PointInTime, SyncSeen
 
 INTENT = "intent"
 ANSWER = "answer"
@@ -73,6 +73,8 @@ class Ledger:
     :param asked: the same, asked for when this try began to look, where it was; None: it is asked when it is
         needed.
     :param lasting: whether there is such a place: without one, nothing is kept.
+    :param started_on: the snapshot of this sync that the service was last started on, by a run that ended
+        well; None when no run is known to.
 
     :attr:`last` is the newest activation that is known, of whichever run; None when none is. It is asked for
     once, when it is needed.
@@ -90,9 +92,11 @@ class Ledger:
         *,
         asked: Callable[[], Mapping[str, Any] | None] | None = None,
         lasting: bool = True,
+        started_on: Callable[[], PointInTime | None] = lambda: None,
     ) -> None:
         self.run = run
         self.lasting = lasting
+        self.started_on = started_on
         self._clock, self._keep, self._kept, self._asked = clock, keep, kept, asked or kept
         self._answer: float | None = None
         """Seconds that the answer to the next request may take."""

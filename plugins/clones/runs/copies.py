@@ -183,7 +183,8 @@ def _refuse_mixed_rewind(scope: Scope, decisions: Sequence[Decided]) -> None:
             raise Refused(
                 f"{scope.who}: rewind is refused: sync {name} would go back to {later.at} UTC, and {before} "
                 f"before it to {earlier.at} UTC: it would be the older one. Nothing was changed.",
-                "run the action `refresh`: it copies all syncs again, in their order",
+                "clear the failed tasks of the run that has linked only some syncs, if there is one, or run "
+                "the action `refresh`: a rewind after that goes back to copies of one run",
             )
     for one, after in pairwise(decisions):
         first, second = one.decision.to, after.decision.to

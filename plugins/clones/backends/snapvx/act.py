@@ -6,7 +6,7 @@ and not before a snapshot, which touches no target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -98,7 +98,7 @@ def take(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[Snap
     intent = Intent(
         ledger.run, What.SNAPSHOT, name, None, "", now, now,
         known={**known_snapshots(None, sync.name, ledger), **seen.snapshots},
-        names=seen.listed or (), linked=tuple(one.name for one in seen.linked),
+        names=seen.listed or (), linked=tuple((one.name, one.snapid) for one in seen.linked),
     )  # fmt: skip
     sent = yield from send(requests.take_snapshot(scope, sync, name), ledger, intent_of(ledger, intent))
 
@@ -179,30 +179,71 @@ def split(
     saw_link(kept, seen)
     intended = find_intended(seen, kept)
     decision = _decide_split(sync, seen, intended, mend_torn, plan)
+    if intended.own:
+        _refuse_others_link(scope, sync, seen, kept, decision)
+    elif intended.point is not None:
+        refuse_link_since_plan(scope, sync, seen, plan, intended.point, decision)
     yield from decided(scope, sync, "break", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
         if intended.own:
             yield from tidy(scope, sync, seen, kept)  # an earlier try may not have come to it
         return seen
-    _refuse_others_link(scope, sync, seen, kept)
     require_active(scope, sync, [outcome.value() for outcome in earlier])
     assert intended.point is not None, "it is decided to act"
     return (yield from relink(scope, sync, seen, intended, kept, What.RELINK, mends=mend_torn))
 
 
-def _refuse_others_link(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> None:
+def _refuse_others_link(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger, decision: Decision) -> None:
     """:raises Refused: somebody has linked the target since this run took its snapshot (D16)."""
     kept = kept_intent(ledger)
-    if kept is None or kept.run != ledger.run or kept.what is not What.SNAPSHOT or not kept.linked:
+    if kept is None or kept.run != ledger.run or not kept.linked:
         return
-    others = [one.name for one in seen.linked if one.name not in (kept.name, *kept.linked)]
-    if others:
-        raise Refused(
-            f"{scope.subject(sync)}: the target group was linked to {', '.join(others)} since this run took "
-            f"snapshot {kept.name}, and not by this run. It was not linked.",
-            f"find out who did ({seen.tools.audit}) and whether that copy is still needed; then run the "
-            "action again: a new run plans with the copies as they are now",
+    there = {(kept.name, kept.snapid), (kept.name, None), *kept.linked}
+    others = [one for one in seen.linked if not {(one.name, one.snapid), (one.name, None)} & there]
+    _refuse_others(scope, sync, seen, others, f"this run took snapshot {kept.name}", decision)
+
+
+def refuse_link_since_plan(
+    scope: Scope,
+    sync: Sync,
+    seen: SnapSeen,
+    plan: Mapping[str, Any] | None,
+    wanted: PointInTime,
+    decision: Decision,
+) -> None:
+    """The same where the run itself has taken no snapshot.
+
+    :param wanted: what is to be linked: an earlier try may have begun with it.
+    :raises Refused: somebody has linked the target since the run's plan (D16).
+    """
+    planned, numbers = planned_stamps(plan, sync), planned_snapshots(plan, sync.name)
+    if planned is None:
+        return
+    others = [
+        one
+        for one in seen.linked
+        if (one.name, one.snapid) != (wanted.name, wanted.snapid)
+        and not (
+            one.at is not None
+            and one.at.isoformat() in planned.values()
+            and numbers.get(one.name, one.snapid) == one.snapid
         )
+    ]
+    _refuse_others(scope, sync, seen, others, "this run's plan", decision)
+
+
+def _refuse_others(
+    scope: Scope, sync: Sync, seen: SnapSeen, others: Sequence[Snapshot], since: str, decision: Decision
+) -> None:
+    if not others or decision.verdict not in (Verdict.ACT, Verdict.WAIT):
+        return
+    names = ", ".join(f"{one.name} (number {one.snapid})" for one in others)
+    raise Refused(
+        f"{scope.subject(sync)}: the target group was linked to {names} since {since}, and not by this run. "
+        "Nothing was sent to the array.",
+        f"find out who did ({seen.tools.audit}) and whether that copy is still needed; then run the "
+        "action again: a new run plans with the copies as they are now",
+    )
 
 
 def relink(
@@ -218,12 +259,13 @@ def relink(
     assert point is not None, "there is a snapshot to link"
     yield from prove_down(scope)
     request = (requests.link if what is What.LINK else requests.relink)(scope, sync, point.name, point.snapid)
-    at = _of(ledger, intended, point)
+    at, before = _of(ledger, intended, point), kept_intent(ledger)
     intent = Intent(
         ledger.run, what, point.name, point.snapid, str(sync.target_group), at, ledger.now(),
         known={**known_snapshots(None, sync.name, ledger), **seen.snapshots},
         names=_names(ledger, seen),
         former=tuple(one.name for one in seen.linked if one in seen.details and one.name != point.name),
+        linked=before.linked if before is not None and intended.own and before.run == ledger.run else (),
     )  # fmt: skip
 
     def begin() -> Any:

@@ -45,7 +45,8 @@ class Intent:
     :param known: by name, the numbers of all snapshots of this sync that are known.
     :param names: of all snapshots of this sync, as they were listed last.
     :param former: of a link: the snapshots of this sync that it takes the place of.
-    :param linked: of a snapshot: those that the target was linked to when it was taken.
+    :param linked: those that the target was linked to when this run took its snapshot, each with its number:
+        two may have one name. None where it is not known, which a former release has not kept.
     """
 
     run: Run
@@ -60,7 +61,7 @@ class Intent:
     known: Mapping[str, int] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     former: tuple[str, ...] = ()
-    linked: tuple[str, ...] = ()
+    linked: tuple[tuple[str, int | None], ...] = ()
     answer: float | None = None
 
     def to_plain(self) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Intent:
             "known": dict(self.known),
             "names": list(self.names),
             "former": list(self.former),
-            "linked": list(self.linked),
+            "linked": [list(one) for one in self.linked],
             "answer": self.answer,
         }
 
@@ -101,7 +102,9 @@ class Intent:
             dict(plain["known"]),
             tuple(plain["names"]),
             tuple(plain.get("former", ())),
-            tuple(plain.get("linked", ())),
+            tuple(
+                (one, None) if isinstance(one, str) else (one[0], one[1]) for one in plain.get("linked", ())
+            ),
             plain.get("answer"),
         )
 

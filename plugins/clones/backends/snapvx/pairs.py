@@ -21,20 +21,18 @@ def find_kept(
     :param names: of all of ours, as far as they were asked for.
     """
     targets = {pair.target for pair in pairs}
-    read = {one.name: one for one in (*details, *foreign)}
-    linked = {name for name, one in read.items() if any(link.target in targets for link in one.links)}
-    oldest = min((one.name for one in details if one.name in linked), default="")
-    ours_read = (one.name for one in details)
-    older = {name for name in (*ours_read, *names) if name < oldest}
-    found = []
-    for name in sorted(linked | older, reverse=True):
+    read = {one.name: one for one in details}
+    linked = [one for one in (*details, *foreign) if any(link.target in targets for link in one.links)]
+    oldest = min((one.name for one in linked if one.name in read), default="")
+    found = [Kept(one.name, one.snapid, one.at, True, one.expires) for one in linked]
+    for name in {name for name in (*read, *names) if name < oldest}:
         one = read.get(name)
         found.append(
-            Kept(name, one.snapid, one.at, name in linked, one.expires)
+            Kept(name, one.snapid, one.at, False, one.expires)
             if one is not None
             else Kept(name, None, None, False)
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: (one.name, one.snapid or 0), reverse=True))
 
 
 def see_pair(pair: Pair, sync: Sync, details: Sequence[Snapshot]) -> PairSeen:
@@ -88,16 +86,20 @@ def _megabytes(cylinders: int | None) -> int | None:
 
 def find_torn(pairs: Sequence[PairSeen], details: Sequence[Snapshot]) -> str:
     """Why the pairs are not of one point in time; empty when they are, or none is linked."""
-    on: dict[str, list[str]] = {}
+    on: dict[tuple[str, int], list[str]] = {}
     for pair in pairs:
-        names = [one.name for one in details if any(link.target == pair.target for link in one.links)]
-        for name in names or [""]:
-            on.setdefault(name, []).append(pair.label)
+        linked = [
+            (one.name, one.snapid) for one in details if any(link.target == pair.target for link in one.links)
+        ]
+        for one in linked or [("", 0)]:
+            on.setdefault(one, []).append(pair.label)
     if len(on) < 2:
         return ""
+    one_name = len({name for name, _ in on}) < len(on)
     return "; ".join(
-        f"{', '.join(labels)} {f'linked to snapshot {name}' if name else 'not linked'}"
-        for name, labels in on.items()
+        f"{', '.join(labels)} "
+        + (f"linked to snapshot {name}{f', number {snapid}' * one_name}" if name else "not linked")
+        for (name, snapid), labels in on.items()
     )
 
 
@@ -114,8 +116,7 @@ def find_prepared(
     """
     targets = {pair.target for pair in pairs}
     read = (*details, *foreign)
-    mine = {one.name: [link for link in one.links if link.target in targets] for one in read}
-    linked = [one for one in read if mine[one.name]]
+    linked = [one for one in read if any(link.target in targets for link in one.links)]
     for one in details:
         if one in linked or one.at is None or one.expired:
             continue
@@ -124,7 +125,7 @@ def find_prepared(
             return point, ""
         if any(other.at is None or other.at >= one.at for other in linked):
             return None, ""
-        since = [link.since for other in linked for link in mine[other.name]]
+        since = [link.since for other in linked for link in other.links if link.target in targets]
         if None in since:
             return point, "the server does not show when the target was linked"
         return (point, "") if max(at for at in since if at is not None) < one.at else (None, "")

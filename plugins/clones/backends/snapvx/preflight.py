@@ -18,6 +18,7 @@ from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.outcomes import Outcome, classify, failure
 from clones.backends.snapvx.reading import as_object, text
 from clones.backends.snapvx.set_up import differs, megabytes, show_volumes
+from clones.backends.snapvx.tables import stands_still
 from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import NOTHING_CHANGED
@@ -234,6 +235,8 @@ def judge_links(where: str, sync: Sync, seen: SnapSeen) -> list[Finding]:
             "place. No rewind goes back to it, and it is never ended by this service: end it afterwards"
         )
         found.append(Finding(Level.WARNING, where, what, remedy))
+    if (still := stands_still(sync, seen)) is not None:
+        found.append(Finding(Level.ERROR, where, f"no refresh would begin: {still.why}", still.remedy))
     return found
 
 

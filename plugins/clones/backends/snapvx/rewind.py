@@ -8,7 +8,7 @@ from typing import Any
 
 from clones.act.decided import decided
 from clones.asking.steps import Steps
-from clones.backends.snapvx.act import relink, saw_link
+from clones.backends.snapvx.act import refuse_link_since_plan, relink, saw_link
 from clones.backends.snapvx.change import need, wait_out
 from clones.backends.snapvx.intents import What, kept_intent, known_snapshots
 from clones.backends.snapvx.names import key_of, ours
@@ -77,6 +77,8 @@ def rewind(
     if to is None and intent is not None and intent.run == kept.run and intent.what is What.REWIND:
         to = PointInTime(intent.name, intent.snapid or 0, intent.at)  # as this run has decided before
     decision = decide_rewind(sync, seen, to)
+    if to is not None:
+        refuse_link_since_plan(scope, sync, seen, plan, to, decision)
     yield from decided(scope, sync, "rewind", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:
         return seen

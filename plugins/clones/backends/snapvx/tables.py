@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from clones.backends.snapvx.answers import Snapshot
 from clones.backends.snapvx.intents import MAKES, What, kept_intent
@@ -89,7 +90,9 @@ def decide_resync(sync: Sync, seen: SyncSeen) -> Decision:
     if decision.verdict is _ACT:
         decision = Decision(_ACT, f"take a snapshot of {sync.source_group}", shown.pairs)
     if decision.verdict in (_ACT, _WAIT):
-        return _known(shown) or _restored(shown) or _grown(sync, shown) or decision
+        return (
+            _known(shown) or _restored(shown) or _grown(sync, shown) or stands_still(sync, shown) or decision
+        )
     return decision
 
 
@@ -157,6 +160,8 @@ def decide_break(sync: Sync, seen: SyncSeen, *, mend: bool, intended: Intended |
         return Decision(
             _REFUSE, f"torn: {shown.torn}; and no snapshot was taken since", shown.pairs, ANEW, torn=True
         )
+    if decision.verdict is _WAIT and (still := stands_still(sync, shown)) is not None:
+        return still
     if decision.verdict is _WAIT:
         torn = f"torn: {shown.torn}; " if shown.torn else ""
         return replace(decision, why=f"{torn}{decision.why}", torn=bool(shown.torn))
@@ -177,7 +182,7 @@ def decide_retire(sync: Sync, seen: SyncSeen) -> Decision:
     shown = _shown(seen)
     decision = _gravest(RETIRE, shown, "no pair is linked", "end the link of")
     if decision.verdict is _REFUSE:
-        return decision
+        return stands_still(sync, shown) or decision
     if (unknown := _known(shown)) is not None:
         return unknown
     if shown.foreign:
@@ -238,7 +243,7 @@ def decide_rewind(sync: Sync, seen: SyncSeen, to: PointInTime | None = None) -> 
             "run the action `refresh` for a new copy; `keep` says how many former snapshots are kept",
         )
     if decision.verdict is _WAIT:
-        return decision
+        return stands_still(sync, shown) or decision
     return _unfit(sync, shown, point.name) or Decision(
         _ACT,
         f"link all {len(shown.pairs)} pairs to the former snapshot {point.name} of "
@@ -300,6 +305,41 @@ def _gravest(table: Mapping[State, Verdict], seen: SnapSeen, nothing: str, act: 
             "compare the two storage groups with `pairs` in services.yaml, and fix the wrong one",
         )
     return gravest(table, seen, nothing, act, REMEDIES)
+
+
+def stands_still(sync: Sync, seen: SnapSeen) -> Decision | None:
+    """Refused where a link shows 0 %, and nothing says that it copies at all: no wait would ever end.
+
+    One that this service has made copies, as far as is known, for as long as a copy may take. Without that
+    it may be linked without copy, which Unisphere does not show: by hand, or while `copy` was false.
+    """
+    copying = {pair.target for pair in seen.pairs if pair.state is State.COPY_IN_PROG}
+    links = [(one, link) for one in seen.linked for link in one.links if link.target in copying]
+    if not links or any(link.percent or link.defined is False for _, link in links):
+        return None
+    longest = timedelta(seconds=sync.copy_timeout)
+    for one, link in links:
+        if one in seen.details and (link.since is None or seen.clock - link.since <= longest):
+            return None
+    pairs = tuple(pair for pair in seen.pairs if pair.target in copying)
+    by = ", ".join(
+        sorted(
+            {
+                f"{one.name} was made longer ago than `copy_timeout`"
+                if one in seen.details
+                else f"{one.name} was not made by this service"
+                for one, _ in links
+            }
+        )
+    )
+    return Decision(
+        _REFUSE,
+        f"0% of {labels(pairs)} is copied, and it is not known whether it copies at all: the link to {by}, "
+        "and Unisphere does not show whether a link copies",
+        pairs,
+        "ask the storage team whether that link copies. If not, let them set its mode to copy and wait until "
+        "all is copied, or give the sync `copy: false`; if so, run this again once more than 0% is copied",
+    )
 
 
 def _known(seen: SnapSeen) -> Decision | None:

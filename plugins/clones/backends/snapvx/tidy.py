@@ -1,9 +1,10 @@
 """Ending snapshots that nobody needs any more: only our own, one by one, by name and number.
 
-Kept are the linked snapshot and the newest `keep` that are older. What is newer than the linked one is left:
-a rewind has left it, or a run is about to link it. Once a newer one is linked, such a one is ended: a rewind
-goes back to the copy that was in use, and of all syncs to that of one run. That an end fails is a warning: a
-snapshot ends by itself when its time to live is over.
+Kept are the linked snapshot and the newest `keep` that are older, of those up to the one that the service was
+last started on. What is newer than that one and not linked any more was never used, or a rewind has left it:
+it is ended, so that a rewind goes back to the copy that was in use, and of all syncs to that of one run. What
+is newer than the linked one is left: a run is about to link it, or it is ended once a newer one is linked.
+That an end fails is a warning: a snapshot ends by itself when its time to live is over.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ def to_end(
 
     :param linked: the names of those that are linked to the sync's targets.
     :param names: of all of this sync.
-    :param former: that were linked before.
+    :param former: what the service was last started on; where that is not known, what was linked before. Of a
+        torn sync that is more than one: the oldest was linked as a whole.
     :returns: the oldest first.
     """
     if not linked:
         return ()
     older = sorted(name for name in set(names) if name < min(linked))
-    unused = [name for name in older if former and name > max(former)]
+    unused = [name for name in older if former and name > min(former)]
     used = older[: len(older) - len(unused)]
     return (*used[: max(0, len(used) - keep)], *unused)
 
@@ -67,6 +69,13 @@ def tidy(scope: Scope, sync: Sync, seen: SnapSeen, ledger: Ledger) -> Steps[None
     known = {**(kept.known if kept else {}), **seen.snapshots}
     names = seen.listed if seen.listed is not None else (*(kept.names if kept else ()), *known)
     former = kept.former if kept is not None and kept.name == linked[0] else ()
+    try:
+        started = ledger.started_on()
+    except CloneError as error:
+        yield from note(f"Former snapshots of sync {sync.name} are left: {error.what}", warning=True)
+        return
+    if started is not None and started.name in names:
+        former = (started.name,)
     over = to_end(linked, ours(scope.name, key_of(sync), names), sync.keep, former)
     sent = []
     for name in over:

@@ -23,7 +23,9 @@ OLD = {"run": ["svc", "r0"], "at": NOON.isoformat(), "after": {"000190101234 1:2
 
 
 def test_it_is_read_back_as_it_was_kept() -> None:
-    whole = replace(MADE, snapid=7, job="55", ended=True, sent=NOON + timedelta(seconds=3))
+    whole = replace(
+        MADE, snapid=7, job="55", ended=True, sent=NOON + timedelta(seconds=3), linked=(("x", 1),)
+    )
     assert Intent.read(whole.to_plain()) == whole and Intent.read({}) is None and Intent.read(None) is None
 
 

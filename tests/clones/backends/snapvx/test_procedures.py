@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -29,7 +30,7 @@ from clones.errors import (
     Unknown,
 )
 from clones.observe.sync import to_plain
-from clones.states import State, SyncSeen
+from clones.states import PointInTime, State, SyncSeen
 from tests.clones.backends.snapvx.written_unisphere import (
     NOON,
     TARGET,
@@ -375,6 +376,72 @@ def test_a_second_administrator_who_relinks_is_refused_by_name(unisphere: Unisph
     assert kinds(unisphere) == []
 
 
+@pytest.mark.parametrize("answer", [None, (500, LOCK), "before"], ids=["first try", "refused", "lost"])
+@pytest.mark.parametrize("to", ["older", "other", "same name"])
+def test_a_link_of_somebody_else_since_this_runs_snapshot_is_refused_at_each_try(
+    unisphere: Unisphere, answer: Any, to: str
+) -> None:
+    """Snapshots of a policy all have one name: the number tells them apart."""
+    of = scope()
+    if to == "same name":
+        unisphere.link(unisphere.add("daily", NOON - timedelta(hours=2)))
+    others = {
+        "older": unisphere.snapshots[0],
+        "other": unisphere.add("by_hand", NOON - DAY),
+        "same name": unisphere.add("daily", NOON - timedelta(hours=1)),
+    }
+    resync(of, unisphere, plan_of(unisphere, of))
+    if answer is not None:
+        unisphere.faults[2] = answer
+        with pytest.raises(TryAgain):
+            split(of, unisphere)
+    unisphere.link(others[to])
+    with pytest.raises(
+        Refused, match=rf"{others[to].name} \(number {others[to].snapid}\) since this run took"
+    ):
+        split(of, unisphere)
+    assert {one.snapid for one in unisphere.snapshots if one.links} == {others[to].snapid}
+
+
+def test_what_a_former_release_has_kept_of_links_is_read(unisphere: Unisphere) -> None:
+    of = scope()
+    resync(of, unisphere)
+    unisphere.kept["intent"]["linked"] = [name(1)]
+    split(of, unisphere)
+    assert name(1) not in unisphere.linked()
+
+
+@pytest.mark.parametrize("action", ["rewind", "break"])
+@pytest.mark.parametrize("same_name", [False, True])
+def test_a_link_of_somebody_else_since_the_plan_is_refused(
+    unisphere: Unisphere, action: str, same_name: bool
+) -> None:
+    of, former = scope(), unisphere.snapshots[1]
+    if action == "break":
+        unisphere.clock += timedelta(minutes=5)
+        resync(of, unisphere, run="r0")
+    if same_name:
+        unisphere.link(unisphere.add("daily", NOON - DAY / 2))
+    plan = plan_of(unisphere, of, phases=[action])
+    plan["back_to"] = {"data": PointInTime(name(2), 1001, (NOON - 2 * DAY).replace(tzinfo=None)).to_plain()}
+    theirs = unisphere.add("daily", NOON - DAY / 3)
+    unisphere.link(theirs, since=NOON if action == "break" else None)
+    sent = kinds(unisphere)
+
+    def work() -> SyncSeen:
+        if action == "break":
+            return split(of, unisphere, plan=plan)
+        return drive(doing.rewind(of, of.service.syncs[0], unisphere.ledger(), plan), unisphere)
+
+    with pytest.raises(Refused, match=rf"daily \(number {theirs.snapid}\) since this run's plan"):
+        work()
+    assert kinds(unisphere) == sent and theirs.links
+    if not same_name:
+        unisphere.link(former, since=NOON)  # as the plan saw it
+        work()
+        assert not former.links
+
+
 def test_a_copy_of_somebody_else_is_taken_over_and_its_snapshot_left(unisphere: Unisphere) -> None:
     of = scope()
     theirs = unisphere.add("by_hand", NOON - 5 * DAY)
@@ -440,6 +507,19 @@ def test_a_torn_target_is_linked_as_a_whole_to_the_intended_snapshot(unisphere: 
     assert unisphere.linked() == {new.name} and kinds(unisphere) == [POST, RELINK, DELETE]
 
 
+def test_a_target_is_torn_between_two_snapshots_of_one_name(unisphere: Unisphere) -> None:
+    of = scope()
+    first, second = (unisphere.add("daily", NOON - hours * DAY / 24) for hours in (2, 1))
+    unisphere.link(first)
+    second.links[0x4322] = first.links.pop(0x4322)
+    seen = drive(observe(of, of.service.syncs[0]), unisphere)
+    assert all(f"linked to snapshot daily, number {one.snapid}" in seen.torn for one in (first, second))
+    assert [(one.name, one.snapid) for one in seen.kept if one.linked] == [
+        ("daily", second.snapid),
+        ("daily", first.snapid),
+    ]
+
+
 def test_a_torn_target_that_no_run_explains_is_refused_by_a_plain_break(unisphere: Unisphere) -> None:
     of = scope()
     unisphere.snapshots[0].links[0x4321] = unisphere.snapshots[1].links.pop(0x4321)
@@ -464,6 +544,43 @@ def test_a_relink_of_some_pairs_only_is_torn_and_mended_by_the_next_try(unispher
         split(of, unisphere)
     split(of, unisphere)
     assert len(unisphere.linked()) == 1
+
+
+def test_a_new_run_that_mends_a_torn_sync_ends_the_torn_snapshot_and_not_the_one_before(
+    unisphere: Unisphere,
+) -> None:
+    """By what was linked before alone: no run is known to have started the service."""
+    of = scope()
+    resync(of, unisphere)
+    torn = unisphere.snapshots[-1]
+    torn.links[0x4322] = unisphere.snapshots[1].links.pop(0x4322)
+    resync(of, unisphere, plan_of(unisphere, of), run="r2")
+    newest = unisphere.names()[-1]
+    split(of, unisphere, run="r2")
+    assert sorted(unisphere.names()) == [name(1), newest] and unisphere.linked() == {newest}
+
+
+@pytest.mark.parametrize("known", ["", "gone", "of somebody else", "silent"])
+def test_what_the_service_was_started_on_is_the_newest_that_is_kept(unisphere: Unisphere, known: str) -> None:
+    """The linked one is of a refresh that ended before its start. Where that is not known, it is kept."""
+    of = scope()
+    resync(of, unisphere)
+    ledger = unisphere.ledger()
+    started = PointInTime(name(2), 1001, (NOON - 2 * DAY).replace(tzinfo=None))
+    if known in ("gone", "of somebody else"):
+        started = replace(started, name=name(3) if known == "gone" else "by_hand")
+
+    def started_on() -> PointInTime:
+        if known == "silent":
+            raise Unknown("Airflow's store did not answer", "wait")
+        return started
+
+    ledger.started_on = started_on
+    drive(doing.split(of, of.service.syncs[0], ledger=ledger), unisphere)
+    left = {name(1), name(2)} - {*unisphere.names()}
+    assert left == {"": {name(1)}, "silent": set()}.get(known, {name(2)}), "these were ended"
+    warned = [note.title for note in unisphere.notes if note.warning and "did not answer" in note.title]
+    assert bool(warned) == (known == "silent")
 
 
 @pytest.mark.parametrize("group", ["prod_data", "pp_data"])

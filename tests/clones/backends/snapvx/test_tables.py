@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clones.backends.snapvx import tables
+from clones.backends.snapvx.answers import Snapshot
 from clones.backends.snapvx.intents import Intent, What
 from clones.backends.snapvx.looking import sends
 from clones.backends.snapvx.names import key_of, new_name
@@ -69,10 +70,16 @@ def seen_in(case: dict[str, Any], of: Scope, made: Unisphere) -> SnapSeen:
             seen = replace(seen, unsure="the server does not show when the target was linked")
         elif word == "no time of B":
             seen = silent(seen)
+        elif word == "not defined":
+            seen = replace(seen, foreign=tuple(undefined(one) for one in seen.foreign))
         elif kind in ("failed", "odd"):
             seen = in_state(seen, State.FAILED if kind == "failed" else State.UNKNOWN)
             assert letter == "B"
     return seen
+
+
+def undefined(one: Snapshot) -> Snapshot:
+    return replace(one, links=tuple(replace(link, defined=False) for link in one.links))
 
 
 def silent(seen: SnapSeen) -> SnapSeen:
@@ -178,6 +185,8 @@ def test_every_state_has_its_verdict() -> None:
         ("C", "ABC", 8, "A", "B"),
         ("C", "ABC", 0, "A", "AB"),
         ("A", "ABC", 0, "C", ""),
+        ("C", "ABC", 1, "AB", "B"),
+        ("C", "ABC", 8, "BA", "B"),
     ],
 )
 def test_what_is_over(linked: str, names: str, keep_count: int, former: str, over: str) -> None:
