@@ -17,7 +17,10 @@ from clones.errors import Refused, Unknown
 from operators.preflight import PreflightOperator
 from operators.provision import ProvisionPlanOperator
 from operators.retire import RetirePlanOperator
+from operators.run_end import RunEndOperator
 from operators.run_plan import RunPlanOperator
+from operators.status import CloneStatusOperator
+from reporting.last_seen import CHANGES, FLEET
 from tests.conftest import ONE_ARRAY, SERVICES, SYMID, new_context
 
 PINNED = f'symid: "{SYMID}"\n        symdg: DGCVI\n        pairs: ["DEV001=1234:CLONE001=4321"]'
@@ -178,3 +181,36 @@ def test_a_preflight_prints_the_numbers_to_pin(
     assert preflight_at_command_line.main() == 1
     shown = capsys.readouterr()
     assert "DEV001 -> CLONE001 (1234 -> 4321)  Copied" in shown.out + shown.err
+
+
+def sweep(path: str, stores: Any) -> dict[str, tuple[str, str]]:
+    """What it tells: by service its status, why and what to do."""
+    context = context_of("clone_status", asset_state_store=stores)
+    context["ti"].get_dr_count = lambda dag_id, states: 0
+    CloneStatusOperator(task_id="sweep", config=path).execute(context)
+    events = context["outlet_events"][CHANGES].asset_alias_events
+    return {one.extra["service"]: (one.extra["status"], one.extra["why"]) for one in events}
+
+
+def test_a_sweep_tells_it_of_both_until_it_is_mended(lab: Any, path: str, context: Any) -> None:
+    stores = context["asset_state_store"]
+    asked = len(lab.commands())
+    told = sweep(path, stores)
+    assert {name: status for name, (status, _) in told.items()} == {"sly": "down", "aastmphpux": "down"}
+    assert OF_SLY in told["sly"][1] and OF_THE_OTHER in told["aastmphpux"][1]
+    assert len(lab.commands()) - asked == 3, "one a group that is not pinned, one an array"
+    assert sweep(path, stores) == {}
+
+    ended = context_of("sly", asset_state_store=stores)
+    ended["ti"].xcom |= {"plan": {"action": "stop", "phases": ["stop"], "syncs": [], "estimates": {}}}
+    ended["ti"].task_id, ended["ti"].task_states = "finish", {"plan": "success"}
+    with DAG("sly"):
+        end = RunEndOperator(task_id="finish", service="sly", config=path)
+    end.execute(ended)
+    record = stores[FLEET]["sly"]
+    assert record["looked"] and record["status"] == "down", "a run sees only its own service"
+    assert ended["outlet_events"][CHANGES].asset_alias_events == []
+
+    mended = Path(path).read_text().partition("\n  sly:")[0]
+    Path(path).write_text(mended)
+    assert sweep(path, stores)["aastmphpux"][0] == "up"
