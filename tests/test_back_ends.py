@@ -25,6 +25,7 @@ MAY_NAME = {
     # keys and values of services.yaml, and what they are for
     "clones/config/syncs.py": {"symclone", "symdg"},
     "clones/names.py": {"symdg"},
+    "clones/services_yaml/unpinned.py": {"symdg"},
     # what it imports from says so
     "opensvc/services.py": {"symclone"},
     "opensvc/syncs.py": {"symcfg", "symclone", "symdg"},

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from cli.options import add_options, as_script, level_of
-from clones.actions import ACTIONS_ON_SETS
+from clones.actions import ACTIONS_ON_SETS, STOP
 from clones.asking.steps import Steps
 from clones.config import Config
 from clones.config.scope import Scope
@@ -20,9 +20,10 @@ from clones.decide.target_sets import Recorded
 from clones.errors import CloneError, ConfigError, MustWait, Refused
 from clones.runs import change_over, provision, retire
 from clones.runs.advice import text_at_command_line
+from clones.runs.other_services import refuse_shared
 from clones.runs.plan_only import foresee, foresee_run
 from clones.runs.planned import Step, listed, plain
-from hooks.configuration import load
+from hooks.configuration import load, load_if_unpinned
 from hooks.hosts import open_hosts
 
 OTHERS: dict[str, Callable[[Scope], Steps[list[Step]]]] = {
@@ -69,7 +70,11 @@ def main() -> int:
             config = load(arguments.config)
             found = planning(arguments.service, config, arguments.action, arguments.set)
             with open_hosts(level=level_of(arguments)) as hosts:
-                steps = hosts.run(found)
+                shown = hosts.run(found)
+                if arguments.action != STOP and load_if_unpinned(arguments.config):
+                    about = (arguments.service, config.services[arguments.service], config.symcli)
+                    hosts.run(refuse_shared(Scope.of(*about, any_set=True), config))
+                steps = shown
         except CloneError as error:
             said = text_at_command_line(str(error))
             code = 1 if isinstance(error, Refused | ConfigError | MustWait) else 2

@@ -8,6 +8,7 @@ from pathlib import Path
 from clones.config import Config
 from clones.errors import ConfigError
 from clones.services_yaml.file import decode, read
+from clones.services_yaml.unpinned import may_be_unpinned
 
 CONFIG = os.environ.get("SYMCLONE_CONFIG") or str(Path(__file__).parents[2] / "config" / "services.yaml")
 """Its path, unless an operator says otherwise."""
@@ -20,6 +21,15 @@ def load(path: str | Path, only: str | None = None) -> Config:
     :raises ConfigError: it cannot be read, or listing everything that is wrong in it, one line each.
     """
     return _load(str(path), _stat(Path(path)), only)
+
+
+def load_if_unpinned(path: str | Path) -> Config | None:
+    """The whole file, if any name in it may not be pinned to a device number; else None.
+
+    :raises ConfigError: as :func:`load`.
+    """
+    text = decode(Path(path).read_bytes(), str(path))
+    return load(path) if may_be_unpinned(text) else None
 
 
 def _stat(path: Path) -> tuple[float, int]:

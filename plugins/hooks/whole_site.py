@@ -70,18 +70,25 @@ def preflight(
     known = _known_pools()
     if known is None and in_task:
         known = []  # a task would be told; elsewhere there may be no Airflow to ask
+    whole, wrong = (read, list[Finding]()) if service is None else _whole(config, read)
+    others = {name: one for name, one in whole.services.items() if name not in read.services}
     with open_hosts(level=level) as hosts:
-        found = hosts.run(check(read.services, read.symcli, Wanted(_whole(config, read), datetime.now(UTC))))
+        wanted = Wanted(whole, datetime.now(UTC))
+        found = hosts.run(check(read.services, read.symcli, wanted, others))
     packages = [finding for finding in packages if finding.level is not Level.OK]
-    return [*packages, *found, *pool_findings(pools_of(read.limits, read.services), known)]
+    return [*packages, *found, *wrong, *pool_findings(pools_of(read.limits, read.services), known)]
 
 
-def _whole(path: str, read: Config) -> Config:
+def _whole(path: str, read: Config) -> tuple[Config, list[Finding]]:
     """The whole file, to which a policy belongs; what was read of it, where the rest is wrong."""
     try:
-        return load(path)
-    except ConfigError:
-        return read
+        return load(path), []
+    except ConfigError as error:
+        first = error.what.partition("\n")[0]
+        what = (
+            f"devices were not compared with those of other services, in which the file has errors: {first}"
+        )
+        return read, [Finding(Level.WARNING, "configuration", what, "fix these, then check again")]
 
 
 def _known_pools() -> list[str] | None:

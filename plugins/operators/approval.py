@@ -139,6 +139,7 @@ class PlanToApproveOperator(CloneOperator):
         try:
             self.refuse_set(context, scope)
             plan = hosts.run(self.plan(context, scope))
+            hosts.run(self.refuse_shared(scope))
         finally:
             self.give_back(scope, hosts)
         made = datetime.now(UTC).isoformat(timespec="seconds")

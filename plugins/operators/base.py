@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Context
 
 from clones.act import lock
-from clones.asking.steps import Result
+from clones.asking.steps import Result, Steps
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, NotMyTurn, TryAgain
 from clones.runs import pools
+from clones.runs.other_services import refuse_shared
 from clones.services_yaml.file import scope_from
 from hooks import clock, needs
-from hooks.configuration import CONFIG, load
+from hooks.configuration import CONFIG, load, load_if_unpinned
 from hooks.from_airflow import known_pools
 from hooks.hosts import open_hosts
 from operators.ahead import AheadOperator
@@ -103,6 +104,20 @@ class CloneOperator(PhaseOperator, WaitingOperator, AheadOperator, PlainFieldsOp
             asked = (self.service, config.services[self.service], config.symcli, self.target_set)
             return Scope.of(*asked, any_set=self.any_set)
         return scope_from({"name": self.task_id, **self.service}, self.target_set, any_set=self.any_set)
+
+    def refuse_shared(self, scope: Scope) -> Steps[None]:
+        """For a plan: hold the service's devices against those of all others of the file.
+
+        All numbers in the file are compared when it is loaded. Only where a name is not pinned to one is
+        there anything to ask.
+
+        :raises Refused: a target is a source or a target of another service too.
+        :raises Unknown: that could not be told.
+        :raises ConfigError: the file has errors.
+        """
+        whole = load_if_unpinned(self.config) if isinstance(self.service, str) else None
+        if whole is not None:
+            yield from refuse_shared(scope, whole)
 
     def open(self) -> SymcliHook:
         return open_hosts(look_limit=look_limit(), must_fence=True)

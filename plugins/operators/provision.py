@@ -62,7 +62,9 @@ class ProvisionPlanOperator(RunPlanOperator):
         )
 
     def foresee(self, context: Context, scope: Scope) -> Steps[list[Step]]:
-        return provision.plan(scope, target_sets.recorded(context, scope))
+        steps = yield from provision.plan(scope, target_sets.recorded(context, scope))
+        yield from self.refuse_shared(scope)
+        return steps
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
         self.refuse_set(context, scope)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from clones.actions import START, phases_run
+from clones.actions import START, STOP, phases_run
 from clones.asking.steps import Steps
 from clones.config.scope import Scope
 from clones.errors import CloneError, MustWait, Refused
@@ -161,6 +161,12 @@ class RunPlanOperator(CloneOperator):
         self, context: Context, scope: Scope, paces: Mapping[str, Pace | None]
     ) -> Steps[refresh.Plan]:
         """:raises Unknown: a store of Airflow's did not answer."""
+        made = yield from self._plan(context, scope, paces)
+        if made.phases != (STOP,):  # what is wrong with copies keeps no service up
+            yield from self.refuse_shared(scope)
+        return made
+
+    def _plan(self, context: Context, scope: Scope, paces: Mapping[str, Pace | None]) -> Steps[refresh.Plan]:
         by_order = copies.goes_by_order(self._phases(scope))
         if not scope.target_set:
             known = completed.in_order(context, scope) if by_order or scope.service.snapshots else {}

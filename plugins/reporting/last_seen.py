@@ -25,6 +25,7 @@ from clones.fleet.changes import (
     looked_at,
     needs_patience,
     pairs_changed,
+    still_shared,
     with_pairs,
 )
 from clones.fleet.look import Looked, trouble
@@ -74,8 +75,8 @@ def leave(
         except KeyError:  # a task of a site's own DAG, without the asset among its inlets
             log.info("What this run saw at its end is not kept: the task has no inlet %s", FLEET.name)
             return
-        service = _judged(context, scope, {scope.target_set: looks, **others}, state)
         before: Any = store.get(scope.name)
+        service = still_shared(before, _judged(context, scope, {scope.target_set: looks, **others}, state))
         kept: dict[str, Any] = dict(pairs_changed(before, service))
         if needs_patience(before, service) and runs_going(context, scope.name) > 1:
             record, change = with_pairs(before, service, at) if before else None, None

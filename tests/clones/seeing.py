@@ -18,12 +18,19 @@ def sync(count: int = 1, **options: Any) -> Sync:
 
 
 def seen(
-    *states: str, times: list[datetime | None] | None = None, name: str = "data", clock: datetime = NOON
+    *states: str,
+    times: list[datetime | None] | None = None,
+    name: str = "data",
+    clock: datetime = NOON,
+    onto: int = 0x2000,
 ) -> SyncSeen:
-    """One pair a state; ``wrong: text`` for a pair that is not the configured one."""
+    """One pair a state; ``wrong: text`` for a pair that is not the configured one.
+
+    :param onto: the first target.
+    """
     pairs = []
     for number, written in enumerate(states):
-        source, target = 0x1000 + number, 0x2000 + number
+        source, target = 0x1000 + number, onto + number
         pair = Pair(
             source=f"{source:04X}", target=f"{target:04X}", source_device=source, target_device=target
         )

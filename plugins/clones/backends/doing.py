@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from clones.asking.steps import Steps
+from clones.backends.place import Place
 from clones.backends.snapvx import doing as snapvx
 from clones.backends.symclone import doing as symclone
 from clones.backends.todo import Todo
@@ -85,6 +86,12 @@ class Doing(Protocol):
         :param ledger: as of :meth:`split`.
         :param plan: the run's, which says what is gone back to: a rerun goes there too, and no further.
         :raises CloneError: see :mod:`clones.errors`.
+        """
+
+    def find_place(self, scope: Scope, sync: Sync) -> Steps[Place | None]:
+        """Where its devices are, also before it is whole; None where nothing says of which array they are.
+
+        :raises CloneError: it could not be told.
         """
 
     def look_to_set_up(self, scope: Scope, sync: Sync) -> Steps[tuple[SyncSeen, list[Todo]]]:

@@ -4,7 +4,7 @@ A record, one a service, is plain JSON::
 
     {"status": "warn", "since": "2026-11-23T02:35:00+00:00", "why": "...", "press": "...",
      "syncs": {"data": {"status", "since", "why", "press", "last_action", "point_in_time",
-                        "percent", "percent_at", "ends", "pairs"}},
+                        "percent", "percent_at", "ends", "pairs", "shared"}},
      "looked": "2026-11-23T02:35:00.123+00:00", "own": {"state", "why", "at", "dag_id", "run_id"}}
 
 ``looked`` is when the last task of a run wrote it, if one did since: a sweep that looked before leaves it.
@@ -16,7 +16,8 @@ shows it, local time of the control host, or UTC where a server is asked; ``poin
 within seconds. A sync that is unknown keeps what was last known of both. ``percent`` is what was copied at
 ``percent_at``, ``ends`` when all may be, both in UTC, from two looks that showed it move. ``pairs`` is which
 pairs were seen, and how (:func:`clones.fleet.pair_rows.kept_in_record`); ``kept`` is what is kept beside the
-copy, where anything is (:data:`clones.fleet.pair_rows.KEPT`). ``why`` is of the look that last changed the
+copy, where anything is (:data:`clones.fleet.pair_rows.KEPT`). ``shared`` is which device is another pair's
+too, where one is: only a look at all services shows that. ``why`` is of the look that last changed the
 record: an age in it has grown since.
 
 Of a service with target sets ``syncs`` has each sync on each set, as ``data/a``; ``set`` is which one is in
@@ -27,7 +28,7 @@ started on it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ from clones.decide.freshness import Status
 from clones.durations import spoken
 from clones.fleet import pair_rows
 from clones.fleet.pair_rows import Row, fingerprint, kept_in_record
-from clones.fleet.status import ServiceStatus, SyncStatus
+from clones.fleet.status import ServiceStatus, SyncStatus, with_shared
 
 Record = Mapping[str, Any]
 
@@ -207,7 +208,21 @@ def _sync(before: Record | None, now: SyncStatus, at: datetime, syncs: int) -> d
         **_moved(before, now.percent, at),
         "pairs": _pairs(before, now, at, syncs),
         **_kept(before, now),
+        **({"shared": now.shared} if now.shared else {}),
     }
+
+
+def still_shared(before: Record | None, now: ServiceStatus) -> ServiceStatus:
+    """A service that was looked at alone: only a look at all shows that a device is shared no more."""
+    known: Mapping[str, Any] = (before or {}).get("syncs", {})
+    both = {key: sync["shared"] for key, sync in known.items() if sync.get("shared")}
+    if not both:
+        return now
+    syncs = tuple(with_shared(sync, both[sync.key]) if sync.key in both else sync for sync in now.syncs)
+    unready = {
+        one.target_set: f"sync {one.name}: {one.shared}" for one in syncs if one.shared and one.target_set
+    }
+    return replace(now, syncs=syncs, unready={**now.unready, **unready})
 
 
 def _kept(before: Record, now: SyncStatus) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from clones.config import Service
 from clones.decide.freshness import PREPARING, Freshness, Status, decisive, freshness, remedy_of_old
+from clones.decide.one_owner import REMEDY, ends_of, shared
 from clones.decide.rules import Verdict
 from clones.decide.start_order import HAS_RUN_ON_THEM, decide_start
 from clones.durations import spoken
@@ -37,6 +38,7 @@ class SyncStatus:
         None when they were not seen.
     :param target_set: on which set of the service; empty for one without.
     :param kept: as :func:`clones.fleet.pair_rows.kept_rows` has it; None when it was not seen.
+    :param shared: which device is another pair's too, in a sentence; empty for none.
     """
 
     name: str
@@ -50,6 +52,7 @@ class SyncStatus:
     pairs: tuple[Row, ...] | None = None
     target_set: str = ""
     kept: tuple[Row, ...] | None = None
+    shared: str = ""
 
     @property
     def key(self) -> str:
@@ -133,9 +136,11 @@ def judge(
 
     :param in_use: of each service with target sets, which one that is.
     """
-    by_service: dict[str, list[Looked]] = {name: [] for name in services}
+    both = _shared(looked)
+    by_service: dict[str, list[tuple[Looked, str]]] = {name: [] for name in services}
     for one in looked:
-        by_service[one.service].append(one)
+        where = (one.service, one.target_set, one.sync.name)
+        by_service[one.service].append((one, both.get(where, "")))
     found = [
         _judged_service(name, services[name], own, in_use.get(name, NOBODY_LOOKED))
         for name, own in by_service.items()
@@ -143,34 +148,65 @@ def judge(
     return sorted(found, key=lambda service: -service.status)
 
 
-def _judged_service(name: str, service: Service, looked: Sequence[Looked], in_use: SetInUse) -> ServiceStatus:
+def _shared(looked: Sequence[Looked]) -> dict[tuple[str, str, str], str]:
+    """By service, set and sync, which of its devices is another pair's too; the first."""
+    ends = [
+        end
+        for one in looked
+        if one.seen is not None
+        for end in ends_of(one.service, one.target_set, one.sync.name, one.seen.symid, one.seen.pairs)
+    ]
+    found: dict[tuple[str, str, str], str] = {}
+    for end, others in shared(ends):
+        key = (end.service, end.target_set, end.sync)
+        found.setdefault(key, f"{end.pair.label}: {end.is_also(others)}")
+    return found
+
+
+def _judged_service(
+    name: str, service: Service, looked: Sequence[tuple[Looked, str]], in_use: SetInUse
+) -> ServiceStatus:
+    """:param looked: each with what :func:`_shared` says of it."""
     if not service.sets:
-        return ServiceStatus(name, tuple(_judged(name, service, one) for one in looked))
-    syncs = tuple(_judged(name, service, one, spare=one.target_set != in_use.name) for one in looked)
+        return ServiceStatus(name, tuple(_judged(name, service, one, both) for one, both in looked))
+    syncs = tuple(
+        _judged(name, service, one, both, spare=one.target_set != in_use.name) for one, both in looked
+    )
     unready = {
-        one: why for one in service.sets if (why := _unready([x for x in looked if x.target_set == one]))
+        one: why for one in service.sets if (why := _unready([x for x in looked if x[0].target_set == one]))
     }
     return ServiceStatus(name, syncs, in_use, unready)
 
 
-def _unready(looked: Sequence[Looked]) -> str:
+def _unready(looked: Sequence[tuple[Looked, str]]) -> str:
     """Why a service cannot be started on this set as it is; empty when nothing that was seen forbids it.
 
     In which order the syncs were activated, the plan of a run asks: that takes what runs have kept.
     """
-    for one in looked:
+    for one, both in looked:
         if one.seen is None:
             return f"sync {one.sync.name} could not be seen"
-    decision = decide_start([one.seen for one in looked if one.seen is not None], HAS_RUN_ON_THEM)
+        if both:
+            return f"sync {one.sync.name}: {both}"
+    decision = decide_start([one.seen for one, _ in looked if one.seen is not None], HAS_RUN_ON_THEM)
     return decision.why if decision.verdict is Verdict.REFUSE else ""
 
 
-def _judged(name: str, service: Service, looked: Looked, *, spare: bool = False) -> SyncStatus:
+def _judged(name: str, service: Service, looked: Looked, both: str, *, spare: bool = False) -> SyncStatus:
     try:
         found = judge_sync(name, service, looked, spare=spare)
     except Exception as error:
         found = _in_trouble(looked.sync.name, error)
+    if both:
+        found = with_shared(found, both)
     return replace(found, target_set=looked.target_set) if looked.target_set else found
+
+
+def with_shared(sync: SyncStatus, both: str) -> SyncStatus:
+    """The same, of which a device is another pair's too: what it holds is not known to be a copy."""
+    return replace(
+        sync, status=Status.DOWN, why=_short(both), press=REMEDY, last_action=None, age=None, shared=both
+    )
 
 
 def in_trouble(service: ServiceStatus, error: Exception) -> ServiceStatus:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 from clones.act.rescan_disks import needed_programs
@@ -21,6 +22,7 @@ from clones.backends import backend_of
 from clones.backends.checking import Checking, checking_of
 from clones.config import Service, Symcli, Sync
 from clones.config.scope import Scope
+from clones.decide.one_owner import End, ends_of
 from clones.decide.rules import is_torn
 from clones.errors import NOTHING_CHANGED, CloneError, Refused, Unknown
 from clones.guards import guards
@@ -42,19 +44,23 @@ from clones.preflight.rules import (
 from clones.resources import drivers
 from clones.resources.app import AppDriver
 from clones.resources.base import Driver
-from clones.states import SyncSeen
+from clones.runs.other_services import look_up, pin_or
 
 T = TypeVar("T")
 
 
 def check(
-    services: Mapping[str, Service], symcli: Symcli, gates: Wanted | None = None
+    services: Mapping[str, Service],
+    symcli: Symcli,
+    gates: Wanted | None = None,
+    others: Mapping[str, Service] = MappingProxyType({}),
 ) -> Steps[list[Finding]]:
     """Look at every host, array, pair and resource that these services name, on each of their target sets.
 
     Each host is reached once, and left alone once it could not be; no command is sent twice.
 
     :param gates: what the policies of gates are held against; None: gates are not asked for.
+    :param others: the other services of the file, whose devices must not be those of the checked ones.
     :returns: the findings, in the order of the configuration: control hosts, service hosts, services.
     """
     site = _Site(services, symcli)
@@ -72,7 +78,8 @@ def check(
         except Exception as error:  # one service's trouble is not the others'
             what = f"the check could not finish: {type(error).__name__}: {error}"
             site.findings.append(Finding(Level.UNKNOWN, f"service {name}", what, "report this error"))
-    return [*site.findings, *judge_devices(site.syncs)]
+    yield from site.compare(others)
+    return site.findings
 
 
 class _Site:
@@ -86,7 +93,7 @@ class _Site:
         self._eyes = Eyes()
         self._said: list[CloneError] = []
         self._unusable: set[tuple[Checking, str]] = set()
-        self.syncs: list[tuple[str, SyncSeen]] = []
+        self.ends: list[End] = []
 
     def control_host(self, host: str) -> Steps[None]:
         """The folder for locks, the list of processes, and what arrays are asked through."""
@@ -230,6 +237,17 @@ class _Site:
             what = "`unattended: true`: nothing proves that its targets are unused"
             self._add(Level.OK, f"service {name}", what)
 
+    def compare(self, others: Mapping[str, Service]) -> Steps[None]:
+        """Its devices among each other, and with those of services that are not checked."""
+        arrays = {end.symid for end in self.ends}
+        looked = look_up(others if arrays else {}, self.symcli, arrays)
+        theirs, unknown = yield from self._eyes.through(looked)
+        self.findings += judge_devices([*self.ends, *theirs], self.services)
+        for where, error in unknown.items():
+            said = from_error(where, error, needless=NOTHING_CHANGED)
+            what = f"it is not known whether it has devices of what is checked here: {said.what}"
+            self._add(Level.UNKNOWN, where, what, pin_or(error))
+
     def _resources(self, part: Sequence[Scope]) -> Steps[None]:
         """Resources and guards on every host."""
         where = _where(part[0])
@@ -267,7 +285,7 @@ class _Site:
         self.findings += found
         if seen is None:
             return
-        self.syncs.append((_where(scope), seen))
+        self.ends += ends_of(scope.name, scope.target_set, sync.name, seen.symid, seen.pairs)
         if any(finding.level is Level.ERROR for finding in found):
             return  # its pairs would say the same again
         before = len(self.findings)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from clones.backends import backend_of
 from clones.config import Production, Service, Sync
+from clones.decide.one_owner import REMEDY, End, shared
 from clones.decide.rules import Verdict
 from clones.decide.unlisted_groups import unlisted_groups
 from clones.observe.findings import Finding, Level
 from clones.observe.proof_down import GuardRow, Row, unexplained
 from clones.resources.base import Use
-from clones.states import ACTIVE, PairSeen, State, SyncSeen, device_text
+from clones.states import ACTIVE, PairSeen, State, SyncSeen
 
 
 def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairSeen) -> list[Finding]:
@@ -45,27 +46,16 @@ def judge_pair(where: str, service: str, sync: Sync, seen: SyncSeen, pair: PairS
     return found
 
 
-def judge_devices(syncs: Sequence[tuple[str, SyncSeen]]) -> list[Finding]:
-    """Across all services, by number: no target twice, no target that is a source (D4).
+def judge_devices(ends: Iterable[End], services: Container[str]) -> list[Finding]:
+    """Across all services, by number: no target twice, no target that is a source (D4). One finding a device.
 
-    :param syncs: each with its service and target set, in words.
+    :param services: those that are checked; of what is only others' nothing is said.
     """
-    ends: dict[tuple[str, int], list[tuple[str, str]]] = {}
-    for service, seen in syncs:
-        for pair in seen.pairs:
-            where = f"{service}, sync {seen.name}, {pair.label}"
-            for role, number in (("source", pair.source), ("target", pair.target)):
-                if number is not None:
-                    ends.setdefault((seen.symid, number), []).append((role, where))
-    found = []
-    for (symid, number), uses in ends.items():
-        target = next((use for use in uses if use[0] == "target"), None)
-        if target is not None and len(uses) > 1:
-            others = " and ".join(f"{role} of {where}" for role, where in uses if (role, where) != target)
-            what = f"its target {device_text(number)} of {symid} is also {others}"
-            remedy = "give each pair a target of its own in services.yaml, and check their direction"
-            found.append(Finding(Level.ERROR, target[1], what, remedy))
-    return found
+    found: dict[tuple[str, int], Finding] = {}
+    for end, others in sorted(shared(ends), key=lambda one: one[0].role != "target"):
+        if end.service in services and (end.symid, end.number) not in found:
+            found[end.symid, end.number] = Finding(Level.ERROR, end.where, end.is_also(others), REMEDY)
+    return list(found.values())
 
 
 def judge_resource(where: str, row: Row) -> Finding:

@@ -143,7 +143,8 @@ def check_pairs_across(config: Config) -> list[Problem]:
     """Refuse by name what could write to a device that something else owns.
 
     Logical names that are not pinned to device numbers are compared by name only. Within a service a run
-    compares their numbers (:mod:`clones.decide.right_pairs`), across services the preflight does.
+    compares their numbers (:mod:`clones.decide.right_pairs`), across services the plan of each run, preflight
+    (:mod:`clones.runs.other_services`) and the sweep do.
     """
     problems: list[Problem] = []
     targets: dict[tuple[object, ...], _End] = {}

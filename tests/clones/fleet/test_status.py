@@ -77,7 +77,8 @@ def test_services(case: dict[str, Any]) -> None:
     for name, wanted in case["services"].items():
         for one, status in zip(config[name].syncs, wanted, strict=True):
             old = NOON - timedelta(minutes=30 if status == "up" else 90)
-            shown = None if status == "unknown" else seen(states[status], times=[old])
+            onto = 0x2000 + len(looked)
+            shown = None if status == "unknown" else seen(states[status], times=[old], onto=onto)
             looked.append(Looked(name, one, shown, None if shown else errors.Unknown("no answer", "wait")))
     found = judge(config, looked)
     assert [[one.name, str(one.status), one.worst.name] for one in found] == case["shown"]
@@ -87,7 +88,10 @@ def test_services(case: dict[str, Any]) -> None:
 def test_a_service_that_cannot_be_judged_is_unknown_and_the_others_are_judged() -> None:
     """Nothing that a file can say comes so far; a fault of the program's own may."""
     services = {"good": service("a"), "endless": service("b").model_copy(update={"sync_max_delay": 10**14})}
-    looked = [Looked(name, one.syncs[0], seen("Copied", times=[NOON])) for name, one in services.items()]
+    looked = [
+        Looked(name, one.syncs[0], seen("Copied", times=[NOON], onto=onto))
+        for onto, (name, one) in enumerate(services.items(), 0x2000)
+    ]
     endless, good = judge(services, looked)
     assert (good.name, good.status) == ("good", Status.UP)
     assert (endless.name, endless.status) == ("endless", Status.UNKNOWN)

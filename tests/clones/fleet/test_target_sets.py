@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from clones import errors
-from clones.config import Service
+from clones.config import Pair, Service, Sync
 from clones.decide.freshness import Status
 from clones.decide.target_sets import Good, Intent, InUse, Recorded, SetSeen
 from clones.fleet import pair_rows
 from clones.fleet.between_looks import Looks, show
-from clones.fleet.changes import follow, forgotten, names_in, needs_patience, pairs_changed
+from clones.fleet.changes import follow, forgotten, names_in, needs_patience, pairs_changed, still_shared
 from clones.fleet.look import Looked
 from clones.fleet.set_in_use import SetInUse, kept_by_runs, not_asked, of_look
 from clones.fleet.status import ServiceStatus, SyncStatus, in_trouble, judge, table, to_plain, with_advice
+from clones.states import SyncSeen
 from tests.clones.seeing import NOON, seen
 from tests.support.tables import load_yaml
 
@@ -69,7 +70,8 @@ def looked(case: dict[str, Any]) -> list[Looked]:
         ago = case.get("minutes", {}).get(name, 30)
         minutes = ago if isinstance(ago, list) else [ago] * len(case[name])
         times: list[datetime | None] = [NOON - timedelta(minutes=one) for one in minutes]
-        found.append(Looked("s", sync, seen(*case[name], times=times), None, name))
+        onto = {"a": 0x2000, "b": 0x3000}[name]
+        found.append(Looked("s", sync, seen(*case[name], times=times, onto=onto), None, name))
     return found
 
 
@@ -175,7 +177,7 @@ def test_what_is_shown_of_both() -> None:
         "         -> trigger s with action refresh: it copies all pairs again at one point in time",
         "         set a in use",
         "           up       data: 2026-11-23 11:30:00, 30 min of 1 h 0 min",
-        "         spare set b: no rewind to it, sync data is not fully active: 1001 -> 2001 is PreCopy",
+        "         spare set b: no rewind to it, sync data is not fully active: 1001 -> 3001 is PreCopy",
         "           down     data: torn: only some pairs are active, 40% copied",
     ]
     plain: Any = json.loads(json.dumps(to_plain(found)))
@@ -228,3 +230,48 @@ def test_the_record_of_both_sets_and_their_pairs_in_a_store(monkeypatch: pytest.
     (other,) = judge({"s": SERVICE}, looked({**good, "b": ["Copied", "Failed"]}), {"s": SetInUse("b")})
     assert follow(None, in_trouble(other, ValueError("x")), START)[0]["status"] == "unknown"
     assert dict(forgotten("s", record)).keys() == store.keys()
+
+
+ALONE = SERVICE.model_copy(
+    update={
+        "syncs": (Sync.model_validate({"name": "data", "symid": "000190101234", "pairs": ["1000:2000"]}),)
+    }
+)
+
+
+@pytest.mark.parametrize("case", cases("shared"))
+def test_a_device_of_two_pairs(case: dict[str, Any]) -> None:
+    services: dict[str, Service] = {}
+    looked: dict[str, Looked] = {}
+    for where, symid, *devices in case["syncs"]:
+        name, _, target_set = where.partition("/")
+        services[name] = SERVICE if target_set else ALONE
+        shown = None if None in devices else on_array(str(symid), *(int(str(one), 16) for one in devices))
+        error = None if shown else errors.Unknown("no answer", "wait")
+        looked[where] = Looked(name, services[name].syncs[0], shown, error, target_set)
+
+    def judged(*names: str) -> dict[str, ServiceStatus]:
+        own = [one for one in looked.values() if one.service in names]
+        judged = judge({name: services[name] for name in names}, own, {"a": SetInUse("a")})
+        return {one.name: one for one in judged}
+
+    down = case.get("down", {})
+    found = judged(*services)
+    for where, one in looked.items():
+        (sync,) = [x for x in found[one.service].syncs if x.target_set == one.target_set]
+        if where in down:
+            assert (sync.status, sync.why, sync.last_action) == (Status.DOWN, down[where], None)
+            assert sync.press.startswith("give each pair a target of its own")
+        else:
+            assert sync.status is (Status.UP if one.seen else Status.UNKNOWN)
+    for name, now in found.items():
+        record, _ = follow(None, now, START)
+        alone = still_shared(record, judged(name)[name])
+        assert follow(record, alone, START + timedelta(minutes=1)) == (record, None)
+
+
+def on_array(symid: str, source: int, target: int) -> SyncSeen:
+    shown = seen("Copied", times=[NOON])
+    (pair,) = shown.pairs
+    named = Pair(source=f"{source:04X}", target=f"{target:04X}")
+    return replace(shown, symid=symid, pairs=(replace(pair, pair=named, source=source, target=target),))

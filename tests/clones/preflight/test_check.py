@@ -11,6 +11,7 @@ import pytest
 
 from clones.asking.steps import Command, Finished, Note, Result, Steps, answer
 from clones.config import Config, Host, Ip, Pair, Service, Symcli, SymcliOfHosts
+from clones.decide.one_owner import End, ends_of
 from clones.errors import Refused, Unknown
 from clones.observe.findings import Finding, Level, from_error, summary, table
 from clones.observe.host_files import look_at_files
@@ -21,7 +22,7 @@ from clones.resources.linux import IpDriver
 from clones.states import PairSeen
 from tests.clones.host_answers import answered
 from tests.clones.one_by_one import one_by_one
-from tests.clones.seeing import NOON, SyncSeen, seen, sync
+from tests.clones.seeing import seen, sync
 from tests.support.tables import load_yaml
 
 HERE = Path(__file__).parents[1] / "cases" / "preflight"
@@ -64,12 +65,13 @@ def test_resource(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", cases("devices"))
 def test_devices(case: dict[str, Any]) -> None:
-    syncs = []
-    for number, (symid, *ends) in enumerate(case["pairs"]):
-        source, target = (end and int(str(end), 16) for end in ends)
+    ends: list[End] = []
+    for number, (symid, *devices) in enumerate(case["pairs"]):
+        source, target = (device and int(str(device), 16) for device in devices)
         pair = PairSeen(Pair(source=f"DEV{number}", target=f"CLONE{number}"), source, target, None)
-        syncs.append((f"service s{number}", SyncSeen("data", str(symid), NOON, (pair,))))
-    lines = [f"{finding.where}: {finding.what}" for finding in judge_devices(syncs)]
+        ends += ends_of(f"s{number}", "", "data", str(symid), [pair])
+    checked = case.get("checked", [end.service for end in ends])
+    lines = [f"{finding.where}: {finding.what}" for finding in judge_devices(ends, checked)]
     says = case.get("says", [])
     assert len(lines) == len(says)
     assert all(line.startswith(said) for line, said in zip(lines, says, strict=True)), lines
@@ -393,8 +395,8 @@ def test_a_source_of_several_sets_is_no_finding_and_a_target_of_two_is() -> None
     shown = {"a": pair, "b": other, "c": pair}
 
     def judged(*sets: str) -> list[str]:
-        seen_there = [(f"service s, set {one}", SyncSeen("data", "1", NOON, (shown[one],))) for one in sets]
-        return [finding.where for finding in judge_devices(seen_there)]
+        ends = [end for one in sets for end in ends_of("s", one, "data", "1", [shown[one]])]
+        return [finding.where for finding in judge_devices(ends, ["s"])]
 
     assert judged("a", "b") == []
     assert judged("a", "b", "c") == ["service s, set a, sync data, 1000 -> 2000"]

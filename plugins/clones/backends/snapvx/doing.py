@@ -13,3 +13,7 @@ from clones.backends.snapvx.rewind import rewind as rewind
 from clones.backends.snapvx.set_up import create as create
 from clones.backends.snapvx.set_up import look_to_set_up as look_to_set_up
 from clones.backends.snapvx.set_up import provide as provide
+from clones.backends.snapvx.shared import locate
+
+find_place = locate
+"""Its pairs are device numbers."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from clones.asking.side_by_side import both
 from clones.asking.steps import Result, Steps, note, run
+from clones.backends.place import Place
 from clones.backends.symclone import commands, output
 from clones.backends.symclone.exit_codes import Outcome, classify, failure
 from clones.backends.symclone.observe import see
@@ -176,6 +177,20 @@ def find(scope: Scope, sync: Sync) -> Steps[Group | None]:
         raise failure(listed, f"{subject}, which `symdg list` names", consequence=NOTHING_CHANGED)
     yield from note(f"There is no device group {sync.symdg} on {scope.control_host}")
     return None
+
+
+def find_place(scope: Scope, sync: Sync) -> Steps[Place | None]:
+    """Where the devices of a sync with a group are; None where nothing says of which array they are.
+
+    A group that is not there, or a name that it lacks, stands for no device: nothing can be sent to it.
+
+    :raises CloneError: it could not be told.
+    """
+    group = yield from find(scope, sync)
+    symid = (group.symid if group else None) or sync.symid
+    if symid is None or sync.symid not in (None, symid):
+        return None
+    return Place(symid, {name.name: name.number for name in compare(sync, group).names})
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from clones.backends.symclone.act import create as create
 from clones.backends.symclone.act import ready_to_split as ready_to_split
 from clones.backends.symclone.act import resync as resync
 from clones.backends.symclone.act import split as split
+from clones.backends.symclone.device_groups import find_place as find_place
 from clones.backends.symclone.end import end as end
 from clones.backends.symclone.end import look_to_end as look_to_end
 from clones.backends.symclone.end import remove as remove
