@@ -16,7 +16,7 @@ from clones.act import lock
 from clones.asking import fence
 from clones.asking.steps import Result
 from clones.config.scope import Scope
-from clones.errors import Fenced, Stale
+from clones.errors import CloneError, Fenced, Stale
 from clones.observe.running_commands import refuse_on_hosts
 from clones.time_limits import OLD_LOOK
 from hooks.from_airflow import says_not_found, variable
@@ -56,8 +56,29 @@ class NewestTryOperator(BaseOperator):
         """The service hosts out of which earlier tries are shut before this task looks, by connection."""
         return ()
 
-    def take_up(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        """The run has not held the lock: it begins, or it has ended and was cleared in parts."""
+    def take_up(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+        """The run may have ended, and was cleared in parts. Whether there is still something to do.
+
+        :raises CloneError: there is not, or it could not be told.
+        """
+        return True
+
+    def _may_work(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+        """Only a first try, in a run that has held the lock since the task before, is surely no such task: a
+        try that fails here, or is killed before, leaves the lock with the run.
+
+        :raises CloneError: as :meth:`take_up`; the lock is given back.
+        """
+        if hosts.fence is not None and hosts.fence.goes_on and context["ti"].try_number == 1:
+            return True
+        try:
+            goes_on = self.take_up(context, scope, hosts)
+        except CloneError:
+            self.give_back(scope, hosts)
+            raise
+        if not goes_on:
+            self.give_back(scope, hosts)
+        return goes_on
 
     def work(self, context: Context, scope: Scope, hosts: SymcliHook) -> Any:
         """What the task does; what it returns becomes its XCom."""
@@ -77,8 +98,8 @@ class NewestTryOperator(BaseOperator):
             try:
                 if self.hold_lock:
                     self.hold(context, scope, hosts)
-                    if hosts.fence and not hosts.fence.goes_on and number == 1:
-                        self.take_up(context, scope, hosts)
+                    if number == 1 and not self._may_work(context, scope, hosts):
+                        return None
                     if hosts.clock() - asked > STOOD_STILL:
                         self._go_on_if_run(context, scope, hosts)
                 return self.work(context, scope, hosts)
@@ -124,7 +145,9 @@ class NewestTryOperator(BaseOperator):
             self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))
         except Fenced as error:
             # Either this try is over, or the control host has lost its count.
-            hosts.fence = hosts.run(lock.count_on(scope, self.this_try, error.count))
+            goes_on = hosts.fence.goes_on
+            counted = hosts.run(lock.count_on(scope, self.this_try, error.count))
+            hosts.fence = replace(counted, goes_on=goes_on) if counted else None
             if hosts.fence is None:
                 raise
             self.listed = hosts.run(fence.put_on(scope, hosts.fence, acts_on))

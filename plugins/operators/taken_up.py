@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from clones.actions import BREAK, START, STOP
+from clones.actions import BREAK, STOP
 from clones.config.scope import Scope
 from clones.decide.ledger import Activation
 from clones.runs import taken_up
-from clones.runs.fresh_copies import told
 from clones.runs.result import FINISH, PLAN
 from operators.newest_try import NewestTryOperator
 
@@ -46,30 +45,31 @@ class PhaseOperator(NewestTryOperator):
         if why:
             raise AirflowSkipException(why)
 
-    def take_up(self, context: Context, scope: Scope, hosts: SymcliHook) -> None:
-        """:raises Refused: the run has no plan, or it would stop what another run may have started.
-        :raises AirflowSkipException: it was done.
-        """
+    def take_up(self, context: Context, scope: Scope, hosts: SymcliHook) -> bool:
+        """:raises Refused: the run has no plan, or it would stop what another run may have started."""
         if not self.phase or self.mends:
-            return
+            return True
         ti = context["ti"]
         plan = ti.xcom_pull(task_ids=PLAN, key="plan")
         taken_up.require_plan(scope, plan)
+        if self.phase != STOP:
+            return True
         ended: Mapping[str, Any] = ti.xcom_pull(task_ids=FINISH, key="result") or {}
-        if self.phase != START and ended.get("result") == "done":
-            self.give_back(scope, hosts)
-            raise AirflowSkipException(
-                "This run was done before: nothing is done. For more, trigger a new run."
-            )
-        if self.phase == STOP and not scope.target_set:
+        if ended.get("result") == "done":
+            self.log.warning("This run was done before: nothing is stopped. For more, trigger a new run.")
+            return False
+        if not scope.target_set:
             own = self._activations(context, scope)
             hosts.run(taken_up.refuse_changed(scope, plan, (ti.dag_id, ti.run_id), own))
+        return True
 
     @staticmethod
     def _activations(context: Context, scope: Scope) -> dict[str, Activation]:
-        """By sync, what this run says it has activated."""
-        names = [sync.name for sync in scope.service.syncs]
-        tasks = [f"{BREAK}.{name}.activate" for name in names]
-        return told(
-            {task: context["ti"].xcom_pull(task_ids=task, key="record") or [{}] for task in tasks}, names
-        )
+        """By sync, what this run says it has activated, in any try."""
+        found = {}
+        for name in (sync.name for sync in scope.service.syncs):
+            tries = context["ti"].xcom_pull(task_ids=f"{BREAK}.{name}.activate", key="record") or []
+            for one in tries:
+                if activation := Activation.read(one.get("activated")):
+                    found[name] = activation
+        return found

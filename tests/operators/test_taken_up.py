@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from clones.act import lock
-from clones.errors import Refused
+from clones.errors import CloneError, Refused
 from hooks.symcli import SymcliHook
 from operators.run_plan import RunPlanOperator
 from operators.service import ServiceStartOperator, ServiceStopOperator
@@ -125,8 +125,7 @@ def test_a_run_that_was_done_stops_nothing_when_it_is_cleared(lab: Any, context:
     plan = planned(context)
     ended(plan)
     context["ti"].xcom["result"] = {"result": "done"}
-    with pytest.raises(AirflowSkipException, match="was done before"):
-        STEPS["stop"]("stop").execute(context)
+    STEPS["stop"]("stop").execute(context)
     assert not sent(lab, "umount")
     with SymcliHook() as hosts:
         assert hosts.run(lock.holders(plan.scope())) == [], "it has given the lock back"
@@ -150,6 +149,39 @@ def test_what_another_run_has_started_on_its_copy_is_not_stopped(
         STEPS["stop"]("stop").execute(context)
         assert len(sent(lab, "netstat")) > since
         return
-    with pytest.raises(Refused, match=r"(?s)was changed, and not by this run.*Nothing was stopped"):
+    with pytest.raises(Refused, match=r"(?s)not what this run's plan saw.*Nothing was stopped"):
         STEPS["stop"]("stop").execute(context)
     assert len(sent(lab, "netstat")) == since, "no resource is even looked at"
+
+
+@ONE_ARRAY
+@pytest.mark.parametrize("how", ["refused", "unlucky", "killed", "lost count"])
+def test_nor_is_it_at_the_next_try(lab: Any, context: dict[str, Any], how: str) -> None:
+    """What has not passed gives the lock back; where it is left with the run, the next try asks again."""
+    plan = planned(context)
+    kept = context["ti"].xcom["plan"]
+    ended(plan)
+    take_down(lab)
+    other = new_context()
+    other["dag_run"].run_id = other["ti"].run_id = "manual__2"
+    refresh_data(lab, other)
+    context["ti"].xcom |= {"plan": kept, "result": {"result": "stopped"}}
+    context["ti"].try_number = 2
+    first = STEPS["stop"]("stop")
+    if how == "refused":
+        with pytest.raises(Refused, match="Nothing was stopped"):
+            first.execute(context)
+    elif how == "unlucky":
+        fault = lab.fault("exit", host="symcli01", match="symdev", exit=255, stderr="gone", count=1)
+        with pytest.raises(CloneError):
+            first.execute(context)
+        lab.clear_faults(fault)
+    elif how == "killed":  # right after it had the lock
+        with SymcliHook() as hosts:
+            first.hold(context, first.scope(), hosts)
+    else:
+        lab.administrator("symcli01", "/usr/bin/rm -rf /var/tmp/symclone-airflow/fences")
+        context["ti"].try_number = 0
+    context["ti"].try_number += 1
+    with pytest.raises(Refused, match="Nothing was stopped"):
+        STEPS["stop"]("stop").execute(context)

@@ -64,7 +64,7 @@ def steps() -> list[type[BaseOperator]]:
             found += [getattr(module, node.name) for node in classes]
     operators = [each for each in found if issubclass(each, BaseOperator) and "execute" in dir(each)]
     # These are parts of operators, not steps.
-    bases = ("AheadOperator", "NewestTryOperator", "PlainFieldsOperator", "WaitingOperator")
+    bases = ("AheadOperator", "NewestTryOperator", "PhaseOperator", "PlainFieldsOperator", "WaitingOperator")
     return [each for each in operators if each.__name__ not in bases]
 
 

@@ -79,8 +79,10 @@ _BESIDE = re.compile(r"usage: sudo .*|\[.*\]|This incident .*")
 """What follows a refusal."""
 _SPEAKS = re.compile(rf"(?:{'|'.join(KINDS)}): |.*\bsudo(?:ers)?\b", re.I | re.A)
 
-_USER = re.compile(r"(?:.*: )?(?:su|runuser|ssh): ", re.A)
-"""What else runs a command as somebody else, and ends with 1 when it does not."""
+_USER = re.compile(rf"(?:.*: )?(?:{'|'.join(KINDS)}|sudo-rs|su|runuser|ssh): ", re.A)
+"""What runs a command as somebody else, and ends with 1 when it does not."""
+_GOES_ON = re.compile(r"(?:su|runuser): warning: .*|sudo: unable to change directory to .*")
+"""What these print before they run it all the same: the user's home is on the copy."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def word_of_rights(stderr: str) -> str:
     for line in (line.strip() for line in stderr.splitlines()):
         if any(pattern.fullmatch(line) for pattern in _REFUSALS):
             return line
-        if (_SPEAKS.match(line) or _USER.match(line)) and not _WARNINGS.fullmatch(line):
+        if _USER.match(line) and not _WARNINGS.fullmatch(line) and not _GOES_ON.fullmatch(line):
             return line
     return ""
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from clones.config.resources import Fs
 
 _MAPPED = re.compile(r"/dev/mapper/(?P<group>(?:[^/-]|--)+)-(?P<volume>(?:[^/-]|--)+)")
+_PARTITION = re.compile(r"/dev/mapper/.*-part\d+")
+"""Of a disk with several paths."""
 _VOLUME = re.compile(r"/dev/(?P<vx>vx/dsk/)?(?P<group>[^/]+)/[^/]+")
 _NO_GROUPS = frozenset({"mapper", "dsk", "disk", "md", "block", "zvol"})
 """Folders of /dev that are no group of LVM."""
@@ -23,7 +25,7 @@ class Group(NamedTuple):
 def block_device(device: str) -> str:
     """A file system's device as one name for all its names: of the block device, of the group and volume."""
     found = _MAPPED.fullmatch(device)
-    if found:
+    if found and not _PARTITION.fullmatch(device):
         group, volume = (found[part].replace("--", "-") for part in ("group", "volume"))
         return f"/dev/{group}/{volume}"
     return re.sub(r"^/dev/(vx/)?r(dsk|disk)/", r"/dev/\1\2/", device)

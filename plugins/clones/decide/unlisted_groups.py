@@ -24,7 +24,8 @@ def unlisted_groups(what: Service | Production) -> list[str]:
     for fs in (entry.fs for entry in what.resources if entry.fs):
         group = group_of(fs)
         if group and tuple(group) not in listed:
-            found.append(f"fs {fs.mnt}: its group {group.name} is not listed as a `vg`")
+            disk = "; of a disk give the path below /dev/disk" if fs.dev.startswith("/dev/mapper/") else ""
+            found.append(f"fs {fs.mnt}: its group {group.name} is not listed as a `vg`{disk}")
         elif aix and not listed and fs.dev.startswith("/dev/"):
             found.append(f"fs {fs.mnt}: the volume group of {fs.dev} is not listed as a `vg`")
     return found

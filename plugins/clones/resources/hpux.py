@@ -51,6 +51,7 @@ the same, and there is /dev/VG/group, or a folder     unknown              by de
 ``PV Name`` of one of `devices` behind the ``VG       up, at `elsewhere`   documented;
 Name`` of another group, by ``vgdisplay -v``          that it shows each
                                                       active group, too
+no group at all in ``vgdisplay -v``                   unknown              by decision
 ====================================================  ===================  ============
 
 When absence counts: /etc/lvmtab is a file that can be lost or rebuilt while a group is active (documented:
@@ -89,7 +90,7 @@ from clones.asking.steps import Command, Result
 from clones.config import Host, Ip, Vg
 from clones.errors import ConfigError
 from clones.resources.addresses import only_ipv4, printed
-from clones.resources.base import Probe
+from clones.resources.base import Probe, Use
 from clones.resources.filesystems import FsOnHost
 from clones.resources.mounts import Mount, fstab_row, read_mounts
 from clones.resources.reading import BECOME, ELSEWHERE, GroupOnHost, OnHost, down, lines, unknown, up
@@ -237,7 +238,10 @@ class VgDriver(GroupOnHost):
                 name = row[-1].removeprefix("/dev/")
             elif row[:2] == ["PV", "Name"] and name != self.name and row[2:3] and row[2] in self.block:
                 return up(ELSEWHERE, f"group {name} is on {row[2]}")
-        return self._read(lines(shown), int(number), files)
+        probe = self._read(lines(shown), int(number), files)
+        if self.block and probe.use is Use.DOWN and not name:
+            return unknown(f"vgdisplay -v shows no group at all, not even the system's: {probe.evidence}")
+        return probe
 
     def _read(self, text: list[str], code: int, files: list[str]) -> Probe:
         """:param files: the group's device file, if it is there."""

@@ -3,15 +3,14 @@
 ==============================================  ==========================================================
 The task is in a phase that the action leaves   nothing: Airflow skips it once, when the plan says so, and
 out, or the run only plans                      runs it whenever it is cleared afterwards (tried, 3.3.2)
-The run does not hold the lock any more, and    nothing: a user has set the state of its plan
-has no plan
-The same, and it was done                       nothing but starting the service
+The run may have ended, and has no plan         nothing: a user has set the state of its plan
+The same, and it was done                       not stop the service: it is as the run has left it
 The same, and a copy was changed since its      not stop the service, which may run on what another has made
 plan, not by this run
 ==============================================  ==========================================================
 
-A run holds the service's lock from its plan to its last task. A task that finds it gone is of a run that has
-ended, and is taken up again: others may have worked on the service since.
+A run holds the service's lock from its plan to its last task. A task that finds it gone, and any but a first
+try, may be of a run that has ended and is taken up again: others may have worked on the service since.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from clones.config import Service
 from clones.config.scope import Scope
 from clones.decide.identity import decide_again, planned_stamps
 from clones.decide.ledger import Activation, Ledger, Run
-from clones.decide.rules import Decision, Verdict
+from clones.decide.rules import Decision, Verdict, labels
 from clones.errors import Refused, Unknown
 from clones.observe.sync import observe
 
@@ -81,6 +80,12 @@ def refuse_changed(
             Ledger.to_read(run, own.get(sync.name)),
             Decision(Verdict.ACT, "nobody else has changed it"),
         )
+        if decision.verdict is Verdict.REFUSE and decision.unknown:
+            raise Unknown(f"{scope.subject(sync)}: {decision.why}. Nothing was stopped.", decision.remedy)
         if decision.verdict is Verdict.REFUSE:
-            error = Unknown if decision.unknown else Refused
-            raise error(f"{scope.subject(sync)}: {decision.why}. Nothing was stopped.", decision.remedy)
+            raise Refused(
+                f"{scope.subject(sync)}: {labels(decision.pairs)} is not what this run's plan saw, nor known "
+                "to be what this run has activated: the service may run on what another run has made. "
+                "Nothing was stopped.",
+                ANEW,
+            )

@@ -181,7 +181,8 @@ def split(
     decision = _decide_split(sync, seen, intended, mend_torn, plan)
     if intended.own:
         _refuse_others_link(scope, sync, seen, kept, decision)
-    elif intended.point is not None:
+    took = kept_intent(kept)
+    if intended.point is not None and not (intended.own and took is not None and took.linked):
         refuse_link_since_plan(scope, sync, seen, plan, intended.point, decision)
     yield from decided(scope, sync, "break", decision, wait_seconds=sync.copy_timeout)
     if decision.verdict is Verdict.NOTHING:

@@ -442,6 +442,26 @@ def test_a_link_of_somebody_else_since_the_plan_is_refused(
         assert not former.links
 
 
+@pytest.mark.parametrize("answer", [(500, LOCK), "before"], ids=["refused", "lost"])
+def test_nor_does_the_retry_of_a_break_take_the_place_of_such_a_link(
+    unisphere: Unisphere, answer: Any
+) -> None:
+    """A former run took the snapshot; the first relink to it was refused, or its answer was lost."""
+    of = scope()
+    unisphere.clock += timedelta(minutes=5)
+    resync(of, unisphere, run="r0")
+    plan = plan_of(unisphere, of, phases=["break"])
+    unisphere.faults |= dict.fromkeys(range(1, 8), answer)
+    with pytest.raises(TryAgain):
+        split(of, unisphere, plan=plan)
+    unisphere.faults.clear()
+    theirs = unisphere.add("by_hand", NOON - DAY / 3)
+    unisphere.link(theirs)
+    with pytest.raises(Refused, match="since this run's plan"):
+        split(of, unisphere, plan=plan)
+    assert theirs.links
+
+
 def test_a_copy_of_somebody_else_is_taken_over_and_its_snapshot_left(unisphere: Unisphere) -> None:
     of = scope()
     theirs = unisphere.add("by_hand", NOON - 5 * DAY)
