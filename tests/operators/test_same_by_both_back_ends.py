@@ -20,7 +20,7 @@ from tests.support.tables import load_yaml
 from tests.support.without_ssh import connect_directly
 
 SYMID = "000297600001"
-OF_THE_WAY = {"snapshots", "kept", "intent", "digest", "age"}
+OF_THE_WAY = {"started_on", "snapshots", "kept", "intent", "digest", "age"}
 """Keys that only one back end has, or that hold what it goes by."""
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*([+]00:00)?")
 

@@ -40,7 +40,7 @@ _LOOK_FIRST = (
     "else it says how to ask again"
 )
 _LOCKED = (
-    "leave production down. Find out who holds the lock with `symcfg list -lock`, then clear this task: it "
+    "leave production down. Find out who holds the lock of the array, then clear this task: it "
     "checks everything again, and needs no new approval"
 )
 
