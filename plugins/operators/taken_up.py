@@ -58,7 +58,9 @@ class PhaseOperator(NewestTryOperator):
         if ended.get("result") == "done":
             self.log.warning("This run was done before: nothing is stopped. For more, trigger a new run.")
             return False
-        if not scope.target_set:
+        # The array does not hinder a retry of what only stops.
+        retried = plan.get("phases") == [STOP] and hosts.fence is not None and hosts.fence.goes_on
+        if not scope.target_set and not retried:
             own = self._activations(context, scope)
             hosts.run(taken_up.refuse_changed(scope, plan, (ti.dag_id, ti.run_id), own))
         return True

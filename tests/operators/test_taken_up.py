@@ -121,6 +121,16 @@ def test_a_run_that_failed_is_taken_up_where_nobody_has_changed_anything(
 
 
 @ONE_ARRAY
+def test_a_retry_of_what_only_stops_does_not_ask_the_array(lab: Any, context: dict[str, Any]) -> None:
+    planned(context)
+    context["ti"].xcom["plan"]["phases"] = ["stop"]
+    context["ti"].try_number = 2
+    since = len(sent(lab, "symdev"))
+    STEPS["stop"]("stop").execute(context)
+    assert sent(lab, "umount") and len(sent(lab, "symdev")) == since
+
+
+@ONE_ARRAY
 def test_a_run_that_was_done_stops_nothing_when_it_is_cleared(lab: Any, context: dict[str, Any]) -> None:
     plan = planned(context)
     ended(plan)
