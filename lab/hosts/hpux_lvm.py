@@ -38,10 +38,11 @@ def vgdisplay(call: Call) -> int:
         found, names = read_flags(call.words, "v")
     except Usage:
         return call.fail("Usage: vgdisplay [-v] [vg_name...]")
+    status = 0
+    headed = not names
     if not names:
         names = [v.name for v in call.host.of("lvm").values() if v.known]
-    status = 0
-    headed = False
+        _page_of_the_system(call, "v" in found)
     for name in names:
         vg = _group(call, name)
         if vg is None:
@@ -56,6 +57,19 @@ def vgdisplay(call: Call) -> int:
                 headed = True
             _page(call, vg, "v" in found)
     return status
+
+
+def _page_of_the_system(call: Call, verbose: bool) -> None:
+    """The group that a host of HP-UX boots from; nothing else of it is in the lab."""
+    call.line("--- Volume groups ---")
+    for label, value in (("VG Name", "/dev/vg00"), ("VG Status", "available                 ")):
+        call.line(f"{label:<28}{value}")
+    call.line()
+    if verbose:
+        call.line("   --- Physical volumes ---")
+        for label, value in (("PV Name", "/dev/disk/disk1"), ("PV Status", "available")):
+            call.line(f"   {label:<25}{value}")
+        call.line("\n")
 
 
 def _page(call: Call, vg: VolumeGroup, verbose: bool) -> None:

@@ -51,7 +51,8 @@ the same, and there is /dev/VG/group, or a folder     unknown              by de
 ``PV Name`` of one of `devices` behind the ``VG       up, at `elsewhere`   documented;
 Name`` of another group, by ``vgdisplay -v``          that it shows each
                                                       active group, too
-no group at all in ``vgdisplay -v``                   unknown              by decision
+no group at all in ``vgdisplay -v``: not even that    unknown              by decision
+of the system
 ====================================================  ===================  ============
 
 When absence counts: /etc/lvmtab is a file that can be lost or rebuilt while a group is active (documented:
@@ -240,7 +241,7 @@ class VgDriver(GroupOnHost):
                 return up(ELSEWHERE, f"group {name} is on {row[2]}")
         probe = self._read(lines(shown), int(number), files)
         if self.block and probe.use is Use.DOWN and not name:
-            return unknown(f"vgdisplay -v shows no group at all, not even the system's: {probe.evidence}")
+            return unknown(f"vgdisplay -v shows no group at all, not even vg00: {probe.evidence}")
         return probe
 
     def _read(self, text: list[str], code: int, files: list[str]) -> Probe:
