@@ -102,6 +102,18 @@ def refresh_data(lab: Any, context: dict[str, Any]) -> None:
     ended(step)
 
 
+def refreshed_since(lab: Any, context: dict[str, Any], *, own: bool) -> None:
+    """A run that has ended, stopped; a sync was refreshed since its plan, by itself or by another run."""
+    plan = planned(context)
+    kept = context["ti"].xcom["plan"]
+    ended(plan)
+    take_down(lab)
+    other = new_context()
+    other["dag_run"].run_id = other["ti"].run_id = "manual__2"
+    refresh_data(lab, context if own else other)
+    context["ti"].xcom |= {"plan": kept, "result": {"result": "stopped"}}
+
+
 @ONE_ARRAY
 def test_while_the_run_goes_on_nothing_more_is_asked(lab: Any, context: dict[str, Any]) -> None:
     planned(context)
@@ -146,14 +158,7 @@ def test_a_run_that_was_done_stops_nothing_when_it_is_cleared(lab: Any, context:
 def test_what_another_run_has_started_on_its_copy_is_not_stopped(
     lab: Any, context: dict[str, Any], own: bool
 ) -> None:
-    plan = planned(context)
-    kept = context["ti"].xcom["plan"]
-    ended(plan)
-    take_down(lab)
-    other = new_context()
-    other["dag_run"].run_id = other["ti"].run_id = "manual__2"
-    refresh_data(lab, context if own else other)
-    context["ti"].xcom |= {"plan": kept, "result": {"result": "stopped"}}
+    refreshed_since(lab, context, own=own)
     since = len(sent(lab, "netstat"))
     if own:
         STEPS["stop"]("stop").execute(context)
@@ -168,14 +173,7 @@ def test_what_another_run_has_started_on_its_copy_is_not_stopped(
 @pytest.mark.parametrize("how", ["refused", "unlucky", "killed", "lost count"])
 def test_nor_is_it_at_the_next_try(lab: Any, context: dict[str, Any], how: str) -> None:
     """What has not passed gives the lock back; where it is left with the run, the next try asks again."""
-    plan = planned(context)
-    kept = context["ti"].xcom["plan"]
-    ended(plan)
-    take_down(lab)
-    other = new_context()
-    other["dag_run"].run_id = other["ti"].run_id = "manual__2"
-    refresh_data(lab, other)
-    context["ti"].xcom |= {"plan": kept, "result": {"result": "stopped"}}
+    refreshed_since(lab, context, own=False)
     context["ti"].try_number = 2
     first = STEPS["stop"]("stop")
     if how == "refused":
