@@ -61,6 +61,18 @@ def test_what_goes_by_the_newest_activation_may_ask_for_it(file: Path) -> None:
                 assert f"{name}/{own[group].name}" in given, task.task_id
 
 
+@pytest.mark.parametrize("file", [SERVICES, TWO_SETS, POWERMAX], ids=["one set", "two sets", "snapshots"])
+def test_each_task_knows_its_phase(file: Path) -> None:
+    """By it a task that is cleared stays out of a run whose action leaves it out."""
+    from hooks.configuration import load
+
+    module = dags()
+    for name, service in load(file).services.items():
+        for task in module.build(name, service).tasks:
+            if task.task_id not in ("plan", "finish") and not task.task_id.endswith(".setup"):
+                assert task.phase == task.task_id.split(".")[0], task.task_id
+
+
 def test_a_service_whose_copies_are_on_two_arrays_is_started(
     database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
