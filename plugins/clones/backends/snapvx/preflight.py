@@ -18,7 +18,7 @@ from clones.backends.snapvx.observe import SnapSeen, look
 from clones.backends.snapvx.outcomes import Outcome, classify, failure
 from clones.backends.snapvx.reading import as_object, text
 from clones.backends.snapvx.set_up import differs, megabytes, show_volumes
-from clones.backends.snapvx.tables import stands_still
+from clones.backends.snapvx.standing import stands_still
 from clones.config import Symcli, Sync
 from clones.config.scope import Scope
 from clones.errors import NOTHING_CHANGED
