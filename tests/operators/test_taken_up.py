@@ -190,6 +190,9 @@ def test_nor_is_it_at_the_next_try(lab: Any, context: dict[str, Any], how: str) 
     else:
         lab.administrator("symcli01", "/usr/bin/rm -rf /var/tmp/symclone-airflow/fences")
         context["ti"].try_number = 0
+    if how in ("refused", "unlucky"):
+        with SymcliHook() as hosts:
+            assert hosts.run(lock.holders(first.scope())) == [], "no task of the run takes it for its own"
     context["ti"].try_number += 1
     with pytest.raises(Refused, match="Nothing was stopped"):
         STEPS["stop"]("stop").execute(context)
